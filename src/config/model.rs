@@ -1,0 +1,248 @@
+//! The checked configuration. Whoever holds one may trust every value in it: the compiler is the only one who builds it.
+
+use crate::policy::{ChannelId, ChannelKey, Codec, Latency, Limits, Mode, Params, Policy, TenantId};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A whole configuration, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Every file that it came from, the main one first: what a reload watches.
+    pub files: Vec<PathBuf>,
+    /// The process.
+    pub daemon: Daemon,
+    /// The tenants, by name.
+    pub tenants: BTreeMap<TenantId, Tenant>,
+    /// The policies, by name, as the engine takes them.
+    pub policies: BTreeMap<String, Arc<Policy>>,
+    /// What the engine does not need of each policy, by name.
+    pub provisioning: BTreeMap<String, Provisioning>,
+    /// The channels with an id, in the order of the files.
+    pub channels: Vec<Channel>,
+    /// The channels that are desired by name.
+    pub provisions: Vec<Provision>,
+    /// The audit log.
+    pub audit: Audit,
+    /// Webhooks.
+    pub webhooks: Vec<Webhook>,
+}
+
+impl Config {
+    /// What the engine works by.
+    pub fn params(&self) -> Params {
+        Params {
+            mode: self.daemon.mode,
+            tenants: self
+                .tenants
+                .iter()
+                .map(|(id, t)| (id.clone(), crate::policy::TenantParams { latency: t.latency, limits: t.limits }))
+                .collect(),
+            channels: self
+                .channels
+                .iter()
+                .map(|c| crate::policy::ChannelParams {
+                    key: c.key.clone(),
+                    policy: Arc::clone(&c.policy),
+                    failover: c.failover.clone(),
+                })
+                .collect(),
+        }
+    }
+}
+
+/// `[daemon]`.
+#[derive(Clone, Debug)]
+pub struct Daemon {
+    /// Where status page, API and metrics are served.
+    pub listen: SocketAddr,
+    /// Where the journal and the control socket live.
+    pub state_dir: PathBuf,
+    /// Caps every policy's mode.
+    pub mode: Mode,
+    /// The operator's token for writes over TCP; `None`: they are refused.
+    pub operator_token: Option<SecretRef>,
+}
+
+/// Where a secret is found. The secret itself is read at `run`, and never kept in a [`Config`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretRef {
+    /// A file; a trailing newline does not count.
+    File(PathBuf),
+    /// An environment variable.
+    Env(String),
+    /// A systemd credential: a file of that name in `$CREDENTIALS_DIRECTORY`.
+    Credential(String),
+}
+
+/// `[tenants.NAME]`.
+#[derive(Clone, Debug)]
+pub struct Tenant {
+    /// Its name.
+    pub id: TenantId,
+    /// `http` or `https`, without a trailing slash.
+    pub base_url: String,
+    /// Our share of the tenant's request limit, all endpoints together.
+    pub requests_per_minute: u32,
+    /// What the platform's `latency_ms` means.
+    pub latency: Latency,
+    /// A PEM file with further certificate authorities.
+    pub ca_file: Option<PathBuf>,
+    /// A proxy's URL.
+    pub proxy: Option<String>,
+    /// Headers for every request.
+    pub headers: BTreeMap<String, String>,
+    /// How it is authorised.
+    pub auth: Auth,
+    /// Bridging, where the tenant has it.
+    pub bridge: Option<Bridge>,
+    /// Paths, relative to `base_url`.
+    pub paths: Paths,
+    /// How much may be changed at once.
+    pub limits: Limits,
+}
+
+/// `[tenants.NAME.auth]`.
+#[derive(Clone, Debug)]
+pub struct Auth {
+    /// The OAuth client.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: SecretRef,
+    /// The absolute URL of the token endpoint.
+    pub token_url: String,
+    /// The scopes asked for.
+    pub scopes: Vec<String>,
+}
+
+/// `[tenants.NAME.bridge]`.
+#[derive(Clone, Debug)]
+pub struct Bridge {
+    /// The scopes of the token for bridging.
+    pub scopes: Vec<String>,
+    /// Legs of one bridge at most, the call's own included.
+    pub max_legs: u32,
+}
+
+/// `[tenants.NAME.paths]`; `{id}` and `{call}` are replaced, percent-encoded.
+#[derive(Clone, Debug)]
+pub struct Paths {
+    /// The list.
+    pub channels: String,
+    /// One channel.
+    pub channel: String,
+    /// Telemetry queries.
+    pub telemetry: String,
+    /// Bridging a call.
+    pub bridge: String,
+    /// A channel's calls; `None`: the tenant has no such list.
+    pub calls: Option<String>,
+}
+
+/// `[[channels]]` with an id.
+#[derive(Clone, Debug)]
+pub struct Channel {
+    /// Tenant and id.
+    pub key: ChannelKey,
+    /// The policy that it is kept by.
+    pub policy: Arc<Policy>,
+    /// Its backups; `None`: the platform's.
+    pub failover: Option<Vec<ChannelId>>,
+}
+
+/// `[[channels]]` with a `[channels.provision]` table: desired, by name.
+#[derive(Clone, Debug)]
+pub struct Provision {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The name, 3 to 64 characters.
+    pub name: String,
+    /// The policy that it is kept by once it exists.
+    pub policy: Arc<Policy>,
+    /// Host name of the carrier's SIP server.
+    pub sip_server: String,
+    /// Its port, 5060 to 5080.
+    pub sip_port: u16,
+    /// SIP user.
+    pub username: String,
+    /// SIP password.
+    pub password: SecretRef,
+    /// At least one, priorities 1 to 10.
+    pub codecs: Vec<Codec>,
+    /// Ids of its backups.
+    pub failover: Vec<ChannelId>,
+    /// The platform's own check interval, 30 to 300 s.
+    pub check_interval_seconds: u32,
+    /// The platform's own check timeout, 5 to 30 s, below the interval.
+    pub check_timeout_seconds: u32,
+}
+
+/// What of a policy is not the engine's.
+#[derive(Clone, Debug, Default)]
+pub struct Provisioning {
+    /// What the daemon does by itself where a desired channel is missing or differs: `report`, `create`, `enforce`.
+    pub mode: String,
+    /// Call rescue.
+    pub rescue: Option<Rescue>,
+    /// Maintenance windows.
+    pub maintenance: Vec<Calendar>,
+    /// The window for failback, where `failback = "window"`.
+    pub failback_window: Option<Calendar>,
+}
+
+/// `rescue`.
+#[derive(Clone, Debug)]
+pub struct Rescue {
+    /// Where calls are bridged to, such as `phone:+12025550100`.
+    pub target: String,
+    /// Calls at most for one failover.
+    pub max_calls: u32,
+    /// Calls a minute at most.
+    pub per_minute: u32,
+    /// Which calls, by direction.
+    pub directions: Vec<String>,
+}
+
+/// A recurring window of time.
+#[derive(Clone, Debug)]
+pub struct Calendar {
+    /// When it starts: a cron expression with seconds.
+    pub cron: String,
+    /// How long it lasts.
+    pub lasts: Duration,
+    /// An IANA time zone.
+    pub timezone: String,
+}
+
+/// `[audit]`.
+#[derive(Clone, Debug)]
+pub struct Audit {
+    /// The tag that every entry carries.
+    pub compliance_tag: String,
+    /// Where entries are sent.
+    pub exports: Vec<Export>,
+}
+
+/// `[[audit.export]]`.
+#[derive(Clone, Debug)]
+pub struct Export {
+    /// Where each entry is posted; bulk metrics go to `{url}/metrics/bulk`.
+    pub url: String,
+    /// Its own bearer token.
+    pub token: Option<SecretRef>,
+    /// How often bulk metrics are sent.
+    pub bulk_interval: Duration,
+}
+
+/// `[[webhooks]]`.
+#[derive(Clone, Debug)]
+pub struct Webhook {
+    /// Where events are posted.
+    pub url: String,
+    /// Globs over event types; `*` matches dots too.
+    pub events: Vec<String>,
+    /// The signing secret.
+    pub secret: Option<SecretRef>,
+}

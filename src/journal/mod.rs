@@ -1,0 +1,10 @@
+//! The journal: what is on disk before anything changes, and what proves afterwards what was done.
+//!
+//! Owns `{state_dir}/journal.db` (SQLite, WAL, `synchronous=FULL`): the hash-chained audit entries, intents and their
+//! outcomes, the engine's state, and observations with retention. A writer thread commits in groups from a bounded queue;
+//! under simulation the same code is called in line. Must never: change or remove an audit entry, hand out a receipt before
+//! the commit, or hold a secret.
+
+mod model;
+
+pub use model::{Batch, Closed, Entry, Intent, JournalError, ObservationRow, OpenIntent, Receipt, Recovered};

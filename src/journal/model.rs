@@ -1,0 +1,180 @@
+//! What goes into the journal and what comes back.
+
+use crate::policy::{OpId, WallMs};
+use serde_json::Value;
+use std::path::PathBuf;
+
+/// What is committed together: all of it or nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// Audit entries, in order.
+    pub entries: Vec<Entry>,
+    /// State to keep: a key and its value, `None` to forget it.
+    pub states: Vec<(String, Option<Value>)>,
+    /// An intent to open. Its receipt is what the commit brings back.
+    pub open: Option<Intent>,
+    /// Intents that have their outcome.
+    pub close: Vec<Closed>,
+    /// What was observed. Given up first where the queue is full; never together with the rest of a batch.
+    pub observations: Vec<ObservationRow>,
+}
+
+/// An audit entry before it is numbered and chained. The journal adds `id` (UUIDv7), `seq`, `timestamp`,
+/// `compliance_tag`, `prev_hash` and `hash`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// When it happened.
+    pub at: WallMs,
+    /// `category.word`, from the closed list.
+    pub event_type: String,
+    /// The tenant, where it concerns one.
+    pub tenant: Option<String>,
+    /// The channel, where it concerns one; written as null otherwise.
+    pub channel_id: Option<String>,
+    /// Who did it.
+    pub actor: String,
+    /// One sentence.
+    pub reason: String,
+    /// What was; null where nothing applies.
+    pub before: Value,
+    /// What is; null where nothing applies.
+    pub after: Value,
+    /// The action that it belongs to; the journal writes the intent's UUID as `operation_id`.
+    pub op: Option<OpId>,
+    /// Everything else, structured.
+    pub details: Value,
+}
+
+/// An action that is about to be made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Intent {
+    /// Its number.
+    pub op: OpId,
+    /// The tenant.
+    pub tenant: String,
+    /// The channel.
+    pub channel: String,
+    /// `failover`, `failback` or `codec`.
+    pub kind: String,
+    /// The whole action, as the engine gave it.
+    pub action: Value,
+}
+
+/// An intent that has its outcome.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Closed {
+    /// The intent.
+    pub op: OpId,
+    /// The outcome's name.
+    pub outcome: String,
+    /// The outcome, structured.
+    pub detail: Value,
+}
+
+/// Proof that an intent is on disk. Only the journal makes one, after the commit; only its holder may change the platform.
+#[derive(Debug)]
+pub struct Receipt {
+    op: OpId,
+}
+
+impl Receipt {
+    /// The journal's own; called after the commit and nowhere else.
+    pub(in crate::journal) const fn after_commit(op: OpId) -> Self {
+        Self { op }
+    }
+
+    /// A receipt without a journal, for the unit tests of rooms that need one.
+    #[cfg(test)]
+    pub(crate) const fn for_tests(op: OpId) -> Self {
+        Self { op }
+    }
+
+    /// The intent that it stands for.
+    pub const fn op(&self) -> OpId {
+        self.op
+    }
+}
+
+/// One observation, for replay and for explaining the past.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ObservationRow {
+    /// When it was given to the engine.
+    pub at: WallMs,
+    /// The tenant.
+    pub tenant: String,
+    /// The channel.
+    pub channel: String,
+    /// The observation as JSON text.
+    pub body: String,
+}
+
+/// What a start finds.
+#[derive(Clone, Debug, Default)]
+pub struct Recovered {
+    /// Every kept state, by key.
+    pub states: Vec<(String, Value)>,
+    /// Intents without an outcome: the process died between the two.
+    pub orphans: Vec<OpenIntent>,
+    /// The greatest intent number ever used.
+    pub last_op: OpId,
+    /// When the last entry was written; `None`: the journal is new.
+    pub last_entry_at: Option<WallMs>,
+}
+
+/// An intent that was left open.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OpenIntent {
+    /// The intent.
+    pub intent: Intent,
+    /// When it was opened.
+    pub opened_at: WallMs,
+}
+
+/// Why the journal could not be opened or written.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// Another process holds it.
+    #[error(
+        "the journal {path} is in use by another trunkwarden (its lock is held): stop that one first, or give this one a `state_dir` of its own"
+    )]
+    InUse {
+        /// The journal.
+        path: PathBuf,
+    },
+    /// The folder or the file cannot be created, read or written.
+    #[error("cannot {attempted} {path}: {why}")]
+    Io {
+        /// What was being attempted.
+        attempted: &'static str,
+        /// On which path.
+        path: PathBuf,
+        /// The system's words.
+        why: String,
+    },
+    /// SQLite refused.
+    #[error("cannot {attempted}: {source}")]
+    Sqlite {
+        /// What was being attempted.
+        attempted: &'static str,
+        /// SQLite's words.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// The file is no journal of ours, or damaged.
+    #[error("{path} is not a sound trunkwarden journal: {why}")]
+    Corrupt {
+        /// The journal.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        why: String,
+    },
+    /// The queue is full: the disk does not keep up.
+    #[error("the journal's queue is full ({bound} batches): the disk does not keep up")]
+    Full {
+        /// The bound.
+        bound: usize,
+    },
+    /// The writer is gone.
+    #[error("the journal is closed")]
+    Closed,
+}

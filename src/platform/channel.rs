@@ -1,0 +1,114 @@
+//! Channels, list pages and telemetry as the platform writes them.
+
+use crate::policy::{ChannelId, ChannelView, Codec, Sample, WallMs};
+use serde_json::{Map, Value};
+use std::fmt;
+use std::time::Duration;
+
+/// A channel as read, without its `configuration.authentication`, which is dropped on parsing and never kept.
+#[derive(Clone, PartialEq)]
+pub struct ChannelDoc {
+    id: ChannelId,
+    fields: Map<String, Value>,
+    etag: Option<String>,
+}
+
+impl fmt::Debug for ChannelDoc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChannelDoc").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl ChannelDoc {
+    /// Takes a JSON value that is an object with a string `id`; anything else is not a channel.
+    pub fn from_value(value: Value, etag: Option<String>) -> Option<Self> {
+        let Value::Object(mut fields) = value else { return None };
+        if let Some(Value::Object(configuration)) = fields.get_mut("configuration") {
+            configuration.remove("authentication");
+        }
+        let id = ChannelId::from(fields.get("id")?.as_str()?);
+        Some(Self { id, fields, etag })
+    }
+
+    /// Its id.
+    pub fn id(&self) -> &ChannelId {
+        &self.id
+    }
+
+    /// Its name, where it has one.
+    pub fn name(&self) -> Option<&str> {
+        self.fields.get("name")?.as_str()
+    }
+
+    /// The `ETag` it came with.
+    pub fn etag(&self) -> Option<&str> {
+        self.etag.as_deref()
+    }
+
+    /// A top-level field as read, such as `routing` or `configuration`.
+    pub fn field(&self, name: &str) -> Option<&Value> {
+        self.fields.get(name)
+    }
+
+    /// What the engine decides by. Fields of another type than the contract's count as missing.
+    pub fn view(&self) -> ChannelView {
+        let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+        let routing = self.field("routing");
+        let configuration = self.field("configuration");
+        let inside = |of: Option<&Value>, name: &str| of.and_then(|v| v.get(name)).cloned();
+        ChannelView {
+            status: text(self.field("status")),
+            primary: inside(routing, "primary_channel_id").as_ref().and_then(Value::as_str).map(ChannelId::from),
+            failover: inside(routing, "failover_channels")
+                .as_ref()
+                .and_then(Value::as_array)
+                .map(|ids| ids.iter().filter_map(Value::as_str).map(ChannelId::from).collect())
+                .unwrap_or_default(),
+            codecs: inside(configuration, "codecs")
+                .as_ref()
+                .and_then(Value::as_array)
+                .map(|codecs| codecs.iter().filter_map(codec).collect())
+                .unwrap_or_default(),
+            dtmf_mode: text(inside(configuration, "dtmf_mode").as_ref()),
+            rtp_payload_type: text(inside(configuration, "rtp_payload_type").as_ref()),
+        }
+    }
+}
+
+fn codec(value: &Value) -> Option<Codec> {
+    let priority = u32::try_from(value.get("priority")?.as_u64()?).ok()?;
+    Some(Codec { name: value.get("name")?.as_str()?.to_owned(), priority })
+}
+
+/// A page of the list.
+#[derive(Clone, Debug, Default)]
+pub struct ListPage {
+    /// The channels on it. Entries that are no channels are left out and counted in `malformed`.
+    pub channels: Vec<ChannelDoc>,
+    /// Entries that are no channels.
+    pub malformed: u32,
+    /// The next page, as the platform named it; `None`: this was the last.
+    pub next: Option<String>,
+}
+
+/// A telemetry query.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TelemetryQuery {
+    /// The channels to ask for.
+    pub channels: Vec<ChannelId>,
+    /// The platform's summing interval.
+    pub bucket: Duration,
+    /// Start of the span.
+    pub from: WallMs,
+    /// End of the span.
+    pub to: WallMs,
+}
+
+/// A telemetry answer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TelemetryAnswer {
+    /// The items, each with its channel where the platform named it. Out-of-range values are passed on as they came.
+    pub items: Vec<(Option<ChannelId>, Sample)>,
+    /// Items that were no objects.
+    pub malformed: u32,
+}

@@ -1,0 +1,137 @@
+//! The platform's REST API: what the supervisor needs of it as a trait, and the client that speaks it.
+//!
+//! Layers, outermost first: [`Platform`] (typed operations) is implemented by the client, which owns authentication,
+//! the request budget, retries and parsing, and sends through a [`Transport`]. The transport is reqwest under the daemon
+//! and the simulator's model under simulation, so that everything above the socket is the same code.
+//!
+//! Must never: hand out a body, log one, or keep `configuration.authentication`; send a token to another host; repeat a
+//! PATCH whose outcome is not known (the executor reads back first).
+
+mod channel;
+mod error;
+mod transport;
+
+pub use channel::{ChannelDoc, ListPage, TelemetryAnswer, TelemetryQuery};
+pub use error::{ErrorClass, PlatformError};
+pub use transport::{Request, Response, Transport, TransportError};
+
+use crate::journal::Receipt;
+use crate::policy::{ChannelId, Time, WallMs};
+use std::time::Duration;
+
+/// What a request is for: the order in which the budget serves, most urgent first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// Changes, their last looks and their read-backs.
+    Action,
+    /// Looks at suspect channels and their candidates.
+    Suspect,
+    /// Routine looks.
+    Poll,
+    /// Telemetry.
+    Telemetry,
+    /// Everything else.
+    Rest,
+}
+
+impl Class {
+    /// Every class, most urgent first.
+    pub const ALL: [Self; 5] = [Self::Action, Self::Suspect, Self::Poll, Self::Telemetry, Self::Rest];
+
+    /// Its name in logs and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Action => "action",
+            Self::Suspect => "suspect",
+            Self::Poll => "poll",
+            Self::Telemetry => "telemetry",
+            Self::Rest => "rest",
+        }
+    }
+}
+
+/// An answer with the times that give it its worth as evidence.
+#[derive(Clone, Debug)]
+pub struct Answer<T> {
+    /// What the platform said.
+    pub value: T,
+    /// When the (last) request was sent.
+    pub asked_at: Time,
+    /// When the answer was complete.
+    pub answered_at: Time,
+    /// The platform's `Date` header.
+    pub date: Option<WallMs>,
+}
+
+/// The state of a tenant's request budget, for metrics and for planning.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct BudgetReading {
+    /// Requests a minute that the file allows.
+    pub configured: u32,
+    /// Requests a minute in force: lower after a 429, until probed upwards again.
+    pub limit: u32,
+    /// Slots that could be used now.
+    pub available: u32,
+    /// Requests that wait for a slot.
+    pub waiting: u32,
+}
+
+/// What one request did, for metrics and the log; given to the observer that a client was built with.
+#[derive(Clone, Debug)]
+pub struct RequestEvent {
+    /// `token`, `channel`, `channels`, `patch`, `telemetry`.
+    pub endpoint: &'static str,
+    /// The HTTP status, or a word: `timeout`, `connect`, `reset`, `too_large`.
+    pub code: String,
+    /// From sending to the answer or its abandonment.
+    pub took: Duration,
+}
+
+/// What the supervisor needs of a tenant's platform. Every call waits for its place in the request budget first;
+/// `timeout` covers the sending and the answer, not that wait.
+#[async_trait::async_trait]
+pub trait Platform: Send + Sync + 'static {
+    /// `GET` of one channel. Reads are repeated by the client where the table of statuses says so, within `timeout`.
+    async fn channel(
+        &self,
+        id: &ChannelId,
+        class: Class,
+        timeout: Duration,
+    ) -> Result<Answer<ChannelDoc>, PlatformError>;
+
+    /// One page of the list: the first where `page` is `None`. [`ErrorClass::Unsupported`] where the tenant has no list.
+    async fn channels(
+        &self,
+        page: Option<&str>,
+        class: Class,
+        timeout: Duration,
+    ) -> Result<Answer<ListPage>, PlatformError>;
+
+    /// One telemetry query for one or many channels.
+    async fn telemetry(
+        &self,
+        query: &TelemetryQuery,
+        timeout: Duration,
+    ) -> Result<Answer<TelemetryAnswer>, PlatformError>;
+
+    /// `PATCH` of one channel: sent at most once for each call. The receipt proves that the intent is on disk.
+    /// Only a repetition that is known to be safe is made inside: after a 401, after a 429 (waiting as told), and where the
+    /// connection was never made; all within `timeout`. [`ErrorClass::UnknownOutcome`]: it may have been made.
+    async fn patch(
+        &self,
+        receipt: &Receipt,
+        id: &ChannelId,
+        body: &serde_json::Value,
+        if_match: Option<&str>,
+        timeout: Duration,
+    ) -> Result<Answer<ChannelDoc>, PlatformError>;
+
+    /// Fetches a token now, whatever is cached: for `check --online`. The scopes granted, where the platform tells them.
+    async fn authorise(&self, timeout: Duration) -> Result<Option<Vec<String>>, PlatformError>;
+
+    /// The request budget now.
+    fn budget(&self) -> BudgetReading;
+
+    /// When each request of the last minute was sent, as ages: what a clean stop leaves for the next start.
+    fn recent_requests(&self) -> Vec<Duration>;
+}

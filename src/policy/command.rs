@@ -1,0 +1,433 @@
+//! The words that every other room uses: what the engine orders, what came of it, and what is worth writing down.
+
+use super::key::{ChannelId, ChannelKey, TenantId};
+use super::observation::Codec;
+use super::reason::Reason;
+use super::time::Time;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::time::Duration;
+
+/// What the engine wants done. The driver carries it out in this order and adds nothing of its own.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Look at this channel from now on at this cadence; replaces an earlier one.
+    Watch {
+        /// The channel.
+        channel: ChannelKey,
+        /// How often, and how urgently.
+        cadence: Cadence,
+    },
+    /// Stop looking at this channel.
+    Unwatch {
+        /// The channel.
+        channel: ChannelKey,
+    },
+    /// Look at this channel once, now, by a single `GET`.
+    LookNow {
+        /// The channel.
+        channel: ChannelKey,
+    },
+    /// Change the platform: first the intent to the journal, then the change, then the outcome back to the engine.
+    Act(Action),
+    /// Write this into the journal.
+    Record(Record),
+}
+
+/// How often a channel is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cadence {
+    /// The time from one look to the next.
+    pub interval: Duration,
+    /// How long one look may take.
+    pub timeout: Duration,
+    /// Whether the channel, or one that it may have to carry, is suspect: a single `GET`, ahead of other looks.
+    pub suspect: bool,
+}
+
+/// The number of an intent: unique for the life of a journal, and rising.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct OpId(pub u64);
+
+/// One change of one channel, decided and not yet made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Action {
+    /// Its number.
+    pub op: OpId,
+    /// The channel whose object on the platform changes.
+    pub channel: ChannelKey,
+    /// What changes.
+    pub kind: ActionKind,
+    /// Why.
+    pub reason: Reason,
+    /// Who asked for it.
+    pub actor: Actor,
+    /// When the answer that confirmed the decision was given to the engine.
+    pub evidence_at: Time,
+    /// How long the change itself may take.
+    pub action_timeout: Duration,
+    /// How long the platform is read back for the change to show.
+    pub verify_for: Duration,
+}
+
+/// What an action changes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ActionKind {
+    /// `routing.primary_channel_id` becomes `to`, `status` becomes `active`.
+    Failover {
+        /// Where the channel's traffic goes as last read.
+        from: ChannelId,
+        /// Where it shall go.
+        to: ChannelId,
+    },
+    /// `routing.primary_channel_id` becomes the channel's own id.
+    Failback {
+        /// Where the channel's traffic goes as last read.
+        from: ChannelId,
+    },
+    /// `configuration.codecs` becomes `order`.
+    Codec {
+        /// Every codec as read, in the new order, priorities from 1.
+        order: Vec<Codec>,
+        /// The codecs as last read.
+        before: Vec<Codec>,
+        /// Sent instead of the mode as read.
+        dtmf_mode: Option<String>,
+        /// Sent instead of the payload type as read.
+        rtp_payload_type: Option<String>,
+    },
+}
+
+impl ActionKind {
+    /// The metric label and journal name: `failover`, `failback` or `codec`.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Failover { .. } => "failover",
+            Self::Failback { .. } => "failback",
+            Self::Codec { .. } => "codec",
+        }
+    }
+}
+
+/// What came of an action, told to the engine by the executor (or by the journal's recovery).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    /// The platform was read back and shows the change.
+    Applied {
+        /// Fields beside the change that did not survive it, as JSON paths.
+        siblings_lost: Vec<String>,
+    },
+    /// The platform took the change (or may have) and still showed the old state when `verify_for` ended.
+    NotApplied,
+    /// The platform refused it; repeating cannot help.
+    Refused {
+        /// One sentence, without secrets.
+        why: String,
+    },
+    /// It could not be sent in time: nothing was changed.
+    NotSent {
+        /// One sentence, without secrets.
+        why: String,
+    },
+    /// Someone else changed the channel since it was read (409, 412): nothing was changed.
+    Conflict,
+    /// It was called back before it was sent (paused, reload to observe, journal not writable): nothing was changed.
+    Withdrawn {
+        /// One sentence.
+        why: String,
+    },
+    /// Whether it was made is not known: it may have been sent and the platform could not be read back.
+    Unknown {
+        /// One sentence, without secrets.
+        why: String,
+    },
+}
+
+impl Outcome {
+    /// The metric label: `applied`, `not_applied`, `refused`, `not_sent`, `conflict`, `withdrawn` or `unknown`.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Applied { .. } => "applied",
+            Self::NotApplied => "not_applied",
+            Self::Refused { .. } => "refused",
+            Self::NotSent { .. } => "not_sent",
+            Self::Conflict => "conflict",
+            Self::Withdrawn { .. } => "withdrawn",
+            Self::Unknown { .. } => "unknown",
+        }
+    }
+}
+
+/// A person's order. An event like any other: same rules, same audit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "order", rename_all = "snake_case")]
+pub enum Order {
+    /// No actions, for one tenant or (`None`) all, until resumed. Watching goes on.
+    Pause {
+        /// The tenant; `None`: all.
+        tenant: Option<TenantId>,
+    },
+    /// Lift a pause of the same scope.
+    Resume {
+        /// The tenant; `None`: all.
+        tenant: Option<TenantId>,
+    },
+    /// Let a tenant act although half of it turned bad at once; ends with the episode.
+    ApproveMass {
+        /// The tenant.
+        tenant: TenantId,
+    },
+    /// Carry out what a policy in mode `propose` proposed for this channel, if it is still wanted and still safe.
+    Approve {
+        /// The channel.
+        channel: ChannelKey,
+    },
+    /// Release the block of a channel, and take over a route that someone else set.
+    Acknowledge {
+        /// The channel.
+        channel: ChannelKey,
+    },
+}
+
+/// Why an order was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Refusal {
+    /// No such tenant is configured.
+    UnknownTenant(TenantId),
+    /// No such channel is configured.
+    UnknownChannel(ChannelKey),
+    /// There is nothing that the order could apply to.
+    NothingToDo(String),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownTenant(tenant) => write!(f, "no tenant `{tenant}` is configured"),
+            Self::UnknownChannel(channel) => write!(f, "no channel `{channel}` is configured"),
+            Self::NothingToDo(why) => f.write_str(why),
+        }
+    }
+}
+
+/// Who did it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Actor {
+    /// The decision engine.
+    Engine,
+    /// A named person.
+    Operator(String),
+    /// A change of the configuration.
+    Config,
+    /// The process itself.
+    System,
+    /// Someone else who changed the platform.
+    Outside,
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Engine => f.write_str("engine"),
+            Self::Operator(name) => write!(f, "operator:{name}"),
+            Self::Config => f.write_str("config"),
+            Self::System => f.write_str("system"),
+            Self::Outside => f.write_str("outside"),
+        }
+    }
+}
+
+/// Something that is worth an entry in the audit log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// What happened.
+    pub event: EventType,
+    /// To which tenant; `None`: to all.
+    pub tenant: Option<TenantId>,
+    /// To which channel; `None`: to none in particular.
+    pub channel: Option<ChannelId>,
+    /// Who did it.
+    pub actor: Actor,
+    /// Why, in words by its `Display`.
+    pub reason: Reason,
+    /// What was.
+    pub before: Option<Fact>,
+    /// What is.
+    pub after: Option<Fact>,
+    /// The action that it belongs to.
+    pub op: Option<OpId>,
+}
+
+/// The closed list of what the audit log tells. Shown as `category.word`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum EventType {
+    /// A channel is watched from now on.
+    #[serde(rename = "channel.watched")]
+    ChannelWatched,
+    /// A channel is no longer watched.
+    #[serde(rename = "channel.unwatched")]
+    ChannelUnwatched,
+    /// The platform has no such channel.
+    #[serde(rename = "channel.missing")]
+    ChannelMissing,
+    /// The platform shows a route that we did not set.
+    #[serde(rename = "channel.route_changed")]
+    RouteChanged,
+    /// A channel's health changed.
+    #[serde(rename = "health.changed")]
+    HealthChanged,
+    /// A failover is about to be made; its outcome follows under the same operation.
+    #[serde(rename = "failover.intended")]
+    FailoverIntended,
+    /// A failover shows on the platform.
+    #[serde(rename = "failover.completed")]
+    FailoverCompleted,
+    /// A failover was not made.
+    #[serde(rename = "failover.failed")]
+    FailoverFailed,
+    /// Whether a failover was made is not known.
+    #[serde(rename = "failover.unknown")]
+    FailoverUnknown,
+    /// A failover was decided and not made: observing, proposing or held.
+    #[serde(rename = "failover.held")]
+    FailoverHeld,
+    /// A channel is down and nobody is fit to take its traffic.
+    #[serde(rename = "failover.no_candidate")]
+    NoCandidate,
+    /// A failback is about to be made.
+    #[serde(rename = "failback.intended")]
+    FailbackIntended,
+    /// A failback shows on the platform.
+    #[serde(rename = "failback.completed")]
+    FailbackCompleted,
+    /// A failback was not made.
+    #[serde(rename = "failback.failed")]
+    FailbackFailed,
+    /// Whether a failback was made is not known.
+    #[serde(rename = "failback.unknown")]
+    FailbackUnknown,
+    /// A failback was decided and not made.
+    #[serde(rename = "failback.held")]
+    FailbackHeld,
+    /// A codec order is about to be changed.
+    #[serde(rename = "codec.intended")]
+    CodecIntended,
+    /// A codec order shows on the platform.
+    #[serde(rename = "codec.completed")]
+    CodecCompleted,
+    /// A codec order was not changed.
+    #[serde(rename = "codec.failed")]
+    CodecFailed,
+    /// Whether a codec order was changed is not known.
+    #[serde(rename = "codec.unknown")]
+    CodecUnknown,
+    /// A codec order was decided and not changed.
+    #[serde(rename = "codec.held")]
+    CodecHeld,
+    /// A person gave an order.
+    #[serde(rename = "operator.ordered")]
+    OperatorOrdered,
+    /// A configuration was taken or refused.
+    #[serde(rename = "config.reloaded")]
+    ConfigReloaded,
+    /// A configuration was refused and the old one stays.
+    #[serde(rename = "config.refused")]
+    ConfigRefused,
+    /// The daemon started.
+    #[serde(rename = "process.started")]
+    ProcessStarted,
+    /// The daemon stopped on request.
+    #[serde(rename = "process.stopped")]
+    ProcessStopped,
+    /// The clock jumped, or the machine slept: evidence is stale.
+    #[serde(rename = "process.clock_jumped")]
+    ClockJumped,
+    /// A tenant cannot be seen: no actions.
+    #[serde(rename = "blind.entered")]
+    BlindEntered,
+    /// A tenant can be seen again.
+    #[serde(rename = "blind.left")]
+    BlindLeft,
+    /// Half of a tenant turned bad at once: held.
+    #[serde(rename = "health.mass_hold")]
+    MassHold,
+    /// The mass change is over.
+    #[serde(rename = "health.mass_hold_ended")]
+    MassHoldEnded,
+    /// A tenant was paused because something else steers it.
+    #[serde(rename = "operator.other_controller")]
+    OtherController,
+    /// The journal can be written again.
+    #[serde(rename = "journal.recovered")]
+    JournalRecovered,
+    /// Intents that a crash left open were resolved.
+    #[serde(rename = "journal.orphan_resolved")]
+    OrphanResolved,
+}
+
+/// A value before or after.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fact {
+    /// A channel's health.
+    Health(Health),
+    /// Where a channel's traffic goes.
+    Route(ChannelId),
+    /// A channel's codec order.
+    Codecs(Vec<Codec>),
+    /// Whether a tenant (or all) is paused.
+    Paused(bool),
+    /// A tenant's state.
+    Tenant(TenantState),
+}
+
+/// What is known of a channel's health. Separate from what people decided about it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// Not known: at the start, when evidence is stale, and where the platform has no such channel.
+    #[default]
+    Unknown,
+    /// Good for `rise` looks.
+    Up,
+    /// Neither good nor bad: not fit to take traffic, no reason to move any.
+    Degraded,
+    /// Bad for `fall` looks.
+    Down,
+}
+
+impl Health {
+    /// Every value, for metrics that show a state as one series each.
+    pub const ALL: [Self; 4] = [Self::Unknown, Self::Up, Self::Degraded, Self::Down];
+
+    /// The label: `unknown`, `up`, `degraded` or `down`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Up => "up",
+            Self::Degraded => "degraded",
+            Self::Down => "down",
+        }
+    }
+}
+
+impl fmt::Display for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What is known of a tenant as a whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TenantState {
+    /// Its platform answers.
+    #[default]
+    Seen,
+    /// Its platform cannot be seen: no actions.
+    Blind,
+}

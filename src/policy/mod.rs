@@ -1,0 +1,27 @@
+//! The decision engine: pure, and the only room that decides.
+//!
+//! Nothing here reads a clock, waits, logs, or talks to anything. Time, randomness and every fact come in as
+//! arguments; commands go out as values. It imports nothing but `std` (and serde derives, because the journal keeps
+//! what it says); `tests/house.rs` holds that.
+
+mod command;
+mod key;
+mod observation;
+mod params;
+mod reason;
+mod report;
+mod time;
+
+pub use command::{
+    Action, ActionKind, Actor, Cadence, Command, EventType, Fact, Health, OpId, Order, Outcome, Record, Refusal,
+    TenantState,
+};
+pub use key::{ChannelId, ChannelKey, TenantId};
+pub use observation::{ChannelView, Codec, LookError, Observation, Sample, Source, TelemetryReading};
+pub use params::{
+    ChannelParams, CodecParams, CodecTable, CodecValues, Failback, FailoverParams, HealthParams, Latency, Limits, Mode,
+    Order as CandidateOrder, Params, Policy, PolicyMode, QualityParams, Scorer, TelemetryParams, TenantParams, Tier,
+};
+pub use reason::{Ineligible, Reason};
+pub use report::{CandidateReport, ChannelReport, Quality, TenantReport};
+pub use time::{Time, WallMs};

@@ -1,0 +1,117 @@
+//! What the engine is told about the world: answers of the platform, errors on the way to it, and telemetry.
+
+use super::key::ChannelId;
+use super::time::{Time, WallMs};
+use serde::{Deserialize, Serialize};
+
+/// One fact about one channel, as the prober learnt it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Observation {
+    /// The platform showed the channel.
+    Look {
+        /// When the request was sent: the answer speaks of no earlier moment than this.
+        asked_at: Time,
+        /// Whether it was asked for alone, or stood in a page of the list.
+        source: Source,
+        /// What the platform said.
+        view: ChannelView,
+    },
+    /// The platform said that it has no such channel (404). Missing is not down.
+    Missing {
+        /// When the request was sent.
+        asked_at: Time,
+    },
+    /// The look failed by an error of ours, of the platform or of the path. A fact about the path, never about the channel.
+    Failed {
+        /// When the request was sent, or would have been.
+        asked_at: Time,
+        /// What kind of error it was.
+        error: LookError,
+    },
+    /// Telemetry of the channel.
+    Telemetry(TelemetryReading),
+}
+
+/// How a look was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// `GET` of the one channel: the only kind that may precede a change.
+    Single,
+    /// A page of the list, which may be older than a single `GET` says.
+    List,
+}
+
+/// Why a look brought no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LookError {
+    /// No answer in time.
+    Timeout,
+    /// No connection: DNS, TCP, TLS, or a connection that broke.
+    Connect,
+    /// 401 after a fresh token, or no token to be had.
+    NotAuthorised,
+    /// 403: a scope or a role is missing.
+    Forbidden,
+    /// 429.
+    RateLimited,
+    /// 5xx.
+    Server,
+    /// An answer that is no channel: not JSON, another shape, too large.
+    Malformed,
+    /// Any other status.
+    Unexpected,
+}
+
+/// What the platform says of a channel, as far as the engine decides by it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ChannelView {
+    /// `status` to the letter; `None` where it is missing.
+    pub status: Option<String>,
+    /// `routing.primary_channel_id`; `None` means the channel itself.
+    pub primary: Option<ChannelId>,
+    /// `routing.failover_channels`; empty where missing.
+    pub failover: Vec<ChannelId>,
+    /// `configuration.codecs`; empty where missing.
+    pub codecs: Vec<Codec>,
+    /// `configuration.dtmf_mode`.
+    pub dtmf_mode: Option<String>,
+    /// `configuration.rtp_payload_type`.
+    pub rtp_payload_type: Option<String>,
+}
+
+/// A codec and its place: priority 1 is preferred.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Codec {
+    /// The codec's name as the platform writes it, such as `PCMU`.
+    pub name: String,
+    /// 1 to 10; lower is preferred.
+    pub priority: u32,
+}
+
+/// One answer to a telemetry query, as far as it speaks of one channel.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TelemetryReading {
+    /// When the query was sent.
+    pub asked_at: Time,
+    /// Start of the queried span, by the platform's own clock.
+    pub from: WallMs,
+    /// End of the queried span, by the platform's own clock: a bucket that ends after it is not yet over.
+    pub to: WallMs,
+    /// The items as they came, absurd ones included: the engine rejects and counts them.
+    pub samples: Vec<Sample>,
+}
+
+/// One item of telemetry, unjudged: any field may be missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// Start of the bucket that the item sums up; `None` where the item carries no timestamp.
+    pub at: Option<WallMs>,
+    /// Latency in milliseconds, one-way or round-trip as the tenant's configuration says.
+    pub latency_ms: Option<f64>,
+    /// Jitter in milliseconds.
+    pub jitter_ms: Option<f64>,
+    /// Packet loss in percent, 0 to 100.
+    pub packet_loss_pct: Option<f64>,
+}

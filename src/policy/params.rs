@@ -1,0 +1,361 @@
+//! The engine's parameters, already checked: the configuration room builds them, nothing here validates again.
+//! Every default is the one `Default` gives, and equals the configuration's contract.
+
+use super::key::{ChannelId, ChannelKey, TenantId};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+const fn secs(s: u64) -> Duration {
+    Duration::from_secs(s)
+}
+
+/// Everything the engine works by. A reload replaces the whole.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Params {
+    /// Caps the mode of every policy.
+    pub mode: Mode,
+    /// The tenants, by name.
+    pub tenants: BTreeMap<TenantId, TenantParams>,
+    /// The configured channels, in the file's order.
+    pub channels: Vec<ChannelParams>,
+}
+
+/// How far the daemon may go: it decides and records in every mode. Ordered: a cap is a minimum.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Decide and record, change nothing.
+    #[default]
+    Observe,
+    /// An operator approves within a time, else the decision lapses.
+    Propose,
+    /// Act.
+    Enforce,
+}
+
+/// One tenant.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TenantParams {
+    /// What the platform's `latency_ms` means.
+    pub latency: Latency,
+    /// How much may be changed at once.
+    pub limits: Limits,
+}
+
+/// What the platform's `latency_ms` means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Latency {
+    /// One-way delay.
+    #[default]
+    OneWay,
+    /// Round-trip: half of it counts as one-way delay.
+    RoundTrip,
+}
+
+/// How much may be changed at once, for a tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Actions in flight.
+    pub max_concurrent: u32,
+    /// Actions in any hour.
+    pub max_per_hour: u32,
+    /// Channels that must be `Up` after an action, its target included.
+    pub keep_fit: u32,
+    /// Hold when half of the tenant turns bad at once.
+    pub mass_hold: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_concurrent: 3, max_per_hour: 30, keep_fit: 1, mass_hold: true }
+    }
+}
+
+/// One configured channel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChannelParams {
+    /// Its tenant and id.
+    pub key: ChannelKey,
+    /// The policy that it is kept by.
+    pub policy: Arc<Policy>,
+    /// Its backups in order; `None`: those of the platform's `routing.failover_channels`; empty: none.
+    pub failover: Option<Vec<ChannelId>>,
+}
+
+/// A policy: thresholds and permissions, shared by any number of channels.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Policy {
+    /// Its name in the file.
+    pub name: String,
+    /// How far it may go; capped by [`Params::mode`].
+    pub mode: PolicyMode,
+    /// How a channel is looked at, and what makes it up or down.
+    pub health: HealthParams,
+    /// How telemetry is asked for and summed up.
+    pub telemetry: TelemetryParams,
+    /// How telemetry becomes a score.
+    pub quality: QualityParams,
+    /// When and where traffic moves.
+    pub failover: FailoverParams,
+    /// When codecs are re-prioritised.
+    pub codec: CodecParams,
+}
+
+/// A policy's mode; unlike the daemon's, it defaults to enforcing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PolicyMode(pub Mode);
+
+impl Default for PolicyMode {
+    fn default() -> Self {
+        Self(Mode::Enforce)
+    }
+}
+
+/// Looking at a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HealthParams {
+    /// How often a channel is looked at.
+    pub interval: Duration,
+    /// How long a look may take; below `interval`.
+    pub timeout: Duration,
+    /// How often while suspect, and for its candidates.
+    pub fast_interval: Duration,
+    /// Bad looks in a row before it is down.
+    pub fall: u32,
+    /// Good looks in a row before it is up again.
+    pub rise: u32,
+}
+
+impl Default for HealthParams {
+    fn default() -> Self {
+        Self { interval: secs(30), timeout: secs(10), fast_interval: secs(2), fall: 3, rise: 2 }
+    }
+}
+
+/// Asking for telemetry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TelemetryParams {
+    /// How often it is asked for.
+    pub interval: Duration,
+    /// The span that is asked for and scored.
+    pub window: Duration,
+    /// The platform's summing interval.
+    pub bucket: Duration,
+    /// Fewer accepted samples in the window: no score.
+    pub min_samples: u32,
+}
+
+impl Default for TelemetryParams {
+    fn default() -> Self {
+        Self { interval: secs(60), window: secs(300), bucket: secs(60), min_samples: 2 }
+    }
+}
+
+/// Scoring.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QualityParams {
+    /// How telemetry becomes a score of 0 to 100.
+    pub scorer: Scorer,
+    /// Below it, codecs are re-prioritised. 0 to 100.
+    pub optimise_below: f64,
+    /// E-model values for each codec; the gain of a codec order is always predicted by the E-model.
+    pub codecs: CodecTable,
+}
+
+impl Default for QualityParams {
+    fn default() -> Self {
+        Self { scorer: Scorer::Emodel, optimise_below: 80.0, codecs: CodecTable::default() }
+    }
+}
+
+/// How telemetry becomes a score of 0 to 100.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Scorer {
+    /// ITU-T G.107: the R-factor, clamped to 0..=100.
+    #[default]
+    Emodel,
+    /// The first row whose bounds both hold gives the score.
+    Tiers {
+        /// The rows, best first.
+        rows: Vec<Tier>,
+        /// The score where no row holds.
+        otherwise: f64,
+    },
+}
+
+/// A row of the tiers table: holds where latency and jitter are both below its bounds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tier {
+    /// Upper bound of one-way latency, exclusive, in milliseconds.
+    pub latency_ms: f64,
+    /// Upper bound of jitter, exclusive, in milliseconds.
+    pub jitter_ms: f64,
+    /// The score, 0 to 100.
+    pub score: f64,
+}
+
+impl Scorer {
+    /// The contract's table of tiers.
+    pub fn default_tiers() -> Self {
+        let row = |latency_ms, jitter_ms, score| Tier { latency_ms, jitter_ms, score };
+        Self::Tiers {
+            rows: vec![row(150.0, 30.0, 100.0), row(250.0, 50.0, 85.0), row(400.0, 80.0, 60.0)],
+            otherwise: 40.0,
+        }
+    }
+}
+
+/// E-model values by codec name, in upper case.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CodecTable(pub BTreeMap<String, CodecValues>);
+
+/// What the E-model needs to know of a codec.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CodecValues {
+    /// Equipment impairment factor Ie (ITU-T G.113), on the codec's own scale.
+    pub ie: f64,
+    /// Packet-loss robustness factor Bpl (ITU-T G.113), above 0.
+    pub bpl: f64,
+    /// Whether lost packets are concealed. For PCMU and PCMA it selects Bpl 25.1 (ITU-T G.711 Appendix I) where `bpl` is not set.
+    pub plc: bool,
+    /// Whether Ie and Bpl are on the wideband scale of ITU-T G.107.1 (R up to 129).
+    pub wideband: bool,
+    /// Bit rate on the wire without headers, in kbit/s.
+    pub kbit_s: f64,
+    /// Frame and look-ahead, in milliseconds: it adds to the one-way delay.
+    pub frame_ms: f64,
+}
+
+impl Default for CodecTable {
+    /// The values of ITU-T G.113 Appendix I; OPUS (narrowband) after Alahmadi et al., doi 10.1145/3458751.
+    fn default() -> Self {
+        let row = |ie, bpl, wideband, kbit_s, frame_ms| CodecValues { ie, bpl, plc: false, wideband, kbit_s, frame_ms };
+        Self(BTreeMap::from([
+            ("PCMU".to_owned(), row(0.0, 4.3, false, 64.0, 20.0)),
+            ("PCMA".to_owned(), row(0.0, 4.3, false, 64.0, 20.0)),
+            ("G729".to_owned(), row(11.0, 19.0, false, 8.0, 25.0)),
+            ("G722".to_owned(), row(13.0, 10.0, true, 64.0, 20.0)),
+            ("OPUS".to_owned(), row(2.03, 15.95, false, 11.0, 26.5)),
+        ]))
+    }
+}
+
+/// Moving traffic.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FailoverParams {
+    /// Whether the policy moves traffic at all.
+    pub enabled: bool,
+    /// Platform statuses that count as bad.
+    pub on: Vec<String>,
+    /// A score below it, sustained, is also a reason. 0 to 100; `None`: off.
+    pub quality_below: Option<f64>,
+    /// How long the score must stay below `quality_below`.
+    pub quality_for: Duration,
+    /// By how many score points a candidate must be better, where quality is the reason.
+    pub better_by: f64,
+    /// The least score of a candidate that has one.
+    pub min_candidate_score: f64,
+    /// Whether a candidate without a score is unfit.
+    pub require_score: bool,
+    /// How fit candidates are ordered.
+    pub order: Order,
+    /// After an action, no other on this channel for so long, unless the backup fails too.
+    pub block_period: Duration,
+    /// The block doubles with each further move, up to this.
+    pub hold_down_max: Duration,
+    /// The grown block decays by half in this time.
+    pub hold_down_half_life: Duration,
+    /// How long the change itself may take.
+    pub action_timeout: Duration,
+    /// How long the platform is read back for the change to show.
+    pub verify_for: Duration,
+    /// Channels whose traffic one backup may carry besides its own.
+    pub max_dependents: u32,
+    /// How traffic comes back.
+    pub failback: Failback,
+    /// Up and good for this long before it comes back by itself.
+    pub failback_after: Duration,
+}
+
+impl Default for FailoverParams {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            on: vec!["unhealthy".to_owned()],
+            quality_below: None,
+            quality_for: secs(300),
+            better_by: 10.0,
+            min_candidate_score: 60.0,
+            require_score: false,
+            order: Order::Configured,
+            block_period: secs(600),
+            hold_down_max: secs(8 * 600),
+            hold_down_half_life: secs(3 * 600),
+            action_timeout: secs(10),
+            verify_for: secs(30),
+            max_dependents: 2,
+            failback: Failback::Auto,
+            failback_after: secs(900),
+        }
+    }
+}
+
+/// How fit candidates are ordered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// As configured.
+    #[default]
+    Configured,
+    /// Best score first, those without one last.
+    Best,
+}
+
+/// How traffic comes back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Failback {
+    /// By itself.
+    #[default]
+    Auto,
+    /// By an operator only.
+    Manual,
+    /// By itself, within a calendar window.
+    Window,
+}
+
+/// Re-prioritising codecs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CodecParams {
+    /// Whether the policy re-prioritises codecs at all.
+    pub enabled: bool,
+    /// The least time between two codec changes of a channel.
+    pub cooldown: Duration,
+    /// Score points that the new order must promise.
+    pub min_gain: f64,
+    /// Good conditions for this long: back to the order as first read.
+    pub restore_after: Duration,
+    /// By how many kbit/s the top codec's rate may rise while loss is the impairment.
+    pub max_bitrate_increase: f64,
+    /// Sent with a codec change only where set, else as read.
+    pub dtmf_mode: Option<String>,
+    /// Sent with a codec change only where set, else as read.
+    pub rtp_payload_type: Option<String>,
+}
+
+impl Default for CodecParams {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            cooldown: secs(600),
+            min_gain: 5.0,
+            restore_after: secs(3600),
+            max_bitrate_increase: 0.0,
+            dtmf_mode: None,
+            rtp_payload_type: None,
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What the engine tells of a channel and of a tenant: plain values for the snapshot, the API and people.
+
+use super::command::{Health, TenantState};
+use super::key::{ChannelId, ChannelKey};
+use super::observation::Codec;
+use super::params::Mode;
+use super::reason::{Ineligible, Reason};
+use serde::Serialize;
+use std::time::Duration;
+
+/// All that is known and decided of one channel at one moment. Durations are ages or remaining times at that moment.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ChannelReport {
+    /// Its tenant and id.
+    pub key: ChannelKey,
+    /// Whether it is configured; otherwise it is watched only, as someone's candidate.
+    pub configured: bool,
+    /// The name of the policy that it is kept by.
+    pub policy: String,
+    /// The mode in force for it, after the daemon's cap.
+    pub mode: Mode,
+    /// What is known of its health.
+    pub health: Health,
+    /// The platform's status word in the last answer.
+    pub status: Option<String>,
+    /// Whether the platform says that it has no such channel.
+    pub missing: bool,
+    /// Bad looks in a row.
+    pub bad_looks: u32,
+    /// Good looks in a row.
+    pub good_looks: u32,
+    /// Age of the last answer; `None` before the first.
+    pub evidence_age: Option<Duration>,
+    /// How long its health has been what it is.
+    pub health_for: Duration,
+    /// Where its traffic goes as last read; `None` before the first answer.
+    pub route: Option<ChannelId>,
+    /// Whether its traffic goes elsewhere.
+    pub failed_over: bool,
+    /// Whether someone else set that route.
+    pub route_foreign: bool,
+    /// Quality over the window; `None` without enough samples.
+    pub quality: Option<Quality>,
+    /// Telemetry items that were rejected as missing or absurd, since the start.
+    pub samples_rejected: u64,
+    /// Codecs as last read.
+    pub codecs: Vec<Codec>,
+    /// An action of this channel that is under way: `failover`, `failback` or `codec`.
+    pub in_flight: Option<&'static str>,
+    /// Time left of the block after an action; `None`: not blocked.
+    pub blocked_for: Option<Duration>,
+    /// What holds an action back that is wanted now; the `why` label of `actions_held`.
+    pub held: Option<&'static str>,
+    /// Whether its traffic has to move and nobody is fit.
+    pub no_candidate: bool,
+    /// The last evaluation.
+    pub reason: Reason,
+    /// The same in words.
+    pub reason_text: String,
+    /// Every candidate in order, with what speaks against it; `None`: eligible.
+    pub candidates: Vec<CandidateReport>,
+}
+
+/// One candidate for one channel.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CandidateReport {
+    /// Its id.
+    pub channel: ChannelId,
+    /// Whether it could take the traffic, as far as is known now.
+    pub eligible: bool,
+    /// What speaks against it.
+    pub against: Option<Ineligible>,
+    /// The same in words.
+    pub against_text: Option<String>,
+    /// Its score, where it has one.
+    pub score: Option<f64>,
+}
+
+/// Quality of a channel over its window.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Quality {
+    /// 0 (worst) to 100 (best).
+    pub score: f64,
+    /// Mean one-way latency in milliseconds.
+    pub latency_ms: f64,
+    /// Mean jitter in milliseconds.
+    pub jitter_ms: f64,
+    /// Mean packet loss in percent.
+    pub packet_loss_pct: f64,
+    /// ITU-T G.107 R-factor of the codec in use.
+    pub r_factor: f64,
+    /// Mean opinion score, 1 to 4.5.
+    pub mos: f64,
+    /// Accepted samples in the window.
+    pub samples: u32,
+}
+
+/// All that is known and decided of one tenant.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TenantReport {
+    /// Whether its platform can be seen.
+    pub state: TenantState,
+    /// Whether an operator paused it (or all).
+    pub paused: bool,
+    /// Whether a mass change is held.
+    pub mass_hold: bool,
+    /// Actions in flight.
+    pub in_flight: u32,
+    /// Actions in the last hour.
+    pub actions_last_hour: u32,
+    /// Its channels that are `Up`.
+    pub up: u32,
+}

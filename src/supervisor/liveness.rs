@@ -1,0 +1,31 @@
+//! Whether the driver's loop is alive: it beats here itself, `/healthz` and the systemd watchdog read it.
+
+use crate::policy::Time;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// The driver's pulse. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Liveness(Arc<AtomicU64>);
+
+impl Liveness {
+    /// The loop beats at least once a second; older than this, it is late.
+    pub const LATE_AFTER: Duration = Duration::from_secs(5);
+
+    /// The loop went round.
+    pub fn beat(&self, now: Time) {
+        let ms = u64::try_from(now.since_origin().as_millis()).unwrap_or(u64::MAX);
+        self.0.store(ms, Ordering::Relaxed);
+    }
+
+    /// How long ago it last went round.
+    pub fn age(&self, now: Time) -> Duration {
+        now.since(Time::new(Duration::from_millis(self.0.load(Ordering::Relaxed))))
+    }
+
+    /// Whether it is late.
+    pub fn is_late(&self, now: Time) -> bool {
+        self.age(now) > Self::LATE_AFTER
+    }
+}
