@@ -4,14 +4,18 @@
 //! arguments; commands go out as values. It imports nothing but `std` (and serde derives, because the journal keeps
 //! what it says); `tests/house.rs` holds that.
 
+pub mod codec;
 mod command;
 mod key;
 mod observation;
 mod params;
 mod reason;
 mod report;
+pub mod score;
 mod time;
+mod window;
 
+pub use codec::{CodecHold, Proposal};
 pub use command::{
     Action, ActionKind, Actor, Cadence, Command, EventType, Fact, Health, OpId, Order, Outcome, Record, Refusal,
     TenantState,
@@ -25,3 +29,4 @@ pub use params::{
 pub use reason::{Ineligible, Reason};
 pub use report::{CandidateReport, ChannelReport, Quality, TenantReport};
 pub use time::{Time, WallMs};
+pub use window::{Summary, Window};

@@ -1,0 +1,191 @@
+//! Which codec order would sound better under the conditions of now, and what it promises.
+//!
+//! Owns the proposal: a permutation of the codecs as read, none lost, none renamed, priorities from 1. The gain is always
+//! predicted by the E-model, whatever the scorer. It never proposes a higher bit rate than the policy allows while loss is
+//! the impairment, because congestion feeds on it; and it never puts a codec on top of which it knows nothing.
+//!
+//! Loss is the impairment where half a percent of the packets or more is not played with the present first codec, or
+//! where unplayed packets cost that codec more R points than delay does. Packets that come too late count as well: they
+//! stood in a queue.
+
+use super::observation::Codec;
+use super::params::{CodecParams, Latency, QualityParams};
+use super::score::{Conditions, Prediction, codec_values, predict};
+use super::window::Summary;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// From this share of unplayed packets on, loss is the impairment, in percent.
+const LOSSY_PCT: f64 = 0.5;
+
+/// A better codec order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Proposal {
+    /// Every codec as read, best first, priorities 1, 2, 3 and so on.
+    pub order: Vec<Codec>,
+    /// The codec that is first now.
+    pub from: String,
+    /// The codec that would be first.
+    pub to: String,
+    /// What the new first codec promises over the present one, in score points; at least the policy's `min_gain`.
+    pub gain: f64,
+}
+
+/// Why no other codec order is proposed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "code", rename_all = "snake_case")]
+pub enum CodecHold {
+    /// The channel shows no codecs.
+    NoCodecs,
+    /// The first codec has no E-model values, so no gain over it can be predicted.
+    UnknownCodec {
+        /// Its name as the platform writes it.
+        name: String,
+    },
+    /// No known codec would sound better than the first one.
+    AlreadyBest {
+        /// The first codec.
+        top: String,
+    },
+    /// The best order promises too little.
+    GainTooSmall {
+        /// The codec that would be first.
+        to: String,
+        /// Score points that it promises.
+        gain: f64,
+        /// Score points that the policy asks for.
+        min_gain: f64,
+    },
+    /// The only codec that would sound well enough needs more bits while packets are being lost.
+    BitrateWouldRise {
+        /// That codec.
+        to: String,
+        /// By how much the bit rate would rise, in kbit/s.
+        kbit_s: f64,
+    },
+}
+
+impl fmt::Display for CodecHold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoCodecs => f.write_str("the channel shows no codecs to put into an order"),
+            Self::UnknownCodec { name } => {
+                write!(
+                    f,
+                    "the first codec, {name}, has no E-model values (quality.codecs), so no gain can be predicted"
+                )
+            }
+            Self::AlreadyBest { top } => write!(f, "{top} comes first and suits the conditions best"),
+            Self::GainTooSmall { to, gain, min_gain } => {
+                write!(f, "{to} first would gain {gain:.1} points, less than min_gain {min_gain:.1}")
+            }
+            Self::BitrateWouldRise { to, kbit_s } => {
+                write!(f, "{to} first would send {kbit_s:.0} kbit/s more while packets are being lost")
+            }
+        }
+    }
+}
+
+/// The codec order that suits the conditions best: codecs by predicted score, equals in their present order. Behind them
+/// stand those whose bit rate must not rise now, then those without E-model values. Codecs of equal priority keep the
+/// order in which they were read.
+///
+/// It is proposed only where another codec comes first and promises `min_gain` at least.
+pub fn propose(
+    codec: &CodecParams,
+    quality: &QualityParams,
+    latency: Latency,
+    summary: &Summary,
+    codecs: &[Codec],
+) -> Result<Proposal, CodecHold> {
+    let conditions = Conditions::new(latency, summary);
+    let mut entries: Vec<Entry<'_>> = codecs.iter().map(|c| Entry::new(c, quality, &conditions)).collect();
+    entries.sort_by_key(|entry| entry.codec.priority);
+    let present = entries.first().ok_or(CodecHold::NoCodecs)?.clone();
+    let Some(now) = present.known else {
+        return Err(CodecHold::UnknownCodec { name: present.codec.name.clone() });
+    };
+    if loss_is_the_impairment(&now.prediction) {
+        let most = now.kbit_s + codec.max_bitrate_increase;
+        for entry in &mut entries {
+            entry.held_back = entry.known.is_some_and(|known| known.kbit_s > most);
+        }
+    }
+    entries.sort_by(Entry::rank);
+    match entries.first() {
+        Some(best) if best.codec != present.codec => {
+            let gain = best.score() - present.score();
+            if gain < codec.min_gain {
+                let to = best.codec.name.clone();
+                return Err(held_back_gain(&entries, &present, codec.min_gain).unwrap_or(CodecHold::GainTooSmall {
+                    to,
+                    gain,
+                    min_gain: codec.min_gain,
+                }));
+            }
+            Ok(Proposal {
+                order: renumbered(&entries),
+                from: present.codec.name.clone(),
+                to: best.codec.name.clone(),
+                gain,
+            })
+        }
+        _ => Err(held_back_gain(&entries, &present, codec.min_gain)
+            .unwrap_or(CodecHold::AlreadyBest { top: present.codec.name.clone() })),
+    }
+}
+
+/// A codec of the channel and what is known of it.
+#[derive(Clone)]
+struct Entry<'a> {
+    codec: &'a Codec,
+    known: Option<Known>,
+    held_back: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Known {
+    prediction: Prediction,
+    kbit_s: f64,
+}
+
+impl<'a> Entry<'a> {
+    fn new(codec: &'a Codec, quality: &QualityParams, conditions: &Conditions) -> Self {
+        let known = codec_values(&quality.codecs, &codec.name)
+            .map(|values| Known { prediction: predict(conditions, &values), kbit_s: values.kbit_s });
+        Self { codec, known, held_back: false }
+    }
+
+    fn score(&self) -> f64 {
+        self.known.map_or(0.0, |known| known.prediction.score)
+    }
+
+    /// Which of two comes first; `Equal` leaves them as they are.
+    fn rank(&self, other: &Self) -> std::cmp::Ordering {
+        let place = |entry: &Self| match entry.known {
+            Some(_) if !entry.held_back => 0,
+            Some(_) => 1,
+            None => 2,
+        };
+        place(self).cmp(&place(other)).then_with(|| other.score().total_cmp(&self.score()))
+    }
+}
+
+fn loss_is_the_impairment(present: &Prediction) -> bool {
+    present.unplayed_pct >= LOSSY_PCT || present.loss_cost > present.delay_cost
+}
+
+/// The best of the codecs that were held back, where it is what the policy waits for.
+fn held_back_gain(entries: &[Entry<'_>], present: &Entry<'_>, min_gain: f64) -> Option<CodecHold> {
+    let best = entries.iter().find(|entry| entry.held_back)?;
+    let gain = best.score() - present.score();
+    let kbit_s = best.known?.kbit_s - present.known?.kbit_s;
+    (gain > 0.0 && gain >= min_gain).then(|| CodecHold::BitrateWouldRise { to: best.codec.name.clone(), kbit_s })
+}
+
+fn renumbered(entries: &[Entry<'_>]) -> Vec<Codec> {
+    (1..).zip(entries).map(|(priority, entry)| Codec { name: entry.codec.name.clone(), priority }).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+//! The model against published values, and its direction: no impairment ever helps.
+
+use super::*;
+use proptest::prelude::*;
+
+const CLEAN: Call = Call { one_way_ms: 0.0, loss_pct: 0.0, burst_r: 1.0, ie: 0.0, bpl: 25.1 };
+
+#[track_caller]
+fn near(got: f64, want: f64, tolerance: f64) {
+    assert!((got - want).abs() <= tolerance, "got {got}, want {want} within {tolerance}");
+}
+
+#[test]
+fn a_clean_call_has_the_default_rating_of_the_recommendation() {
+    let line = Line::default();
+    near(line.ro(), 94.7688, 5e-5);
+    near(line.is(0.0), 1.4136, 5e-5);
+    near(line.r(&CLEAN), 93.2062, 5e-5);
+    near(mos(line.r(&CLEAN)), 4.4094, 5e-5);
+}
+
+#[test]
+fn mos_follows_annex_b() {
+    for (r, want) in [(50.0, 2.575), (60.0, 3.1), (70.0, 3.597), (80.0, 4.024), (90.0, 4.339), (100.0, 4.5)] {
+        near(mos(r), want, 5e-4);
+    }
+    near(mos(93.2), 4.4093, 5e-5);
+}
+
+#[test]
+fn mos_never_leaves_its_range() {
+    for (r, want) in [(-50.0, 1.0), (0.0, 1.0), (6.5, 1.0), (129.0, 4.5)] {
+        near(mos(r), want, 1e-12);
+    }
+}
+
+#[test]
+fn delay_costs_what_the_full_model_says() {
+    let line = Line::default();
+    for (ta, idd, id, r) in [
+        (100.0, 0.0, 2.6915, 90.664),
+        (150.0, 0.1635, 3.8161, 89.539),
+        (200.0, 3.0444, 7.5505, 85.805),
+        (300.0, 14.7607, 20.6889, 72.666),
+        (400.0, 24.0701, 31.1084, 62.247),
+    ] {
+        near(line.idd(ta), idd, 5e-5);
+        near(line.id(ta), id, 5e-5);
+        near(line.r(&Call { one_way_ms: ta, ..CLEAN }), r, 1e-3);
+    }
+}
+
+#[test]
+fn loss_costs_what_equation_7_29_says() {
+    let line = Line::default();
+    for (ie, bpl, loss_pct, ie_eff, score) in [
+        (0.0, 25.1, 1.0, 3.640, 4.328),
+        (0.0, 25.1, 5.0, 15.781, 3.923),
+        (0.0, 4.3, 1.0, 17.925, 3.834),
+        (11.0, 19.0, 2.0, 19.0, 3.788),
+    ] {
+        let call = Call { loss_pct, ie, bpl, ..CLEAN };
+        near(call.ie_eff(), ie_eff, 5e-4);
+        near(mos(line.r(&call)), score, 5e-4);
+    }
+    near(Call { loss_pct: 5.0, burst_r: 2.0, ..CLEAN }.ie_eff(), 17.210, 5e-4);
+}
+
+#[test]
+fn loss_fits_the_published_tables_of_g113() {
+    let g729 = [
+        (0.0, 11.0),
+        (0.5, 13.0),
+        (1.0, 15.0),
+        (1.5, 17.0),
+        (2.0, 19.0),
+        (3.0, 23.0),
+        (4.0, 26.0),
+        (8.0, 36.0),
+        (16.0, 49.0),
+    ];
+    for (loss_pct, ie) in g729 {
+        near(Call { loss_pct, ie: 11.0, bpl: 19.0, ..CLEAN }.ie_eff(), ie, 0.55);
+    }
+    let g711 =
+        [(1.0, 5.0), (2.0, 7.0), (3.0, 10.0), (5.0, 15.0), (7.0, 20.0), (10.0, 25.0), (15.0, 35.0), (20.0, 45.0)];
+    for (loss_pct, ie) in g711 {
+        near(Call { loss_pct, ..CLEAN }.ie_eff(), ie, 2.9);
+    }
+}
+
+#[test]
+fn wideband_is_compared_by_mos_on_its_own_scale() {
+    for (r, want) in [(128.0, 4.4940), (116.0, 4.3371), (88.0, 3.5123), (73.0, 2.9220)] {
+        near(mos(r / WIDEBAND_SCALE), want, 5e-5);
+    }
+    // G.722: 129 - 13, and nothing else but the listener echo of a connection without delay.
+    let line = Line::default();
+    near(line.r_wideband(&Call { ie: 13.0, bpl: 10.0, ..CLEAN }), 116.0 - WIDEBAND_SCALE * line.id(0.0), 1e-9);
+}
+
+#[test]
+fn sidetone_and_quantizing_count() {
+    let planned = Line::default().r(&CLEAN);
+    for worse in [
+        Line { stmr: 5.0, lstr: 8.0, ..Line::default() },
+        Line { stmr: 25.0, lstr: 28.0, ..Line::default() },
+        Line { qdu: 14.0, ..Line::default() },
+        Line { nc: -50.0, ..Line::default() },
+        Line { slr: 18.0, ..Line::default() },
+    ] {
+        assert!(worse.r(&CLEAN) < planned - 1.0, "{worse:?}");
+    }
+    near(Line { advantage: 10.0, ..Line::default() }.r(&CLEAN), planned + 10.0, 1e-9);
+}
+
+#[test]
+fn echo_counts_where_it_is_loud() {
+    let delayed = Call { one_way_ms: 150.0, ..CLEAN };
+    let planned = Line::default().r(&delayed);
+    assert!(Line { telr: 40.0, ..Line::default() }.r(&delayed) < planned - 10.0);
+    assert!(Line { wepl: 10.0, ..Line::default() }.r(&delayed) < planned - 10.0);
+    let id = |stmr| Line { stmr, ..Line::default() }.id(150.0);
+    assert!(id(5.0) < id(15.0), "a loud sidetone masks the talker's echo");
+    assert!(id(25.0) > id(15.0), "a faint one adds to it");
+}
+
+#[test]
+fn less_sensitive_talk_bears_more_delay() {
+    let patient = Line { delay_sensitivity: 0.55, perceivable_delay_ms: 120.0, ..Line::default() };
+    assert!(patient.idd(300.0) < Line::default().idd(300.0) - 4.0);
+    near(patient.idd(120.0), 0.0, 1e-12);
+}
+
+proptest! {
+    #[test]
+    fn r_never_rises_with_delay(ta in 0.0..2000.0_f64, more in 0.0..500.0_f64) {
+        let line = Line::default();
+        let (near, far) = (Call { one_way_ms: ta, ..CLEAN }, Call { one_way_ms: ta + more, ..CLEAN });
+        prop_assert!(line.r(&far) <= line.r(&near) + 1e-9);
+        prop_assert!(line.r_wideband(&far) <= line.r_wideband(&near) + 1e-9);
+    }
+
+    #[test]
+    fn r_never_rises_with_loss_or_bursts(
+        loss in 0.0..100.0_f64, more in 0.0..100.0_f64, burst in 1.0..8.0_f64, burstier in 0.0..8.0_f64,
+        ie in 0.0..60.0_f64, bpl in 0.1..60.0_f64,
+    ) {
+        let line = Line::default();
+        let call = Call { loss_pct: loss, burst_r: burst, ie, bpl, ..CLEAN };
+        let lossier = Call { loss_pct: loss + more, ..call };
+        let in_bursts = Call { burst_r: burst + burstier, ..call };
+        prop_assert!(line.r(&lossier) <= line.r(&call) + 1e-9);
+        prop_assert!(line.r(&in_bursts) <= line.r(&call) + 1e-9);
+    }
+
+    #[test]
+    fn mos_rises_with_r_and_stays_in_range(r in -100.0..200.0_f64, more in 0.0..50.0_f64) {
+        prop_assert!((1.0..=4.5).contains(&mos(r)));
+        prop_assert!(mos(r + more) >= mos(r) - 1e-12);
+    }
+}

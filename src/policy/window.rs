@@ -1,0 +1,173 @@
+//! The exact window: telemetry of one channel, by the platform's own buckets and the platform's own clock.
+//!
+//! Owns which samples count and what their mean is. A dated item is known by its timestamp, and the last word on a
+//! timestamp wins; an undated one counts until the next answer. A bucket that was not over when the platform was asked
+//! is not a sample yet. What is missing or absurd is rejected and counted, never read as 0. It never reads a clock:
+//! the window ends where the newest answer's span ended.
+
+use super::observation::{Sample, TelemetryReading};
+use super::params::TelemetryParams;
+use super::time::{Time, WallMs};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The most samples of either kind that are kept; what goes beyond is rejected and counted.
+const MAX_SAMPLES: usize = 4096;
+/// Latency and jitter above a minute are no measurements, in milliseconds.
+const ABSURD_MS: f64 = 60_000.0;
+
+/// Means over the samples of a window.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Summary {
+    /// Mean latency in milliseconds, one-way or round-trip as the platform gives it.
+    pub latency_ms: f64,
+    /// Mean jitter in milliseconds.
+    pub jitter_ms: f64,
+    /// Mean packet loss in percent, 0 to 100.
+    pub packet_loss_pct: f64,
+    /// How many samples were averaged.
+    pub samples: u32,
+}
+
+/// The telemetry of one channel that still counts.
+#[derive(Clone, Debug)]
+pub struct Window {
+    span: Duration,
+    bucket: Duration,
+    min_samples: u32,
+    dated: BTreeMap<WallMs, Measured>,
+    undated: Vec<Measured>,
+    newest: Option<Newest>,
+    rejected: u64,
+}
+
+/// An item of which every field is there and possible.
+#[derive(Clone, Copy, Debug)]
+struct Measured {
+    latency_ms: f64,
+    jitter_ms: f64,
+    packet_loss_pct: f64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Newest {
+    asked_at: Time,
+    to: WallMs,
+}
+
+impl Window {
+    /// An empty window.
+    pub fn new(params: &TelemetryParams) -> Self {
+        Self {
+            span: params.window,
+            bucket: params.bucket,
+            min_samples: params.min_samples,
+            dated: BTreeMap::new(),
+            undated: Vec::new(),
+            newest: None,
+            rejected: 0,
+        }
+    }
+
+    /// Takes an answer, and tells how many of its items were rejected: a field missing, not a number, negative, latency
+    /// or jitter above 60,000 ms, loss above 100 %, or more than 4096 items (the oldest go). An answer to an earlier question than the
+    /// newest one is passed over as a whole, since it would speak of a span that has moved on.
+    pub fn insert(&mut self, reading: &TelemetryReading) -> u32 {
+        if self.newest.is_some_and(|newest| reading.asked_at < newest.asked_at) {
+            return 0;
+        }
+        self.newest = Some(Newest { asked_at: reading.asked_at, to: reading.to });
+        self.undated.clear();
+        let mut rejected = 0_u32;
+        for sample in &reading.samples {
+            if !self.insert_sample(sample, reading.to) {
+                rejected = rejected.saturating_add(1);
+            }
+        }
+        self.prune();
+        self.rejected = self.rejected.saturating_add(u64::from(rejected));
+        rejected
+    }
+
+    /// Means over exactly `[to - window, to)` of the newest answer, each sample weighing the same. `None` where fewer
+    /// than `min_samples` count (and always where none does).
+    pub fn summary(&self) -> Option<Summary> {
+        let count = self.dated.len() + self.undated.len();
+        let samples = u32::try_from(count).unwrap_or(u32::MAX);
+        if samples < self.min_samples.max(1) {
+            return None;
+        }
+        let n = f64::from(samples);
+        let mean = |field: fn(&Measured) -> f64| self.dated.values().chain(&self.undated).map(field).sum::<f64>() / n;
+        Some(Summary {
+            latency_ms: mean(|m| m.latency_ms),
+            jitter_ms: mean(|m| m.jitter_ms),
+            packet_loss_pct: mean(|m| m.packet_loss_pct),
+            samples,
+        })
+    }
+
+    /// How many items were rejected since the window was made.
+    pub fn rejected(&self) -> u64 {
+        self.rejected
+    }
+
+    /// Forgets every sample; the count of rejected ones goes on.
+    pub fn clear(&mut self) {
+        self.dated.clear();
+        self.undated.clear();
+        self.newest = None;
+    }
+
+    /// Works by other parameters from now on. A longer window fills with the next answer.
+    pub fn reconfigure(&mut self, params: &TelemetryParams) {
+        self.span = params.window;
+        self.bucket = params.bucket;
+        self.min_samples = params.min_samples;
+        self.prune();
+    }
+
+    /// Whether the item was acceptable; an acceptable one outside the window is passed over, not rejected.
+    fn insert_sample(&mut self, sample: &Sample, to: WallMs) -> bool {
+        let Some(measured) = measured(sample) else { return false };
+        match sample.at {
+            None if self.undated.len() >= MAX_SAMPLES => false,
+            None => {
+                self.undated.push(measured);
+                true
+            }
+            Some(at) if !self.counts(at, to) => true,
+            Some(at) => {
+                self.dated.insert(at, measured);
+                let full = self.dated.len() > MAX_SAMPLES;
+                if full {
+                    self.dated.pop_first();
+                }
+                !full
+            }
+        }
+    }
+
+    /// Whether the bucket that starts at `at` lies in the window that ends at `to`, and was over by then.
+    fn counts(&self, at: WallMs, to: WallMs) -> bool {
+        at >= to.back(self.span) && at <= to.back(self.bucket)
+    }
+
+    fn prune(&mut self) {
+        let Some(Newest { to, .. }) = self.newest else { return };
+        let (first, last) = (to.back(self.span), to.back(self.bucket));
+        self.dated.retain(|at, _| *at >= first && *at <= last);
+    }
+}
+
+fn measured(sample: &Sample) -> Option<Measured> {
+    let within = |value: Option<f64>, most: f64| value.filter(|v| (0.0..=most).contains(v));
+    Some(Measured {
+        latency_ms: within(sample.latency_ms, ABSURD_MS)?,
+        jitter_ms: within(sample.jitter_ms, ABSURD_MS)?,
+        packet_loss_pct: within(sample.packet_loss_pct, 100.0)?,
+    })
+}
+
+#[cfg(test)]
+mod tests;
