@@ -1,0 +1,81 @@
+//! What can be wrong with a request, and how that is told: `{"error": {"code", "message"}}`.
+//!
+//! A message says what, where and what to do; it never carries a secret or what the platform answered.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+/// Why a request was not answered as asked.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ApiError {
+    #[error("there is nothing at this path: the API is under /api/v1, the status page at /")]
+    NoSuchPath,
+    #[error("this path does not take that method")]
+    MethodNotAllowed,
+    #[error("no tenant `{0}` is configured")]
+    NoSuchTenant(String),
+    #[error("no channel `{0}` is configured or watched")]
+    NoSuchChannel(String),
+    #[error("query parameter `{name}`: {why}")]
+    Query { name: String, why: String },
+    #[error("the path is not percent-encoded UTF-8")]
+    Path,
+    #[error("the body: {0}")]
+    Body(String),
+    #[error("the body is longer than 65536 bytes")]
+    TooLarge,
+    #[error("writes over TCP are refused: set daemon.tokens.operator or use the control socket")]
+    WritesRefused,
+    #[error("this needs `Authorization: Bearer` with the operator's token (daemon.tokens.operator)")]
+    Unauthorised,
+    #[error("{0}")]
+    Refused(String),
+    #[error("the daemon is stopping; nothing was changed")]
+    Stopping,
+    #[error(
+        "no answer within {0} s; an order may have been taken all the same: look at the status before repeating it"
+    )]
+    Timeout(u64),
+    #[error("the audit log cannot be read: {0}")]
+    Audit(String),
+    #[error("there is no journal to read")]
+    NoJournal,
+    #[error("the daemon made a mistake; its log says more")]
+    Internal,
+}
+
+impl ApiError {
+    const fn status_and_code(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::NoSuchPath => (StatusCode::NOT_FOUND, "no_such_path"),
+            Self::NoSuchTenant(_) => (StatusCode::NOT_FOUND, "no_such_tenant"),
+            Self::NoSuchChannel(_) => (StatusCode::NOT_FOUND, "no_such_channel"),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+            Self::Query { .. } => (StatusCode::BAD_REQUEST, "bad_query"),
+            Self::Path => (StatusCode::BAD_REQUEST, "bad_path"),
+            Self::Body(_) => (StatusCode::BAD_REQUEST, "bad_body"),
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
+            Self::WritesRefused => (StatusCode::FORBIDDEN, "writes_refused"),
+            Self::Unauthorised => (StatusCode::UNAUTHORIZED, "unauthorised"),
+            Self::Refused(_) => (StatusCode::CONFLICT, "refused"),
+            Self::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
+            Self::Audit(_) => (StatusCode::SERVICE_UNAVAILABLE, "audit_unreadable"),
+            Self::NoJournal => (StatusCode::SERVICE_UNAVAILABLE, "no_journal"),
+            Self::Timeout(_) => (StatusCode::GATEWAY_TIMEOUT, "timeout"),
+            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let (status, code) = self.status_and_code();
+        let body = serde_json::json!({"error": {"code": code, "message": self.to_string()}});
+        let mut response = (status, Json(body)).into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}

@@ -1,0 +1,101 @@
+//! What people and Prometheus see: the status page, the API, the probes and `/metrics`.
+//!
+//! Reads the snapshot, the counters and the journal's entries, and nothing else; a person's order goes to the driver as an
+//! event like any other. Must never: touch the engine or the platform, take an order over TCP without the operator's
+//! token, or answer with more than a bound.
+
+mod api;
+mod audit;
+mod error;
+mod guard;
+mod metrics;
+mod orders;
+mod page;
+mod probes;
+mod query;
+mod serve;
+pub mod views;
+
+pub use audit::{AuditPage, AuditQuery, AuditSource};
+pub use serve::{bind_control, serve_control, serve_tcp};
+
+use crate::clock::Clock;
+use crate::supervisor::{Counters, Liveness, Orders, SnapshotCell};
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn;
+use axum::routing::{get, post};
+use error::ApiError;
+use secrecy::SecretString;
+use std::sync::Arc;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+
+/// A request's body is at most this long, in bytes.
+const MAX_BODY: usize = 64 * 1024;
+
+/// What the router answers from.
+#[derive(Clone)]
+pub struct App {
+    /// The daemon's state, as last published.
+    pub snapshot: SnapshotCell,
+    /// What is counted as it happens.
+    pub counters: Counters,
+    /// Whether the driver's loop is alive.
+    pub liveness: Liveness,
+    /// The daemon's clock.
+    pub clock: Clock,
+    /// The way to the driver.
+    pub orders: Orders,
+    /// Where audit entries are read; `None`: there is no journal.
+    pub audit: Option<AuditSource>,
+    /// What authorises writes over TCP; `None`: they are refused.
+    pub operator_token: Option<SecretString>,
+}
+
+/// The face on TCP: everything to read, and writes for whoever shows the operator's token.
+pub fn public(app: Arc<App>) -> Router {
+    let writes = writes().route_layer(axum::middleware::from_fn_with_state(Arc::clone(&app), guard::operator_token));
+    finish(reads().merge(writes), app)
+}
+
+/// The face on the control socket: the socket's mode is what authorises, and the peer's uid is the actor.
+pub fn control(app: Arc<App>) -> Router {
+    finish(reads().merge(writes()), app)
+}
+
+fn reads() -> Router<Arc<App>> {
+    Router::new()
+        .route("/", get(page::whole))
+        .route("/live", get(page::live))
+        .route("/assets/page.css", get(page::css))
+        .route("/assets/page.js", get(page::js))
+        .route("/metrics", get(metrics::scrape))
+        .route("/healthz", get(probes::healthz))
+        .route("/readyz", get(probes::readyz))
+        .route("/api/v1/tenants", get(api::tenants))
+        .route("/api/v1/channels", get(api::channels))
+        .route("/api/v1/channels/{tenant}/{id}", get(api::channel))
+        .route("/api/v1/audit", get(audit::entries))
+}
+
+fn writes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/api/v1/pause", post(orders::pause))
+        .route("/api/v1/resume", post(orders::resume))
+        .route("/api/v1/tenants/{tenant}/approve", post(orders::approve_mass))
+        .route("/api/v1/channels/{tenant}/{id}/approve", post(orders::approve))
+        .route("/api/v1/channels/{tenant}/{id}/acknowledge", post(orders::acknowledge))
+}
+
+fn finish(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
+    routes
+        .fallback(|| async { ApiError::NoSuchPath })
+        .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
+        .with_state(app)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(from_fn(guard::time_limit))
+        .layer(CompressionLayer::new())
+        .layer(from_fn(guard::headers))
+        .layer(CatchPanicLayer::custom(guard::panicked))
+}

@@ -1,0 +1,267 @@
+//! What is counted as it happens: polls, requests, actions, the journal, reloads, the loop's lag.
+//!
+//! Owns the Prometheus registry. What has a state (health, quality, budget) is not here: `/metrics` reads that from the
+//! snapshot, so that nothing is kept twice and a removed channel leaves no series behind. Must never: take a label that
+//! the outside chooses without a bound; a channel is never a label of a counter.
+
+use crate::platform::RequestEvent;
+use crate::policy::WallMs;
+use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
+use prometheus::proto::MetricFamily;
+use prometheus::{Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Words, beside statuses, that a platform request may end in; any other is counted as `other`.
+const REQUEST_WORDS: [&str; 6] = ["timeout", "connect", "reset", "too_large", "malformed", "cancelled"];
+
+/// The daemon's counters. Cheap to clone; every clone counts into the same registry.
+#[derive(Clone, Debug)]
+pub struct Counters(Arc<Families>);
+
+#[derive(Debug)]
+struct Families {
+    registry: Registry,
+    polls: IntCounterVec,
+    poll_seconds: HistogramVec,
+    requests: IntCounterVec,
+    malformed: IntCounterVec,
+    actions: IntCounterVec,
+    action_seconds: HistogramVec,
+    journal_entries: Total,
+    observations_dropped: Total,
+    reload_ok: IntGauge,
+    reload_at: Gauge,
+    loop_lag: Histogram,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Counters {
+    /// A registry of its own with every family in it, and the process's own metrics.
+    pub fn new() -> Self {
+        let registry = Registry::new();
+        let families = Families {
+            polls: add(
+                &registry,
+                IntCounterVec::new(opts("polls_total", "Looks at channels, by how they ended."), &["tenant", "result"]),
+            ),
+            poll_seconds: add(
+                &registry,
+                HistogramVec::new(
+                    buckets(
+                        "poll_duration_seconds",
+                        "Time from asking the platform for a channel to the end of the look.",
+                        0.005,
+                        2.0,
+                        13,
+                    ),
+                    &["tenant"],
+                ),
+            ),
+            requests: add(
+                &registry,
+                IntCounterVec::new(
+                    opts(
+                        "platform_requests_total",
+                        "Requests to the platform, by endpoint and status (or how they failed).",
+                    ),
+                    &["tenant", "endpoint", "code"],
+                ),
+            ),
+            malformed: add(
+                &registry,
+                IntCounterVec::new(
+                    opts(
+                        "malformed_answers_total",
+                        "Answers of the platform that could not be understood and were left out of account.",
+                    ),
+                    &["tenant"],
+                ),
+            ),
+            actions: add(
+                &registry,
+                IntCounterVec::new(
+                    opts("actions_total", "Changes of channels, by what came of them."),
+                    &["tenant", "action", "result"],
+                ),
+            ),
+            action_seconds: add(
+                &registry,
+                HistogramVec::new(
+                    buckets(
+                        "action_latency_seconds",
+                        "Time from the answer that confirmed a decision to its PATCH being sent.",
+                        0.001,
+                        2.0,
+                        15,
+                    ),
+                    &["tenant"],
+                ),
+            ),
+            journal_entries: Total::of(add(
+                &registry,
+                IntCounter::with_opts(opts("journal_entries_total", "Audit entries in the journal.")),
+            )),
+            observations_dropped: Total::of(add(
+                &registry,
+                IntCounter::with_opts(opts(
+                    "observations_dropped_total",
+                    "Observations that the journal's queue had no room for.",
+                )),
+            )),
+            reload_ok: add(
+                &registry,
+                IntGauge::with_opts(opts(
+                    "config_last_reload_successful",
+                    "Whether the last attempt to load the configuration succeeded.",
+                )),
+            ),
+            reload_at: add(
+                &registry,
+                Gauge::with_opts(opts(
+                    "config_last_reload_success_timestamp_seconds",
+                    "When the configuration was last loaded successfully, in seconds since 1970.",
+                )),
+            ),
+            loop_lag: add(
+                &registry,
+                Histogram::with_opts(buckets(
+                    "loop_lag_seconds",
+                    "How much later than due the driver's loop went round.",
+                    0.0001,
+                    4.0,
+                    10,
+                )),
+            ),
+            registry,
+        };
+        // Process metrics exist on Linux only, and their absence is no reason not to start.
+        let _ = families.registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()));
+        Self(Arc::new(families))
+    }
+
+    /// A look ended in `result` (`ok`, `missing`, `timeout`, `connect`, …: a closed list of the prober's) after `took`.
+    pub fn poll(&self, tenant: &str, result: &str, took: Duration) {
+        self.0.polls.with_label_values(&[tenant, result]).inc();
+        self.0.poll_seconds.with_label_values(&[tenant]).observe(took.as_secs_f64());
+    }
+
+    /// A request to the platform ended.
+    pub fn request(&self, tenant: &str, event: &RequestEvent) {
+        self.0.requests.with_label_values(&[tenant, event.endpoint, bounded_code(&event.code)]).inc();
+    }
+
+    /// An action (`failover`, `failback`, `codec`) ended in `result`, an outcome's name.
+    pub fn action(&self, tenant: &str, action: &str, result: &str) {
+        self.0.actions.with_label_values(&[tenant, action, result]).inc();
+    }
+
+    /// A PATCH was sent `after` the answer that confirmed its decision.
+    pub fn action_latency(&self, tenant: &str, after: Duration) {
+        self.0.action_seconds.with_label_values(&[tenant]).observe(after.as_secs_f64());
+    }
+
+    /// The journal holds `total` entries by now. It never goes down.
+    pub fn journal_entries(&self, total: u64) {
+        self.0.journal_entries.reach(total);
+    }
+
+    /// `total` observations were dropped since the start. It never goes down.
+    pub fn observations_dropped(&self, total: u64) {
+        self.0.observations_dropped.reach(total);
+    }
+
+    /// An attempt to load the configuration ended at `at`.
+    pub fn config_reload(&self, ok: bool, at: WallMs) {
+        self.0.reload_ok.set(i64::from(ok));
+        if ok {
+            self.0.reload_at.set(at.0 as f64 / 1000.0);
+        }
+    }
+
+    /// The driver's loop went round `late` after it was due.
+    pub fn loop_lag(&self, late: Duration) {
+        self.0.loop_lag.observe(late.as_secs_f64());
+    }
+
+    /// An answer could not be understood.
+    pub fn malformed(&self, tenant: &str) {
+        self.0.malformed.with_label_values(&[tenant]).inc();
+    }
+
+    /// A tenant is no longer configured: its series go.
+    pub fn forget_tenant(&self, tenant: &str) {
+        forget(&self.0.polls, tenant);
+        forget(&self.0.poll_seconds, tenant);
+        forget(&self.0.requests, tenant);
+        forget(&self.0.malformed, tenant);
+        forget(&self.0.actions, tenant);
+        forget(&self.0.action_seconds, tenant);
+    }
+
+    /// Every family that has a series, by name.
+    pub fn gather(&self) -> Vec<MetricFamily> {
+        self.0.registry.gather()
+    }
+}
+
+/// A counter that is told its total by whoever counts.
+#[derive(Debug)]
+struct Total {
+    counter: IntCounter,
+    reached: AtomicU64,
+}
+
+impl Total {
+    const fn of(counter: IntCounter) -> Self {
+        Self { counter, reached: AtomicU64::new(0) }
+    }
+
+    fn reach(&self, total: u64) {
+        let before = self.reached.fetch_max(total, Ordering::Relaxed);
+        self.counter.inc_by(total.saturating_sub(before));
+    }
+}
+
+fn opts(name: &str, help: &str) -> Opts {
+    Opts::new(name, help).namespace("trunkwarden")
+}
+
+fn buckets(name: &str, help: &str, first: f64, factor: f64, count: usize) -> HistogramOpts {
+    let bounds = prometheus::exponential_buckets(first, factor, count).unwrap_or_default();
+    HistogramOpts::from(opts(name, help)).buckets(bounds)
+}
+
+/// Names, labels and bounds are constants of this file: a failure here is a mistake in it, and the first test shows it.
+#[allow(clippy::expect_used, reason = "depends on constants only")]
+fn add<C: Collector + Clone + 'static>(registry: &Registry, family: prometheus::Result<C>) -> C {
+    let family = family.expect("a metric's name, labels and buckets are valid");
+    registry.register(Box::new(family.clone())).expect("a metric's name is used once");
+    family
+}
+
+/// The statuses of HTTP and a short list of words: whatever else a platform makes up shares one series.
+fn bounded_code(code: &str) -> &str {
+    let is_status = code.len() == 3 && code.parse::<u16>().is_ok_and(|c| (100..600).contains(&c));
+    if is_status || REQUEST_WORDS.contains(&code) { code } else { "other" }
+}
+
+fn forget<T: MetricVecBuilder>(family: &MetricVec<T>, tenant: &str) {
+    for metric in family.collect().iter().flat_map(MetricFamily::get_metric) {
+        let labels: HashMap<&str, &str> = metric.get_label().iter().map(|l| (l.name(), l.value())).collect();
+        if labels.get("tenant") == Some(&tenant) {
+            let _ = family.remove(&labels);
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "counters_tests.rs"]
+mod tests;
