@@ -1,5 +1,6 @@
 //! What goes into the journal and what comes back.
 
+use crate::platform::Gate;
 use crate::policy::{OpId, WallMs};
 use serde_json::Value;
 use std::path::PathBuf;
@@ -75,23 +76,35 @@ pub struct Closed {
 #[derive(Debug)]
 pub struct Receipt {
     op: OpId,
+    gate: Gate,
 }
 
 impl Receipt {
     /// The journal's own; called after the commit and nowhere else.
-    pub(in crate::journal) const fn after_commit(op: OpId) -> Self {
-        Self { op }
+    pub(in crate::journal) fn after_commit(op: OpId) -> Self {
+        Self { op, gate: Gate::open() }
     }
 
     /// A receipt without a journal, for the unit tests of rooms that need one.
     #[cfg(test)]
-    pub(crate) const fn for_tests(op: OpId) -> Self {
-        Self { op }
+    pub(crate) fn for_tests(op: OpId) -> Self {
+        Self { op, gate: Gate::open() }
     }
 
     /// The intent that it stands for.
     pub const fn op(&self) -> OpId {
         self.op
+    }
+
+    /// The same receipt, good only while `gate` is open.
+    #[must_use]
+    pub fn gated(self, gate: Gate) -> Self {
+        Self { gate, ..self }
+    }
+
+    /// What may still stop the change before it is sent.
+    pub const fn gate(&self) -> &Gate {
+        &self.gate
     }
 }
 

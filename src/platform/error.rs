@@ -22,6 +22,8 @@ pub enum ErrorClass {
     Conflict,
     /// 404 or 405 of an endpoint that not every tenant has.
     Unsupported,
+    /// Called back before it was sent: nothing was changed.
+    Withdrawn,
 }
 
 /// An error of one call: what was being attempted, and one sentence without secrets or bodies.

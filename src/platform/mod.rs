@@ -9,10 +9,12 @@
 
 mod channel;
 mod error;
+mod gate;
 mod transport;
 
 pub use channel::{ChannelDoc, ListPage, TelemetryAnswer, TelemetryQuery};
 pub use error::{ErrorClass, PlatformError};
+pub use gate::Gate;
 pub use transport::{Request, Response, Transport, TransportError};
 
 use crate::journal::Receipt;
@@ -117,6 +119,7 @@ pub trait Platform: Send + Sync + 'static {
     /// `PATCH` of one channel: sent at most once for each call. The receipt proves that the intent is on disk.
     /// Only a repetition that is known to be safe is made inside: after a 401, after a 429 (waiting as told), and where the
     /// connection was never made; all within `timeout`. [`ErrorClass::UnknownOutcome`]: it may have been made.
+    /// The receipt's gate is asked right before anything is sent: [`ErrorClass::Withdrawn`] where it has closed.
     async fn patch(
         &self,
         receipt: &Receipt,
@@ -128,6 +131,9 @@ pub trait Platform: Send + Sync + 'static {
 
     /// Fetches a token now, whatever is cached: for `check --online`. The scopes granted, where the platform tells them.
     async fn authorise(&self, timeout: Duration) -> Result<Option<Vec<String>>, PlatformError>;
+
+    /// Changes the requests a minute that the file allows; slots that are held stay held.
+    fn set_limit(&self, requests_per_minute: u32);
 
     /// The request budget now.
     fn budget(&self) -> BudgetReading;

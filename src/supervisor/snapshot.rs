@@ -27,10 +27,8 @@ pub struct Snapshot {
     pub tenants: BTreeMap<TenantId, TenantSnapshot>,
     /// The channels: configured ones, and those watched as someone's candidate.
     pub channels: BTreeMap<ChannelKey, Arc<ChannelReport>>,
-    /// When the configuration was last taken, and whether the last attempt was.
+    /// When the configuration was last taken.
     pub config_loaded_at: WallMs,
-    /// Whether the last attempt to load a configuration succeeded.
-    pub config_ok: bool,
 }
 
 /// One tenant at one moment.
