@@ -7,14 +7,27 @@
 //! Must never: hand out a body, log one, or keep `configuration.authentication`; send a token to another host; repeat a
 //! PATCH whose outcome is not known (the executor reads back first).
 
+mod auth;
+mod backoff;
+mod body;
+mod budget;
 mod channel;
+mod client;
+mod endpoint;
 mod error;
 mod gate;
+mod http;
+mod scrub;
+mod settings;
 mod transport;
+mod verdict;
 
 pub use channel::{ChannelDoc, ListPage, TelemetryAnswer, TelemetryQuery};
+pub use client::{Client, Observer};
 pub use error::{ErrorClass, PlatformError};
 pub use gate::Gate;
+pub use http::{HttpTransport, TransportBuildError};
+pub use settings::ClientSettings;
 pub use transport::{Request, Response, Transport, TransportError};
 
 use crate::journal::Receipt;

@@ -29,6 +29,8 @@ pub struct Snapshot {
     pub channels: BTreeMap<ChannelKey, Arc<ChannelReport>>,
     /// When the configuration was last taken.
     pub config_loaded_at: WallMs,
+    /// Whether the last attempt to load a configuration succeeded.
+    pub config_ok: bool,
 }
 
 /// One tenant at one moment.

@@ -1,0 +1,263 @@
+//! The request budget's arithmetic: which waiter may send, and when. Pure: time comes in as an argument.
+//!
+//! A budget has `limit` slots. A request holds one from its grant until [`WINDOW`] after its answer or its abandonment,
+//! so no span of [`WINDOW`] ever sees more than `limit` requests begun. Must never: hand out a slot that is held, let
+//! anything but an action use the reserve, or leave a class unserved for ever.
+
+use crate::platform::{BudgetReading, Class};
+use crate::policy::Time;
+use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
+
+/// The span over which the platform counts.
+pub const WINDOW: Duration = Duration::from_mins(1);
+/// Waiters at most, all classes together.
+pub const MAX_WAITING: usize = 100_000;
+/// The reserve at most: several failovers at once with their looks and read-backs.
+const MAX_RESERVE: u32 = 60;
+/// A limit is cut at most once in this span: answers of requests already under way all say the same thing.
+const BETWEEN_CUTS: Duration = Duration::from_secs(5);
+
+/// A place in the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket(u64);
+
+#[derive(Debug, Default)]
+struct Lane {
+    waiting: BTreeSet<Ticket>,
+    granted: VecDeque<Time>,
+    last_grant: Option<Time>,
+}
+
+/// A slot that nobody holds and that is not free yet.
+#[derive(Clone, Copy, Debug)]
+struct Cooling {
+    frees_at: Time,
+    /// Until when the platform counts the request that it was used for; not after now where there was none.
+    counts_until: Time,
+}
+
+/// The slots of one tenant and who waits for them.
+#[derive(Debug)]
+pub struct Slots {
+    configured: u32,
+    limit: u32,
+    in_flight: u32,
+    cooling: VecDeque<Cooling>,
+    lanes: [Lane; Class::ALL.len()],
+    next_ticket: u64,
+    not_before: Time,
+    last_cut: Option<Time>,
+    quiet_since: Time,
+}
+
+impl Slots {
+    /// `requests_per_minute` slots (at least one), none of them free at once: they come free evenly over the first minute, so
+    /// that a start is no burst, and none before the request of the last minute that `recent` (ages) lays to it has ceased to
+    /// count. `None`: nothing is known of the last minute, and it counts as full.
+    pub fn new(requests_per_minute: u32, recent: Option<&[Duration]>, now: Time) -> Self {
+        let configured = requests_per_minute.max(1);
+        let slots = configured as usize;
+        let mut left: Vec<Duration> = match recent {
+            Some(ages) => ages.iter().map(|age| WINDOW.saturating_sub(*age)).filter(|left| !left.is_zero()).collect(),
+            None => (0..configured).map(|i| share_of_window(i + 1, configured)).collect(),
+        };
+        left.sort_unstable();
+        let unused = slots.saturating_sub(left.len());
+        let cooling = std::iter::repeat_n(Duration::ZERO, unused)
+            .chain(left)
+            .zip(0u32..)
+            .map(|(left, i)| Cooling {
+                frees_at: now + left.max(share_of_window(i.saturating_add(1).min(configured), configured)),
+                counts_until: now + left,
+            })
+            .collect();
+        Self {
+            configured,
+            limit: configured,
+            in_flight: 0,
+            cooling,
+            lanes: Default::default(),
+            next_ticket: 0,
+            not_before: Time::ZERO,
+            last_cut: None,
+            quiet_since: now,
+        }
+    }
+
+    /// Takes a place at the end of the class's queue; `None` where [`MAX_WAITING`] wait already.
+    pub fn enqueue(&mut self, class: Class) -> Option<Ticket> {
+        if self.waiting() >= MAX_WAITING {
+            return None;
+        }
+        let ticket = Ticket(self.next_ticket);
+        self.next_ticket += 1;
+        self.lane(class).waiting.insert(ticket);
+        Some(ticket)
+    }
+
+    /// Gives the place up; nothing where it was served or given up before.
+    pub fn cancel(&mut self, ticket: Ticket) {
+        for lane in &mut self.lanes {
+            lane.waiting.remove(&ticket);
+        }
+    }
+
+    /// Serves one waiter where a slot may be used now. Actions go first; then a class that has had less than its minimum in
+    /// the last minute, the one served longest ago before the others; then by priority. First come, first served in a class.
+    pub fn grant(&mut self, now: Time) -> Option<(Ticket, Class)> {
+        self.advance(now);
+        let class = self.next_class(now)?;
+        let lane = self.lane(class);
+        let ticket = lane.waiting.pop_first()?;
+        lane.granted.push_back(now);
+        lane.last_grant = Some(now);
+        self.in_flight += 1;
+        Some((ticket, class))
+    }
+
+    /// The request of a granted slot is over: answered or abandoned.
+    pub fn finish(&mut self, now: Time) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        let at = now + WINDOW;
+        self.cooling.push_back(Cooling { frees_at: at, counts_until: at });
+    }
+
+    /// A slot granted at `granted_at` comes back unused: nothing was sent.
+    pub fn refund(&mut self, class: Class, granted_at: Time) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        let granted = &mut self.lane(class).granted;
+        if let Some(i) = granted.iter().rposition(|at| *at == granted_at) {
+            granted.remove(i);
+        }
+    }
+
+    /// The platform answered 429: everything but actions stands still for `pause` ([`WINDOW`] at most), and the limit falls by
+    /// a quarter. It rises again by a tenth of the configured one for each minute without a 429.
+    pub fn throttled(&mut self, now: Time, pause: Duration) {
+        self.advance(now);
+        self.not_before = self.not_before.max(now + pause.min(WINDOW));
+        self.quiet_since = now;
+        if self.last_cut.is_none_or(|at| now.since(at) >= BETWEEN_CUTS) {
+            self.last_cut = Some(now);
+            self.limit = (self.limit - self.limit.div_ceil(4)).max(1);
+        }
+    }
+
+    /// Another limit is configured. Held slots stay held; new ones come free evenly over a minute.
+    pub fn set_limit(&mut self, now: Time, requests_per_minute: u32) {
+        self.advance(now);
+        let old = self.configured;
+        let new = requests_per_minute.max(1);
+        self.limit = if self.limit == old { new } else { self.limit.min(new) };
+        self.configured = new;
+        let more = new.saturating_sub(old);
+        let fresh = |i| Cooling { frees_at: now + share_of_window(i + 1, more), counts_until: now };
+        self.cooling.extend((0..more).map(fresh));
+        self.cooling.make_contiguous().sort_unstable_by_key(|slot| slot.frees_at);
+    }
+
+    /// When a waiter could be served at the earliest, given that none could now; `None`: only once something else happens.
+    pub fn next_wake(&self, now: Time) -> Option<Time> {
+        if self.waiting() == 0 {
+            return None;
+        }
+        let freed = self.cooling.front().map(|slot| slot.frees_at);
+        let resumed = (self.not_before > now).then_some(self.not_before);
+        let raised = (self.limit < self.configured).then_some(self.quiet_since + WINDOW);
+        [freed, resumed, raised].into_iter().flatten().min()
+    }
+
+    /// Nobody waits.
+    pub fn is_idle(&self) -> bool {
+        self.waiting() == 0
+    }
+
+    /// The state now.
+    pub fn reading(&mut self, now: Time) -> BudgetReading {
+        self.advance(now);
+        BudgetReading {
+            configured: self.configured,
+            limit: self.limit,
+            available: self.limit.saturating_sub(self.used()),
+            waiting: u32::try_from(self.waiting()).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// How long ago each request that still counts was answered; zero for those under way.
+    pub fn recent(&mut self, now: Time) -> Vec<Duration> {
+        self.advance(now);
+        let counted = self.cooling.iter().filter(|slot| slot.counts_until > now);
+        let ended = counted.map(|slot| WINDOW.saturating_sub(slot.counts_until.since(now)));
+        ended.chain((0..self.in_flight).map(|_| Duration::ZERO)).collect()
+    }
+
+    fn next_class(&self, now: Time) -> Option<Class> {
+        let used = self.used();
+        let [actions, others @ ..] = &self.lanes;
+        if used < self.limit && !actions.waiting.is_empty() {
+            return Some(Class::Action);
+        }
+        if now < self.not_before || used >= self.limit - reserve(self.limit) {
+            return None;
+        }
+        let [_, classes @ ..] = Class::ALL;
+        let waiting = || classes.into_iter().zip(others).filter(|(_, lane)| !lane.waiting.is_empty());
+        waiting()
+            .filter(|(class, lane)| lane.granted.len() < minimum(*class, self.limit))
+            .min_by_key(|(_, lane)| lane.last_grant)
+            .or_else(|| waiting().next())
+            .map(|(class, _)| class)
+    }
+
+    fn advance(&mut self, now: Time) {
+        while self.cooling.front().is_some_and(|slot| slot.frees_at <= now) {
+            self.cooling.pop_front();
+        }
+        for lane in &mut self.lanes {
+            while lane.granted.front().is_some_and(|at| *at + WINDOW <= now) {
+                lane.granted.pop_front();
+            }
+        }
+        while self.limit < self.configured && now.since(self.quiet_since) >= WINDOW {
+            self.limit = self.limit.saturating_add((self.configured / 10).max(1)).min(self.configured);
+            self.quiet_since = self.quiet_since + WINDOW;
+        }
+    }
+
+    fn used(&self) -> u32 {
+        self.in_flight.saturating_add(u32::try_from(self.cooling.len()).unwrap_or(u32::MAX))
+    }
+
+    fn waiting(&self) -> usize {
+        self.lanes.iter().map(|lane| lane.waiting.len()).sum()
+    }
+
+    fn lane(&mut self, class: Class) -> &mut Lane {
+        &mut self.lanes[class as usize]
+    }
+}
+
+/// Slots that only actions may use: a tenth, at least one of four and two of ten, [`MAX_RESERVE`] at most.
+pub fn reserve(limit: u32) -> u32 {
+    match limit {
+        0..4 => 0,
+        4..10 => 1,
+        _ => (limit / 10).clamp(2, MAX_RESERVE),
+    }
+}
+
+/// Requests in a minute before which a waiting class is served ahead of the classes above it. They sum to 55 %.
+pub fn minimum(class: Class, limit: u32) -> usize {
+    let percent = match class {
+        Class::Action => 0,
+        Class::Suspect | Class::Poll => 20,
+        Class::Telemetry => 10,
+        Class::Rest => 5,
+    };
+    (limit as usize * percent / 100).max(1)
+}
+
+fn share_of_window(part: u32, whole: u32) -> Duration {
+    Duration::from_nanos(u64::from(part) * 60_000_000_000 / u64::from(whole.max(1)))
+}

@@ -1,0 +1,201 @@
+//! The client: [`Platform`] over any [`Transport`]. Each operation is a call, and each call goes through [`Client::call`].
+//!
+//! Must never: send a change twice unless it is known that the first was not made, or put a body into an error.
+
+mod exchange;
+#[cfg(test)]
+mod tests;
+
+use super::auth::Auth;
+use super::backoff::{self, Jitter};
+use super::body;
+use super::budget::Budget;
+use super::channel::{ChannelDoc, ListPage, TelemetryAnswer, TelemetryQuery};
+use super::endpoint::{Endpoint, Urls};
+use super::error::PlatformError;
+use super::settings::ClientSettings;
+use super::transport::{Response, Transport};
+use super::verdict;
+use super::{Answer, BudgetReading, Class, Platform, RequestEvent};
+use crate::clock::Clock;
+use crate::journal::Receipt;
+use crate::policy::ChannelId;
+use axum::body::Bytes;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use exchange::{Call, Exchanged};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Called after each request, from the task that made it: it must not block.
+pub type Observer = Arc<dyn Fn(&RequestEvent) + Send + Sync>;
+
+/// One tenant's platform.
+pub struct Client {
+    settings: ClientSettings,
+    urls: Urls,
+    headers: HeaderMap,
+    transport: Arc<dyn Transport>,
+    clock: Clock,
+    observer: Observer,
+    budget: Budget,
+    auth: Auth,
+    jitter: Jitter,
+}
+
+impl Client {
+    /// A client without a token yet; its request budget starts now.
+    pub fn new(settings: ClientSettings, transport: Arc<dyn Transport>, clock: Clock, observer: Observer) -> Self {
+        Self {
+            urls: Urls::new(&settings.base_url, settings.paths.clone()),
+            headers: fixed_headers(&settings),
+            budget: Budget::new(settings.requests_per_minute, settings.recent.as_deref(), clock.clone()),
+            jitter: Jitter::new(settings.seed),
+            auth: Auth::default(),
+            settings,
+            transport,
+            clock,
+            observer,
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl Platform for Client {
+    async fn channel(
+        &self,
+        id: &ChannelId,
+        class: Class,
+        timeout: Duration,
+    ) -> Result<Answer<ChannelDoc>, PlatformError> {
+        let attempted = format!("GET channel {}", printable(id));
+        let url = self.urls.channel(id, &attempted)?;
+        let call = Call::read(Endpoint::Channel, class, &attempted, url);
+        let exchanged = self.call(&call, timeout).await?;
+        answer(&call, &exchanged, |response| channel_called(id, response))
+    }
+
+    async fn channels(
+        &self,
+        page: Option<&str>,
+        class: Class,
+        timeout: Duration,
+    ) -> Result<Answer<ListPage>, PlatformError> {
+        let attempted = "GET channels";
+        let call = Call::read(Endpoint::Channels, class, attempted, self.urls.channels(page, attempted)?);
+        let exchanged = self.call(&call, timeout).await?;
+        answer(&call, &exchanged, body::list)
+    }
+
+    async fn telemetry(
+        &self,
+        query: &TelemetryQuery,
+        timeout: Duration,
+    ) -> Result<Answer<TelemetryAnswer>, PlatformError> {
+        let attempted = match query.channels.as_slice() {
+            [one] => format!("POST telemetry query for channel {}", printable(one)),
+            many => format!("POST telemetry query for {} channels", many.len()),
+        };
+        let url = self.urls.telemetry(&attempted)?;
+        let call = Call {
+            method: Method::POST,
+            body: Some(Bytes::from(body::telemetry_query(query).to_string())),
+            ..Call::read(Endpoint::Telemetry, Class::Telemetry, &attempted, url)
+        };
+        let exchanged = self.call(&call, timeout).await?;
+        answer(&call, &exchanged, body::telemetry)
+    }
+
+    async fn patch(
+        &self,
+        receipt: &Receipt,
+        id: &ChannelId,
+        body: &serde_json::Value,
+        if_match: Option<&str>,
+        timeout: Duration,
+    ) -> Result<Answer<ChannelDoc>, PlatformError> {
+        let attempted = format!("PATCH channel {}", printable(id));
+        let url = self.urls.channel(id, &attempted)?;
+        let call = Call {
+            method: Method::PATCH,
+            body: Some(Bytes::from(body.to_string())),
+            // An ETag was read from a header, so it fits into one.
+            if_match: if_match.and_then(|etag| HeaderValue::from_str(etag).ok()),
+            gate: Some(receipt.gate()),
+            ..Call::read(Endpoint::Patch, Class::Action, &attempted, url)
+        };
+        let exchanged = self.call(&call, timeout).await?;
+        answer(&call, &exchanged, |response| channel_called(id, response))
+    }
+
+    async fn authorise(&self, timeout: Duration) -> Result<Option<Vec<String>>, PlatformError> {
+        self.authorise_now(timeout).await
+    }
+
+    fn set_limit(&self, requests_per_minute: u32) {
+        self.budget.set_limit(requests_per_minute);
+    }
+
+    fn budget(&self) -> BudgetReading {
+        self.budget.reading()
+    }
+
+    fn recent_requests(&self) -> Vec<Duration> {
+        self.budget.recent()
+    }
+}
+
+/// Turns an answer into a value; what cannot be read is an error of the answer's shape.
+fn answer<T>(
+    call: &Call<'_>,
+    exchanged: &Exchanged,
+    read: impl FnOnce(&Response) -> Result<T, String>,
+) -> Result<Answer<T>, PlatformError> {
+    let response = &exchanged.response;
+    let value = read(response)
+        .map_err(|why| verdict::of_shape(call.endpoint, call.attempted, response.status.as_u16(), why))?;
+    Ok(Answer {
+        value,
+        asked_at: exchanged.asked_at,
+        answered_at: exchanged.answered_at,
+        date: backoff::date(&response.headers),
+    })
+}
+
+/// The channel of an answer, which must be the one that was asked for: acting on another's word would be worse than on none.
+fn channel_called(id: &ChannelId, response: &Response) -> Result<ChannelDoc, String> {
+    let channel = body::channel(response)?;
+    if channel.id() == id {
+        Ok(channel)
+    } else {
+        Err(format!("{}: the answer is another channel than the one asked for", response.status.as_u16()))
+    }
+}
+
+/// An id in a message: on one line, and not endless.
+fn printable(id: &ChannelId) -> String {
+    id.as_str().chars().map(|c| if c.is_control() { '?' } else { c }).take(80).collect()
+}
+
+/// The headers that every request carries. Those that decide how a request is read are the client's own.
+fn fixed_headers(settings: &ClientSettings) -> HeaderMap {
+    let own = [
+        header::ACCEPT,
+        header::AUTHORIZATION,
+        header::CONTENT_TYPE,
+        header::CONTENT_LENGTH,
+        header::IF_MATCH,
+        header::HOST,
+        header::TRANSFER_ENCODING,
+        header::CONNECTION,
+    ];
+    let mut headers = HeaderMap::new();
+    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    for (name, value) in &settings.headers {
+        let (Ok(name), Ok(mut value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) else { continue };
+        if !own.contains(&name) {
+            value.set_sensitive(true);
+            headers.insert(name, value);
+        }
+    }
+    headers
+}

@@ -1,0 +1,108 @@
+//! What may be shown of the platform's own words: short, printable, and without secrets.
+//!
+//! Must never let through: the client secret, a token, or what stands beside a word such as `password`.
+
+use serde_json::Value;
+
+/// Characters of the platform's own text at most.
+const SHOWN: usize = 200;
+/// Fields that carry an error's words, best first.
+const FIELDS: [&str; 5] = ["error_description", "message", "error", "detail", "title"];
+/// What stands after one of these is masked, in a key as in running text.
+const SENSITIVE: [&str; 7] = ["password", "passwd", "secret", "token", "authorization", "bearer", "apikey"];
+const MASK: &str = "***";
+
+/// The error text of a JSON body, scrubbed of `secrets` and of the body's own; `None` where it has none.
+pub fn error_text(body: &[u8], secrets: &[&str]) -> Option<String> {
+    let value: Value = parse_small(body)?;
+    let mut hidden = Vec::new();
+    collect_sensitive(&value, &mut hidden);
+    let said: Vec<&str> = FIELDS.iter().filter_map(|field| words(value.get(field)?)).collect();
+    let text = match value.get("error").and_then(Value::as_str) {
+        Some(code) if said.first().is_some_and(|first| *first != code) => {
+            format!("{code}: {}", said.first().copied().unwrap_or_default())
+        }
+        _ => (*said.first()?).to_owned(),
+    };
+    let all: Vec<&str> = secrets.iter().copied().chain(hidden.iter().map(String::as_str)).collect();
+    Some(shown(&text, &all))
+}
+
+/// `text` on one line, scrubbed of `secrets` and of what follows a sensitive word, then cut.
+pub fn shown(text: &str, secrets: &[&str]) -> String {
+    let mut text = text.to_owned();
+    let mut longest_first: Vec<&str> = secrets.iter().copied().filter(|secret| !secret.is_empty()).collect();
+    longest_first.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    for secret in longest_first {
+        text = text.replace(secret, MASK);
+        let encoded = percent_encoding::utf8_percent_encode(secret, percent_encoding::NON_ALPHANUMERIC).to_string();
+        text = text.replace(&encoded, MASK);
+    }
+    let text = mask_after_words(&text);
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SHOWN).collect()
+}
+
+/// An error body worth reading is small; a large one is not looked into.
+fn parse_small(body: &[u8]) -> Option<Value> {
+    (body.len() <= 64 * 1024).then(|| serde_json::from_slice(body).ok()).flatten()
+}
+
+fn words(value: &Value) -> Option<&str> {
+    match value {
+        Value::String(text) => Some(text),
+        Value::Object(fields) => fields.get("message")?.as_str(),
+        _ => None,
+    }
+}
+
+fn is_sensitive(key: &str) -> bool {
+    let key: String = key.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    SENSITIVE.iter().any(|word| key.contains(word))
+}
+
+fn collect_sensitive(value: &Value, into: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                match value {
+                    Value::String(text) if is_sensitive(key) => into.push(text.clone()),
+                    Value::Number(number) if is_sensitive(key) => into.push(number.to_string()),
+                    other => collect_sensitive(other, into),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect_sensitive(item, into)),
+        _ => {}
+    }
+}
+
+/// Masks the value in `password=x`, `"secret": "x"`, `Bearer x`: the run after the word and its separators. A word in plain
+/// prose (`the password is wrong`) is followed by a space alone and stays, except after `bearer`.
+fn mask_after_words(text: &str) -> String {
+    let lower = text.to_ascii_lowercase();
+    let mut out = String::new();
+    let mut at = 0;
+    while let Some((start, word)) =
+        SENSITIVE.iter().filter_map(|word| Some((lower.get(at..)?.find(word)? + at, *word))).min()
+    {
+        let name_end = start + word.len();
+        let rest = lower.get(name_end..).unwrap_or_default();
+        let gap = rest.len() - rest.trim_start_matches(|c: char| " \"':=\\\t".contains(c)).len();
+        let separators = rest.get(..gap).unwrap_or_default();
+        let value_at = name_end + gap;
+        let keyed = separators.contains([':', '=']) || (word == "bearer" && gap > 0);
+        out.push_str(text.get(at..value_at).unwrap_or_default());
+        at = value_at;
+        if keyed {
+            let value = text.get(value_at..).unwrap_or_default();
+            let end = value.find(|c: char| c.is_whitespace() || "\"',;&}\\".contains(c)).unwrap_or(value.len());
+            // `Authorization: Bearer x`: the scheme is a word of its own, and the next round masks what it names.
+            if end > 0 && !value.get(..end).is_some_and(|v| v.eq_ignore_ascii_case("bearer")) {
+                out.push_str(MASK);
+                at += end;
+            }
+        }
+    }
+    out.push_str(text.get(at..).unwrap_or_default());
+    out
+}

@@ -1,0 +1,45 @@
+//! What a client is built with.
+
+use crate::config::Paths;
+use crate::policy::TenantId;
+use secrecy::SecretString;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+/// One tenant's platform and how to be authorised there. `Debug` shows no secret and no header's value.
+#[derive(Clone)]
+pub struct ClientSettings {
+    /// Its name.
+    pub tenant: TenantId,
+    /// `http` or `https`.
+    pub base_url: String,
+    /// Paths, relative to `base_url`.
+    pub paths: Paths,
+    /// The OAuth client.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: SecretString,
+    /// The absolute URL of the token endpoint.
+    pub token_url: String,
+    /// The scopes asked for.
+    pub scopes: Vec<String>,
+    /// Headers for every request. Those that are not HTTP, or that the client sets itself, are left out.
+    pub headers: BTreeMap<String, String>,
+    /// Our share of the tenant's request limit.
+    pub requests_per_minute: u32,
+    /// Ages of the requests of the last minute, as the journal knows them; `None`: unknown, the minute counts as full.
+    pub recent: Option<Vec<Duration>>,
+    /// Where jitter begins.
+    pub seed: u64,
+}
+
+impl fmt::Debug for ClientSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientSettings")
+            .field("tenant", &self.tenant)
+            .field("base_url", &self.base_url)
+            .field("requests_per_minute", &self.requests_per_minute)
+            .finish_non_exhaustive()
+    }
+}
