@@ -3,8 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 use futures_util::FutureExt;
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
 use rusqlite::Connection;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,6 +22,12 @@ use trunkwarden::policy::{OpId, WallMs};
 
 const T0: WallMs = WallMs(1_795_000_000_000);
 const FAR: WallMs = WallMs(T0.0 + 10_000_000_000_000);
+
+/// Does to an audit log what nobody should.
+type Tamper = Box<dyn Fn(&Connection)>;
+
+/// Makes of a file what is no journal.
+type Spoil<'a> = &'a dyn Fn(&Path);
 
 fn entry(event: &str) -> Entry {
     Entry {
@@ -305,7 +315,6 @@ fn verification_finds_every_kind_of_tampering_at_its_entry() {
         db.execute("UPDATE audit SET hash = ? WHERE seq = ?", rusqlite::params![hash, seq]).unwrap();
     };
     let sql = |statements: &'static str| move |db: &Connection| db.execute_batch(statements).unwrap();
-    type Tamper = Box<dyn Fn(&Connection)>;
     let cases: Vec<(&str, Tamper, u64, &str)> = vec![
         (
             "a changed text",
@@ -392,7 +401,37 @@ fn what_was_cut_off_at_the_end_shows_in_the_head() {
 
 fn sha256(text: &str) -> String {
     use sha2::Digest;
-    sha2::Sha256::digest(text.as_bytes()).iter().map(|b| format!("{b:02x}")).collect()
+    sha2::Sha256::digest(text.as_bytes()).iter().fold(String::new(), |hex, b| hex + &format!("{b:02x}"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever is handed in, bad batches in between: exactly the good ones are there, in order, in a whole chain.
+    #[test]
+    fn the_chain_holds_exactly_what_was_committed(batches in vec((0_usize..4, option::of(1_u64..8), any::<bool>()), 1..30)) {
+        let journal = Journal::in_memory(IdSource::Seeded(1), Clock::system()).unwrap();
+        let (mut expected, mut opened) = (Vec::new(), BTreeSet::new());
+        for (n, (count, op, unfit)) in batches.into_iter().enumerate() {
+            let mut list: Vec<Entry> = (0..count).map(|i| entry(&format!("b{n}.e{i}"))).collect();
+            let names: Vec<String> = list.iter().map(|e| e.event_type.clone()).collect();
+            if unfit {
+                list.push(Entry { reason: "x".repeat(1024 * 1024), ..entry("a.b") });
+            }
+            let twice = op.is_some_and(|op| opened.contains(&op));
+            let answer = now(journal.submit(Batch { open: op.map(intent), ..entries(list) }));
+            prop_assert_eq!(answer.is_ok(), !unfit && !twice);
+            if let Ok(receipt) = answer {
+                prop_assert_eq!(receipt.map(|r| r.op().0), op);
+                expected.extend(names);
+                opened.extend(op);
+            }
+        }
+        prop_assert_eq!(journal.reader().verify().unwrap().entries, expected.len() as u64);
+        expected.reverse();
+        prop_assert_eq!(event_types(&journal, Filter::default()), expected);
+        prop_assert_eq!(journal.reader().open_intents().unwrap().len(), opened.len());
+    }
 }
 
 // --- committing ---
@@ -500,6 +539,23 @@ async fn a_thread_and_in_line_write_the_same_from_the_same_seed() {
     }
     assert_eq!(written[0].len(), 87);
     assert_eq!(written[0], written[1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_seeded_journal_that_is_opened_again_gives_new_ids() {
+    let place = Place::new();
+    for op in 1..=3 {
+        let options =
+            Options { ids: IdSource::Seeded(42), clock: Clock::virtual_from(T0), ..place.options(WriterMode::Inline) };
+        let journal = Journal::open(options).unwrap().0;
+        now(journal.submit(opening(op))).unwrap();
+    }
+    let ids: BTreeSet<String> = texts(&place.path())
+        .iter()
+        .map(|t| serde_json::from_str::<Value>(t).unwrap())
+        .flat_map(|e| [e["id"].to_string(), e["operation_id"].to_string()])
+        .collect();
+    assert_eq!(ids.len(), 6);
 }
 
 #[tokio::test]
@@ -623,7 +679,6 @@ fn a_file_that_is_no_journal_is_refused_and_left_as_it_is() {
         bytes[8192..].iter_mut().for_each(|b| *b ^= 0x5a);
         std::fs::write(path, bytes).unwrap();
     };
-    type Spoil<'a> = &'a dyn Fn(&Path);
     let cases: [(&str, bool, Spoil<'_>, &str); 5] = [
         ("garbage", false, &|p| std::fs::write(p, "gibberish ".repeat(1000)).unwrap(), "no SQLite database"),
         ("a few bytes", false, &|p| std::fs::write(p, "hello").unwrap(), "no SQLite database"),

@@ -9,7 +9,7 @@ use super::reader::Reader;
 use super::store::Store;
 use super::writer::{self, Standing, Writer};
 use crate::clock::Clock;
-use crate::policy::WallMs;
+use crate::policy::{OpId, WallMs};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -51,7 +51,7 @@ impl Journal {
     pub fn open(options: Options) -> Result<(Self, Recovered), JournalError> {
         let (store, recovered) = Store::open(&options)?;
         let reader = Reader::open(&options.path)?;
-        Ok((Self::start(store, reader, &options)?, recovered))
+        Ok((Self::start(store, reader, &options, recovered.last_op)?, recovered))
     }
 
     /// A new journal in memory, written in line: for simulation and tests.
@@ -62,7 +62,7 @@ impl Journal {
         let options = Options { mode: WriterMode::Inline, ids, ..Options::new(PathBuf::from(":memory:"), clock) };
         let store = Store::in_memory(&options)?;
         let reader = Reader::over(store.connection(), options.path.clone());
-        Self::start(store, reader, &options)
+        Self::start(store, reader, &options, OpId::default())
     }
 
     /// Hands in a batch. Never waits for the disk in mode `Thread`: the answer does. Batches are committed in the order
@@ -133,6 +133,7 @@ impl Journal {
                 let store = store.lock().unwrap_or_else(PoisonError::into_inner).take();
                 if let Some(store) = store {
                     store.checkpoint();
+                    self.0.standing.set_writable(false);
                 }
             }
             Back::Thread { queue, ended } => {
@@ -148,7 +149,8 @@ impl Journal {
         }
     }
 
-    fn start(store: Store, reader: Reader, options: &Options) -> Result<Self, JournalError> {
+    fn start(store: Store, reader: Reader, options: &Options, last_op: OpId) -> Result<Self, JournalError> {
+        let ids = Mutex::new(Ids::new(options.ids, store.entries().wrapping_add(last_op.0)));
         let standing = Arc::new(Standing::new());
         let back = match options.mode {
             WriterMode::Inline => Back::Inline { store: Mutex::new(Some(store)) },
@@ -159,7 +161,6 @@ impl Journal {
                 Back::Thread { queue, ended: Mutex::new(Some(ended)) }
             }
         };
-        let ids = Mutex::new(Ids::new(options.ids));
         Ok(Self(Arc::new(Inner { back, standing, ids, clock: options.clock.clone(), reader })))
     }
 

@@ -22,10 +22,16 @@ pub(in crate::journal) enum Ids {
 }
 
 impl Ids {
-    pub(in crate::journal) fn new(source: IdSource) -> Self {
+    /// `given` grows with what the journal holds already: a seeded source that is opened again on the same file must not
+    /// give the same ids again.
+    pub(in crate::journal) fn new(source: IdSource, given: u64) -> Self {
         match source {
             IdSource::System => Self::System,
-            IdSource::Seeded(seed) => Self::Seeded(Box::new(ChaCha8Rng::seed_from_u64(seed))),
+            IdSource::Seeded(seed) => {
+                let mut rng = ChaCha8Rng::seed_from_u64(seed);
+                rng.set_stream(given);
+                Self::Seeded(Box::new(rng))
+            }
         }
     }
 

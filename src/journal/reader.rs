@@ -19,8 +19,8 @@ const MAX_PAGE: usize = 1000;
 /// Observations in one answer at most.
 const MAX_OBSERVATIONS: usize = 10_000;
 
-/// Which audit entries are wanted. The default: the newest page of all.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Which audit entries are wanted. The default: the newest 100 of all.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filter {
     /// Of this tenant only.
     pub tenant: Option<String>,
@@ -37,6 +37,20 @@ pub struct Filter {
     pub until: Option<WallMs>,
     /// Entries on the page, 1 to 1000; others are brought into the range.
     pub limit: usize,
+}
+
+impl Default for Filter {
+    fn default() -> Self {
+        Self {
+            tenant: None,
+            channel_id: None,
+            event_type: None,
+            before_seq: None,
+            since: None,
+            until: None,
+            limit: 100,
+        }
+    }
 }
 
 /// Some audit entries, newest first.

@@ -73,6 +73,11 @@ impl Store {
         }
     }
 
+    /// How many entries there are.
+    pub(in crate::journal) const fn entries(&self) -> u64 {
+        self.head.seq
+    }
+
     /// Whether the file can be written and can grow: 64 KiB, written and removed again.
     pub(in crate::journal) fn probe(&self) -> Result<(), JournalError> {
         let db = lock(&self.db);

@@ -67,18 +67,22 @@ impl Standing {
         }
     }
 
-    /// A batch that cannot be written says nothing of the journal; only the disk does.
-    fn note(&self, result: Result<(), &JournalError>) {
-        let writable = match result {
-            Ok(()) => true,
-            Err(e) if e.is_systemic() => false,
-            Err(_) => return,
-        };
-        self.set_writable(writable);
+    /// Tells everybody; whether it was news.
+    pub(in crate::journal) fn set_writable(&self, writable: bool) -> bool {
+        self.writable.send_if_modified(|now| std::mem::replace(now, writable) != writable)
     }
 
-    fn set_writable(&self, writable: bool) {
-        self.writable.send_if_modified(|now| std::mem::replace(now, writable) != writable);
+    /// Takes note of a write. A batch that cannot be written says nothing of the journal; only the disk does, and it is
+    /// logged when that changes, not with every batch that a full disk refuses.
+    fn note(&self, result: Result<(), &JournalError>) {
+        match result {
+            Ok(()) if self.set_writable(true) => tracing::info!("the journal can be written again"),
+            Err(e) if !e.is_systemic() => tracing::error!(error = %e, "a batch for the journal was refused"),
+            Err(e) if self.set_writable(false) => {
+                tracing::error!(error = %e, "the journal cannot be written: no actions until it can");
+            }
+            _ => {}
+        }
     }
 }
 
@@ -98,7 +102,6 @@ pub(in crate::journal) fn commit_group(store: &mut Store, batches: &[&Stamped], 
         }
         Err(e) => {
             standing.failed.fetch_add(batches.len() as u64, Ordering::Relaxed);
-            tracing::error!(error = %e, batches = batches.len(), "the journal was not written");
             let again: Vec<Answer> = batches.iter().skip(1).map(|_| Err(e.again())).collect();
             std::iter::once(Err(e)).chain(again).collect()
         }
@@ -136,8 +139,8 @@ impl Writer {
         let end_of_queue = Ending(Arc::clone(&queue), Arc::clone(&standing));
         let writer = Self { store, queue, standing, pruning: Vec::new() };
         std::thread::Builder::new().name("journal-writer".to_owned()).spawn(move || {
-            let _end_of_queue = end_of_queue;
             writer.run();
+            drop(end_of_queue);
             // Whoever waited may have gone.
             let _ = ended.send(());
         })?;
