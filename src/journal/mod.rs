@@ -5,6 +5,27 @@
 //! under simulation the same code is called in line. Must never: change or remove an audit entry, hand out a receipt before
 //! the commit, or hold a secret.
 
+mod chain;
+mod file;
+mod handle;
+mod ids;
+mod lock;
 mod model;
+mod options;
+mod pending;
+mod queue;
+mod reader;
+mod recovery;
+mod rows;
+mod schema;
+mod store;
+mod verify;
+mod writer;
 
+pub use handle::Journal;
+pub use ids::IdSource;
 pub use model::{Batch, Closed, Entry, Intent, JournalError, ObservationRow, OpenIntent, Receipt, Recovered};
+pub use options::{JournalCounters, Options, WriterMode};
+pub use pending::Pending;
+pub use reader::{Filter, Page, Reader};
+pub use verify::{Broken, Verified};

@@ -181,6 +181,14 @@ pub enum JournalError {
         /// What is wrong and what to do.
         why: String,
     },
+    /// An entry or an observation can never be written as it is. Nothing of its batch was.
+    #[error("the journal refuses {what}: {why}")]
+    Unfit {
+        /// What it is.
+        what: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The queue is full: the disk does not keep up.
     #[error("the journal's queue is full ({bound} batches): the disk does not keep up")]
     Full {
@@ -190,4 +198,57 @@ pub enum JournalError {
     /// The writer is gone.
     #[error("the journal is closed")]
     Closed,
+}
+
+impl JournalError {
+    /// For `map_err`: SQLite refused what was being attempted.
+    pub(in crate::journal) fn sqlite(attempted: &'static str) -> impl FnOnce(rusqlite::Error) -> Self {
+        move |source| Self::Sqlite { attempted, source }
+    }
+
+    /// For `map_err`: the system refused what was being attempted on `path`.
+    pub(in crate::journal) fn io(
+        attempted: &'static str,
+        path: &std::path::Path,
+    ) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |e| Self::Io { attempted, path, why: e.to_string() }
+    }
+
+    /// Whether the journal as a whole cannot be written (disk full, read-only, I/O, damage), rather than this one batch.
+    pub(in crate::journal) fn is_systemic(&self) -> bool {
+        use rusqlite::ErrorCode as Code;
+        let Self::Sqlite { source, .. } = self else { return false };
+        matches!(
+            source.sqlite_error_code(),
+            Some(
+                Code::DiskFull
+                    | Code::SystemIoFailure
+                    | Code::ReadOnly
+                    | Code::CannotOpen
+                    | Code::DatabaseCorrupt
+                    | Code::NotADatabase
+                    | Code::DatabaseBusy
+                    | Code::DatabaseLocked
+                    | Code::OutOfMemory
+                    | Code::PermissionDenied
+                    | Code::FileLockingProtocolFailed
+            )
+        )
+    }
+
+    /// The same failure once more, for the next of those whom it hit.
+    pub(in crate::journal) fn again(&self) -> Self {
+        match self {
+            Self::Sqlite { attempted, source: rusqlite::Error::SqliteFailure(code, words) } => {
+                Self::Sqlite { attempted, source: rusqlite::Error::SqliteFailure(*code, words.clone()) }
+            }
+            Self::Io { attempted, path, why } => Self::Io { attempted, path: path.clone(), why: why.clone() },
+            Self::Corrupt { path, why } => Self::Corrupt { path: path.clone(), why: why.clone() },
+            Self::InUse { path } => Self::InUse { path: path.clone() },
+            Self::Unfit { what, why } => Self::Unfit { what, why: why.clone() },
+            Self::Full { bound } => Self::Full { bound: *bound },
+            Self::Sqlite { .. } | Self::Closed => Self::Closed,
+        }
+    }
 }

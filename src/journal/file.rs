@@ -1,0 +1,168 @@
+//! The database file: created for us alone, recognised before it is touched, checked before it is trusted.
+//!
+//! Must never alter a file that is not a journal of ours, nor one that a newer version has written.
+
+use super::model::JournalError;
+use super::schema::{APPLICATION_ID, CREATE, VERSION};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+use std::time::Duration;
+
+/// What a person does about a file that cannot be used.
+const KEEP_IT: &str = "keep it (it is evidence), move it away and restore a backup, or start with a new one";
+
+/// Creates the folder of `journal` (0700) where it is missing.
+pub(in crate::journal) fn create_folder(journal: &Path) -> Result<(), JournalError> {
+    let folder = folder_of(journal);
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(JournalError::io("create the state directory", folder))
+}
+
+/// The writing connection: the file exists (0600), is a sound journal of this version, and commits are durable.
+pub(in crate::journal) fn open_for_writing(path: &Path, max_pages: Option<u32>) -> Result<Connection, JournalError> {
+    create_private(path)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags).map_err(JournalError::sqlite("open the journal"))?;
+    let state = recognise(&db, path)?;
+    check(&db, path)?;
+    prepare(&db, max_pages).map_err(|e| damaged_or("set up the journal", path, e))?;
+    if state == State::Empty {
+        create_tables(&db).map_err(JournalError::sqlite("create the journal's tables"))?;
+    }
+    // The names of the file and of its WAL are durable only once their folder is.
+    let folder = folder_of(path);
+    File::open(folder).and_then(|f| f.sync_all()).map_err(JournalError::io("sync the state directory", folder))?;
+    Ok(db)
+}
+
+/// A reading connection to a journal that exists.
+pub(in crate::journal) fn open_for_reading(path: &Path) -> Result<Connection, JournalError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags).map_err(JournalError::sqlite("open the journal for reading"))?;
+    db.busy_timeout(BUSY).map_err(JournalError::sqlite("open the journal for reading"))?;
+    if recognise(&db, path)? == State::Empty {
+        return Err(corrupt(path, format!("it holds nothing at all; {KEEP_IT}")));
+    }
+    Ok(db)
+}
+
+/// A journal in memory: the same tables and rules, gone with its last holder.
+pub(in crate::journal) fn open_in_memory() -> Result<Connection, JournalError> {
+    let create = || {
+        let db = Connection::open_in_memory()?;
+        prepare(&db, None)?;
+        create_tables(&db)?;
+        Ok(db)
+    };
+    create().map_err(JournalError::sqlite("create a journal in memory"))
+}
+
+/// How long a writer or reader waits for another program that looks into the file (a backup, a shell).
+const BUSY: Duration = Duration::from_secs(5);
+
+#[derive(PartialEq, Eq)]
+enum State {
+    Empty,
+    Ours,
+}
+
+fn folder_of(journal: &Path) -> &Path {
+    match journal.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Creates the file where it is missing, and takes it away from group and others where it exists. SQLite gives its WAL
+/// the same permissions.
+fn create_private(path: &Path) -> Result<(), JournalError> {
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(JournalError::io("open the journal", path))?;
+    let mode = file.metadata().map_err(JournalError::io("look at the journal", path))?.permissions().mode();
+    if mode & 0o077 != 0 {
+        file.set_permissions(Permissions::from_mode(0o600))
+            .map_err(JournalError::io("restrict the permissions of the journal", path))?;
+    }
+    Ok(())
+}
+
+/// Tells an empty file from a journal of ours; everything else is refused, untouched.
+fn recognise(db: &Connection, path: &Path) -> Result<State, JournalError> {
+    let read = || {
+        let application: i64 = db.pragma_query_value(None, "application_id", |r| r.get(0))?;
+        let version: i64 = db.pragma_query_value(None, "user_version", |r| r.get(0))?;
+        let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_master", [], |r| r.get(0))?;
+        Ok((application, version, tables))
+    };
+    match read().map_err(|e| damaged_or("read the journal", path, e))? {
+        (0, 0, 0) => Ok(State::Empty),
+        (APPLICATION_ID, VERSION, _) => Ok(State::Ours),
+        (APPLICATION_ID, newer, _) if newer > VERSION => Err(corrupt(
+            path,
+            format!(
+                "a newer trunkwarden has written it (its schema is {newer}, this one knows {VERSION}); \
+                 install that version again, or use another `state_dir`"
+            ),
+        )),
+        (APPLICATION_ID, other, _) => {
+            Err(corrupt(path, format!("its schema is {other}, which no version of trunkwarden has written; {KEEP_IT}")))
+        }
+        _ => Err(corrupt(path, "it is a database of another program; use another `state_dir`".to_owned())),
+    }
+}
+
+/// SQLite's own check of the file: structure, not the audit chain.
+fn check(db: &Connection, path: &Path) -> Result<(), JournalError> {
+    let word: String = db
+        .query_row("PRAGMA quick_check(1)", [], |r| r.get(0))
+        .map_err(|e| damaged_or("check the journal", path, e))?;
+    let word = word.split_whitespace().collect::<Vec<_>>().join(" ");
+    if word == "ok" { Ok(()) } else { Err(corrupt(path, format!("SQLite finds it damaged ({word}); {KEEP_IT}"))) }
+}
+
+fn prepare(db: &Connection, max_pages: Option<u32>) -> rusqlite::Result<()> {
+    db.busy_timeout(BUSY)?;
+    db.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    db.pragma_update(None, "synchronous", "FULL")?;
+    db.pragma_update(None, "foreign_keys", "ON")?;
+    db.pragma_update(None, "trusted_schema", "OFF")?;
+    // A WAL that a burst has made large is cut back to this many bytes.
+    db.pragma_update_and_check(None, "journal_size_limit", 64 * 1024 * 1024, |_| Ok(()))?;
+    if let Some(pages) = max_pages {
+        db.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
+    }
+    db.set_prepared_statement_cache_capacity(32);
+    Ok(())
+}
+
+/// All of it in one transaction: a crash half-way leaves an empty file, which is recognised as one.
+fn create_tables(db: &Connection) -> rusqlite::Result<()> {
+    let tx = db.unchecked_transaction()?;
+    tx.execute_batch(CREATE)?;
+    tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+    tx.pragma_update(None, "user_version", VERSION)?;
+    tx.commit()
+}
+
+fn corrupt(path: &Path, why: String) -> JournalError {
+    JournalError::Corrupt { path: path.to_owned(), why }
+}
+
+fn damaged_or(attempted: &'static str, path: &Path, e: rusqlite::Error) -> JournalError {
+    match e.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => corrupt(path, format!("it is no SQLite database; {KEEP_IT}")),
+        Some(ErrorCode::DatabaseCorrupt) => corrupt(path, format!("SQLite finds it damaged; {KEEP_IT}")),
+        _ => JournalError::Sqlite { attempted, source: e },
+    }
+}

@@ -1,0 +1,216 @@
+//! The journal as everybody else holds it: submit, read, prune, close.
+
+use super::ids::{IdSource, Ids};
+use super::model::{Batch, JournalError, Recovered};
+use super::options::{JournalCounters, Options, WriterMode};
+use super::pending::{Answer, Pending};
+use super::queue::{Admission, Job, Queue, Stamped};
+use super::reader::Reader;
+use super::store::Store;
+use super::writer::{self, Standing, Writer};
+use crate::clock::Clock;
+use crate::policy::{OpId, WallMs};
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
+use tokio::sync::{oneshot, watch};
+
+/// How long [`Journal::close`] waits for the disk.
+const CLOSE_WITHIN: Duration = Duration::from_secs(10);
+
+/// A journal that is open. Cheap to clone; when the last clone goes, what was submitted is still committed.
+#[derive(Clone, Debug)]
+pub struct Journal(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    back: Back,
+    standing: Arc<Standing>,
+    ids: Mutex<Ids>,
+    clock: Clock,
+    reader: Reader,
+}
+
+#[derive(Debug)]
+enum Back {
+    Thread { queue: Arc<Queue>, ended: Mutex<Option<mpsc::Receiver<()>>> },
+    Inline { store: Mutex<Option<Store>> },
+}
+
+impl Journal {
+    /// Opens (or creates) the journal and reads what the last process left.
+    ///
+    /// # Errors
+    /// [`JournalError::InUse`] at once where another process holds it; [`JournalError::Io`] where folder or file cannot be
+    /// created or written; [`JournalError::Corrupt`] where the file is damaged, no journal, or a newer version's.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "options are made for one journal, and the clock in them is its own"
+    )]
+    pub fn open(options: Options) -> Result<(Self, Recovered), JournalError> {
+        let (store, recovered) = Store::open(&options)?;
+        let reader = Reader::open(&options.path)?;
+        Ok((Self::start(store, reader, &options, recovered.last_op)?, recovered))
+    }
+
+    /// A new journal in memory, written in line: for simulation and tests.
+    ///
+    /// # Errors
+    /// Where SQLite cannot allocate it.
+    pub fn in_memory(ids: IdSource, clock: Clock) -> Result<Self, JournalError> {
+        let options = Options { mode: WriterMode::Inline, ids, ..Options::new(PathBuf::from(":memory:"), clock) };
+        let store = Store::in_memory(&options)?;
+        let reader = Reader::over(store.connection(), options.path.clone());
+        Self::start(store, reader, &options, OpId::default())
+    }
+
+    /// Hands in a batch. Never waits for the disk in mode `Thread`: the answer does. Batches are committed in the order
+    /// in which they were handed in.
+    ///
+    /// The answer is [`JournalError::Full`] where the queue is; a batch of observations alone is given up (and counted)
+    /// before that, and answered with `Ok(None)`.
+    pub fn submit(&self, batch: Batch) -> Pending {
+        match &self.0.back {
+            Back::Inline { store } => {
+                let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
+                let Some(store) = store.as_mut() else { return Pending::ready(Err(JournalError::Closed)) };
+                let batch = self.stamp(batch);
+                let answers = writer::commit_group(store, &[&batch], &self.0.standing);
+                Pending::ready(answers.into_iter().next().unwrap_or(Err(JournalError::Closed)))
+            }
+            Back::Thread { queue, .. } => {
+                let observations = batch.observations.len() as u64;
+                let expendable = observations > 0 && is_observations_alone(&batch);
+                let pending =
+                    self.queue(queue, expendable, |reply| Job::Commit { batch: Box::new(self.stamp(batch)), reply });
+                if let Queued::GivenUp = pending {
+                    self.0.standing.dropped.fetch_add(observations, Ordering::Relaxed);
+                }
+                pending.into_pending()
+            }
+        }
+    }
+
+    /// Whether the journal can be written: false after a commit failed for the disk's sake, true again once a write
+    /// succeeded. Mode `Thread` tries one every second by itself, mode `Inline` with the next batch.
+    pub fn writable(&self) -> watch::Receiver<bool> {
+        self.0.standing.subscribe()
+    }
+
+    /// What was done since the journal was opened.
+    pub fn counters(&self) -> JournalCounters {
+        let queued = match &self.0.back {
+            Back::Thread { queue, .. } => queue.len(),
+            Back::Inline { .. } => 0,
+        };
+        self.0.standing.counters(queued)
+    }
+
+    /// Reads what is committed, on a connection of its own.
+    pub fn reader(&self) -> Reader {
+        self.0.reader.clone()
+    }
+
+    /// Removes observations older than the retention and closed intents older than 90 days, as of `now`, in small steps
+    /// between commits. Audit entries stay.
+    pub fn prune(&self, now: WallMs) -> Pending {
+        match &self.0.back {
+            Back::Inline { store } => {
+                let store = store.lock().unwrap_or_else(PoisonError::into_inner);
+                let Some(store) = store.as_ref() else { return Pending::ready(Err(JournalError::Closed)) };
+                Pending::ready(writer::prune_all(store, now, &self.0.standing))
+            }
+            Back::Thread { queue, .. } => self.queue(queue, false, |reply| Job::Prune { now, reply }).into_pending(),
+        }
+    }
+
+    /// Commits what was submitted, brings the WAL into the file and releases the lock; waits 10 s for that at most.
+    /// Other clones can still read, and are answered [`JournalError::Closed`] otherwise.
+    pub async fn close(self) {
+        match &self.0.back {
+            Back::Inline { store } => {
+                let store = store.lock().unwrap_or_else(PoisonError::into_inner).take();
+                if let Some(store) = store {
+                    store.checkpoint();
+                    self.0.standing.set_writable(false);
+                }
+            }
+            Back::Thread { queue, ended } => {
+                queue.close();
+                let ended = ended.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let Some(ended) = ended else { return };
+                // Waited for on a thread, since the writer is one: a paused clock does not run out on it.
+                let wait = tokio::task::spawn_blocking(move || ended.recv_timeout(CLOSE_WITHIN));
+                if !matches!(wait.await, Ok(Ok(()))) {
+                    tracing::error!("the journal's writer did not end in time; what is not on disk was never answered");
+                }
+            }
+        }
+    }
+
+    fn start(store: Store, reader: Reader, options: &Options, last_op: OpId) -> Result<Self, JournalError> {
+        let ids = Mutex::new(Ids::new(options.ids, store.entries().wrapping_add(last_op.0)));
+        let standing = Arc::new(Standing::new());
+        let back = match options.mode {
+            WriterMode::Inline => Back::Inline { store: Mutex::new(Some(store)) },
+            WriterMode::Thread => {
+                let queue = Arc::new(Queue::new(options.queue));
+                let ended = Writer::spawn(store, Arc::clone(&queue), Arc::clone(&standing))
+                    .map_err(JournalError::io("start the writer thread of", &options.path))?;
+                Back::Thread { queue, ended: Mutex::new(Some(ended)) }
+            }
+        };
+        Ok(Self(Arc::new(Inner { back, standing, ids, clock: options.clock.clone(), reader })))
+    }
+
+    /// Time and ids are fixed here, on the submitter's side: the writer thread reads no clock.
+    fn stamp(&self, batch: Batch) -> Stamped {
+        let wall = self.0.clock.wall();
+        let mut ids = self.0.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        let operation_id = batch.open.as_ref().map(|_| ids.next(wall));
+        let ids = batch.entries.iter().map(|_| ids.next(wall)).collect();
+        Stamped { batch, wall, ids, operation_id }
+    }
+
+    fn queue(&self, queue: &Queue, expendable: bool, job: impl FnOnce(oneshot::Sender<Answer>) -> Job) -> Queued {
+        let (reply, answer) = oneshot::channel();
+        match queue.push(expendable, || job(reply)) {
+            Admission::Taken => Queued::Taken(answer),
+            Admission::GivenUp => Queued::GivenUp,
+            Admission::Closed => Queued::Refused(JournalError::Closed),
+            Admission::Full => {
+                self.0.standing.refused.fetch_add(1, Ordering::Relaxed);
+                Queued::Refused(JournalError::Full { bound: queue.bound() })
+            }
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Back::Thread { queue, .. } = &self.back {
+            queue.close();
+        }
+    }
+}
+
+enum Queued {
+    Taken(oneshot::Receiver<Answer>),
+    GivenUp,
+    Refused(JournalError),
+}
+
+impl Queued {
+    fn into_pending(self) -> Pending {
+        match self {
+            Self::Taken(answer) => Pending::waiting(answer),
+            Self::GivenUp => Pending::ready(Ok(None)),
+            Self::Refused(e) => Pending::ready(Err(e)),
+        }
+    }
+}
+
+fn is_observations_alone(batch: &Batch) -> bool {
+    batch.entries.is_empty() && batch.states.is_empty() && batch.open.is_none() && batch.close.is_empty()
+}

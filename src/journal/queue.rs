@@ -1,0 +1,118 @@
+//! What waits for the disk: a bounded queue between those who submit, who never wait, and the one writer.
+
+use super::model::Batch;
+use super::pending::Answer;
+use crate::policy::WallMs;
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+/// A batch with what is fixed when it is submitted, so that commit order and retries cannot change it.
+#[derive(Debug)]
+pub(in crate::journal) struct Stamped {
+    pub batch: Batch,
+    pub wall: WallMs,
+    /// One for each entry.
+    pub ids: Vec<Uuid>,
+    /// The id of the intent that the batch opens.
+    pub operation_id: Option<Uuid>,
+}
+
+/// What the writer is asked for.
+#[derive(Debug)]
+pub(in crate::journal) enum Job {
+    Commit { batch: Box<Stamped>, reply: oneshot::Sender<Answer> },
+    Prune { now: WallMs, reply: oneshot::Sender<Answer> },
+}
+
+/// What became of an attempt to queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::journal) enum Admission {
+    Taken,
+    /// It could be done without, and the queue was more than three quarters full.
+    GivenUp,
+    Full,
+    Closed,
+}
+
+/// The queue.
+#[derive(Debug)]
+pub(in crate::journal) struct Queue {
+    waiting: Mutex<Waiting>,
+    filled: Condvar,
+    bound: usize,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    jobs: VecDeque<Job>,
+    closed: bool,
+}
+
+impl Queue {
+    /// A queue of at most `bound` jobs, one at least.
+    pub(in crate::journal) fn new(bound: usize) -> Self {
+        Self { waiting: Mutex::default(), filled: Condvar::new(), bound: bound.max(1) }
+    }
+
+    pub(in crate::journal) const fn bound(&self) -> usize {
+        self.bound
+    }
+
+    pub(in crate::journal) fn len(&self) -> usize {
+        self.lock().jobs.len()
+    }
+
+    /// Queues what `job` makes. The last quarter is kept for what is not `expendable`.
+    pub(in crate::journal) fn push(&self, expendable: bool, job: impl FnOnce() -> Job) -> Admission {
+        let mut waiting = self.lock();
+        if waiting.closed {
+            return Admission::Closed;
+        }
+        if expendable && waiting.jobs.len() >= (self.bound - self.bound / 4) {
+            return Admission::GivenUp;
+        }
+        if waiting.jobs.len() >= self.bound {
+            return Admission::Full;
+        }
+        waiting.jobs.push_back(job());
+        drop(waiting);
+        self.filled.notify_one();
+        Admission::Taken
+    }
+
+    /// At most `most` jobs, oldest first: at once where there are any, else after waiting for `patience` (`None`: for
+    /// ever). `None` when the queue is closed and empty.
+    pub(in crate::journal) fn take(&self, most: usize, patience: Option<Duration>) -> Option<Vec<Job>> {
+        let idle = |w: &mut Waiting| w.jobs.is_empty() && !w.closed;
+        let guard = self.lock();
+        let mut waiting = match patience {
+            None => self.filled.wait_while(guard, idle).unwrap_or_else(PoisonError::into_inner),
+            Some(limit) => self.filled.wait_timeout_while(guard, limit, idle).unwrap_or_else(PoisonError::into_inner).0,
+        };
+        if waiting.jobs.is_empty() && waiting.closed {
+            return None;
+        }
+        let count = waiting.jobs.len().min(most);
+        Some(waiting.jobs.drain(..count).collect())
+    }
+
+    /// Takes nothing more; what waits is still handed out.
+    pub(in crate::journal) fn close(&self) {
+        self.lock().closed = true;
+        self.filled.notify_all();
+    }
+
+    /// Closes, and drops what waits: the writer is gone.
+    pub(in crate::journal) fn abandon(&self) {
+        let mut waiting = self.lock();
+        waiting.closed = true;
+        waiting.jobs.clear();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

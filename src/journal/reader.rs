@@ -1,0 +1,221 @@
+//! Reads what is committed: audit entries by filter and cursor, open intents, observations.
+//!
+//! Calls block on the disk: from async code, `spawn_blocking`. Must never write; its connection is a read-only one.
+
+use super::file;
+use super::model::{JournalError, ObservationRow, OpenIntent};
+use super::recovery;
+use super::store::lock;
+use crate::policy::WallMs;
+use rusqlite::types::Value as Sql;
+use rusqlite::{Connection, params, params_from_iter};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+/// Entries on a page at most.
+const MAX_PAGE: usize = 1000;
+
+/// Observations in one answer at most.
+const MAX_OBSERVATIONS: usize = 10_000;
+
+/// Which audit entries are wanted. The default: the newest 100 of all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filter {
+    /// Of this tenant only.
+    pub tenant: Option<String>,
+    /// Of this channel only.
+    pub channel_id: Option<String>,
+    /// Of this type only: exact (`failover.held`), a prefix that ends in a dot (`failover.`), or a glob whose `*` stands
+    /// for anything, dots included (`*.failed`).
+    pub event_type: Option<String>,
+    /// Older than this entry only: the `next` of the page before.
+    pub before_seq: Option<u64>,
+    /// At this moment or later.
+    pub since: Option<WallMs>,
+    /// Before this moment.
+    pub until: Option<WallMs>,
+    /// Entries on the page, 1 to 1000; others are brought into the range.
+    pub limit: usize,
+}
+
+impl Default for Filter {
+    fn default() -> Self {
+        Self {
+            tenant: None,
+            channel_id: None,
+            event_type: None,
+            before_seq: None,
+            since: None,
+            until: None,
+            limit: 100,
+        }
+    }
+}
+
+/// Some audit entries, newest first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Page {
+    /// Each as it was hashed, plus its `hash`.
+    pub entries: Vec<Value>,
+    /// What goes into `before_seq` for the page after this one; `None`: there is none.
+    pub next: Option<u64>,
+}
+
+/// Reads a journal. Cheap to clone; clones share one connection.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    db: Arc<Mutex<Connection>>,
+    path: PathBuf,
+}
+
+impl Reader {
+    /// Opens an existing journal for reading, whether or not a daemon writes it at the moment.
+    ///
+    /// # Errors
+    /// As [`Journal::open`](super::Journal::open), but never `InUse`.
+    pub fn open(path: &Path) -> Result<Self, JournalError> {
+        Ok(Self::over(Arc::new(Mutex::new(file::open_for_reading(path)?)), path.to_owned()))
+    }
+
+    /// The entries that `filter` lets through.
+    ///
+    /// # Errors
+    /// Where the file cannot be read, or an entry in it is no JSON any more.
+    pub fn entries(&self, filter: &Filter) -> Result<Page, JournalError> {
+        let limit = filter.limit.clamp(1, MAX_PAGE);
+        let (sql, values) = query(filter, limit + 1);
+        let mut rows: Vec<(i64, String, String)> = {
+            let db = lock(&self.db);
+            db.prepare_cached(&sql)
+                .and_then(|mut s| {
+                    s.query_map(params_from_iter(values), |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?.collect()
+                })
+                .map_err(JournalError::sqlite("read the audit log"))?
+        };
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = rows.last().filter(|_| more).and_then(|(seq, ..)| u64::try_from(*seq).ok());
+        let entries =
+            rows.into_iter().map(|(seq, text, hash)| self.entry(seq, &text, hash)).collect::<Result<_, _>>()?;
+        Ok(Page { entries, next })
+    }
+
+    /// The newest entry's number and hash; `None` before the first.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn head(&self) -> Result<Option<(u64, String)>, JournalError> {
+        let head = recovery::head(&lock(&self.db))?;
+        Ok((head.seq > 0).then_some((head.seq, head.hash)))
+    }
+
+    /// Intents without an outcome, oldest first.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn open_intents(&self) -> Result<Vec<OpenIntent>, JournalError> {
+        recovery::open_intents(&lock(&self.db), &self.path)
+    }
+
+    /// A channel's observations from `from` until before `to`, oldest first, `limit` (10,000 at most) of them.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn observations(
+        &self,
+        tenant: &str,
+        channel: &str,
+        from: WallMs,
+        to: WallMs,
+        limit: usize,
+    ) -> Result<Vec<ObservationRow>, JournalError> {
+        let limit = i64::try_from(limit.min(MAX_OBSERVATIONS)).unwrap_or(0);
+        let db = lock(&self.db);
+        db.prepare_cached(
+            "SELECT at, tenant, channel, body FROM observations
+             WHERE tenant = ? AND channel = ? AND at >= ? AND at < ? ORDER BY at, id LIMIT ?",
+        )
+        .and_then(|mut s| {
+            s.query_map(params![tenant, channel, from.0, to.0, limit], |r| {
+                Ok(ObservationRow { at: WallMs(r.get(0)?), tenant: r.get(1)?, channel: r.get(2)?, body: r.get(3)? })
+            })?
+            .collect()
+        })
+        .map_err(JournalError::sqlite("read observations"))
+    }
+
+    /// A reader over a connection that someone has opened.
+    pub(in crate::journal) fn over(db: Arc<Mutex<Connection>>, path: PathBuf) -> Self {
+        Self { db, path }
+    }
+
+    /// The connection, for what else reads.
+    pub(in crate::journal) fn connection(&self) -> &Mutex<Connection> {
+        &self.db
+    }
+
+    fn entry(&self, seq: i64, text: &str, hash: String) -> Result<Value, JournalError> {
+        match serde_json::from_str(text) {
+            Ok(Value::Object(mut fields)) => {
+                fields.insert("hash".to_owned(), Value::String(hash));
+                Ok(Value::Object(fields))
+            }
+            _ => Err(JournalError::Corrupt {
+                path: self.path.clone(),
+                why: format!("audit entry {seq} is no JSON object: it was changed after it was written"),
+            }),
+        }
+    }
+}
+
+/// The filter as SQL; every value is bound, none is spliced in.
+fn query(filter: &Filter, limit: usize) -> (String, Vec<Sql>) {
+    let (mut sql, mut values) = ("SELECT seq, entry, hash FROM audit WHERE 1".to_owned(), Vec::new());
+    let mut and = |condition: &str, value: Sql| {
+        sql.push_str(" AND ");
+        sql.push_str(condition);
+        values.push(value);
+    };
+    let number = |n: u64| Sql::Integer(i64::try_from(n).unwrap_or(i64::MAX));
+    if let Some(tenant) = &filter.tenant {
+        and("tenant = ?", Sql::Text(tenant.clone()));
+    }
+    if let Some(channel) = &filter.channel_id {
+        and("channel_id = ?", Sql::Text(channel.clone()));
+    }
+    match &filter.event_type {
+        Some(wanted) if wanted.contains('*') || wanted.ends_with('.') => {
+            and("event_type GLOB ?", Sql::Text(glob(wanted)));
+        }
+        Some(wanted) => and("event_type = ?", Sql::Text(wanted.clone())),
+        None => {}
+    }
+    if let Some(seq) = filter.before_seq {
+        and("seq < ?", number(seq));
+    }
+    if let Some(since) = filter.since {
+        and("at >= ?", Sql::Integer(since.0));
+    }
+    if let Some(until) = filter.until {
+        and("at < ?", Sql::Integer(until.0));
+    }
+    values.push(number(limit as u64));
+    sql.push_str(" ORDER BY seq DESC LIMIT ?");
+    (sql, values)
+}
+
+/// SQLite's GLOB with `*` as the only character that is special.
+fn glob(wanted: &str) -> String {
+    let mut pattern = String::with_capacity(wanted.len() + 1);
+    for c in wanted.chars() {
+        match c {
+            '?' | '[' => pattern.extend(['[', c, ']']),
+            c => pattern.push(c),
+        }
+    }
+    if wanted.ends_with('.') {
+        pattern.push('*');
+    }
+    pattern
+}

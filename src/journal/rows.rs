@@ -1,0 +1,126 @@
+//! One batch as rows, within the transaction that commits it.
+
+use super::chain::{self, Head, MAX_TEXT, Stamp};
+use super::model::{Closed, Entry, Intent, JournalError, ObservationRow};
+use super::queue::Stamped;
+use crate::policy::{OpId, WallMs};
+use rusqlite::{Connection, OptionalExtension, params};
+use serde_json::Value;
+use uuid::Uuid;
+
+/// Writes everything of `job`; on an error the caller rolls all of it back, and `head` is worth nothing.
+pub(in crate::journal) fn write(
+    db: &Connection,
+    head: &mut Head,
+    tag: &str,
+    job: &Stamped,
+) -> Result<(), JournalError> {
+    if let (Some(intent), Some(id)) = (&job.batch.open, job.operation_id) {
+        open(db, intent, id, job.wall)?;
+    }
+    for (key, value) in &job.batch.states {
+        keep(db, key, value.as_ref(), job.wall)?;
+    }
+    for (entry, id) in job.batch.entries.iter().zip(&job.ids) {
+        let operation_id = entry.op.map(|op| operation_of(db, op)).transpose()?.flatten();
+        append(db, head, entry, &Stamp { id: *id, operation_id: operation_id.as_deref(), compliance_tag: tag })?;
+    }
+    for closed in &job.batch.close {
+        close(db, closed, job.wall)?;
+    }
+    job.batch.observations.iter().try_for_each(|row| observe(db, row))
+}
+
+/// An intent's number as SQLite keeps it.
+fn number(op: OpId) -> Result<i64, JournalError> {
+    i64::try_from(op.0).map_err(|_| JournalError::Unfit {
+        what: "an intent",
+        why: format!("its number {} is greater than SQLite keeps", op.0),
+    })
+}
+
+fn open(db: &Connection, intent: &Intent, id: Uuid, at: WallMs) -> Result<(), JournalError> {
+    let op = number(intent.op)?;
+    db.prepare_cached(
+        "INSERT INTO intents (op, operation_id, tenant, channel, kind, action, opened_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    )
+    .and_then(|mut s| {
+        s.execute(params![
+            op,
+            id.to_string(),
+            intent.tenant,
+            intent.channel,
+            intent.kind,
+            intent.action.to_string(),
+            at.0
+        ])
+    })
+    .map(drop)
+    .map_err(JournalError::sqlite("write an intent to the journal"))
+}
+
+fn keep(db: &Connection, key: &str, value: Option<&Value>, at: WallMs) -> Result<(), JournalError> {
+    let change = || match value {
+        Some(value) => db
+            .prepare_cached(
+                "INSERT INTO state (key, value, at) VALUES (?, ?, ?)
+                 ON CONFLICT (key) DO UPDATE SET value = excluded.value, at = excluded.at",
+            )?
+            .execute(params![key, value.to_string(), at.0]),
+        None => db.prepare_cached("DELETE FROM state WHERE key = ?")?.execute([key]),
+    };
+    change().map(drop).map_err(JournalError::sqlite("write the engine's state to the journal"))
+}
+
+/// The id under which an intent's entries stand; `None` where no such intent was opened (or it was pruned long since).
+fn operation_of(db: &Connection, op: OpId) -> Result<Option<String>, JournalError> {
+    db.prepare_cached("SELECT operation_id FROM intents WHERE op = ?")
+        .and_then(|mut s| s.query_row([number_or_none(op)], |r| r.get(0)).optional())
+        .map_err(JournalError::sqlite("read an intent from the journal"))
+}
+
+fn number_or_none(op: OpId) -> Option<i64> {
+    i64::try_from(op.0).ok()
+}
+
+fn append(db: &Connection, head: &mut Head, entry: &Entry, stamp: &Stamp<'_>) -> Result<(), JournalError> {
+    let (text, next) = chain::link(head, entry, stamp)?;
+    db.prepare_cached(
+        "INSERT INTO audit (seq, entry, hash, at, event_type, tenant, channel_id) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    )
+    .and_then(|mut s| {
+        s.execute(params![
+            i64::try_from(next.seq).unwrap_or(i64::MAX),
+            text,
+            next.hash,
+            entry.at.0,
+            entry.event_type,
+            entry.tenant,
+            entry.channel_id
+        ])
+    })
+    .map_err(JournalError::sqlite("append to the audit log"))?;
+    *head = next;
+    Ok(())
+}
+
+/// An intent that is not there, or has its outcome already, is left as it is: the first outcome stands.
+fn close(db: &Connection, closed: &Closed, at: WallMs) -> Result<(), JournalError> {
+    db.prepare_cached("UPDATE intents SET outcome = ?2, detail = ?3, closed_at = ?4 WHERE op = ?1 AND outcome IS NULL")
+        .and_then(|mut s| {
+            s.execute(params![number_or_none(closed.op), closed.outcome, closed.detail.to_string(), at.0])
+        })
+        .map(drop)
+        .map_err(JournalError::sqlite("write an outcome to the journal"))
+}
+
+fn observe(db: &Connection, row: &ObservationRow) -> Result<(), JournalError> {
+    if row.body.len() > MAX_TEXT {
+        let why = format!("its body has {} bytes, {MAX_TEXT} are allowed", row.body.len());
+        return Err(JournalError::Unfit { what: "an observation", why });
+    }
+    db.prepare_cached("INSERT INTO observations (at, tenant, channel, body) VALUES (?, ?, ?, ?)")
+        .and_then(|mut s| s.execute(params![row.at.0, row.tenant, row.channel, row.body]))
+        .map(drop)
+        .map_err(JournalError::sqlite("write an observation to the journal"))
+}

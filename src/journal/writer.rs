@@ -1,0 +1,231 @@
+//! Who commits: groups of batches, each caller answered after the commit that its batch was part of.
+//!
+//! A group that fails for one batch's sake is tried again one by one, so that a bad batch sinks nobody else. A group
+//! that fails for the disk's sake fails as a whole; the journal is then not writable until a write succeeds, and an
+//! idle writer tries one every second.
+
+use super::model::{JournalError, Receipt};
+use super::options::JournalCounters;
+use super::pending::Answer;
+use super::queue::{Job, Queue, Stamped};
+use super::store::Store;
+use crate::policy::WallMs;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+use tokio::sync::{oneshot, watch};
+
+/// Batches in one transaction at most.
+const GROUP: usize = 512;
+
+/// How long an idle writer waits before it tries again to write.
+const PROBE_EVERY: Duration = Duration::from_secs(1);
+
+/// Prunings that may wait for the same pass.
+const PRUNINGS: usize = 8;
+
+/// What the writer tells everybody else.
+#[derive(Debug)]
+pub(in crate::journal) struct Standing {
+    writable: watch::Sender<bool>,
+    entries: AtomicU64,
+    batches: AtomicU64,
+    failed: AtomicU64,
+    pub(in crate::journal) refused: AtomicU64,
+    commits: AtomicU64,
+    pub(in crate::journal) dropped: AtomicU64,
+}
+
+impl Standing {
+    pub(in crate::journal) fn new() -> Self {
+        let zero = || AtomicU64::new(0);
+        Self {
+            writable: watch::Sender::new(true),
+            entries: zero(),
+            batches: zero(),
+            failed: zero(),
+            refused: zero(),
+            commits: zero(),
+            dropped: zero(),
+        }
+    }
+
+    pub(in crate::journal) fn subscribe(&self) -> watch::Receiver<bool> {
+        self.writable.subscribe()
+    }
+
+    pub(in crate::journal) fn counters(&self, queued: usize) -> JournalCounters {
+        let read = |n: &AtomicU64| n.load(Ordering::Relaxed);
+        JournalCounters {
+            entries_total: read(&self.entries),
+            batches_total: read(&self.batches),
+            batches_failed_total: read(&self.failed),
+            batches_refused_total: read(&self.refused),
+            commits_total: read(&self.commits),
+            observations_dropped_total: read(&self.dropped),
+            queued: u64::try_from(queued).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// Tells everybody; whether it was news.
+    pub(in crate::journal) fn set_writable(&self, writable: bool) -> bool {
+        self.writable.send_if_modified(|now| std::mem::replace(now, writable) != writable)
+    }
+
+    /// Takes note of a write. A batch that cannot be written says nothing of the journal; only the disk does, and it is
+    /// logged when that changes, not with every batch that a full disk refuses.
+    fn note(&self, result: Result<(), &JournalError>) {
+        match result {
+            Ok(()) if self.set_writable(true) => tracing::info!("the journal can be written again"),
+            Err(e) if !e.is_systemic() => tracing::error!(error = %e, "a batch for the journal was refused"),
+            Err(e) if self.set_writable(false) => {
+                tracing::error!(error = %e, "the journal cannot be written: no actions until it can");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Commits `batches`, and answers for each in the same order.
+pub(in crate::journal) fn commit_group(store: &mut Store, batches: &[&Stamped], standing: &Standing) -> Vec<Answer> {
+    let result = store.commit(batches.iter().copied());
+    standing.note(result.as_ref().map(drop));
+    match result {
+        Ok(entries) => {
+            standing.commits.fetch_add(1, Ordering::Relaxed);
+            standing.entries.fetch_add(entries, Ordering::Relaxed);
+            standing.batches.fetch_add(batches.len() as u64, Ordering::Relaxed);
+            batches.iter().map(|b| Ok(b.batch.open.as_ref().map(|i| Receipt::after_commit(i.op)))).collect()
+        }
+        Err(e) if batches.len() > 1 && !e.is_systemic() => {
+            batches.iter().flat_map(|b| commit_group(store, &[*b], standing)).collect()
+        }
+        Err(e) => {
+            standing.failed.fetch_add(batches.len() as u64, Ordering::Relaxed);
+            let again: Vec<Answer> = batches.iter().skip(1).map(|_| Err(e.again())).collect();
+            std::iter::once(Err(e)).chain(again).collect()
+        }
+    }
+}
+
+/// The whole of a pruning, step by step.
+pub(in crate::journal) fn prune_all(store: &Store, now: WallMs, standing: &Standing) -> Answer {
+    loop {
+        match prune_step(store, now, standing) {
+            Ok(true) => {}
+            Ok(false) => return Ok(None),
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+/// The writer thread: ends when the queue is closed and empty, and releases the journal's lock before it says so.
+#[derive(Debug)]
+pub(in crate::journal) struct Writer {
+    store: Store,
+    queue: Arc<Queue>,
+    standing: Arc<Standing>,
+    pruning: Vec<(WallMs, oneshot::Sender<Answer>)>,
+}
+
+impl Writer {
+    /// Starts the thread; the receiver is told when it has ended.
+    pub(in crate::journal) fn spawn(
+        store: Store,
+        queue: Arc<Queue>,
+        standing: Arc<Standing>,
+    ) -> std::io::Result<mpsc::Receiver<()>> {
+        let (ended, end) = mpsc::sync_channel(1);
+        let end_of_queue = Ending(Arc::clone(&queue), Arc::clone(&standing));
+        let writer = Self { store, queue, standing, pruning: Vec::new() };
+        std::thread::Builder::new().name("journal-writer".to_owned()).spawn(move || {
+            writer.run();
+            drop(end_of_queue);
+            // Whoever waited may have gone.
+            let _ = ended.send(());
+        })?;
+        Ok(end)
+    }
+
+    fn run(mut self) {
+        while let Some(jobs) = self.queue.take(GROUP, self.patience()) {
+            if jobs.is_empty() && self.pruning.is_empty() && !*self.standing.writable.borrow() {
+                self.standing.note(self.store.probe().as_ref().map(drop));
+            }
+            self.work(jobs);
+            self.prune();
+        }
+        self.store.checkpoint();
+    }
+
+    /// How long to wait for something to do: not at all while there is something to prune.
+    fn patience(&self) -> Option<Duration> {
+        if !self.pruning.is_empty() {
+            Some(Duration::ZERO)
+        } else if *self.standing.writable.borrow() {
+            None
+        } else {
+            Some(PROBE_EVERY)
+        }
+    }
+
+    fn work(&mut self, jobs: Vec<Job>) {
+        let (mut batches, mut replies) = (Vec::new(), Vec::new());
+        for job in jobs {
+            match job {
+                Job::Commit { batch, reply } => {
+                    batches.push(batch);
+                    replies.push(reply);
+                }
+                Job::Prune { now, reply } if self.pruning.len() < PRUNINGS => self.pruning.push((now, reply)),
+                Job::Prune { reply, .. } => answer(reply, Err(JournalError::Full { bound: PRUNINGS })),
+            }
+        }
+        if batches.is_empty() {
+            return;
+        }
+        let group: Vec<&Stamped> = batches.iter().map(|b| &**b).collect();
+        let answers = commit_group(&mut self.store, &group, &self.standing);
+        for (reply, result) in replies.into_iter().zip(answers) {
+            answer(reply, result);
+        }
+    }
+
+    /// One step of what is to be pruned; all who asked are answered when the latest of their moments is reached.
+    fn prune(&mut self) {
+        let Some(now) = self.pruning.iter().map(|(now, _)| *now).max() else { return };
+        let result = match prune_step(&self.store, now, &self.standing) {
+            Ok(true) => return,
+            Ok(false) => None,
+            Err(e) => Some(e),
+        };
+        for (_, reply) in self.pruning.drain(..) {
+            answer(reply, result.as_ref().map_or(Ok(None), |e| Err(e.again())));
+        }
+    }
+}
+
+fn prune_step(store: &Store, now: WallMs, standing: &Standing) -> Result<bool, JournalError> {
+    let result = store.prune(now);
+    // Removing rows takes no room: success does not show that anything can be added.
+    if let Err(e) = &result {
+        standing.note(Err(e));
+    }
+    result
+}
+
+fn answer(reply: oneshot::Sender<Answer>, result: Answer) {
+    // Whoever asked may have stopped waiting.
+    let _ = reply.send(result);
+}
+
+/// However the thread ends, nobody is left waiting and nothing more is taken.
+#[derive(Debug)]
+struct Ending(Arc<Queue>, Arc<Standing>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.abandon();
+        self.1.set_writable(false);
+    }
+}
