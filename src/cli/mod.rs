@@ -2,6 +2,10 @@
 //!
 //! Exit codes: 0 done; 1 failed or refused; 2 usage; 3 unknown outcome; 78 (`EX_CONFIG`) a bad configuration.
 
+mod orders;
+mod socket;
+mod status;
+
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -17,11 +21,28 @@ pub struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    /// Show what the running daemon sees and does
+    Status(status::StatusArgs),
+    /// Change nothing from now on, for one tenant or all; watching goes on
+    Pause(orders::ScopeArgs),
+    /// Lift a pause
+    Resume(orders::ScopeArgs),
+    /// Let a tenant act that is held for a mass change, or a channel do what its policy proposed
+    Approve(orders::ApproveArgs),
+    /// Release a channel's block, and take over a route that someone else set
+    Acknowledge(orders::AcknowledgeArgs),
+}
 
 impl Cli {
     /// Does what was asked.
     pub async fn run(self) -> ExitCode {
-        match self.command {}
+        match self.command {
+            Command::Status(args) => status::status(args).await,
+            Command::Pause(args) => orders::pause(args).await,
+            Command::Resume(args) => orders::resume(args).await,
+            Command::Approve(args) => orders::approve(args).await,
+            Command::Acknowledge(args) => orders::acknowledge(args).await,
+        }
     }
 }

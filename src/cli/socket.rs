@@ -1,0 +1,144 @@
+//! The command line's way to the running daemon: HTTP over its control socket, where the user's own id is the credential.
+//!
+//! Reads no more of the configuration than where the socket is: a mistake elsewhere in the file must not stand between an
+//! operator and `pause`.
+
+use clap::Args;
+use reqwest::{Client, Method, StatusCode};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+const DEFAULT_CONFIG: &str = "/etc/trunkwarden/trunkwarden.toml";
+const DEFAULT_STATE_DIR: &str = "/var/lib/trunkwarden";
+/// Longer than the daemon takes to give up an answer itself.
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Where the daemon is found.
+#[derive(Clone, Debug, Args)]
+pub struct SocketArgs {
+    /// The daemon's configuration, whose `state_dir` holds the control socket
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
+    config: PathBuf,
+    /// The control socket itself; then no configuration is read
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+}
+
+/// Why the daemon did not do, or show, what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum SocketError {
+    /// The socket's place is not known.
+    #[error("cannot tell where the control socket is: {0}; name it with --socket PATH")]
+    NoPlace(String),
+    /// Nobody answers.
+    #[error("trunkwarden is not running: nobody answers on {}", .0.display())]
+    NotRunning(PathBuf),
+    /// The socket belongs to another user.
+    #[error("not allowed to use {}: run this as the daemon's user or as root", .0.display())]
+    NotAllowed(PathBuf),
+    /// The daemon said no.
+    #[error("{0}")]
+    Refused(String),
+    /// There was no answer, and there may have been an effect.
+    #[error("no answer came ({0}): the order may have been taken; look at `trunkwarden status` before repeating it")]
+    Unknown(String),
+    /// The answer is not of this version.
+    #[error("the daemon's answer was not understood: {0}")]
+    Answer(String),
+}
+
+impl SocketError {
+    /// Says it, and turns it into an exit code.
+    pub fn report(&self) -> ExitCode {
+        eprintln!("trunkwarden: {}", plain(&self.to_string()));
+        ExitCode::from(if matches!(self, Self::Unknown(_)) { 3 } else { 1 })
+    }
+}
+
+/// A connection to the daemon, made when it is first used.
+pub struct Daemon {
+    client: Client,
+    socket: PathBuf,
+}
+
+impl Daemon {
+    /// The daemon that `args` name.
+    pub fn find(args: &SocketArgs) -> Result<Self, SocketError> {
+        let socket = match &args.socket {
+            Some(path) => path.clone(),
+            None => state_dir(&args.config)?.join("control.sock"),
+        };
+        // A client without roots of trust: nothing on this socket speaks TLS.
+        let client = Client::builder()
+            .unix_socket(socket.as_path())
+            .no_proxy()
+            .tls_certs_only([])
+            .timeout(TIMEOUT)
+            .build()
+            .map_err(|e| SocketError::NoPlace(e.to_string()))?;
+        Ok(Self { client, socket })
+    }
+
+    /// `GET`s `path` and reads the answer as `T`.
+    pub async fn get<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, SocketError> {
+        let body = self.call(Method::GET, path, None).await?;
+        serde_json::from_value(body).map_err(|e| SocketError::Answer(e.to_string()))
+    }
+
+    /// Gives an order.
+    pub async fn post(&self, path: &str, body: Option<Value>) -> Result<(), SocketError> {
+        self.call(Method::POST, path, body).await.map(drop)
+    }
+
+    async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Result<Value, SocketError> {
+        let writes = method == Method::POST;
+        let mut request = self.client.request(method, format!("http://trunkwarden{path}"));
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let answer = request.send().await.map_err(|e| self.unanswered(&e, writes))?;
+        let status = answer.status();
+        let body: Value = answer.json().await.map_err(|e| self.unanswered(&e, writes))?;
+        if status.is_success() {
+            return Ok(body);
+        }
+        let message = body.pointer("/error/message").and_then(Value::as_str).unwrap_or("it did not say why").to_owned();
+        if writes && status == StatusCode::GATEWAY_TIMEOUT {
+            return Err(SocketError::Unknown(message));
+        }
+        Err(SocketError::Refused(message))
+    }
+
+    fn unanswered(&self, error: &reqwest::Error, writes: bool) -> SocketError {
+        if error.is_connect() {
+            return match std::os::unix::net::UnixStream::connect(&self.socket) {
+                Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => {
+                    SocketError::NotAllowed(self.socket.clone())
+                }
+                _ => SocketError::NotRunning(self.socket.clone()),
+            };
+        }
+        let why = if error.is_timeout() { "it took too long" } else { "the connection broke" };
+        if writes { SocketError::Unknown(why.to_owned()) } else { SocketError::Answer(why.to_owned()) }
+    }
+}
+
+/// Text of the platform may hold anything: nothing of it may steer a terminal.
+pub fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+fn state_dir(config: &Path) -> Result<PathBuf, SocketError> {
+    let text = match std::fs::read_to_string(config) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound && config == Path::new(DEFAULT_CONFIG) => String::new(),
+        Err(e) => return Err(SocketError::NoPlace(format!("cannot read {}: {e}", config.display()))),
+    };
+    let file: toml::Table = text.parse().map_err(|e: toml::de::Error| {
+        SocketError::NoPlace(format!("{} is no TOML: {}", config.display(), e.message()))
+    })?;
+    let named = file.get("daemon").and_then(|d| d.get("state_dir")).and_then(toml::Value::as_str);
+    Ok(PathBuf::from(named.unwrap_or(DEFAULT_STATE_DIR)))
+}
