@@ -1,4 +1,5 @@
-//! The rules of the house, held against the source itself: what each room may reach, read from its tokens.
+//! The rules of the house, held against the source itself: what each room may reach, read from its tokens; and what may
+//! be linked, read from the lock file.
 //!
 //! Comments and the text of literals do not count, and neither do items under `#[cfg(test)]` nor test files.
 
@@ -334,4 +335,26 @@ fn impure_paths_are_known() {
     }
     assert_eq!(why("score/tiers.rs", "super::super::params"), None);
     assert!(why("score/mod.rs", "super::super::clock").is_some());
+}
+
+#[test]
+fn what_is_linked_comes_from_allowed_sources_and_is_not_banned() {
+    let load = |name: &str| -> toml::Table {
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap().parse().unwrap()
+    };
+    let (deny, lock) = (load("deny.toml"), load("Cargo.lock"));
+    let texts = |value: &toml::Value, key: &str| -> Vec<String> {
+        let of = |v: &toml::Value| v.as_str().or_else(|| v.get(key)?.as_str()).unwrap().to_owned();
+        value.as_array().unwrap().iter().map(of).collect()
+    };
+    let banned = texts(&deny["bans"]["deny"], "crate");
+    let registries = texts(&deny["sources"]["allow-registry"], "");
+    assert!(!banned.is_empty() && !registries.is_empty());
+    for package in lock["package"].as_array().unwrap() {
+        let name = package["name"].as_str().unwrap();
+        assert!(!banned.iter().any(|b| b == name), "{name} is banned by deny.toml");
+        let Some(source) = package.get("source").and_then(toml::Value::as_str) else { continue };
+        let known = registries.iter().any(|r| source == format!("registry+{r}"));
+        assert!(known, "{name} comes from {source}, which deny.toml does not allow");
+    }
 }
