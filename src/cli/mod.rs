@@ -2,6 +2,10 @@
 //!
 //! Exit codes: 0 done; 1 failed or refused; 2 usage; 3 unknown outcome; 78 (`EX_CONFIG`) a bad configuration.
 
+pub mod check;
+pub mod config_arg;
+pub mod schema;
+
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -17,11 +21,17 @@ pub struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    Check(check::Check),
+    Schema(schema::Schema),
+}
 
 impl Cli {
     /// Does what was asked.
     pub async fn run(self) -> ExitCode {
-        match self.command {}
+        match self.command {
+            Command::Check(check) => check.run(),
+            Command::Schema(schema) => schema.run(),
+        }
     }
 }
