@@ -2,6 +2,9 @@
 //!
 //! Exit codes: 0 done; 1 failed or refused; 2 usage; 3 unknown outcome; 78 (`EX_CONFIG`) a bad configuration.
 
+pub mod check;
+pub mod config_arg;
+pub mod schema;
 mod orders;
 mod socket;
 mod status;
@@ -22,6 +25,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Check(check::Check),
+    Schema(schema::Schema),
     /// Show what the running daemon sees and does
     Status(status::StatusArgs),
     /// Change nothing from now on, for one tenant or all; watching goes on
@@ -38,6 +43,8 @@ impl Cli {
     /// Does what was asked.
     pub async fn run(self) -> ExitCode {
         match self.command {
+            Command::Check(check) => check.run(),
+            Command::Schema(schema) => schema.run(),
             Command::Status(args) => status::status(args).await,
             Command::Pause(args) => orders::pause(args).await,
             Command::Resume(args) => orders::resume(args).await,

@@ -1,8 +1,28 @@
-//! The configuration: raw TOML, through [`compile`](self), to a checked [`Config`] in which nothing is left to doubt.
+//! The configuration: raw TOML, through [`load`], to a checked [`Config`] in which nothing is left to doubt.
+//!
+//! Owns the file format: its keys ([`schema`] prints them), its defaults, its syntaxes and its messages. All errors are
+//! found at once, each with file, line and caret. It never keeps a secret: a [`SecretRef`] says where one is found, and
+//! is resolved by whoever needs it.
 
+mod compile;
+mod diagnostic;
+mod keys;
+mod load;
+mod mask;
 mod model;
+mod plan;
+mod reader;
+pub mod schema;
+mod secrets;
+mod section;
+mod source;
+mod syntax;
 
+pub use diagnostic::{Diagnostic, Severity};
+pub use load::{Loaded, Rejected, load, parse_str};
 pub use model::{
     Audit, Auth, Bridge, Calendar, Channel, Config, Daemon, Export, Paths, Provision, Provisioning, Rescue, SecretRef,
     Tenant, Webhook,
 };
+pub use plan::{Plan, plan};
+pub use secrets::SecretError;

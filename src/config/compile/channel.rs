@@ -1,0 +1,225 @@
+//! Channels: those that exist, those that are desired, and whether what they refer to exists.
+
+use super::Compiler;
+use super::policy::Compiled;
+use super::tenant::Placed;
+use crate::config::model::{Channel, Provision, SecretRef};
+use crate::config::section::{Got, Section};
+use crate::config::source::Loc;
+use crate::config::syntax::{nearest, shorten};
+use crate::policy::{ChannelId, ChannelKey, Codec, Policy};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Beyond so many channels of a tenant, an unknown backup is named without its nearest: the search would take long.
+const MAX_FOR_NEAREST: usize = 2000;
+
+/// A channel and where its parts stand.
+pub(super) struct Read {
+    pub channel: Channel,
+    pub tenant: Got<String>,
+    pub backups: Vec<(String, Loc)>,
+}
+
+impl Compiler<'_> {
+    /// Every channel with an id, in the order of the files.
+    pub(super) fn channels(&mut self, policies: &BTreeMap<String, Compiled>) -> Vec<Read> {
+        let mut channels = Vec::new();
+        let mut first: HashMap<ChannelKey, Loc> = HashMap::new();
+        let documents = self.documents;
+        for (_, section) in documents.rows("channels") {
+            if !self.exactly_one(section) {
+                continue;
+            }
+            let id = section.get::<String>("id");
+            let tenant = section.get::<String>("tenant");
+            let policy = self.policy_of(section, policies);
+            if !id.sound {
+                continue;
+            }
+            let key = ChannelKey::new(tenant.value.as_str(), id.value.as_str());
+            if tenant.sound
+                && let Some(first) = first.insert(key.clone(), id.at)
+            {
+                let message = format!("the channel `{}` of `{}` stands twice", shorten(&id.value), tenant.value);
+                self.error(id.at, message).also(first, "first here");
+            }
+            let backups = self.backups(section, Some(&id.value));
+            let failover = section
+                .has("failover")
+                .then(|| backups.iter().map(|(id, _)| ChannelId::from(id.as_str())).collect::<Vec<_>>());
+            channels.push(Read { channel: Channel { key, policy, failover }, tenant, backups });
+        }
+        channels
+    }
+
+    /// Whether the row has exactly one of `id` and `[channels.provision]`, and whether it is the former.
+    fn exactly_one(&mut self, section: &Section) -> bool {
+        let has = |key| section.has(key);
+        match (has("id"), has("provision")) {
+            (true, true) => {
+                let other = section.key_at("provision");
+                self.error(section.key_at("id"), "a channel has an `id` or a [channels.provision] table, not both")
+                    .also(other, "and this");
+            }
+            (false, false) => {
+                let found =
+                    self.error(section.at, "a channel needs an `id`, or a `name` and a [channels.provision] table");
+                found.help("`id` for a channel that exists, [channels.provision] for one to be created");
+            }
+            (true, false) if has("name") => {
+                self.warning(section.key_at("name"), "`name` has no effect on a channel with an `id`");
+            }
+            (false, true) if !has("name") => {
+                self.error(section.at, "a channel with [channels.provision] needs a `name`");
+            }
+            _ => {}
+        }
+        if has("provision") && has("failover") && !has("id") {
+            let at = section.key_at("failover");
+            self.error(at, "the `failover` of a desired channel belongs into its [channels.provision] table");
+        }
+        has("id") && !has("provision")
+    }
+
+    fn policy_of(&mut self, section: &Section, policies: &BTreeMap<String, Compiled>) -> Arc<Policy> {
+        let name = section.get::<String>("policy");
+        if let Some(compiled) = policies.get(&name.value) {
+            return Arc::clone(&compiled.policy);
+        }
+        if name.sound {
+            self.unknown(name.at, "policy", &name.value, policies.keys().map(String::as_str));
+        }
+        Arc::new(Policy::default())
+    }
+
+    /// Backups as listed; never the channel itself, and none twice.
+    fn backups(&mut self, section: &Section, own: Option<&str>) -> Vec<(String, Loc)> {
+        let backups = section.texts("failover");
+        let mut seen: BTreeMap<&str, Loc> = BTreeMap::new();
+        for (id, at) in &backups {
+            let shown = shorten(id);
+            if own == Some(id.as_str()) {
+                self.error(*at, format!("the channel `{shown}` is its own backup"));
+            } else if let Some(first) = seen.insert(id, *at) {
+                self.error(*at, format!("the backup `{shown}` stands twice")).also(first, "first here");
+            }
+        }
+        backups
+    }
+
+    /// What channels refer to: tenants must exist; backups that are no configured channel are worth a warning.
+    pub(super) fn references(&mut self, channels: &[Read], tenants: &BTreeMap<String, Placed>) {
+        let mut ids: HashMap<&str, HashSet<&str>> = HashMap::new();
+        for read in channels {
+            ids.entry(read.channel.key.tenant.as_str()).or_default().insert(read.channel.key.channel.as_str());
+        }
+        let documents = self.documents;
+        for (_, section) in documents.rows("channels") {
+            let tenant = section.get::<String>("tenant");
+            if tenant.sound && !tenants.contains_key(&tenant.value) && !self.declared("tenants", &tenant.value) {
+                self.unknown(tenant.at, "tenant", &tenant.value, tenants.keys().map(String::as_str));
+            }
+        }
+        for read in channels.iter().filter(|read| read.tenant.sound) {
+            let Some(known) = ids.get(read.tenant.value.as_str()) else { continue };
+            for (id, at) in read.backups.iter().filter(|(id, _)| !known.contains(id.as_str())) {
+                let own = read.channel.key.channel.as_str();
+                let others = known.iter().copied().filter(|other| *other != own);
+                let near = if known.len() <= MAX_FOR_NEAREST { nearest(id, sorted(others).into_iter()) } else { None };
+                let message =
+                    format!("the backup `{}` is no configured channel of `{}`", shorten(id), read.tenant.value);
+                let found = self.warning(*at, message).label("watched while it is a candidate, never moved itself");
+                if let Some(near) = near {
+                    found.help(format!("did you mean `{near}`?"));
+                }
+            }
+        }
+    }
+
+    /// Whether a named table stands in a file, rightly or not.
+    fn declared(&self, table: &'static str, name: &str) -> bool {
+        self.documents.named(table).any(|(_, key, _, _)| key == name)
+    }
+
+    /// Every channel that is desired by name.
+    pub(super) fn provisions(&mut self, policies: &BTreeMap<String, Compiled>) -> Vec<Provision> {
+        let mut out = Vec::new();
+        let mut first: HashMap<(String, String), Loc> = HashMap::new();
+        let documents = self.documents;
+        for (dir, section) in documents.rows("channels") {
+            let Some(desired) = section.find_table("provision").filter(|_| !section.has("id")) else { continue };
+            self.not_yet(section.key_at("provision"), "a desired channel is");
+            let name = section.get::<String>("name");
+            let tenant = section.get::<String>("tenant");
+            let policy = self.policy_of(section, policies);
+            if name.sound && tenant.sound {
+                let key = (tenant.value.clone(), name.value.clone());
+                if let Some(first) = first.insert(key, name.at) {
+                    let message = format!("the channel named `{}` of `{}` stands twice", name.value, tenant.value);
+                    self.error(name.at, message).also(first, "first here");
+                }
+            }
+            out.push(self.provision(&name.value, &tenant.value, policy, desired, dir));
+        }
+        out
+    }
+
+    fn provision(&mut self, name: &str, tenant: &str, policy: Arc<Policy>, desired: &Section, dir: &Path) -> Provision {
+        let password = self.secret(desired, "password", &format!("password of channel `{name}`"), dir);
+        let check = desired.table("health_check");
+        let (interval, timeout) = (check.get::<u32>("interval_seconds"), check.get::<u32>("timeout_seconds"));
+        if interval.sound && timeout.sound && timeout.value >= interval.value {
+            let at = if timeout.set { timeout.at } else { interval.at };
+            let message = format!(
+                "health_check: `timeout_seconds` ({}) must be below `interval_seconds` ({})",
+                timeout.value, interval.value
+            );
+            self.error(at, message);
+        }
+        let backups = self.backups(desired, None);
+        Provision {
+            tenant: tenant.into(),
+            name: name.to_owned(),
+            policy,
+            sip_server: desired.get::<String>("sip_server").value,
+            sip_port: u16::try_from(desired.get::<i64>("sip_port").value).unwrap_or(5060),
+            username: desired.get::<String>("username").value,
+            // Where it is missing the reader said so, and this configuration is thrown away.
+            password: password.unwrap_or_else(|| SecretRef::Env(String::new())),
+            codecs: self.codecs(desired),
+            failover: backups.into_iter().map(|(id, _)| id.into()).collect(),
+            check_interval_seconds: interval.value,
+            check_timeout_seconds: timeout.value,
+        }
+    }
+
+    fn codecs(&mut self, desired: &Section) -> Vec<Codec> {
+        let mut codecs = Vec::new();
+        let mut names: BTreeSet<String> = BTreeSet::new();
+        let mut priorities: BTreeSet<u32> = BTreeSet::new();
+        let rows = desired.tables("codecs");
+        let list = desired.get::<Vec<crate::config::section::Entry>>("codecs");
+        if list.sound && list.value.is_empty() {
+            self.error(list.at, "`codecs` must have at least 1 codec");
+        }
+        for row in rows {
+            let (name, priority) = (row.get::<String>("name"), row.get::<u32>("priority"));
+            if name.sound && !names.insert(name.value.clone()) {
+                self.error(name.at, format!("the codec {} stands twice", name.value));
+            }
+            if priority.sound && !priorities.insert(priority.value) {
+                self.error(priority.at, format!("the priority {} stands twice", priority.value));
+            }
+            codecs.push(Codec { name: name.value, priority: priority.value });
+        }
+        codecs
+    }
+}
+
+fn sorted<'s>(names: impl Iterator<Item = &'s str>) -> Vec<&'s str> {
+    let mut names: Vec<&str> = names.collect();
+    names.sort_unstable();
+    names
+}

@@ -1,0 +1,159 @@
+//! From what was read to a checked [`Config`]: everything that two values say together.
+//!
+//! Each file here turns one kind of table into its part of the configuration. They never stop at an error: the result
+//! of a run with errors is thrown away, but its messages are not.
+
+mod channel;
+mod policy;
+mod sinks;
+mod tenant;
+
+use super::diagnostic::{self, Finding, Findings};
+use super::load::{Documents, SecretUse};
+use super::model::{Config, Daemon, SecretRef};
+use super::plan;
+use super::section::Section;
+use super::source::{Loc, Sources};
+use super::syntax;
+use crate::policy::Mode;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+/// What every part of the compiler is given.
+pub(crate) struct Compiler<'c> {
+    pub sources: &'c Sources,
+    pub findings: &'c mut Findings,
+    pub documents: &'c Documents,
+    pub secrets: Vec<SecretUse>,
+}
+
+/// Compiles; `None` where there was no main file to compile.
+pub(crate) fn compile(
+    sources: &Sources,
+    findings: &mut Findings,
+    documents: &Documents,
+) -> (Option<Config>, Vec<SecretUse>) {
+    let mut compiler = Compiler { sources, findings, documents, secrets: Vec::new() };
+    let config = compiler.config();
+    (config, compiler.secrets)
+}
+
+impl Compiler<'_> {
+    fn config(&mut self) -> Option<Config> {
+        let main = self.documents.documents.first()?;
+        let (root, dir) = (&main.root, main.dir.as_path());
+        let daemon = self.daemon(&root.table("daemon"), dir);
+        let policies = self.policies();
+        let channels = self.channels(&policies);
+        let tenants = self.tenants(&root.table("limits"), daemon.mode, &policies, &channels);
+        let provisions = self.provisions(&policies);
+        self.references(&channels, &tenants);
+        let config = Config {
+            files: self.sources.names(),
+            daemon,
+            tenants: tenants.into_iter().map(|(name, tenant)| (name.as_str().into(), tenant.value)).collect(),
+            provisioning: policies.iter().map(|(name, p)| (name.clone(), p.provisioning.clone())).collect(),
+            policies: policies.into_iter().map(|(name, p)| (name, p.policy)).collect(),
+            channels: channels.into_iter().map(|read| read.channel).collect(),
+            provisions,
+            audit: self.audit(&root.table("audit"), dir),
+            webhooks: self.webhooks(),
+        };
+        self.plans(&config);
+        Some(config)
+    }
+
+    fn daemon(&mut self, daemon: &Section, dir: &Path) -> Daemon {
+        let tokens = daemon.table("tokens");
+        Daemon {
+            listen: daemon
+                .get::<String>("listen")
+                .value
+                .parse()
+                .unwrap_or_else(|_| SocketAddr::from((Ipv4Addr::LOCALHOST, 9475))),
+            state_dir: dir.join(daemon.get::<String>("state_dir").value),
+            mode: mode(&daemon.get::<String>("mode").value),
+            operator_token: self.secret(&tokens, "operator", "daemon.tokens.operator", dir),
+        }
+    }
+
+    /// A warning for each tenant whose polls do not fit its limit.
+    fn plans(&mut self, config: &Config) {
+        if self.findings.errors() > 0 {
+            return;
+        }
+        let documents = self.documents;
+        for (_, name, at, section) in documents.named("tenants") {
+            let plan = plan::plan(config, &name.into());
+            if plan.fits {
+                continue;
+            }
+            let limit =
+                section.filter(|s| s.has("requests_per_minute")).map_or(at, |s| s.key_at("requests_per_minute"));
+            let message = format!(
+                "polling the channels of `{name}` one by one needs {:.0} requests a minute, and its limit leaves {:.0} for polls",
+                plan.needed_per_minute.ceil(),
+                plan.available_per_minute.floor(),
+            );
+            self.warning(limit, message).help(format!(
+                "unless the tenant has the channel list, looks will be {} apart: set health.interval to \"{}\", or raise requests_per_minute",
+                syntax::spell(plan.effective_interval),
+                syntax::spell(plan.fitting_interval),
+            ));
+        }
+    }
+
+    fn error(&mut self, at: Loc, message: impl Into<String>) -> Finding<'_> {
+        self.findings.error(self.sources, at, message)
+    }
+
+    fn warning(&mut self, at: Loc, message: impl Into<String>) -> Finding<'_> {
+        self.findings.warning(self.sources, at, message)
+    }
+
+    /// For what is accepted and checked, but does nothing in this version.
+    fn not_yet(&mut self, at: Loc, what: &str) {
+        self.warning(at, format!("{what} accepted and checked, but not acted on yet by this version"));
+    }
+
+    /// A secret's place, with a relative file made relative to `dir`; noted for `check`.
+    fn secret(&mut self, section: &Section, key: &str, name: &str, dir: &Path) -> Option<SecretRef> {
+        let found = section.find::<Option<SecretRef>>(key)?;
+        let secret = match found.value? {
+            SecretRef::File(path) => SecretRef::File(dir.join(path)),
+            other => other,
+        };
+        if let Some(place) = diagnostic::place(self.sources, found.at, "") {
+            self.secrets.push(SecretUse { name: name.to_owned(), secret: secret.clone(), place });
+        }
+        Some(secret)
+    }
+
+    /// An error for a name that nothing has, with the nearest one that something has.
+    fn unknown<'n>(&mut self, at: Loc, what: &str, name: &str, known: impl Iterator<Item = &'n str>) {
+        // A file that could not be read may hold it.
+        if !self.documents.complete {
+            return;
+        }
+        let name_shown = syntax::shorten(name);
+        let message = match syntax::nearest(name, known) {
+            Some(near) => format!("no {what} `{name_shown}` is configured; did you mean `{near}`?"),
+            None => format!("no {what} `{name_shown}` is configured"),
+        };
+        self.error(at, message).label(format!("unknown {what}"));
+    }
+}
+
+/// A mode by its word; the reader has checked the word.
+fn mode(word: &str) -> Mode {
+    match word {
+        "enforce" => Mode::Enforce,
+        "propose" => Mode::Propose,
+        _ => Mode::Observe,
+    }
+}
+
+/// A path of the file, relative to the file's directory.
+fn path(section: &Section, key: &str, dir: &Path) -> Option<PathBuf> {
+    section.find::<String>(key).map(|found| dir.join(found.value))
+}

@@ -1,0 +1,168 @@
+//! Tenants: where they are, how they are authorised, and how much may be changed at once.
+
+use super::channel::Read;
+use super::policy::Compiled;
+use super::{Compiler, path};
+use crate::config::model::{Auth, Bridge, Paths, SecretRef, Tenant};
+use crate::config::section::{Entry, Section, Value};
+use crate::config::source::Loc;
+use crate::policy::{Latency, Limits, Mode};
+use reqwest::header::{self, HeaderName};
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+/// The only scope that lets the daemon change a channel.
+const WRITE_SCOPE: &str = "channel:write";
+
+/// A tenant and where it stands.
+pub(super) struct Placed {
+    pub value: Tenant,
+    pub at: Loc,
+}
+
+impl Compiler<'_> {
+    /// Every tenant by name.
+    pub(super) fn tenants(
+        &mut self,
+        limits: &Section,
+        daemon: Mode,
+        policies: &BTreeMap<String, Compiled>,
+        channels: &[Read],
+    ) -> BTreeMap<String, Placed> {
+        let mut tenants: BTreeMap<String, Placed> = BTreeMap::new();
+        let documents = self.documents;
+        for (dir, name, at, section) in documents.named("tenants") {
+            let Some(section) = section else { continue };
+            if let Some(first) = tenants.get(name) {
+                let first = first.at;
+                self.error(at, format!("the tenant `{name}` stands in two files")).also(first, "the other one");
+                continue;
+            }
+            // As far as any of its channels' policies may go; a tenant without channels changes nothing.
+            let used = channels.iter().filter(|read| read.channel.key.tenant.as_str() == name);
+            let most = used.map(|read| read.channel.policy.mode.0).max();
+            let most = most.or_else(|| policies.get("default").map(|p| p.policy.mode.0)).unwrap_or_default();
+            let value = self.tenant(name, section, dir, limits, daemon.min(most));
+            tenants.insert(name.to_owned(), Placed { value, at });
+        }
+        let main = Loc { file: 0, start: 0, end: 0 };
+        if tenants.is_empty()
+            && self.documents.complete
+            && self.documents.documents.iter().all(|d| !d.root.has("tenants"))
+        {
+            self.error(main, "no tenant is configured").help("add a [tenants.NAME] table with base_url and auth");
+        }
+        tenants
+    }
+
+    fn tenant(&mut self, name: &str, section: &Section, dir: &Path, limits: &Section, mode: Mode) -> Tenant {
+        let base_url = section.get::<String>("base_url").value.trim_end_matches('/').to_owned();
+        let bridge = section.find_table("bridge");
+        if bridge.is_some() {
+            self.not_yet(section.key_at("bridge"), &format!("bridging of calls for `{name}` is"));
+        }
+        Tenant {
+            id: name.into(),
+            auth: self.auth(name, &section.table("auth"), &base_url, dir, mode),
+            base_url,
+            requests_per_minute: section.get("requests_per_minute").value,
+            latency: match section.get::<String>("latency").value.as_str() {
+                "round_trip" => Latency::RoundTrip,
+                _ => Latency::OneWay,
+            },
+            ca_file: path(section, "ca_file", dir),
+            proxy: section.find::<String>("proxy").map(|found| found.value),
+            headers: self.headers(section),
+            bridge: bridge.map(|bridge| Bridge {
+                scopes: bridge.texts("scopes").into_iter().map(|(scope, _)| scope).collect(),
+                max_legs: bridge.get("max_legs").value,
+            }),
+            paths: paths(&section.table("paths")),
+            limits: limits_of(&section.table("limits").over(limits)),
+        }
+    }
+
+    fn auth(&mut self, name: &str, auth: &Section, base_url: &str, dir: &Path, mode: Mode) -> Auth {
+        let grant = auth.get::<String>("grant");
+        if grant.value == "access_key" {
+            self.error(grant.at, "the grant \"access_key\" is not yet available")
+                .help("use \"client_credentials\" until a later version brings it");
+        }
+        let token_path = auth.get::<String>("token_path").value;
+        let mut scopes: Vec<String> = auth.texts("scopes").into_iter().map(|(scope, _)| scope).collect();
+        if mode == Mode::Observe {
+            scopes.retain(|scope| scope != WRITE_SCOPE);
+        } else if auth.has("scopes") && !scopes.iter().any(|scope| scope == WRITE_SCOPE) {
+            let message = format!("`{name}` may be changed by its policies, but its scopes lack `{WRITE_SCOPE}`");
+            self.warning(auth.key_at("scopes"), message).label("the platform will refuse every change");
+        }
+        let what = format!("tenants.{name}.auth.client_secret");
+        let secret = self.secret(auth, "client_secret", &what, dir);
+        Auth {
+            client_id: auth.get::<String>("client_id").value,
+            // Where it is missing the reader said so, and this configuration is thrown away.
+            client_secret: secret.unwrap_or_else(|| SecretRef::Env(String::new())),
+            token_url: if token_path.starts_with('/') { format!("{base_url}{token_path}") } else { token_path },
+            scopes,
+        }
+    }
+
+    fn headers(&mut self, section: &Section) -> BTreeMap<String, String> {
+        let mut headers: BTreeMap<String, String> = BTreeMap::new();
+        let mut seen: HashMap<HeaderName, Loc> = HashMap::new();
+        for (name, entry) in section.named("headers").into_iter().flatten() {
+            let Entry { key_at, value: Value::Text(value), .. } = entry else { continue };
+            let Ok(parsed) = HeaderName::from_bytes(name.as_bytes()) else {
+                self.error(*key_at, "`headers` has a name that is no HTTP header's name");
+                continue;
+            };
+            if is_ours(&parsed) {
+                self.error(*key_at, format!("`headers` must not set `{parsed}`: the client sets it by itself"));
+            }
+            if let Some(first) = seen.get(&parsed) {
+                let first = *first;
+                self.error(*key_at, format!("`headers` sets `{parsed}` twice")).also(first, "first here");
+            }
+            seen.insert(parsed, *key_at);
+            headers.insert(name.clone(), value.clone());
+        }
+        headers
+    }
+}
+
+/// Headers that carry the request itself or its authorisation.
+fn is_ours(name: &HeaderName) -> bool {
+    [
+        header::AUTHORIZATION,
+        header::PROXY_AUTHORIZATION,
+        header::COOKIE,
+        header::HOST,
+        header::ACCEPT,
+        header::CONTENT_LENGTH,
+        header::CONTENT_TYPE,
+        header::TRANSFER_ENCODING,
+        header::CONNECTION,
+        header::IF_MATCH,
+    ]
+    .contains(name)
+}
+
+fn paths(paths: &Section) -> Paths {
+    let text = |key| paths.get::<String>(key).value;
+    Paths {
+        channels: text("channels"),
+        channel: text("channel"),
+        telemetry: text("telemetry"),
+        bridge: text("bridge"),
+        calls: paths.find::<String>("calls").map(|found| found.value),
+    }
+}
+
+fn limits_of(limits: &Section) -> Limits {
+    Limits {
+        max_concurrent: limits.get("max_concurrent").value,
+        max_per_hour: limits.get("max_per_hour").value,
+        keep_fit: limits.get("keep_fit").value,
+        mass_hold: limits.get("mass_hold").value,
+    }
+}

@@ -1,0 +1,236 @@
+//! The keys of everything but policies.
+
+use super::{Format, Kind, POLICY, Table, absent, or, required};
+
+/// The main file.
+pub(crate) static ROOT: Table = Table {
+    name: "the main file",
+    doc: "Trunkwarden's configuration.",
+    keys: &[
+        absent(
+            "include",
+            Kind::List(&Kind::Text(Format::File), 0),
+            "More files with [[channels]], [policies.*] and [tenants.*]: globs, relative to this file.",
+        ),
+        absent("daemon", Kind::Table(&DAEMON), "The process."),
+        absent("tenants", Kind::Named(&TENANT), "The tenants, by name."),
+        absent("policies", Kind::Named(&POLICY), "The policies, by name; `default` always exists."),
+        absent("limits", Kind::Table(&LIMITS), "How much may be changed at once, for each tenant."),
+        absent("channels", Kind::Tables(&CHANNEL), "The channels to keep."),
+        absent("audit", Kind::Table(&AUDIT), "The audit log."),
+        absent("webhooks", Kind::Tables(&WEBHOOK), "Where events are posted."),
+    ],
+};
+
+/// A file that another one includes.
+pub(crate) static INCLUDED: Table = Table {
+    name: "an included file",
+    doc: "What an included file may hold.",
+    keys: &[
+        absent("tenants", Kind::Named(&TENANT), "The tenants, by name."),
+        absent("policies", Kind::Named(&POLICY), "The policies, by name."),
+        absent("channels", Kind::Tables(&CHANNEL), "The channels to keep."),
+    ],
+};
+
+static DAEMON: Table = Table {
+    name: "[daemon]",
+    doc: "The process.",
+    keys: &[
+        or(
+            "listen",
+            Kind::Text(Format::Listen),
+            r#""127.0.0.1:9475""#,
+            "Address of the status page, the API and /metrics.",
+        ),
+        or(
+            "state_dir",
+            Kind::Text(Format::File),
+            r#""/var/lib/trunkwarden""#,
+            "Directory of the journal and the control socket.",
+        ),
+        or(
+            "mode",
+            Kind::Word(MODES),
+            r#""observe""#,
+            "Caps every policy's mode: observe decides and records and changes nothing.",
+        ),
+        absent("tokens", Kind::Table(&TOKENS), "Tokens for writes over TCP."),
+    ],
+};
+
+pub(super) const MODES: &[&str] = &["observe", "propose", "enforce"];
+
+static TOKENS: Table = Table {
+    name: "[daemon.tokens]",
+    doc: "Tokens for writes over TCP.",
+    keys: &[absent(
+        "operator",
+        Kind::Secret,
+        "The operator's token; left out: writes over TCP are refused (the control socket needs no token).",
+    )],
+};
+
+static TENANT: Table = Table {
+    name: "[tenants.NAME]",
+    doc: "A tenant of the platform.",
+    keys: &[
+        required("base_url", Kind::Text(Format::Url), "The platform's API: http or https, no query."),
+        or(
+            "requests_per_minute",
+            Kind::Whole(1, 100_000),
+            "60",
+            "Our share of the tenant's request limit, all endpoints together.",
+        ),
+        or("latency", Kind::Word(&["one_way", "round_trip"]), r#""one_way""#, "What the platform's latency_ms means."),
+        absent("ca_file", Kind::Text(Format::File), "A PEM file with further certificate authorities."),
+        absent("proxy", Kind::Text(Format::Url), "An HTTP proxy for this tenant; none is used unless configured."),
+        absent("headers", Kind::Pairs(Format::HeaderValue), "Headers for every request to this tenant."),
+        required("auth", Kind::Table(&AUTH), "How the daemon is authorised."),
+        absent("bridge", Kind::Table(&BRIDGE), "Bridging of calls; left out: none."),
+        absent("paths", Kind::Table(&PATHS), "Paths below base_url; {id} and {call} are replaced, percent-encoded."),
+        absent("limits", Kind::Table(&LIMITS), "Overrides [limits], key by key."),
+    ],
+};
+
+static AUTH: Table = Table {
+    name: "[tenants.NAME.auth]",
+    doc: "How the daemon is authorised.",
+    keys: &[
+        or("grant", Kind::Word(&["client_credentials", "access_key"]), r#""client_credentials""#, "The OAuth grant."),
+        required("client_id", Kind::Text(Format::Any), "The OAuth client."),
+        required("client_secret", Kind::Secret, "The OAuth client's secret."),
+        or(
+            "token_path",
+            Kind::Text(Format::TokenPath),
+            r#""/api/v2/oauth/token""#,
+            "The token endpoint: a path below base_url, or an absolute URL.",
+        ),
+        or(
+            "scopes",
+            Kind::List(&Kind::Text(Format::Scope), 1),
+            r#"["channel:read", "channel:write", "telemetry:read", "analytics:read"]"#,
+            "Scopes to ask for; channel:write is never asked for in observe mode.",
+        ),
+    ],
+};
+
+static BRIDGE: Table = Table {
+    name: "[tenants.NAME.bridge]",
+    doc: "Bridging of calls.",
+    keys: &[
+        or(
+            "scopes",
+            Kind::List(&Kind::Text(Format::Scope), 1),
+            r#"["cti:calls:read", "cti:calls:write", "cti:bridge:write"]"#,
+            "Scopes of the token for bridging.",
+        ),
+        or("max_legs", Kind::Whole(2, 8), "8", "Legs of one bridge at most, the call's own included."),
+    ],
+};
+
+static PATHS: Table = Table {
+    name: "[tenants.NAME.paths]",
+    doc: "Paths below base_url; {id} and {call} are replaced, percent-encoded.",
+    keys: &[
+        or("channels", Kind::Text(Format::Path), r#""/api/v2/channels""#, "The list of channels."),
+        or("channel", Kind::Text(Format::PathWithId), r#""/api/v2/channels/{id}""#, "One channel."),
+        or("telemetry", Kind::Text(Format::Path), r#""/api/v2/telemetry/metrics""#, "Telemetry queries."),
+        or("bridge", Kind::Text(Format::PathWithCall), r#""/api/v2/cti/calls/{call}/bridge""#, "Bridging a call."),
+        absent("calls", Kind::Text(Format::QueryWithId), "A channel's calls, for rescue; left out: off."),
+    ],
+};
+
+static LIMITS: Table = Table {
+    name: "[limits]",
+    doc: "How much may be changed at once, for each tenant.",
+    keys: &[
+        or("max_concurrent", Kind::Whole(1, 100_000), "3", "Actions in flight."),
+        or("max_per_hour", Kind::Whole(1, 1_000_000), "30", "Actions in any hour."),
+        or("keep_fit", Kind::Whole(0, 1_000_000), "1", "Channels that must be Up after an action."),
+        or("mass_hold", Kind::Flag, "true", "Hold when half of the tenant turns bad at once."),
+    ],
+};
+
+static CHANNEL: Table = Table {
+    name: "[[channels]]",
+    doc: "A channel: one that exists (id), or one that is desired (name and [channels.provision]).",
+    keys: &[
+        absent("id", Kind::Text(Format::ChannelId), "The channel's id on the platform."),
+        absent("name", Kind::Text(Format::ChannelName), "The name of a desired channel, 3 to 64 characters."),
+        required("tenant", Kind::Text(Format::Any), "The tenant that it belongs to."),
+        or("policy", Kind::Text(Format::Any), r#""default""#, "The policy that it is kept by."),
+        absent(
+            "failover",
+            Kind::List(&Kind::Text(Format::ChannelId), 0),
+            "Its backups in order; left out: the platform's routing.failover_channels; []: none.",
+        ),
+        absent("provision", Kind::Table(&PROVISION), "The channel to create where it does not exist yet."),
+    ],
+};
+
+static PROVISION: Table = Table {
+    name: "[channels.provision]",
+    doc: "A channel to create where it does not exist yet.",
+    keys: &[
+        required("sip_server", Kind::Text(Format::Host), "Host name of the carrier's SIP server."),
+        or("sip_port", Kind::Whole(5060, 5080), "5060", "Its port, 5060 to 5080."),
+        required("username", Kind::Text(Format::Any), "SIP user."),
+        required("password", Kind::Secret, "SIP password."),
+        required("codecs", Kind::Tables(&CODEC_PLACE), "At least one codec with its priority."),
+        absent("failover", Kind::List(&Kind::Text(Format::ChannelId), 0), "Ids of its backups."),
+        absent("health_check", Kind::Table(&HEALTH_CHECK), "The platform's own check."),
+    ],
+};
+
+static CODEC_PLACE: Table = Table {
+    name: "codecs of [channels.provision]",
+    doc: "A codec and its place.",
+    keys: &[
+        required("name", Kind::Word(&["PCMU", "PCMA", "G729", "G722", "OPUS"]), "The codec."),
+        required("priority", Kind::Whole(1, 10), "1 to 10; 1 is preferred."),
+    ],
+};
+
+static HEALTH_CHECK: Table = Table {
+    name: "health_check of [channels.provision]",
+    doc: "The platform's own check.",
+    keys: &[
+        or("interval_seconds", Kind::Whole(30, 300), "60", "30 to 300."),
+        or("timeout_seconds", Kind::Whole(5, 30), "15", "5 to 30, below the interval."),
+    ],
+};
+
+static AUDIT: Table = Table {
+    name: "[audit]",
+    doc: "The audit log.",
+    keys: &[
+        or(
+            "compliance_tag",
+            Kind::Text(Format::Any),
+            r#""telephony_channel_audit""#,
+            "The tag that every entry carries.",
+        ),
+        absent("export", Kind::Tables(&EXPORT), "Where entries are sent."),
+    ],
+};
+
+static EXPORT: Table = Table {
+    name: "[[audit.export]]",
+    doc: "A sink for audit entries and bulk metrics.",
+    keys: &[
+        required("url", Kind::Text(Format::Url), "Each entry is posted here; bulk metrics go to {url}/metrics/bulk."),
+        absent("token", Kind::Secret, "The sink's own bearer token."),
+        or("bulk_interval", Kind::Duration(1000), r#""5m""#, "How often bulk metrics are sent."),
+    ],
+};
+
+static WEBHOOK: Table = Table {
+    name: "[[webhooks]]",
+    doc: "A subscriber to events.",
+    keys: &[
+        required("url", Kind::Text(Format::Url), "Events are posted here."),
+        required("events", Kind::List(&Kind::Text(Format::Any), 1), "Globs over event types; * matches dots too."),
+        absent("secret", Kind::Secret, "The signing secret."),
+    ],
+};

@@ -1,0 +1,261 @@
+//! Reads the main file and what it includes, has it compiled, and hands back a [`Config`] or every reason against one.
+
+use super::compile;
+use super::diagnostic::{self, Diagnostic, Findings, Place, Severity};
+use super::keys::{INCLUDED, ROOT};
+use super::model::{Config, SecretRef};
+use super::reader::Reader;
+use super::section::{Section, Value};
+use super::source::{self, Loc, MAX_FILES, Sources};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use toml::de::DeTable;
+
+/// Syntax errors that are shown of one file: what follows the first few mostly follows from them.
+const MAX_SYNTAX_ERRORS: usize = 5;
+
+/// A configuration that may be used.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// What is worth knowing.
+    pub warnings: Vec<Diagnostic>,
+    secrets: Vec<SecretUse>,
+}
+
+impl Loaded {
+    /// Tries every secret of the configuration, and answers with a warning for each that cannot be resolved here and now.
+    pub fn unresolved_secrets(&self) -> Vec<Diagnostic> {
+        self.secrets
+            .iter()
+            .filter_map(|used| {
+                let error = used.secret.resolve().err()?;
+                Some(diagnostic::warning_at(used.place.clone(), format!("`{}`: {error}", used.name)))
+            })
+            .collect()
+    }
+}
+
+/// Where the file uses a secret.
+#[derive(Clone, Debug)]
+pub(crate) struct SecretUse {
+    pub name: String,
+    pub secret: SecretRef,
+    pub place: Place,
+}
+
+/// A configuration that must not be used.
+#[derive(Clone, Debug)]
+pub struct Rejected {
+    /// Every error and every warning, in the order of the files.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, diagnostic) in self.diagnostics.iter().enumerate() {
+            f.write_str(if index == 0 { "" } else { "\n\n" })?;
+            f.write_str(&diagnostic.render())?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Rejected {}
+
+/// One file after reading.
+pub(crate) struct Document {
+    /// Its tables.
+    pub root: Section,
+    /// What its relative paths are relative to.
+    pub dir: PathBuf,
+}
+
+/// All files after reading.
+pub(crate) struct Documents {
+    /// The main file first.
+    pub documents: Vec<Document>,
+    /// Whether every file could be read and parsed: only then is a missing name really missing.
+    pub complete: bool,
+}
+
+/// Loads the file at `path` and what it includes. Relative paths in a file are relative to that file's directory.
+///
+/// # Errors
+///
+/// Every error of every file at once; one alone where the main file cannot be read.
+pub fn load(path: &Path) -> Result<Loaded, Rejected> {
+    let text = match source::read(path) {
+        Ok(text) => text,
+        Err(why) => return Err(Rejected { diagnostics: vec![Diagnostic::bare(Severity::Error, why)] }),
+    };
+    let dir = path.parent().map(Path::to_path_buf).unwrap_or_default();
+    compile_all(path.to_path_buf(), text, &dir, true)
+}
+
+/// Loads `text` as if it were the file `name`, without includes. Relative paths are relative to the working directory.
+///
+/// # Errors
+///
+/// As [`load`].
+pub fn parse_str(name: &str, text: &str) -> Result<Loaded, Rejected> {
+    compile_all(PathBuf::from(name), text.to_owned(), Path::new(""), false)
+}
+
+fn compile_all(name: PathBuf, text: String, dir: &Path, follow: bool) -> Result<Loaded, Rejected> {
+    let mut intake = Intake { sources: Sources::default(), findings: Findings::default(), complete: true };
+    let mut documents = Vec::new();
+    let main = name.clone();
+    if let Some(root) = intake.take_in(name, text, true) {
+        let includes = root.texts("include");
+        let (include_key, asked) = (root.key_at("include"), root.has("include"));
+        documents.push(Document { root, dir: dir.to_path_buf() });
+        if follow {
+            intake.includes(&main, dir, &includes, &mut documents);
+        } else if asked && !includes.is_empty() {
+            intake.findings.error(
+                &intake.sources,
+                include_key,
+                "`include` cannot be followed here: this text is no file",
+            );
+        }
+    }
+    let Intake { sources, mut findings, complete } = intake;
+    let documents = Documents { documents, complete };
+    let (config, secrets) = compile::compile(&sources, &mut findings, &documents);
+    let rejected = findings.errors() > 0;
+    let diagnostics = findings.finish();
+    match config {
+        Some(config) if !rejected => Ok(Loaded { config, warnings: diagnostics, secrets }),
+        _ => Err(Rejected { diagnostics }),
+    }
+}
+
+struct Intake {
+    sources: Sources,
+    findings: Findings,
+    complete: bool,
+}
+
+impl Intake {
+    /// Parses and reads one file.
+    fn take_in(&mut self, name: PathBuf, text: String, main: bool) -> Option<Section> {
+        // A byte order mark is what some editors put first; TOML knows none.
+        let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
+        let file = self.sources.add(name, text);
+        let source = self.sources.get(file)?;
+        let (table, errors) = DeTable::parse_recoverable(&source.text);
+        let mut only_duplicates = true;
+        for error in errors.iter().take(MAX_SYNTAX_ERRORS) {
+            let span = error.span().unwrap_or(source.text.len()..source.text.len());
+            let at = Loc { file, start: span.start, end: span.end };
+            if error.message() == "duplicate key" {
+                let key = source.text.get(span).unwrap_or_default();
+                let shown = super::syntax::shorten(key);
+                self.findings.error(&self.sources, at, format!("`{shown}` stands twice in the same table"));
+            } else {
+                only_duplicates = false;
+                self.findings.error(&self.sources, at, format!("not valid TOML: {}", error.message()));
+            }
+        }
+        if !errors.is_empty() {
+            self.complete = false;
+        }
+        if !only_duplicates || errors.len() > MAX_SYNTAX_ERRORS {
+            return None;
+        }
+        let at = Loc { file, start: 0, end: 0 };
+        let mut reader = Reader { sources: &self.sources, findings: &mut self.findings, file };
+        Some(reader.section(if main { &ROOT } else { &INCLUDED }, table.get_ref(), at))
+    }
+
+    /// Reads what the globs name, in sorted order, each file once.
+    fn includes(&mut self, main: &Path, dir: &Path, globs: &[(String, Loc)], documents: &mut Vec<Document>) {
+        let mut seen: BTreeSet<PathBuf> = main.canonicalize().into_iter().collect();
+        for (pattern, at) in globs {
+            let mut paths = match matches(dir, pattern) {
+                Ok(paths) => paths,
+                Err(why) => {
+                    self.complete = false;
+                    self.findings.error(&self.sources, *at, format!("`include` {why}"));
+                    continue;
+                }
+            };
+            if paths.is_empty() {
+                self.findings.warning(&self.sources, *at, "no file matches this include");
+            }
+            paths.sort();
+            for path in paths {
+                if !seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())) {
+                    continue;
+                }
+                if documents.len() >= MAX_FILES {
+                    let message = format!("more than {MAX_FILES} files are included");
+                    self.findings.error(&self.sources, *at, message);
+                    return;
+                }
+                self.include(&path, *at, documents);
+            }
+        }
+    }
+
+    fn include(&mut self, path: &Path, at: Loc, documents: &mut Vec<Document>) {
+        match source::read(path) {
+            Err(why) => {
+                self.complete = false;
+                self.findings.error(&self.sources, at, why).label("included here");
+            }
+            Ok(text) => {
+                let root = self.take_in(path.to_path_buf(), text, false);
+                let dir = path.parent().map(Path::to_path_buf).unwrap_or_default();
+                documents.extend(root.map(|root| Document { root, dir }));
+            }
+        }
+    }
+}
+
+/// The files that a glob names; one without wildcards names its file whether it exists or not.
+fn matches(dir: &Path, pattern: &str) -> Result<Vec<PathBuf>, String> {
+    if !pattern.contains(['*', '?', '[']) {
+        return Ok(vec![dir.join(pattern)]);
+    }
+    let absolute = if Path::new(pattern).is_absolute() {
+        pattern.to_owned()
+    } else {
+        let base = glob::Pattern::escape(&dir.display().to_string());
+        if base.is_empty() { pattern.to_owned() } else { format!("{base}/{pattern}") }
+    };
+    let options = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::new() };
+    let found = glob::glob_with(&absolute, options).map_err(|error| format!("is no glob: {}", error.msg))?;
+    found
+        .take(MAX_FILES + 1)
+        .map(|path| path.map_err(|error| format!("cannot read {}: {}", error.path().display(), error.error())))
+        .filter(|path| path.as_ref().map_or(true, |path| !path.is_dir()))
+        .collect()
+}
+
+impl Documents {
+    /// Every entry of the named tables `name`, with the directory of its file, in the order of the files.
+    pub fn named<'d>(
+        &'d self,
+        name: &'static str,
+    ) -> impl Iterator<Item = (&'d Path, &'d str, Loc, Option<&'d Section>)> {
+        self.documents.iter().flat_map(move |document| {
+            let entries = document.root.named(name).into_iter().flatten();
+            entries.map(|(key, e)| (document.dir.as_path(), key.as_str(), e.key_at, e.section()))
+        })
+    }
+
+    /// Every `[[name]]`, with the directory of its file, in the order of the files.
+    pub fn rows<'d>(&'d self, name: &'static str) -> impl Iterator<Item = (&'d Path, &'d Section)> {
+        self.documents.iter().flat_map(move |document| {
+            let list = match document.root.entries.get(name).map(|entry| &entry.value) {
+                Some(Value::List(list)) => list.as_slice(),
+                _ => &[],
+            };
+            list.iter().filter_map(|entry| entry.section()).map(|section| (document.dir.as_path(), section))
+        })
+    }
+}

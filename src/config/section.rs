@@ -1,0 +1,187 @@
+//! A table of the file after reading: every value has the kind that [`keys`](super::keys) says, and knows its place.
+//!
+//! What the reader has complained about stays as [`Value::Broken`], so that the compiler neither misses it nor
+//! complains again.
+
+use super::keys::{self, Kind, Table};
+use super::model::SecretRef;
+use super::reader;
+use super::source::Loc;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A value of the kind that its key asks for.
+#[derive(Clone, Debug)]
+pub(crate) enum Value {
+    Text(String),
+    Whole(i64),
+    Number(f64),
+    Flag(bool),
+    Duration(Duration),
+    Secret(SecretRef),
+    List(Vec<Entry>),
+    Section(Section),
+    Named(BTreeMap<String, Entry>),
+    /// Complained about already.
+    Broken,
+}
+
+/// A value and where it stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    /// The key, or the value itself in an array.
+    pub key_at: Loc,
+    /// The value.
+    pub at: Loc,
+    /// What it is.
+    pub value: Value,
+}
+
+/// A table that was read, or that is absent.
+#[derive(Clone, Debug)]
+pub(crate) struct Section {
+    /// Its keys.
+    pub table: &'static Table,
+    /// Its header, or the next best place.
+    pub at: Loc,
+    /// What is set.
+    pub entries: BTreeMap<String, Entry>,
+}
+
+/// A value for use: set in the file, or the key's default.
+#[derive(Clone, Debug)]
+pub(crate) struct Got<T> {
+    /// The value.
+    pub value: T,
+    /// Where it is set; the table's place for a default.
+    pub at: Loc,
+    /// Whether the file sets it.
+    pub set: bool,
+    /// Whether it may be checked against others; not where the reader complained already.
+    pub sound: bool,
+}
+
+/// What a [`Value`] can be taken as.
+pub(crate) trait Take: Default {
+    /// The value, where it is of this type.
+    fn take(value: &Value) -> Option<Self>;
+}
+
+macro_rules! take {
+    ($($type:ty, $variant:ident);*) => {$(
+        impl Take for $type {
+            fn take(value: &Value) -> Option<Self> {
+                if let Value::$variant(inner) = value { Some(inner.clone()) } else { None }
+            }
+        }
+    )*};
+}
+take!(String, Text; i64, Whole; f64, Number; bool, Flag; Duration, Duration; Vec<Entry>, List);
+
+impl Take for u32 {
+    fn take(value: &Value) -> Option<Self> {
+        i64::take(value).and_then(|whole| Self::try_from(whole).ok())
+    }
+}
+
+impl Take for Option<SecretRef> {
+    fn take(value: &Value) -> Option<Self> {
+        if let Value::Secret(inner) = value { Some(Some(inner.clone())) } else { None }
+    }
+}
+
+impl Section {
+    /// A table that the file does not have.
+    pub fn absent(table: &'static Table, at: Loc) -> Self {
+        Self { table, at, entries: BTreeMap::new() }
+    }
+
+    /// The value of a key, or its default. Every key that the compiler asks for must be in the table: a test asks for all.
+    pub fn get<T: Take>(&self, name: &str) -> Got<T> {
+        if let Some(entry) = self.entries.get(name) {
+            let value = T::take(&entry.value);
+            return Got { at: entry.at, set: true, sound: value.is_some(), value: value.unwrap_or_default() };
+        }
+        let value = self.table.key(name).and_then(reader::default_of).and_then(|value| T::take(&value));
+        Got { at: self.at, set: false, sound: value.is_some(), value: value.unwrap_or_default() }
+    }
+
+    /// The value of a key where the file sets it rightly.
+    pub fn find<T: Take>(&self, name: &str) -> Option<Got<T>> {
+        Some(self.get(name)).filter(|got| got.set && got.sound)
+    }
+
+    /// Whether the file has the key, rightly or not.
+    pub fn has(&self, name: &str) -> bool {
+        self.entries.contains_key(name)
+    }
+
+    /// Where a key stands; the table's place where it does not.
+    pub fn key_at(&self, name: &str) -> Loc {
+        self.entries.get(name).map_or(self.at, |entry| entry.key_at)
+    }
+
+    /// A table within; an empty one where it is absent or broken.
+    pub fn table(&self, name: &str) -> Section {
+        self.find_table(name).cloned().unwrap_or_else(|| match self.table.key(name).map(|key| &key.kind) {
+            Some(Kind::Table(table)) => Self::absent(table, self.at),
+            _ => Self::absent(&keys::ROOT, self.at),
+        })
+    }
+
+    /// A table within, where it is present.
+    pub fn find_table(&self, name: &str) -> Option<&Section> {
+        self.entries.get(name).and_then(|entry| entry.section())
+    }
+
+    /// The tables of an array, or the default's.
+    pub fn tables(&self, name: &str) -> Vec<Section> {
+        self.get::<Vec<Entry>>(name).value.iter().filter_map(Entry::section).cloned().collect()
+    }
+
+    /// The strings of an array, or the default's, with their places.
+    pub fn texts(&self, name: &str) -> Vec<(String, Loc)> {
+        let list = self.get::<Vec<Entry>>(name).value;
+        list.into_iter()
+            .filter_map(|e| if let Value::Text(text) = e.value { Some((text, e.at)) } else { None })
+            .collect()
+    }
+
+    /// The entries of a table with free names.
+    pub fn named(&self, name: &str) -> Option<&BTreeMap<String, Entry>> {
+        match self.entries.get(name).map(|entry| &entry.value) {
+            Some(Value::Named(named)) => Some(named),
+            _ => None,
+        }
+    }
+
+    /// This table over `base`: key by key, tables within likewise, arrays as a whole.
+    pub fn over(&self, base: &Section) -> Section {
+        let mut out = base.clone();
+        out.at = self.at;
+        lay(&mut out.entries, &self.entries);
+        out
+    }
+}
+
+fn lay(base: &mut BTreeMap<String, Entry>, top: &BTreeMap<String, Entry>) {
+    for (name, entry) in top {
+        let merged = match (base.get(name).map(|e| &e.value), &entry.value) {
+            (Some(Value::Section(below)), Value::Section(above)) => Value::Section(above.over(below)),
+            (Some(Value::Named(below)), Value::Named(above)) => {
+                let mut both = below.clone();
+                lay(&mut both, above);
+                Value::Named(both)
+            }
+            (_, value) => value.clone(),
+        };
+        base.insert(name.clone(), Entry { value: merged, ..entry.clone() });
+    }
+}
+
+impl Entry {
+    /// The table that it is.
+    pub fn section(&self) -> Option<&Section> {
+        if let Value::Section(section) = &self.value { Some(section) } else { None }
+    }
+}

@@ -1,0 +1,120 @@
+//! The files of a configuration as text, and places in them.
+//!
+//! Owns the bytes and their line starts, so that everything after it can speak of places by two small numbers.
+//! Never judges what the text says.
+
+use super::mask::{self, Hidden};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+/// Bytes that one file may have.
+pub(crate) const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
+/// Files that a configuration may have.
+pub(crate) const MAX_FILES: usize = 10_000;
+
+/// A span of bytes in one of the [`Sources`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Loc {
+    /// Which file.
+    pub file: usize,
+    /// First byte.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+}
+
+/// One file.
+#[derive(Debug)]
+pub(crate) struct Source {
+    /// As it was named, for messages.
+    pub name: PathBuf,
+    /// Its text.
+    pub text: String,
+    lines: Vec<usize>,
+    masked: OnceLock<Vec<Hidden>>,
+}
+
+/// Every file read so far.
+#[derive(Debug, Default)]
+pub(crate) struct Sources(Vec<Source>);
+
+/// One line as it may be shown, with a span in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Shown {
+    /// The file's name.
+    pub file: PathBuf,
+    /// 1 is the first.
+    pub line: usize,
+    /// 1 is the first character.
+    pub column: usize,
+    /// The line, values of secret keys masked.
+    pub text: String,
+    /// The span in `text`, in bytes; empty at the end of a line.
+    pub span: std::ops::Range<usize>,
+}
+
+impl Source {
+    fn new(name: PathBuf, text: String) -> Self {
+        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Self { name, text, lines, masked: OnceLock::new() }
+    }
+
+    fn line_of(&self, offset: usize) -> usize {
+        self.lines.partition_point(|start| *start <= offset).saturating_sub(1)
+    }
+}
+
+impl Sources {
+    /// Takes a text in, and answers its number.
+    pub fn add(&mut self, name: PathBuf, text: String) -> usize {
+        self.0.push(Source::new(name, text));
+        self.0.len() - 1
+    }
+
+    /// A file by its number.
+    pub fn get(&self, file: usize) -> Option<&Source> {
+        self.0.get(file)
+    }
+
+    /// The names of all, in the order in which they came.
+    pub fn names(&self) -> Vec<PathBuf> {
+        self.0.iter().map(|source| source.name.clone()).collect()
+    }
+
+    /// The first line of a span, as it may be shown.
+    pub fn show(&self, loc: Loc) -> Option<Shown> {
+        let source = self.get(loc.file)?;
+        let line = source.line_of(loc.start.min(source.text.len()));
+        let from = *source.lines.get(line)?;
+        let rest = source.text.get(from..)?;
+        let raw = rest.lines().next().unwrap_or_default();
+        let hidden = source.masked.get_or_init(|| mask::hidden(&source.text));
+        let (text, map) = mask::apply(raw, from, hidden);
+        let start = map(loc.start.saturating_sub(from).min(raw.len()));
+        let end = map(loc.end.saturating_sub(from).min(raw.len())).max(start);
+        let (start, end) = (start.min(text.len()), end.min(text.len()));
+        let column = text.get(..start).map_or(0, |before| before.chars().count()) + 1;
+        Some(Shown { file: source.name.clone(), line: line + 1, column, text, span: start..end })
+    }
+}
+
+/// Reads a file of at most [`MAX_FILE_BYTES`].
+///
+/// # Errors
+///
+/// In one sentence: it cannot be read, is too large, or is not UTF-8.
+pub(crate) fn read(path: &Path) -> Result<String, String> {
+    let refuse = |why: String| format!("cannot read {}: {why}", path.display());
+    let file = std::fs::File::open(path).map_err(|error| refuse(error.to_string()))?;
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(|error| refuse(error.to_string()))?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(refuse(format!("it is larger than {} MiB", MAX_FILE_BYTES / 1024 / 1024)));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let good = error.utf8_error().valid_up_to();
+        let line = error.as_bytes().iter().take(good).filter(|byte| **byte == b'\n').count() + 1;
+        refuse(format!("line {line} is not UTF-8"))
+    })
+}
