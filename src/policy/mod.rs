@@ -4,14 +4,19 @@
 //! arguments; commands go out as values. It imports nothing but `std` (and serde derives, because the journal keeps
 //! what it says); `tests/house.rs` holds that.
 
+mod channel;
 pub mod codec;
 mod command;
+mod engine;
+mod failover;
+mod guard;
 mod key;
 mod observation;
 mod params;
 mod reason;
 mod report;
 pub mod score;
+mod tenant;
 mod time;
 mod window;
 
@@ -20,13 +25,15 @@ pub use command::{
     Action, ActionKind, Actor, Cadence, Command, EventType, Fact, Health, OpId, Order, Outcome, Record, Refusal,
     TenantState,
 };
+pub use engine::{Engine, Part, Saved, SavedChannel};
+pub use guard::Hold;
 pub use key::{ChannelId, ChannelKey, TenantId};
 pub use observation::{ChannelView, Codec, LookError, Observation, Sample, Source, TelemetryReading};
 pub use params::{
     ChannelParams, CodecParams, CodecTable, CodecValues, Failback, FailoverParams, HealthParams, Latency, Limits, Mode,
     Order as CandidateOrder, Params, Policy, PolicyMode, QualityParams, Scorer, TelemetryParams, TenantParams, Tier,
 };
-pub use reason::{Ineligible, Reason};
+pub use reason::{Cause, Ineligible, Reason};
 pub use report::{CandidateReport, ChannelReport, Quality, TenantReport};
 pub use time::{Time, WallMs};
 pub use window::{Summary, Window};

@@ -1,0 +1,271 @@
+//! Which channels there are: building the engine, rebuilding it on a reload, and watching candidates while they are needed.
+
+use super::super::command::{Actor, Command, EventType, Fact, Health};
+use super::super::guard::Hold;
+use super::super::key::{ChannelId, ChannelKey, TenantId};
+use super::super::params::{ChannelParams, Params, Policy};
+use super::super::reason::Reason;
+use super::super::tenant::Tenant;
+use super::super::time::Time;
+use super::slot::Slot;
+use super::{Engine, channel_record};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+impl Engine {
+    pub(super) fn configure(&mut self, now: Time, params: Params, out: &mut Vec<Command>) {
+        self.configure_tenants(&params);
+        let stay: BTreeSet<&ChannelKey> = params.channels.iter().map(|channel| &channel.key).collect();
+        let removed: Vec<usize> = (0..self.slots.len())
+            .filter(|i| self.slots[*i].live && self.slots[*i].configured && !stay.contains(&self.slots[*i].key))
+            .collect();
+        let mut touched = Vec::with_capacity(params.channels.len());
+        for channel in &params.channels {
+            touched.extend(self.configure_channel(now, channel, out));
+        }
+        for i in removed {
+            self.unconfigure(now, i, out);
+        }
+        self.params = params;
+        for i in touched {
+            self.refresh_needs(now, i, out);
+            self.refresh_cadence(i, out);
+        }
+        self.recount(now, out);
+        for i in 0..self.slots.len() {
+            if self.started && self.slots[i].live && self.slots[i].configured {
+                self.stale_check(now, i, out);
+                self.evaluate(now, i, out);
+            }
+        }
+    }
+
+    fn configure_tenants(&mut self, params: &Params) {
+        for tenant in &mut self.tenants {
+            tenant.live = params.tenants.contains_key(&tenant.id);
+        }
+        for (id, tenant) in &params.tenants {
+            let t = self.ensure_tenant(id);
+            self.tenants[t].params = tenant.clone();
+        }
+    }
+
+    fn ensure_tenant(&mut self, id: &TenantId) -> usize {
+        if let Some(&t) = self.tenant_index.get(id) {
+            self.tenants[t].live = true;
+            return t;
+        }
+        self.tenants.push(Tenant::new(id.clone(), super::super::params::TenantParams::default()));
+        self.tenant_index.insert(id.clone(), self.tenants.len() - 1);
+        self.tenants.len() - 1
+    }
+
+    /// Takes over a channel's parameters; its slot, where anything changed.
+    fn configure_channel(&mut self, now: Time, channel: &ChannelParams, out: &mut Vec<Command>) -> Option<usize> {
+        let (i, new) = match self.index.get(&channel.key) {
+            Some(&i) => (i, false),
+            None => (self.add_slot(now, channel.key.clone(), channel.policy.clone()), true),
+        };
+        let slot = &mut self.slots[i];
+        let promoted = !std::mem::replace(&mut slot.configured, true);
+        if promoted && self.started {
+            let told =
+                channel_record(&slot.key, EventType::ChannelWatched, Actor::Config, Reason::Configured, (None, None));
+            out.push(Command::Record(told));
+        }
+        let listed = slot.listed != channel.failover;
+        let policy = !Arc::ptr_eq(&slot.policy, &channel.policy) && *slot.policy != *channel.policy;
+        slot.listed.clone_from(&channel.failover);
+        if policy {
+            if slot.policy.telemetry != channel.policy.telemetry {
+                slot.window.reconfigure(&channel.policy.telemetry);
+            }
+            slot.policy = channel.policy.clone();
+        }
+        if !(new || promoted || listed || policy) {
+            return None;
+        }
+        self.mark_changed(i);
+        Some(i)
+    }
+
+    /// The channel left the configuration: never moved again, watched on while somebody needs it.
+    fn unconfigure(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
+        self.unwish(i);
+        let slot = &mut self.slots[i];
+        slot.configured = false;
+        slot.suspect = false;
+        let left_at = slot.route.clone().filter(|route| *route != slot.key.channel);
+        let change = (left_at.clone().map(Fact::Route), None);
+        let (event, reason) = (EventType::ChannelUnwatched, Reason::Removed { left_at });
+        out.push(Command::Record(channel_record(&slot.key, event, Actor::Config, reason, change)));
+        self.refresh_needs(now, i, out);
+        self.drop_if_unneeded(i, out);
+    }
+
+    /// Counts anew what tenants count, after the set of channels changed.
+    fn recount(&mut self, now: Time, out: &mut Vec<Command>) {
+        for tenant in &mut self.tenants {
+            (tenant.configured, tenant.up, tenant.watched) = (0, 0, 0);
+            tenant.mass.bad.clear();
+            tenant.longest = std::time::Duration::ZERO;
+        }
+        for (i, slot) in self.slots.iter().enumerate().filter(|(_, slot)| slot.live) {
+            let tenant = &mut self.tenants[slot.tenant];
+            tenant.watched += 1;
+            tenant.longest = tenant.longest.max(slot.policy.health.interval);
+            if slot.configured {
+                tenant.configured += 1;
+                tenant.up += u32::from(slot.health() == Health::Up);
+                tenant.mass.bad.extend(slot.bad_since.map(|since| (since, i)));
+            }
+        }
+        for t in 0..self.tenants.len() {
+            let interval = self.tenants[t].interval();
+            self.tenants[t].looks.set_interval(now, interval);
+            self.mass_check(now, t, out);
+        }
+    }
+
+    fn add_slot(&mut self, now: Time, key: ChannelKey, policy: Arc<Policy>) -> usize {
+        let t = self.ensure_tenant(&key.tenant);
+        let slot = Slot::new(now, key.clone(), t, policy);
+        let i = if let Some(i) = self.free.pop() {
+            self.slots[i] = slot;
+            i
+        } else {
+            self.slots.push(slot);
+            self.slots.len() - 1
+        };
+        self.index.insert(key, i);
+        self.tenants[t].watched += 1;
+        self.mark_changed(i);
+        i
+    }
+
+    /// Finds out anew whom the channel needs watched: its candidates, and where its traffic goes.
+    pub(super) fn refresh_needs(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
+        let slot = &self.slots[i];
+        let (own, policy) = (slot.id().clone(), slot.policy.clone());
+        let (mut backups, mut places): (Vec<ChannelId>, Vec<ChannelId>) = (Vec::new(), Vec::new());
+        if slot.configured {
+            backups.extend(slot.listed.as_ref().unwrap_or(&slot.backups_read).iter().cloned());
+            places.extend([&slot.route, &slot.expected].into_iter().flatten().cloned());
+        }
+        places.extend(slot.pending_to().cloned());
+        let candidates = self.resolve(now, i, &own, backups, &policy, out);
+        let mut needs: Vec<usize> = candidates.iter().copied().filter(|c| *c != i).collect();
+        for c in self.resolve(now, i, &own, places, &policy, out) {
+            if c != i && !needs.contains(&c) {
+                needs.push(c);
+            }
+        }
+        let before = std::mem::replace(&mut self.slots[i].needs, needs.clone());
+        self.slots[i].candidates = candidates;
+        for &c in needs.iter().filter(|c| !before.contains(c)) {
+            if let Err(at) = self.slots[c].users.binary_search(&i) {
+                self.slots[c].users.insert(at, i);
+            }
+            self.refresh_cadence(c, out);
+        }
+        self.sync_load(i);
+        for c in before.into_iter().filter(|c| !needs.contains(c)) {
+            self.slots[c].users.retain(|user| *user != i);
+            self.refresh_cadence(c, out);
+            self.drop_if_unneeded(c, out);
+        }
+    }
+
+    fn resolve(
+        &mut self,
+        now: Time,
+        i: usize,
+        own: &ChannelId,
+        ids: Vec<ChannelId>,
+        policy: &Arc<Policy>,
+        out: &mut Vec<Command>,
+    ) -> Vec<usize> {
+        let tenant = self.slots[i].key.tenant.clone();
+        let mut found = Vec::with_capacity(ids.len());
+        for id in ids {
+            let key = ChannelKey { tenant: tenant.clone(), channel: id };
+            let known = self.index.get(&key).copied();
+            let c = known.unwrap_or_else(|| {
+                if self.started {
+                    let reason = Reason::CandidateOf { channel: own.clone() };
+                    let told = channel_record(&key, EventType::ChannelWatched, Actor::Engine, reason, (None, None));
+                    out.push(Command::Record(told));
+                }
+                self.add_slot(now, key, policy.clone())
+            });
+            if !found.contains(&c) {
+                found.push(c);
+            }
+        }
+        found
+    }
+
+    /// The slot of another channel of the same tenant, by the index.
+    pub(super) fn lookup(&self, slot: &Slot, id: &ChannelId) -> Option<usize> {
+        self.index.get(&ChannelKey { tenant: slot.key.tenant.clone(), channel: id.clone() }).copied()
+    }
+
+    fn drop_if_unneeded(&mut self, i: usize, out: &mut Vec<Command>) {
+        let slot = &mut self.slots[i];
+        if !slot.live || slot.configured || slot.flight.is_some() || slot.unsure.is_some() {
+            return;
+        }
+        if let Some(&user) = slot.users.first() {
+            let policy = self.slots[user].policy.clone();
+            if !Arc::ptr_eq(&self.slots[i].policy, &policy) {
+                self.slots[i].policy = policy;
+                self.refresh_cadence(i, out);
+            }
+            return;
+        }
+        slot.live = false;
+        let key = slot.key.clone();
+        let carried = slot.carries > 0;
+        if slot.cadence.take().is_some() {
+            out.push(Command::Unwatch { channel: key.clone() });
+        }
+        slot.held = None::<Hold>;
+        for c in std::mem::take(&mut slot.loads).into_iter().flatten() {
+            self.slots[c].carries = self.slots[c].carries.saturating_sub(1);
+        }
+        if carried {
+            for other in &mut self.slots {
+                for load in &mut other.loads {
+                    load.take_if(|load| *load == i);
+                }
+            }
+        }
+        let tenant = &mut self.tenants[self.slots[i].tenant];
+        tenant.watched = tenant.watched.saturating_sub(1);
+        if let Some(since) = self.slots[i].bad_since {
+            tenant.mass.bad.remove(&(since, i));
+        }
+        self.index.remove(&key);
+        self.forgotten.push(super::Part::Channel(key.clone()));
+        self.gone.push(key);
+        self.free.push(i);
+    }
+
+    pub(super) fn mark_changed(&mut self, i: usize) {
+        let slot = &mut self.slots[i];
+        if !std::mem::replace(&mut slot.changed, true) {
+            self.changed.push(i);
+        }
+    }
+
+    pub(super) fn mark_unsaved(&mut self, i: usize) {
+        let slot = &mut self.slots[i];
+        if !std::mem::replace(&mut slot.unsaved, true) {
+            self.unsaved.push(i);
+        }
+    }
+
+    pub(super) fn mark_tenant_unsaved(&mut self, t: usize) {
+        self.tenants[t].unsaved = true;
+    }
+}

@@ -1,0 +1,275 @@
+//! The engine: what is known of every channel, and what follows from it.
+//!
+//! Facts and orders come in with their time, commands go out in the order in which they are to be carried out. The same
+//! inputs give the same commands: only vectors and ordered sets are walked, never a hash map. A good look at a channel that
+//! is up allocates nothing; everything costlier happens only where something changes or is wanted.
+//!
+//! `observe` takes facts in, `decide` finds what is wanted and whether it may be done, `act` does it and takes outcomes,
+//! `order` takes persons' orders, `configure` builds and rebuilds, `state` keeps what survives a restart, `show` reports.
+//!
+//! Must never: read a clock, act on an error, act without last looks by single `GET`, or act twice on one channel at once.
+
+mod act;
+mod configure;
+mod decide;
+mod observe;
+mod order;
+mod show;
+mod slot;
+mod state;
+
+pub(in crate::policy) use slot::{Slot, Want, Wish};
+pub use state::{Part, Saved, SavedChannel};
+
+use super::command::{Action, Actor, Command, EventType, Fact, OpId, Order, Outcome, Record, Refusal};
+use super::key::{ChannelKey, TenantId};
+use super::observation::Observation;
+use super::params::Params;
+use super::reason::Reason;
+use super::report::{ChannelReport, TenantReport};
+use super::tenant::Tenant;
+use super::time::Time;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::time::Duration;
+
+/// The decision engine. See the module.
+#[derive(Debug)]
+pub struct Engine {
+    pub(super) slots: Vec<Slot>,
+    pub(super) tenants: Vec<Tenant>,
+    index: HashMap<ChannelKey, usize>,
+    tenant_index: BTreeMap<TenantId, usize>,
+    free: Vec<usize>,
+    params: Params,
+    started: bool,
+    paused: bool,
+    journal: bool,
+    next_op: OpId,
+    ops: BTreeMap<OpId, usize>,
+    strays: BTreeMap<OpId, Action>,
+    deadlines: BinaryHeap<Reverse<(Time, usize)>>,
+    changed: Vec<usize>,
+    gone: Vec<ChannelKey>,
+    unsaved: Vec<usize>,
+    engine_unsaved: bool,
+    forgotten: Vec<Part>,
+    seq: u64,
+}
+
+impl Engine {
+    /// An engine that knows its channels and nothing about them.
+    pub fn new(params: Params, now: Time) -> Self {
+        let mut engine = Self {
+            slots: Vec::new(),
+            tenants: Vec::new(),
+            index: HashMap::new(),
+            tenant_index: BTreeMap::new(),
+            free: Vec::new(),
+            params: Params::default(),
+            started: false,
+            paused: false,
+            journal: true,
+            next_op: OpId(1),
+            ops: BTreeMap::new(),
+            strays: BTreeMap::new(),
+            deadlines: BinaryHeap::new(),
+            changed: Vec::new(),
+            gone: Vec::new(),
+            unsaved: Vec::new(),
+            engine_unsaved: false,
+            forgotten: Vec::new(),
+            seq: 0,
+        };
+        engine.configure(now, params, &mut Vec::new());
+        engine
+    }
+
+    /// Orders every channel to be watched. Once, after state has been restored.
+    pub fn start(&mut self, _now: Time, out: &mut Vec<Command>) {
+        self.started = true;
+        for i in 0..self.slots.len() {
+            self.refresh_cadence(i, out);
+        }
+    }
+
+    /// Takes one fact about one channel. Facts about channels that are not watched are ignored.
+    pub fn observe(&mut self, now: Time, channel: &ChannelKey, observation: &Observation, out: &mut Vec<Command>) {
+        let Some(&i) = self.index.get(channel) else { return };
+        self.seq += 1;
+        match observation {
+            Observation::Look { asked_at, source, view } => self.on_look(now, i, *asked_at, *source, view, out),
+            Observation::Missing { asked_at } => self.on_missing(now, i, *asked_at, out),
+            Observation::Failed { .. } => self.on_failed(now, i, out),
+            Observation::Telemetry(reading) => self.on_telemetry(now, i, reading, out),
+        }
+    }
+
+    /// Takes what came of an action. An operation that is not in flight is ignored.
+    pub fn outcome(&mut self, now: Time, op: OpId, outcome: Outcome, out: &mut Vec<Command>) {
+        self.on_outcome(now, op, outcome, out);
+    }
+
+    /// Takes a person's order.
+    ///
+    /// # Errors
+    /// [`Refusal`]: who or what it names does not exist, or there is nothing to apply it to. Nothing was changed.
+    pub fn operator(&mut self, now: Time, order: &Order, who: &str, out: &mut Vec<Command>) -> Result<(), Refusal> {
+        self.on_order(now, order, who, out)
+    }
+
+    /// Does what time alone brings about: staleness, blocks that end, looks that were not answered.
+    pub fn tick(&mut self, now: Time, out: &mut Vec<Command>) {
+        while let Some(&Reverse((at, i))) = self.deadlines.peek() {
+            if at > now {
+                break;
+            }
+            self.deadlines.pop();
+            if self.slots[i].live && self.slots[i].armed == Some(at) {
+                self.slots[i].armed = None;
+                self.on_due(now, i, out);
+            }
+        }
+    }
+
+    /// When [`Self::tick`] has something to do, at the earliest. `None`: nothing is due.
+    pub fn next_deadline(&self) -> Option<Time> {
+        self.deadlines.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// Works by other parameters from now on. A channel that did not change keeps its state, schedule and blocks.
+    pub fn reconfigure(&mut self, now: Time, params: Params, out: &mut Vec<Command>) {
+        self.configure(now, params, out);
+    }
+
+    /// The request budget allows no shorter interval than this for a tenant's routine looks.
+    pub fn set_effective_interval(&mut self, now: Time, tenant: &TenantId, interval: Duration, out: &mut Vec<Command>) {
+        let Some(&t) = self.tenant_index.get(tenant) else { return };
+        let tenant = &mut self.tenants[t];
+        tenant.effective = Some(interval);
+        let longest = tenant.interval();
+        tenant.looks.set_interval(now, longest);
+        for i in 0..self.slots.len() {
+            if self.slots[i].live && self.slots[i].tenant == t {
+                self.stale_check(now, i, out);
+                self.arm(now, i);
+            }
+        }
+    }
+
+    /// Whether the journal can be written. Without it nothing is changed on any platform.
+    pub fn set_journal_writable(&mut self, now: Time, writable: bool, out: &mut Vec<Command>) {
+        if self.journal == writable {
+            return;
+        }
+        self.journal = writable;
+        if writable {
+            let event = EventType::JournalRecovered;
+            out.push(Command::Record(record(event, None, None, Actor::System, Reason::JournalWritable)));
+        }
+        self.evaluate_all_wanting(now, out);
+    }
+
+    /// The clock jumped or the machine slept: nothing that was known is evidence any more.
+    pub fn clock_jumped(&mut self, now: Time, out: &mut Vec<Command>) {
+        let event = EventType::ClockJumped;
+        out.push(Command::Record(record(event, None, None, Actor::System, Reason::ClockJumped)));
+        for i in 0..self.slots.len() {
+            if self.slots[i].live {
+                let slot = &mut self.slots[i];
+                slot.asked = slot.asked.max(Some(now));
+                slot.single = None;
+                slot.good_since = None;
+                self.turn_stale(now, i, out);
+            }
+        }
+    }
+
+    /// The next action gets this number, or a greater one.
+    pub fn set_next_op(&mut self, next: OpId) {
+        self.next_op = self.next_op.max(next);
+    }
+
+    /// After a crash: an intent without an outcome. It counts as in flight until [`Self::outcome`] is told of it.
+    pub fn adopt_orphan(&mut self, now: Time, action: Action) {
+        self.adopt(now, action);
+    }
+
+    /// All that is known and decided of a channel.
+    pub fn channel(&self, now: Time, key: &ChannelKey) -> Option<ChannelReport> {
+        self.index.get(key).map(|i| self.channel_report(now, *i))
+    }
+
+    /// Every channel that is watched, in a fixed order.
+    pub fn channels(&self) -> impl Iterator<Item = &ChannelKey> {
+        self.slots.iter().filter(|slot| slot.live).map(|slot| &slot.key)
+    }
+
+    /// All that is known and decided of a tenant.
+    pub fn tenant(&self, now: Time, id: &TenantId) -> Option<TenantReport> {
+        self.tenant_index.get(id).map(|t| self.tenant_report(now, *t))
+    }
+
+    /// Whether everything is paused.
+    pub fn paused(&self) -> bool {
+        self.paused
+    }
+
+    /// Whether an action in flight may still be sent.
+    ///
+    /// # Errors
+    /// Why it has to be called back.
+    pub fn may_send(&self, op: OpId) -> Result<(), Reason> {
+        self.may_still_send(op)
+    }
+
+    /// The channels whose report changed since the last call; those that are no longer watched are among them.
+    pub fn take_changed(&mut self) -> Vec<ChannelKey> {
+        let mut keys = std::mem::take(&mut self.gone);
+        for i in std::mem::take(&mut self.changed) {
+            let slot = &mut self.slots[i];
+            if std::mem::take(&mut slot.changed) && slot.live {
+                keys.push(slot.key.clone());
+            }
+        }
+        keys
+    }
+
+    /// The parts whose persistent state changed since the last call.
+    pub fn take_unsaved(&mut self) -> Vec<Part> {
+        self.unsaved_parts()
+    }
+
+    /// What has to survive a restart; `None`: nothing, forget what was kept.
+    pub fn save(&self, now: Time, part: &Part) -> Option<Saved> {
+        self.save_part(now, part)
+    }
+
+    /// Takes back what was saved `elapsed` of calendar time ago. Before [`Self::start`].
+    pub fn restore(&mut self, now: Time, part: &Part, saved: Saved, elapsed: Duration) {
+        self.restore_part(now, part, saved, elapsed);
+    }
+}
+
+/// A record without values or operation.
+pub(super) fn record(
+    event: EventType,
+    tenant: Option<TenantId>,
+    channel: Option<super::key::ChannelId>,
+    actor: Actor,
+    reason: Reason,
+) -> Record {
+    Record { event, tenant, channel, actor, reason, before: None, after: None, op: None }
+}
+
+/// A record of what changed on one channel.
+pub(super) fn channel_record(
+    key: &ChannelKey,
+    event: EventType,
+    actor: Actor,
+    reason: Reason,
+    change: (Option<Fact>, Option<Fact>),
+) -> Record {
+    let (before, after) = change;
+    Record { before, after, ..record(event, Some(key.tenant.clone()), Some(key.channel.clone()), actor, reason) }
+}

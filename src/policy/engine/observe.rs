@@ -1,0 +1,377 @@
+//! Facts in: looks, errors and telemetry become evidence, routes and scores. What follows from them is decided elsewhere.
+
+use super::super::channel::Event;
+use super::super::command::{ActionKind, Actor, Command, EventType, Fact, Health, TenantState};
+use super::super::key::ChannelId;
+use super::super::observation::{ChannelView, Source, TelemetryReading};
+use super::super::reason::Reason;
+use super::super::score;
+use super::super::tenant::{REVERSALS, REVERSALS_WITHIN};
+use super::super::time::Time;
+use super::slot::Single;
+use super::{Engine, Slot, channel_record, record};
+
+/// What we PATCH into `status` with a failover; read back, it says nothing of the channel's health.
+const OUR_STATUS: &str = "active";
+/// Candidates that the platform names beyond this are left out.
+const MAX_BACKUPS: usize = 32;
+
+impl Engine {
+    pub(super) fn on_look(
+        &mut self,
+        now: Time,
+        i: usize,
+        asked: Time,
+        source: Source,
+        view: &ChannelView,
+        out: &mut Vec<Command>,
+    ) {
+        self.mark_changed(i);
+        self.note_sight(now, i, true, out);
+        if self.slots[i].asked.is_some_and(|last| asked < last) {
+            return;
+        }
+        let single = source == Source::Single;
+        let seq = self.seq;
+        let slot = &mut self.slots[i];
+        slot.asked = Some(asked);
+        slot.missing = false;
+        let verdict = judge(slot, view);
+        if single {
+            slot.single = Some(Single { asked, seq, verdict });
+        }
+        if slot.status != view.status {
+            slot.status.clone_from(&view.status);
+        }
+        let needs_changed = note_view(slot, view, single);
+        let route_changed = self.note_route(now, i, asked, single, view, out);
+        if needs_changed || route_changed {
+            self.refresh_needs(now, i, out);
+        }
+        let mut health_changed = false;
+        if let Some(verdict) = verdict {
+            let slot = &mut self.slots[i];
+            slot.evidence = Some(asked);
+            slot.fresh = true;
+            slot.verdict = Some(verdict);
+            self.note_bad(now, i, verdict == Event::Bad, out);
+            health_changed = self.step(now, i, verdict, out);
+        }
+        self.follow_up(now, i, health_changed || route_changed, out);
+    }
+
+    pub(super) fn on_missing(&mut self, now: Time, i: usize, asked: Time, out: &mut Vec<Command>) {
+        self.mark_changed(i);
+        self.note_sight(now, i, true, out);
+        let seq = self.seq;
+        let slot = &mut self.slots[i];
+        if slot.asked.is_some_and(|last| asked < last) {
+            return;
+        }
+        slot.asked = Some(asked);
+        slot.evidence = Some(asked);
+        slot.verdict = None;
+        slot.single = Some(Single { asked, seq, verdict: Some(Event::Missing) });
+        if !std::mem::replace(&mut slot.missing, true) {
+            let change = (None, None);
+            let told = channel_record(&slot.key, EventType::ChannelMissing, Actor::Outside, Reason::Missing, change);
+            out.push(Command::Record(told));
+        }
+        slot.fresh = false;
+        self.note_bad(now, i, false, out);
+        self.step(now, i, Event::Missing, out);
+        self.follow_up(now, i, true, out);
+    }
+
+    pub(super) fn on_failed(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
+        self.note_sight(now, i, false, out);
+        self.step(now, i, Event::Failed, out);
+        self.stale_check(now, i, out);
+        self.arm(now, i);
+    }
+
+    pub(super) fn on_telemetry(&mut self, now: Time, i: usize, reading: &TelemetryReading, out: &mut Vec<Command>) {
+        let latency = self.tenants[self.slots[i].tenant].params.latency;
+        let slot = &mut self.slots[i];
+        slot.window.insert(reading);
+        slot.summary = slot.window.summary();
+        let in_use = slot.codecs.iter().min_by_key(|codec| codec.priority).map(|codec| codec.name.as_str());
+        let policy = &slot.policy;
+        slot.quality = slot.summary.as_ref().map(|summary| score::quality(&policy.quality, latency, summary, in_use));
+        slot.quality_at = now;
+        let score = slot.quality.map(|quality| quality.score);
+        let since = |holds: bool, since: Option<Time>| if holds { since.or(Some(now)) } else { None };
+        let low = matches!((score, policy.failover.quality_below), (Some(score), Some(bound)) if score < bound);
+        slot.low_since = since(low, slot.low_since);
+        slot.fine_since = since(score.is_some_and(|score| score >= policy.quality.optimise_below), slot.fine_since);
+        self.mark_changed(i);
+        self.evaluate(now, i, out);
+        self.follow_up(now, i, false, out);
+    }
+
+    /// What time alone does to one channel.
+    pub(super) fn on_due(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
+        self.stale_check(now, i, out);
+        self.evaluate(now, i, out);
+    }
+
+    /// Evaluates the channel, and those whose traffic depends on it.
+    fn follow_up(&mut self, now: Time, i: usize, changed: bool, out: &mut Vec<Command>) {
+        if !changed && self.slots[i].quiet() {
+            self.arm(now, i);
+        } else {
+            self.evaluate(now, i, out);
+        }
+        let waiting = !self.tenants[self.slots[i].tenant].wanting.is_empty();
+        if changed || waiting {
+            for n in 0..self.slots[i].users.len() {
+                let Some(&user) = self.slots[i].users.get(n) else { break };
+                if changed || self.slots[user].wish.is_some() {
+                    self.evaluate(now, user, out);
+                }
+            }
+        }
+    }
+
+    /// One step of the health machine. Whether health changed.
+    pub(super) fn step(&mut self, now: Time, i: usize, event: Event, out: &mut Vec<Command>) -> bool {
+        let slot = &mut self.slots[i];
+        let Some(was) = slot.machine.step(now, event, &slot.policy.health) else { return false };
+        let health = slot.health();
+        let looks = match event {
+            Event::Good => slot.machine.goods(),
+            Event::Bad => slot.machine.bads(),
+            Event::Neither => 1,
+            Event::Failed | Event::Stale | Event::Missing => 0,
+        };
+        let reason = Reason::Health { was, now: health, looks, status: slot.status.clone() };
+        let change = (Some(Fact::Health(was)), Some(Fact::Health(health)));
+        out.push(Command::Record(channel_record(&slot.key, EventType::HealthChanged, Actor::Engine, reason, change)));
+        if slot.configured {
+            let tenant = &mut self.tenants[slot.tenant];
+            tenant.up = tenant.up.saturating_add(u32::from(health == Health::Up)) - u32::from(was == Health::Up);
+        }
+        self.mark_changed(i);
+        true
+    }
+
+    pub(super) fn stale_limit(&self, i: usize) -> std::time::Duration {
+        let slot = &self.slots[i];
+        let effective = self.tenants[slot.tenant].effective.unwrap_or_default();
+        slot.policy.health.interval.max(effective) * 3
+    }
+
+    pub(super) fn stale_check(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
+        let limit = self.stale_limit(i);
+        let slot = &self.slots[i];
+        if slot.fresh && slot.evidence.is_some_and(|at| now.since(at) >= limit) {
+            self.turn_stale(now, i, out);
+        }
+    }
+
+    pub(super) fn turn_stale(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
+        self.slots[i].fresh = false;
+        self.mark_changed(i);
+        let changed = self.step(now, i, Event::Stale, out);
+        self.follow_up(now, i, changed, out);
+    }
+
+    /// One more look of the tenant ended; whether the tenant can be seen follows from all of them.
+    fn note_sight(&mut self, now: Time, i: usize, answered: bool, out: &mut Vec<Command>) {
+        let t = self.slots[i].tenant;
+        let tenant = &mut self.tenants[t];
+        tenant.looks.note(now, i, answered);
+        let failing = tenant.looks.failing(tenant.watched);
+        let (failed, of) = tenant.looks.counts();
+        let (event, reason) = match (tenant.blind, failing) {
+            (false, true) => (EventType::BlindEntered, Reason::Blind { failed, of }),
+            (true, false) if tenant.looks.answered() => (EventType::BlindLeft, Reason::Seen { failed, of }),
+            _ => return,
+        };
+        tenant.blind = failing;
+        if !failing {
+            tenant.seen_since = Some(now);
+        }
+        let state = |blind| Some(Fact::Tenant(if blind { TenantState::Blind } else { TenantState::Seen }));
+        let mut told = record(event, Some(tenant.id.clone()), None, Actor::Engine, reason);
+        (told.before, told.after) = (state(!failing), state(failing));
+        out.push(Command::Record(told));
+        self.evaluate_wanting(now, t, out);
+    }
+
+    /// Whether the last look was bad, and whether too many of the tenant turned so at once.
+    fn note_bad(&mut self, now: Time, i: usize, bad: bool, out: &mut Vec<Command>) {
+        let slot = &mut self.slots[i];
+        if bad == slot.bad_since.is_some() {
+            return;
+        }
+        let tenant = &mut self.tenants[slot.tenant];
+        if let Some(since) = slot.bad_since.take() {
+            tenant.mass.bad.remove(&(since, i));
+        } else {
+            slot.bad_since = Some(now);
+            if slot.configured {
+                tenant.mass.bad.insert((now, i));
+            }
+        }
+        let t = slot.tenant;
+        self.mass_check(now, t, out);
+    }
+
+    pub(super) fn mass_check(&mut self, now: Time, t: usize, out: &mut Vec<Command>) {
+        let tenant = &mut self.tenants[t];
+        let on = tenant.params.limits.mass_hold;
+        let (bad, of) = (tenant.bad(), tenant.configured);
+        let over = !on || tenant.mass.bad.len() < tenant.mass_threshold();
+        let (event, reason) = match tenant.mass.held {
+            false if on && tenant.mass_now(now) => (EventType::MassHold, Reason::MassChange { bad, of }),
+            true if over => (EventType::MassHoldEnded, Reason::MassOver { bad, of }),
+            _ => return,
+        };
+        tenant.mass.held = !tenant.mass.held;
+        tenant.mass.approved = false;
+        out.push(Command::Record(record(event, Some(tenant.id.clone()), None, Actor::Engine, reason)));
+        self.evaluate_wanting(now, t, out);
+    }
+
+    /// Where the platform says that traffic goes. Whether the route that we hold for true changed.
+    fn note_route(
+        &mut self,
+        now: Time,
+        i: usize,
+        asked: Time,
+        single: bool,
+        view: &ChannelView,
+        out: &mut Vec<Command>,
+    ) -> bool {
+        if asked < self.slots[i].route_from {
+            return false;
+        }
+        if single {
+            self.settle_unsure(now, i, asked, view, out);
+        }
+        let slot = &self.slots[i];
+        let read = view.primary.as_ref().unwrap_or(&slot.key.channel);
+        if slot.flight.is_some() || slot.unsure.is_some() {
+            // What is read while a change is under way is judged when its outcome is known.
+            return false;
+        }
+        if slot.expected.as_ref() == Some(read) && slot.route.as_ref() == Some(read) {
+            return false;
+        }
+        let read = read.clone();
+        if !slot.configured {
+            let changed = slot.route.as_ref() != Some(&read);
+            self.slots[i].route = Some(read);
+            self.sync_load(i);
+            return changed;
+        }
+        if slot.expected.as_ref() == Some(&read) {
+            self.slots[i].route = Some(read);
+        } else if slot.expected.is_none() && read == slot.key.channel {
+            self.slots[i].route = Some(read.clone());
+            self.slots[i].expected = Some(read);
+        } else if slot.expected.is_some() && !single {
+            self.doubt_route(now, i, out);
+            return false;
+        } else if !self.shows_late(now, i, &read, out) {
+            self.take_foreign_route(now, i, read, out);
+        }
+        self.sync_load(i);
+        true
+    }
+
+    /// A page of the list shows another route than ours: it may be old, so the channel itself is asked.
+    fn doubt_route(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
+        let slot = &mut self.slots[i];
+        let fast = slot.policy.health.fast_interval;
+        if slot.doubted_at.is_none_or(|at| now.since(at) >= fast) {
+            slot.doubted_at = Some(now);
+            out.push(Command::LookNow { channel: slot.key.clone() });
+        }
+    }
+
+    fn take_foreign_route(&mut self, now: Time, i: usize, read: ChannelId, out: &mut Vec<Command>) {
+        let slot = &mut self.slots[i];
+        let reversal = slot.route_ours;
+        let was = slot.expected.replace(read.clone());
+        slot.route = Some(read.clone());
+        slot.route_ours = false;
+        slot.foreign = read != slot.key.channel;
+        slot.moved_for = None;
+        slot.blocked_until = Some(now + slot.policy.failover.block_period).max(slot.blocked_until);
+        let reason = Reason::RouteForeign { was: was.clone(), now: read.clone(), reversal };
+        let change = (was.map(Fact::Route), Some(Fact::Route(read)));
+        out.push(Command::Record(channel_record(&slot.key, EventType::RouteChanged, Actor::Outside, reason, change)));
+        self.mark_unsaved(i);
+        if reversal {
+            self.count_reversal(now, self.slots[i].tenant, out);
+        }
+    }
+
+    fn count_reversal(&mut self, now: Time, t: usize, out: &mut Vec<Command>) {
+        let tenant = &mut self.tenants[t];
+        let reversals = tenant.count_reversal(now);
+        if reversals < REVERSALS || std::mem::replace(&mut tenant.paused, true) {
+            return;
+        }
+        let reversals = u32::try_from(reversals).unwrap_or(u32::MAX);
+        let reason = Reason::OtherController { reversals, within: REVERSALS_WITHIN };
+        let mut told = record(EventType::OtherController, Some(tenant.id.clone()), None, Actor::Outside, reason);
+        (told.before, told.after) = (Some(Fact::Paused(false)), Some(Fact::Paused(true)));
+        out.push(Command::Record(told));
+        self.evaluate_wanting(now, t, out);
+    }
+
+    /// A change that had not shown when its time was over shows now: it is ours, not someone else's.
+    fn shows_late(&mut self, now: Time, i: usize, read: &ChannelId, out: &mut Vec<Command>) -> bool {
+        let slot = &mut self.slots[i];
+        let shows = slot.late.as_ref().is_some_and(|late| match &late.kind {
+            ActionKind::Failover { to, .. } => to == read,
+            ActionKind::Failback { .. } => *read == slot.key.channel,
+            ActionKind::Codec { .. } => false,
+        });
+        let Some(kept) = slot.late.take_if(|_| shows) else { return false };
+        let reason = Reason::ShowsLate { kind: kept.kind.name().to_owned() };
+        self.complete(now, i, &kept, reason, out);
+        true
+    }
+}
+
+/// What a status says of health; `None`: it is (or may be) but the echo of our own PATCH.
+fn judge(slot: &mut Slot, view: &ChannelView) -> Option<Event> {
+    let Some(status) = view.status.as_deref() else { return Some(Event::Neither) };
+    if slot.echo {
+        if status == OUR_STATUS {
+            return None;
+        }
+        if slot.flight.is_none() && slot.unsure.is_none() {
+            slot.echo = false;
+            slot.unsaved = true;
+        }
+    }
+    Some(match status {
+        _ if slot.policy.failover.on.iter().any(|bad| bad == status) => Event::Bad,
+        "healthy" => Event::Good,
+        _ => Event::Neither,
+    })
+}
+
+/// Takes over what the decision needs of the rest. Whether the platform names other backups than before, where they count.
+fn note_view(slot: &mut Slot, view: &ChannelView, single: bool) -> bool {
+    if slot.codecs != view.codecs {
+        slot.codecs.clone_from(&view.codecs);
+        let theirs = slot.codecs_set.as_ref().is_some_and(|set| single && *set != slot.codecs);
+        if theirs && slot.flight.is_none() && slot.unsure.is_none() {
+            // Someone else chose another order: it is theirs, and there is nothing of ours to take back.
+            slot.codecs_set = None;
+            slot.codecs_first = None;
+            slot.unsaved = true;
+        }
+    }
+    if slot.listed.is_some() || !slot.configured || slot.backups_read == view.failover {
+        return false;
+    }
+    slot.backups_read = view.failover.iter().take(MAX_BACKUPS).cloned().collect();
+    true
+}

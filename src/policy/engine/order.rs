@@ -1,0 +1,132 @@
+//! Persons' orders: pause, resume, approve, acknowledge. Same rules and same audit as everything else.
+
+use super::super::command::{Actor, Command, EventType, Fact, Order, Refusal};
+use super::super::guard::Hold;
+use super::super::key::{ChannelKey, TenantId};
+use super::super::reason::Reason;
+use super::super::time::Time;
+use super::{Engine, channel_record, record};
+use std::time::Duration;
+
+/// An approval lapses after this time.
+const APPROVED_FOR: Duration = Duration::from_secs(900);
+
+impl Engine {
+    pub(super) fn on_order(
+        &mut self,
+        now: Time,
+        order: &Order,
+        who: &str,
+        out: &mut Vec<Command>,
+    ) -> Result<(), Refusal> {
+        match order {
+            Order::Pause { tenant } => self.set_paused(now, tenant.as_ref(), true, who, out),
+            Order::Resume { tenant } => self.set_paused(now, tenant.as_ref(), false, who, out),
+            Order::ApproveMass { tenant } => self.approve_mass(now, tenant, who, out),
+            Order::Approve { channel } => self.approve(now, channel, who, out),
+            Order::Acknowledge { channel } => self.acknowledge(now, channel, who, out),
+        }
+    }
+
+    fn set_paused(
+        &mut self,
+        now: Time,
+        tenant: Option<&TenantId>,
+        paused: bool,
+        who: &str,
+        out: &mut Vec<Command>,
+    ) -> Result<(), Refusal> {
+        let scope = tenant.map_or_else(|| "everything".to_owned(), |tenant| format!("tenant {tenant}"));
+        let t = tenant.map(|id| self.find_tenant(id)).transpose()?;
+        let state = match t {
+            Some(t) => &mut self.tenants[t].paused,
+            None => &mut self.paused,
+        };
+        if std::mem::replace(state, paused) == paused {
+            let state = if paused { "already paused" } else { "not paused" };
+            return Err(Refusal::NothingToDo(format!("{scope} is {state}")));
+        }
+        match t {
+            Some(t) => self.mark_tenant_unsaved(t),
+            None => self.engine_unsaved = true,
+        }
+        let words = format!("{} {scope}", if paused { "paused" } else { "resumed" });
+        let mut told =
+            record(EventType::OperatorOrdered, tenant.cloned(), None, person(who), Reason::Ordered { order: words });
+        (told.before, told.after) = (Some(Fact::Paused(!paused)), Some(Fact::Paused(paused)));
+        out.push(Command::Record(told));
+        match t {
+            Some(t) => {
+                if !paused {
+                    self.tenants[t].reversals.clear();
+                }
+                self.evaluate_wanting(now, t, out);
+            }
+            None => self.evaluate_all_wanting(now, out),
+        }
+        Ok(())
+    }
+
+    fn approve_mass(&mut self, now: Time, id: &TenantId, who: &str, out: &mut Vec<Command>) -> Result<(), Refusal> {
+        let t = self.find_tenant(id)?;
+        let tenant = &mut self.tenants[t];
+        if !tenant.mass.held || std::mem::replace(&mut tenant.mass.approved, true) {
+            return Err(Refusal::NothingToDo(format!("no mass change is held for tenant {id}")));
+        }
+        let order =
+            format!("approved the mass change of tenant {id}: {} of {} channels", tenant.bad(), tenant.configured);
+        let event = EventType::OperatorOrdered;
+        out.push(Command::Record(record(event, Some(id.clone()), None, person(who), Reason::Ordered { order })));
+        self.evaluate_wanting(now, t, out);
+        Ok(())
+    }
+
+    fn approve(&mut self, now: Time, key: &ChannelKey, who: &str, out: &mut Vec<Command>) -> Result<(), Refusal> {
+        let i = self.find_channel(key)?;
+        let slot = &mut self.slots[i];
+        let wanted = slot.wish.as_ref().map(|wish| wish.want.name());
+        let (Some(wanted), Some(Hold::Propose | Hold::FailbackManual | Hold::FailbackWindow | Hold::ForeignRoute)) =
+            (wanted, &slot.held)
+        else {
+            return Err(Refusal::NothingToDo(format!("nothing that could be approved is proposed for {key}")));
+        };
+        slot.approved_home = slot.away();
+        slot.approved = Some((now + APPROVED_FOR, who.to_owned()));
+        let reason = Reason::Ordered { order: format!("approved the {wanted} proposed for {key}") };
+        out.push(Command::Record(channel_record(key, EventType::OperatorOrdered, person(who), reason, (None, None))));
+        self.evaluate(now, i, out);
+        Ok(())
+    }
+
+    fn acknowledge(&mut self, now: Time, key: &ChannelKey, who: &str, out: &mut Vec<Command>) -> Result<(), Refusal> {
+        let i = self.find_channel(key)?;
+        let slot = &mut self.slots[i];
+        let blocked = slot.blocked_until.take().is_some_and(|until| until > now);
+        let retrying = slot.retry_at.take().is_some_and(|at| at > now);
+        let foreign = std::mem::take(&mut slot.foreign);
+        if !blocked && !foreign && !retrying {
+            return Err(Refusal::NothingToDo(format!("{key} is not blocked, and its route is not someone else's")));
+        }
+        slot.failures = 0;
+        let took = if foreign { "took over the route" } else { "released the block" };
+        let reason = Reason::Ordered { order: format!("{took} of {key}") };
+        out.push(Command::Record(channel_record(key, EventType::OperatorOrdered, person(who), reason, (None, None))));
+        self.mark_unsaved(i);
+        self.evaluate(now, i, out);
+        Ok(())
+    }
+
+    fn find_tenant(&self, id: &TenantId) -> Result<usize, Refusal> {
+        let t = self.tenant_index.get(id).copied().filter(|t| self.tenants[*t].live);
+        t.ok_or_else(|| Refusal::UnknownTenant(id.clone()))
+    }
+
+    fn find_channel(&self, key: &ChannelKey) -> Result<usize, Refusal> {
+        let i = self.index.get(key).copied().filter(|i| self.slots[*i].configured);
+        i.ok_or_else(|| Refusal::UnknownChannel(key.clone()))
+    }
+}
+
+fn person(who: &str) -> Actor {
+    Actor::Operator(who.to_owned())
+}

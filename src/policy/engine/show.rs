@@ -1,0 +1,69 @@
+//! What is told of channels and tenants. Reads only.
+
+use super::super::channel::Event;
+use super::super::command::TenantState;
+use super::super::reason::Ineligible;
+use super::super::report::{CandidateReport, ChannelReport, TenantReport};
+use super::super::time::Time;
+use super::Engine;
+
+impl Engine {
+    pub(super) fn channel_report(&self, now: Time, i: usize) -> ChannelReport {
+        let slot = &self.slots[i];
+        ChannelReport {
+            key: slot.key.clone(),
+            configured: slot.configured,
+            policy: slot.policy.name.clone(),
+            mode: self.mode(slot),
+            health: slot.health(),
+            status: slot.status.clone(),
+            missing: slot.missing,
+            bad_looks: slot.machine.bads(),
+            good_looks: slot.machine.goods(),
+            evidence_age: slot.evidence.map(|at| now.since(at)),
+            health_for: now.since(slot.machine.since()),
+            route: slot.route.clone(),
+            failed_over: slot.away(),
+            route_foreign: slot.foreign,
+            quality: slot.quality_now(now).copied(),
+            samples_rejected: slot.window.rejected(),
+            codecs: slot.codecs.clone(),
+            in_flight: slot.flight.as_ref().map(|flight| flight.action.kind.name()),
+            blocked_for: slot.blocked_until.filter(|until| *until > now).map(|until| until.since(now)),
+            held: slot.held.as_ref().map(super::super::guard::Hold::label),
+            no_candidate: slot.no_candidate,
+            reason: slot.reason.clone(),
+            reason_text: slot.reason.to_string(),
+            candidates: self.ranked(now, i).into_iter().map(|c| self.candidate_report(now, i, c)).collect(),
+        }
+    }
+
+    fn candidate_report(&self, now: Time, i: usize, c: usize) -> CandidateReport {
+        let (slot, candidate) = (&self.slots[i], &self.slots[c]);
+        let needed = slot.wish.as_ref().and_then(|wish| self.needed_score(now, i, &wish.want));
+        let against = self.against(now, i, c, needed).or_else(|| {
+            let wish = slot.wish.as_ref().filter(|wish| wish.asked.is_some())?;
+            let confirmed = candidate.confirms(now, wish, slot.last_look_for());
+            confirmed.is_none_or(|single| single.verdict != Some(Event::Good)).then_some(Ineligible::Unconfirmed)
+        });
+        CandidateReport {
+            channel: candidate.id().clone(),
+            eligible: against.is_none(),
+            against_text: against.as_ref().map(ToString::to_string),
+            against,
+            score: candidate.quality_now(now).map(|quality| quality.score),
+        }
+    }
+
+    pub(super) fn tenant_report(&self, now: Time, t: usize) -> TenantReport {
+        let tenant = &self.tenants[t];
+        TenantReport {
+            state: if tenant.blind { TenantState::Blind } else { TenantState::Seen },
+            paused: self.paused || tenant.paused,
+            mass_hold: tenant.mass.held && !tenant.mass.approved,
+            in_flight: tenant.in_flight,
+            actions_last_hour: tenant.actions_last_hour(now),
+            up: tenant.up,
+        }
+    }
+}

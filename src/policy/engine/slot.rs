@@ -1,0 +1,311 @@
+//! All that the engine holds of one channel, and questions about it that need nothing else.
+
+use super::super::channel::{Event, Machine};
+use super::super::codec::{self};
+use super::super::command::{Action, ActionKind, Cadence, Health};
+use super::super::guard::Hold;
+use super::super::key::{ChannelId, ChannelKey};
+use super::super::observation::Codec;
+use super::super::params::Policy;
+use super::super::reason::{Cause, Reason};
+use super::super::report::Quality;
+use super::super::time::Time;
+use super::super::window::{Summary, Window};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::time::Duration;
+
+#[derive(Debug)]
+pub(in crate::policy) struct Slot {
+    pub key: ChannelKey,
+    pub live: bool,
+    pub tenant: usize,
+    pub configured: bool,
+    pub policy: Arc<Policy>,
+    /// Its backups as configured; `None`: as the platform says.
+    pub listed: Option<Vec<ChannelId>>,
+    /// Its backups in order.
+    pub candidates: Vec<usize>,
+    /// Every channel that it needs to be watched: backups, and where its traffic goes.
+    pub needs: Vec<usize>,
+    /// Every channel that needs it.
+    pub users: Vec<usize>,
+    pub cadence: Option<Cadence>,
+    pub suspect: bool,
+    /// Evidence.
+    pub machine: Machine,
+    pub verdict: Option<Event>,
+    pub missing: bool,
+    pub fresh: bool,
+    pub asked: Option<Time>,
+    pub evidence: Option<Time>,
+    pub single: Option<Single>,
+    pub bad_since: Option<Time>,
+    pub status: Option<String>,
+    pub backups_read: Vec<ChannelId>,
+    pub codecs: Vec<Codec>,
+    /// Its route.
+    pub route: Option<ChannelId>,
+    pub expected: Option<ChannelId>,
+    pub route_ours: bool,
+    pub foreign: bool,
+    pub moved_for: Option<Cause>,
+    /// Whether `active` may be but the echo of our own PATCH.
+    pub echo: bool,
+    /// Routes asked for earlier speak of a time before our last action ended.
+    pub route_from: Time,
+    pub doubted_at: Option<Time>,
+    /// Others whose traffic it carries or is about to.
+    pub carries: u32,
+    /// Whom its own traffic counts for.
+    pub loads: [Option<usize>; 2],
+    /// Its actions.
+    pub flight: Option<Flight>,
+    pub unsure: Option<Unsure>,
+    pub late: Option<Kept>,
+    pub blocked_until: Option<Time>,
+    pub hold_down: Option<(Duration, Time)>,
+    pub failures: u32,
+    pub retry_at: Option<Time>,
+    pub approved: Option<(Time, String)>,
+    pub approved_home: bool,
+    /// Its quality.
+    pub window: Window,
+    pub summary: Option<Summary>,
+    pub quality: Option<Quality>,
+    pub quality_at: Time,
+    pub low_since: Option<Time>,
+    pub fine_since: Option<Time>,
+    pub codec_until: Option<Time>,
+    pub codecs_first: Option<Vec<Codec>>,
+    pub codecs_set: Option<Vec<Codec>>,
+    /// Its last evaluation.
+    pub good_since: Option<Time>,
+    pub wish: Option<Wish>,
+    pub held: Option<Hold>,
+    pub no_candidate: bool,
+    pub reason: Reason,
+    pub changed: bool,
+    pub unsaved: bool,
+    pub armed: Option<Time>,
+}
+
+/// The last answer to a look at it alone.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::policy) struct Single {
+    pub asked: Time,
+    pub seq: u64,
+    /// `None`: its status was no evidence.
+    pub verdict: Option<Event>,
+}
+
+#[derive(Debug)]
+pub(in crate::policy) struct Flight {
+    pub action: Action,
+    pub started: Time,
+    pub orphan: bool,
+    pub cause: Option<Cause>,
+}
+
+/// An action whose outcome is not known.
+#[derive(Debug)]
+pub(in crate::policy) struct Unsure {
+    pub kept: Kept,
+    /// Looks asked for earlier tell nothing.
+    pub since: Time,
+    /// When the old state, still being read, means that it was not made.
+    pub until: Time,
+}
+
+/// What is remembered of an action after it has left the executor.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Kept {
+    /// Its number.
+    pub(in crate::policy) op: super::super::command::OpId,
+    /// What it changes.
+    pub(in crate::policy) kind: ActionKind,
+    /// Why traffic was moved.
+    pub(in crate::policy) cause: Option<Cause>,
+}
+
+/// Something that is wanted, from the moment it is until it is done or wanted no more.
+#[derive(Clone, Debug)]
+pub(in crate::policy) struct Wish {
+    pub want: Want,
+    /// Last looks count from here.
+    pub since: Time,
+    pub seq: u64,
+    pub looked: Option<Time>,
+    /// When candidates were first asked.
+    pub asked: Option<Time>,
+    /// The holds that were told of.
+    pub told: u32,
+}
+
+#[derive(Clone, Debug)]
+pub(in crate::policy) enum Want {
+    /// Its own traffic has to leave it.
+    Failover(Cause),
+    /// Its traffic has to leave the failed backup.
+    Cascade(usize, Cause),
+    /// Its traffic may come home.
+    Failback,
+    /// Another codec order.
+    Codec(CodecWant),
+}
+
+#[derive(Clone, Debug)]
+pub(in crate::policy) enum CodecWant {
+    Improve(codec::Proposal),
+    Restore(Vec<Codec>),
+}
+
+impl Want {
+    pub(in crate::policy) fn same_episode(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Failover(a), Self::Failover(b)) => std::mem::discriminant(a) == std::mem::discriminant(b),
+            (Self::Cascade(a, _), Self::Cascade(b, _)) => a == b,
+            (Self::Failback, Self::Failback) => true,
+            (Self::Codec(a), Self::Codec(b)) => std::mem::discriminant(a) == std::mem::discriminant(b),
+            _ => false,
+        }
+    }
+
+    pub(in crate::policy) const fn name(&self) -> &'static str {
+        match self {
+            Self::Failover(_) | Self::Cascade(..) => "failover",
+            Self::Failback => "failback",
+            Self::Codec(_) => "codec",
+        }
+    }
+}
+
+impl Slot {
+    pub(in crate::policy) fn new(now: Time, key: ChannelKey, tenant: usize, policy: Arc<Policy>) -> Self {
+        let window = Window::new(&policy.telemetry);
+        Self {
+            key,
+            live: true,
+            tenant,
+            configured: false,
+            policy,
+            listed: None,
+            candidates: Vec::new(),
+            needs: Vec::new(),
+            users: Vec::new(),
+            cadence: None,
+            suspect: false,
+            machine: Machine::new(now),
+            verdict: None,
+            missing: false,
+            fresh: false,
+            asked: None,
+            evidence: None,
+            single: None,
+            bad_since: None,
+            status: None,
+            backups_read: Vec::new(),
+            codecs: Vec::new(),
+            route: None,
+            expected: None,
+            route_ours: false,
+            foreign: false,
+            moved_for: None,
+            echo: false,
+            route_from: Time::ZERO,
+            doubted_at: None,
+            carries: 0,
+            loads: [None; 2],
+            flight: None,
+            unsure: None,
+            late: None,
+            blocked_until: None,
+            hold_down: None,
+            failures: 0,
+            retry_at: None,
+            approved: None,
+            approved_home: false,
+            window,
+            summary: None,
+            quality: None,
+            quality_at: now,
+            low_since: None,
+            fine_since: None,
+            codec_until: None,
+            codecs_first: None,
+            codecs_set: None,
+            good_since: None,
+            wish: None,
+            held: None,
+            no_candidate: false,
+            reason: Reason::NotSeen,
+            changed: false,
+            unsaved: false,
+            armed: None,
+        }
+    }
+
+    pub(in crate::policy) fn id(&self) -> &ChannelId {
+        &self.key.channel
+    }
+
+    pub(in crate::policy) const fn health(&self) -> Health {
+        self.machine.health()
+    }
+
+    pub(in crate::policy) fn away(&self) -> bool {
+        self.route.as_ref().is_some_and(|route| *route != self.key.channel)
+    }
+
+    pub(in crate::policy) fn last_bad(&self) -> bool {
+        self.verdict == Some(Event::Bad)
+    }
+
+    /// Where an action that is under way, or may have been made, points to.
+    pub(in crate::policy) fn pending_to(&self) -> Option<&ChannelId> {
+        let kind = self.flight.as_ref().map(|f| &f.action.kind).or(self.unsure.as_ref().map(|u| &u.kept.kind));
+        match kind? {
+            ActionKind::Failover { to, .. } => Some(to),
+            ActionKind::Failback { .. } | ActionKind::Codec { .. } => None,
+        }
+    }
+
+    /// The action that is under way, or may have been made.
+    pub(in crate::policy) fn pending(&self) -> Option<&'static str> {
+        let flight = self.flight.as_ref().map(|f| f.action.kind.name());
+        flight.or(self.unsure.as_ref().map(|u| u.kept.kind.name()))
+    }
+
+    /// Whether a good look can change nothing but its age: most looks of most channels.
+    pub(in crate::policy) fn quiet(&self) -> bool {
+        self.wish.is_none()
+            && self.flight.is_none()
+            && self.unsure.is_none()
+            && !self.suspect
+            && self.verdict == Some(Event::Good)
+            && self.reason == Reason::Fine
+            && self.low_since.is_none()
+            && self.codecs_first.is_none()
+            && !self.away()
+    }
+
+    /// Its quality, unless telemetry has stopped.
+    pub(in crate::policy) fn quality_now(&self, now: Time) -> Option<&Quality> {
+        let telemetry = &self.policy.telemetry;
+        let limit = (telemetry.interval * 3).max(telemetry.window);
+        self.quality.as_ref().filter(|_| now.since(self.quality_at) <= limit)
+    }
+
+    /// How long an answer may serve as a last look.
+    pub(in crate::policy) fn last_look_for(&self) -> Duration {
+        let health = &self.policy.health;
+        (health.timeout * 2 + health.fast_interval).max(health.interval)
+    }
+
+    /// Whether a single look confirms `wish`: asked for and answered after it arose, and not long ago.
+    pub(in crate::policy) fn confirms(&self, now: Time, wish: &Wish, age: Duration) -> Option<&Single> {
+        self.single
+            .as_ref()
+            .filter(|single| single.seq > wish.seq && single.asked >= wish.since && now.since(single.asked) <= age)
+    }
+}

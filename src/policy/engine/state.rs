@@ -1,0 +1,214 @@
+//! What survives a restart: routes that we set, blocks, pauses, and what was counted. Never a monotonic time: that of the
+//! next process begins elsewhere, so ages and remaining times are kept.
+
+use super::super::key::{ChannelId, ChannelKey, TenantId};
+use super::super::observation::Codec;
+use super::super::reason::Cause;
+use super::super::time::Time;
+use super::Engine;
+use super::slot::{Kept, Slot, Unsure};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// Whose state it is. Shown and parsed as `engine`, `tenant/NAME` or `channel/TENANT/ID` (an id may hold slashes).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Part {
+    /// The engine's own.
+    Engine,
+    /// A tenant's.
+    Tenant(TenantId),
+    /// A channel's.
+    Channel(ChannelKey),
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Engine => f.write_str("engine"),
+            Self::Tenant(tenant) => write!(f, "tenant/{tenant}"),
+            Self::Channel(key) => write!(f, "channel/{}/{}", key.tenant, key.channel),
+        }
+    }
+}
+
+impl FromStr for Part {
+    type Err = String;
+
+    /// # Errors
+    /// A sentence: the text is none of the three forms.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parsed = match text.split_once('/') {
+            None if text == "engine" => Some(Self::Engine),
+            Some(("tenant", name)) if !name.is_empty() => Some(Self::Tenant(TenantId::from(name))),
+            Some(("channel", rest)) => {
+                rest.split_once('/').map(|(tenant, id)| Self::Channel(ChannelKey::new(tenant, id)))
+            }
+            _ => None,
+        };
+        parsed
+            .ok_or_else(|| format!("`{text}` is no state key: `engine`, `tenant/NAME` or `channel/TENANT/ID` is meant"))
+    }
+}
+
+/// The state of one part, as of the moment it was saved.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "part", rename_all = "snake_case")]
+pub enum Saved {
+    /// The engine's own.
+    Engine {
+        /// Whether everything was paused.
+        paused: bool,
+    },
+    /// A tenant's.
+    Tenant {
+        /// Whether it was paused.
+        paused: bool,
+        /// Ages of the last hour's actions.
+        actions: Vec<Duration>,
+        /// Ages of outside reversals of our routes.
+        reversals: Vec<Duration>,
+    },
+    /// A channel's.
+    Channel(Box<SavedChannel>),
+}
+
+/// What is kept of a channel.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SavedChannel {
+    expected: Option<ChannelId>,
+    route_ours: bool,
+    foreign: bool,
+    moved_for: Option<Cause>,
+    echo: bool,
+    blocked_for: Option<Duration>,
+    /// The last block's length, and how long ago it began.
+    hold_down: Option<(Duration, Duration)>,
+    failures: u32,
+    retry_in: Option<Duration>,
+    codec_cooldown: Option<Duration>,
+    codecs_first: Option<Vec<Codec>>,
+    codecs_set: Option<Vec<Codec>>,
+    /// An action whose outcome was unknown, and how long its old state still means nothing.
+    unsure: Option<(Kept, Duration)>,
+    late: Option<Kept>,
+}
+
+impl Engine {
+    pub(super) fn unsaved_parts(&mut self) -> Vec<Part> {
+        let mut parts = std::mem::take(&mut self.forgotten);
+        if std::mem::take(&mut self.engine_unsaved) {
+            parts.push(Part::Engine);
+        }
+        for tenant in &mut self.tenants {
+            if std::mem::take(&mut tenant.unsaved) {
+                parts.push(Part::Tenant(tenant.id.clone()));
+            }
+        }
+        for i in std::mem::take(&mut self.unsaved) {
+            let slot = &mut self.slots[i];
+            if std::mem::take(&mut slot.unsaved) && slot.live {
+                parts.push(Part::Channel(slot.key.clone()));
+            }
+        }
+        parts
+    }
+
+    pub(super) fn save_part(&self, now: Time, part: &Part) -> Option<Saved> {
+        match part {
+            Part::Engine => Some(Saved::Engine { paused: self.paused }),
+            Part::Tenant(id) => {
+                let tenant = &self.tenants[*self.tenant_index.get(id)?];
+                let ages = |times: &std::collections::VecDeque<Time>| times.iter().map(|at| now.since(*at)).collect();
+                let (actions, reversals) = (ages(&tenant.actions), ages(&tenant.reversals));
+                Some(Saved::Tenant { paused: tenant.paused, actions, reversals })
+            }
+            Part::Channel(key) => {
+                let slot = &self.slots[*self.index.get(key)?];
+                let saved = save_channel(now, slot);
+                let plain = SavedChannel { expected: saved.expected.clone(), ..SavedChannel::default() };
+                let home = saved.expected.as_ref().is_none_or(|route| route == slot.id());
+                (!home || saved != plain).then(|| Saved::Channel(Box::new(saved)))
+            }
+        }
+    }
+
+    pub(super) fn restore_part(&mut self, now: Time, part: &Part, saved: Saved, elapsed: Duration) {
+        match (part, saved) {
+            (Part::Engine, Saved::Engine { paused }) => self.paused = paused,
+            (Part::Tenant(id), Saved::Tenant { paused, actions, reversals }) => {
+                let Some(&t) = self.tenant_index.get(id) else { return };
+                let tenant = &mut self.tenants[t];
+                tenant.paused = paused;
+                // Times before the origin cannot be told: such an age is cut to the origin's, which errs to caution.
+                tenant.actions =
+                    actions.iter().filter(|age| **age + elapsed < HOUR).map(|age| now.back(*age + elapsed)).collect();
+                tenant.reversals = reversals.iter().map(|age| now.back(*age + elapsed)).take(16).collect();
+            }
+            (Part::Channel(key), Saved::Channel(saved)) => {
+                let Some(&i) = self.index.get(key) else { return };
+                if !self.slots[i].configured {
+                    return;
+                }
+                restore_channel(now, &mut self.slots[i], *saved, elapsed);
+                self.refresh_needs(now, i, &mut Vec::new());
+            }
+            _ => {}
+        }
+    }
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn save_channel(now: Time, slot: &Slot) -> SavedChannel {
+    let left = |until: Option<Time>| until.filter(|until| *until > now).map(|until| until.since(now));
+    SavedChannel {
+        expected: slot.expected.clone(),
+        route_ours: slot.route_ours,
+        foreign: slot.foreign,
+        moved_for: slot.moved_for.clone(),
+        echo: slot.echo,
+        blocked_for: left(slot.blocked_until),
+        hold_down: slot.hold_down.map(|(level, at)| (level, now.since(at))),
+        failures: slot.failures,
+        retry_in: left(slot.retry_at),
+        codec_cooldown: left(slot.codec_until),
+        codecs_first: slot.codecs_first.clone(),
+        codecs_set: slot.codecs_set.clone(),
+        unsure: slot.unsure.as_ref().map(|unsure| (unsure.kept.clone(), unsure.until.since(now))),
+        late: slot.late.clone(),
+    }
+}
+
+fn restore_channel(now: Time, slot: &mut Slot, saved: SavedChannel, elapsed: Duration) {
+    let until = |left: Option<Duration>| {
+        left.and_then(|left| left.checked_sub(elapsed)).filter(|left| !left.is_zero()).map(|left| now + left)
+    };
+    slot.expected = saved.expected;
+    slot.route_ours = saved.route_ours;
+    slot.foreign = saved.foreign;
+    slot.moved_for = saved.moved_for;
+    slot.echo = saved.echo;
+    slot.blocked_until = until(saved.blocked_for);
+    // The age is added to what the origin allows by shortening the level instead: see `aged`.
+    slot.hold_down = saved.hold_down.map(|(level, age)| aged(now, slot, level, age + elapsed));
+    slot.failures = saved.failures;
+    slot.retry_at = until(saved.retry_in);
+    slot.codec_until = until(saved.codec_cooldown);
+    slot.codecs_first = saved.codecs_first;
+    slot.codecs_set = saved.codecs_set;
+    slot.late = saved.late;
+    slot.unsure = saved.unsure.map(|(kept, left)| {
+        let until = now + left.saturating_sub(elapsed);
+        Unsure { kept, since: now, until }
+    });
+}
+
+/// A block's level that began `age` ago, as one that began now: decayed by its age, since the clock's origin may be younger.
+fn aged(now: Time, slot: &Slot, level: Duration, age: Duration) -> (Duration, Time) {
+    let half_life = slot.policy.failover.hold_down_half_life;
+    let decay = if half_life.is_zero() { 0.0 } else { 0.5_f64.powf(age.as_secs_f64() / half_life.as_secs_f64()) };
+    (level.mul_f64(decay.clamp(0.0, 1.0)), now)
+}

@@ -1,0 +1,138 @@
+//! Which candidate takes the traffic, and why each other one is not eligible. Must never: change anything.
+
+use super::channel::Event;
+use super::command::Health;
+use super::engine::{Engine, Slot, Want, Wish};
+use super::key::ChannelId;
+use super::params::Order;
+use super::reason::{Cause, Ineligible};
+use super::time::Time;
+
+/// What came of looking for a target.
+#[derive(Debug)]
+pub(super) enum Pick {
+    /// This one.
+    Take { target: usize, passed_over: Vec<(ChannelId, Ineligible)> },
+    /// A preferred one has still to answer its last look.
+    Wait { asked: Vec<usize> },
+    /// Nobody. `asked` might still answer, and are looked at on.
+    Nobody { against: Vec<(ChannelId, Ineligible)>, asked: Vec<usize> },
+}
+
+impl Engine {
+    /// What speaks against candidate `c` for the traffic of `user`, a last look left aside. `quality`: the score that a move
+    /// for quality needs it to have.
+    pub(super) fn against(&self, now: Time, user: usize, c: usize, needed: Option<f64>) -> Option<Ineligible> {
+        let (mover, slot) = (&self.slots[user], &self.slots[c]);
+        if user == c {
+            return Some(Ineligible::Itself);
+        }
+        let tenant = &self.tenants[slot.tenant];
+        if slot.missing {
+            return Some(Ineligible::Missing);
+        }
+        if slot.evidence.is_none() {
+            return Some(Ineligible::NotSeen);
+        }
+        if slot.health() != Health::Up || !slot.fresh {
+            return Some(Ineligible::NotUp { health: slot.health() });
+        }
+        if slot.verdict != Some(Event::Good) {
+            return Some(Ineligible::LastLookNotGood { status: slot.status.clone() });
+        }
+        if tenant.seen_since.is_some_and(|seen| slot.evidence.is_none_or(|at| at < seen)) {
+            return Some(Ineligible::NotSeenSinceBlind);
+        }
+        if slot.away() {
+            return slot.route.clone().map(|to| Ineligible::RoutedElsewhere { to });
+        }
+        if let Some(kind) = slot.pending() {
+            return Some(Ineligible::InFlight { kind: kind.to_owned() });
+        }
+        let rules = &mover.policy.failover;
+        let carries = slot.carries - u32::from(mover.loads.contains(&Some(c)));
+        if carries >= rules.max_dependents {
+            return Some(Ineligible::Full { carries, max_dependents: rules.max_dependents });
+        }
+        let score = slot.quality_now(now).map(|quality| quality.score);
+        match (score, needed) {
+            (Some(score), _) if score < rules.min_candidate_score => {
+                Some(Ineligible::ScoreTooLow { score, min: rules.min_candidate_score })
+            }
+            (None, _) if rules.require_score => Some(Ineligible::NoScore),
+            (Some(score), Some(needed)) if score < needed => Some(Ineligible::NotBetter { score: Some(score), needed }),
+            (None, Some(needed)) => Some(Ineligible::NotBetter { score: None, needed }),
+            _ => None,
+        }
+    }
+
+    /// The candidates of `user` as they are tried: scored ones first, in the configured order or the best first.
+    pub(super) fn ranked(&self, now: Time, user: usize) -> Vec<usize> {
+        let slot = &self.slots[user];
+        let score = |c: &usize| self.slots[*c].quality_now(now).map_or(-1.0, |quality| quality.score);
+        let mut order = slot.candidates.clone();
+        match slot.policy.failover.order {
+            Order::Configured => order.sort_by_key(|c| score(c) < 0.0),
+            Order::Best => order.sort_by(|a, b| score(b).total_cmp(&score(a))),
+        }
+        order
+    }
+
+    /// The score that a candidate needs, where quality is why traffic moves.
+    pub(super) fn needed_score(&self, now: Time, user: usize, want: &Want) -> Option<f64> {
+        let Want::Failover(Cause::Quality { score, .. }) = want else { return None };
+        let slot = &self.slots[user];
+        let own = slot.quality_now(now).map_or(*score, |quality| quality.score);
+        Some(own + slot.policy.failover.better_by)
+    }
+
+    /// Looks for the target of `wish`. In a cascade home comes first.
+    pub(super) fn pick(&self, now: Time, user: usize, wish: &Wish) -> Pick {
+        let slot = &self.slots[user];
+        let needed = self.needed_score(now, user, &wish.want);
+        let (mut against, mut asked) = (Vec::new(), Vec::new());
+        let patience_over = wish.asked.is_some_and(|at| now.since(at) >= slot.policy.health.timeout);
+        let home = matches!(wish.want, Want::Cascade(..)).then_some(user);
+        for c in home.into_iter().chain(self.ranked(now, user)) {
+            let candidate = &self.slots[c];
+            let hard = if Some(c) == home { home_against(slot) } else { self.against(now, user, c, needed) };
+            if let Some(why) = hard {
+                if Some(c) != home && c != user {
+                    against.push((candidate.id().clone(), why));
+                } else if Some(c) == home {
+                    against.push((slot.id().clone(), why));
+                }
+                continue;
+            }
+            let confirmed = candidate.confirms(now, wish, slot.last_look_for());
+            if confirmed.is_some_and(|single| single.verdict == Some(Event::Good)) {
+                return Pick::Take { target: c, passed_over: against };
+            }
+            asked.push(c);
+            if !patience_over {
+                // Later ones are asked too, so that none of them costs a wait of its own.
+                asked.extend(
+                    self.ranked(now, user)
+                        .into_iter()
+                        .filter(|other| {
+                            *other != c && !asked.contains(other) && self.against(now, user, *other, needed).is_none()
+                        })
+                        .collect::<Vec<_>>(),
+                );
+                return Pick::Wait { asked };
+            }
+            against.push((candidate.id().clone(), Ineligible::Unconfirmed));
+        }
+        Pick::Nobody { against, asked }
+    }
+}
+
+/// What speaks against taking traffic home from a failed backup.
+fn home_against(slot: &Slot) -> Option<Ineligible> {
+    match slot.health() {
+        _ if slot.missing => Some(Ineligible::Missing),
+        Health::Up if slot.fresh && slot.verdict == Some(Event::Good) => None,
+        Health::Up => Some(Ineligible::LastLookNotGood { status: slot.status.clone() }),
+        health => Some(Ineligible::NotUp { health }),
+    }
+}

@@ -1,0 +1,295 @@
+//! What holds an action back that is wanted: the closed list of holds, the ring that tells when a tenant is blind, and the
+//! block that grows with repeated moves.
+//!
+//! Must never: decide that something is wanted.
+
+use super::key::TenantId;
+use super::time::Time;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::time::Duration;
+
+/// Why an action that is wanted is not made now. [`Hold::label`] is the `why` label of `actions_held`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "why", rename_all = "snake_case")]
+pub enum Hold {
+    /// The journal cannot be written.
+    Journal,
+    /// A person paused the tenant, or (`None`) everything.
+    Paused {
+        /// The tenant.
+        tenant: Option<TenantId>,
+    },
+    /// The tenant's platform cannot be seen.
+    Blind,
+    /// Too many of the tenant's channels turned bad at once.
+    MassChange {
+        /// Channels whose last look was bad.
+        bad: u32,
+        /// Channels configured.
+        of: u32,
+    },
+    /// The mode is `observe`.
+    Observe,
+    /// The mode is `propose` and nobody approved.
+    Propose,
+    /// The channel was moved not long ago.
+    Blocked {
+        /// Time left.
+        left: Duration,
+    },
+    /// Earlier attempts failed.
+    Backoff {
+        /// How many.
+        failures: u32,
+        /// Time left.
+        left: Duration,
+    },
+    /// As many actions are in flight as may be.
+    MaxConcurrent {
+        /// The limit.
+        max: u32,
+    },
+    /// As many actions were made in the last hour as may be.
+    MaxPerHour {
+        /// The limit.
+        max: u32,
+    },
+    /// Too few channels would be up afterwards.
+    KeepFit {
+        /// Channels that would be up.
+        up: u32,
+        /// Channels that must be.
+        keep_fit: u32,
+    },
+    /// Someone else set the route.
+    ForeignRoute,
+    /// The policy leaves the way back to a person.
+    FailbackManual,
+    /// The policy's window for the way back is not open.
+    FailbackWindow,
+    /// The codecs were changed not long ago.
+    Cooldown {
+        /// Time left.
+        left: Duration,
+    },
+    /// The channel is no longer configured.
+    Unwatched,
+}
+
+impl Hold {
+    /// The metric label.
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::Journal => "journal",
+            Self::Paused { .. } => "paused",
+            Self::Blind => "blind",
+            Self::MassChange { .. } => "mass_change",
+            Self::Observe => "observe",
+            Self::Propose => "propose",
+            Self::Blocked { .. } => "blocked",
+            Self::Backoff { .. } => "backoff",
+            Self::MaxConcurrent { .. } => "max_concurrent",
+            Self::MaxPerHour { .. } => "max_per_hour",
+            Self::KeepFit { .. } => "keep_fit",
+            Self::ForeignRoute => "foreign_route",
+            Self::FailbackManual => "failback_manual",
+            Self::FailbackWindow => "failback_window",
+            Self::Cooldown { .. } => "cooldown",
+            Self::Unwatched => "unwatched",
+        }
+    }
+
+    /// A bit of its own for each label, so that an episode remembers which holds it has told of.
+    pub(super) const fn bit(&self) -> u32 {
+        1 << match self {
+            Self::Journal => 0,
+            Self::Paused { .. } => 1,
+            Self::Blind => 2,
+            Self::MassChange { .. } => 3,
+            Self::Observe => 4,
+            Self::Propose => 5,
+            Self::Blocked { .. } => 6,
+            Self::Backoff { .. } => 7,
+            Self::MaxConcurrent { .. } => 8,
+            Self::MaxPerHour { .. } => 9,
+            Self::KeepFit { .. } => 10,
+            Self::ForeignRoute => 11,
+            Self::FailbackManual => 12,
+            Self::FailbackWindow => 13,
+            Self::Cooldown { .. } => 14,
+            Self::Unwatched => 15,
+        }
+    }
+}
+
+impl fmt::Display for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Journal => f.write_str("the journal cannot be written"),
+            Self::Paused { tenant: Some(tenant) } => write!(f, "tenant {tenant} is paused"),
+            Self::Paused { tenant: None } => f.write_str("everything is paused"),
+            Self::Blind => f.write_str("the tenant's platform cannot be seen"),
+            Self::MassChange { bad, of } => {
+                write!(f, "{bad} of {of} channels turned bad at once, which an operator has to approve")
+            }
+            Self::Observe => f.write_str("the mode is observe"),
+            Self::Propose => f.write_str("the mode is propose and nobody has approved it"),
+            Self::Blocked { left } => write!(f, "the channel is blocked for another {}", Span(*left)),
+            Self::Backoff { failures, left } => {
+                write!(f, "{failures} attempts failed and the next is in {}", Span(*left))
+            }
+            Self::MaxConcurrent { max } => {
+                write!(f, "{max} actions are in flight, which is the tenant's max_concurrent")
+            }
+            Self::MaxPerHour { max } => {
+                write!(f, "{max} actions were made within the hour, which is the tenant's max_per_hour")
+            }
+            Self::KeepFit { up, keep_fit } => write!(f, "{up} channels would be up and keep_fit is {keep_fit}"),
+            Self::ForeignRoute => f.write_str("someone else set the route, and nobody has acknowledged it"),
+            Self::FailbackManual => f.write_str("failback is manual"),
+            Self::FailbackWindow => f.write_str("the failback window is not open"),
+            Self::Cooldown { left } => write!(f, "the codecs are in cooldown for another {}", Span(*left)),
+            Self::Unwatched => f.write_str("the channel is no longer configured"),
+        }
+    }
+}
+
+/// A duration in words: `250 ms`, `45 s`, `10 min`, `2.5 h`.
+pub(super) struct Span(pub Duration);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            d if d < Duration::from_secs(1) => write!(f, "{} ms", d.as_millis()),
+            d if d < Duration::from_secs(120) => write!(f, "{} s", d.as_secs()),
+            d if d < Duration::from_secs(7200) => write!(f, "{} min", d.as_secs() / 60),
+            d => write!(f, "{:.1} h", d.as_secs_f64() / 3600.0),
+        }
+    }
+}
+
+const BUCKETS: usize = 12;
+
+/// A tenant's looks over a sliding window, in buckets: a constant cost for each look, exact to a twelfth of the window.
+#[derive(Clone, Debug)]
+pub(super) struct Looks {
+    window: Duration,
+    newest: u64,
+    ring: [Bucket; BUCKETS],
+    answered: u32,
+    failed: u32,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Bucket {
+    answered: u32,
+    failed: u32,
+    /// A channel whose look failed, and whether another's did too.
+    who: Option<usize>,
+    several: bool,
+}
+
+impl Looks {
+    /// Looks over `max(3 × interval, 10 s)`.
+    pub(super) fn new(interval: Duration) -> Self {
+        Self { window: window(interval), newest: 0, ring: [Bucket::default(); BUCKETS], answered: 0, failed: 0 }
+    }
+
+    /// Takes over another interval; what was counted stays, as if it had happened just now.
+    pub(super) fn set_interval(&mut self, now: Time, interval: Duration) {
+        let window = window(interval);
+        if window == self.window {
+            return;
+        }
+        let mut sum = Bucket { answered: self.answered, failed: self.failed, ..Bucket::default() };
+        for bucket in self.ring {
+            sum.several |= bucket.several || matches!((sum.who, bucket.who), (Some(a), Some(b)) if a != b);
+            sum.who = sum.who.or(bucket.who);
+        }
+        self.window = window;
+        self.ring = [Bucket::default(); BUCKETS];
+        self.newest = self.epoch(now);
+        *self.slot(self.newest) = sum;
+    }
+
+    /// One look of channel `who` ended.
+    pub(super) fn note(&mut self, now: Time, who: usize, answered: bool) {
+        self.advance(now);
+        let bucket = self.slot(self.newest);
+        if answered {
+            bucket.answered = bucket.answered.saturating_add(1);
+            self.answered = self.answered.saturating_add(1);
+        } else {
+            bucket.failed = bucket.failed.saturating_add(1);
+            bucket.several |= bucket.who.is_some_and(|other| other != who);
+            bucket.who = Some(who);
+            self.failed = self.failed.saturating_add(1);
+        }
+    }
+
+    /// Whether at least 3 and at least half of the looks failed, and not those of one channel among several only.
+    pub(super) fn failing(&self, channels: usize) -> bool {
+        self.failed >= 3 && self.failed >= self.answered && (channels <= 1 || self.several())
+    }
+
+    /// Whether anything was answered at all.
+    pub(super) const fn answered(&self) -> bool {
+        self.answered > 0
+    }
+
+    /// Failed looks and all looks in the window.
+    pub(super) const fn counts(&self) -> (u32, u32) {
+        (self.failed, self.failed.saturating_add(self.answered))
+    }
+
+    fn several(&self) -> bool {
+        let mut first = None;
+        self.ring.iter().any(|bucket| {
+            let other = matches!((first, bucket.who), (Some(a), Some(b)) if a != b);
+            first = first.or(bucket.who);
+            bucket.several || other
+        })
+    }
+
+    fn advance(&mut self, now: Time) {
+        let epoch = self.epoch(now);
+        let steps = epoch.saturating_sub(self.newest).min(BUCKETS as u64);
+        for step in 1..=steps {
+            let gone = std::mem::take(self.slot(epoch - steps + step));
+            self.answered = self.answered.saturating_sub(gone.answered);
+            self.failed = self.failed.saturating_sub(gone.failed);
+        }
+        self.newest = self.newest.max(epoch);
+    }
+
+    fn epoch(&self, now: Time) -> u64 {
+        let width = (self.window / BUCKETS as u32).as_nanos().max(1);
+        u64::try_from(now.since_origin().as_nanos() / width).unwrap_or(u64::MAX)
+    }
+
+    fn slot(&mut self, epoch: u64) -> &mut Bucket {
+        &mut self.ring[(epoch % BUCKETS as u64) as usize]
+    }
+}
+
+fn window(interval: Duration) -> Duration {
+    (interval * 3).max(Duration::from_secs(10))
+}
+
+/// The block after a move: it doubles with each further one, and what it had grown to decays by half in `half_life`.
+/// `previous` is the last block's length and how long ago it began.
+pub(super) fn hold_down(
+    block_period: Duration,
+    max: Duration,
+    half_life: Duration,
+    previous: Option<(Duration, Duration)>,
+) -> Duration {
+    let Some((level, age)) = previous else { return block_period };
+    let decay = if half_life.is_zero() { 0.0 } else { 0.5_f64.powf(age.as_secs_f64() / half_life.as_secs_f64()) };
+    let grown = Duration::try_from_secs_f64(2.0 * level.as_secs_f64() * decay).unwrap_or(max);
+    grown.min(max).max(block_period)
+}
+
+#[cfg(test)]
+mod tests;

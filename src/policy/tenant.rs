@@ -1,0 +1,145 @@
+//! What a tenant's channels share: limits, sight, the mass change, and how much has been done lately.
+//!
+//! Must never: hold anything of one channel.
+
+use super::guard::Looks;
+use super::key::TenantId;
+use super::params::TenantParams;
+use super::time::Time;
+use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
+
+/// Channels that turn bad within this time of each other did so "at once".
+const AT_ONCE: Duration = Duration::from_secs(60);
+/// Outside reversals of our routes within this time count together.
+pub(super) const REVERSALS_WITHIN: Duration = Duration::from_secs(600);
+/// So many of them mean another controller.
+pub(super) const REVERSALS: usize = 2;
+const HOUR: Duration = Duration::from_secs(3600);
+/// Actions remembered at the most, whatever `max_per_hour` says.
+const ACTIONS: usize = 4096;
+
+/// A tenant.
+#[derive(Debug)]
+pub(super) struct Tenant {
+    pub id: TenantId,
+    pub live: bool,
+    pub params: TenantParams,
+    pub paused: bool,
+    pub blind: bool,
+    /// When it could last be seen again after having been blind.
+    pub seen_since: Option<Time>,
+    pub looks: Looks,
+    /// What the request budget really allows, where it was told.
+    pub effective: Option<Duration>,
+    /// The longest of its policies' intervals.
+    pub longest: Duration,
+    pub mass: Mass,
+    pub actions: VecDeque<Time>,
+    pub reversals: VecDeque<Time>,
+    pub in_flight: u32,
+    /// Configured channels, and those of them that are `Up`.
+    pub configured: u32,
+    pub up: u32,
+    /// All channels watched for it.
+    pub watched: usize,
+    /// Channels with a wish.
+    pub wanting: BTreeSet<usize>,
+    pub unsaved: bool,
+}
+
+/// Half of a tenant turning bad at once.
+#[derive(Debug, Default)]
+pub(super) struct Mass {
+    /// Configured channels whose last look was bad, by when they turned so.
+    pub bad: BTreeSet<(Time, usize)>,
+    pub held: bool,
+    pub approved: bool,
+}
+
+impl Tenant {
+    pub(super) fn new(id: TenantId, params: TenantParams) -> Self {
+        Self {
+            id,
+            live: true,
+            params,
+            paused: false,
+            blind: false,
+            seen_since: None,
+            looks: Looks::new(Duration::ZERO),
+            effective: None,
+            longest: Duration::ZERO,
+            mass: Mass::default(),
+            actions: VecDeque::new(),
+            reversals: VecDeque::new(),
+            in_flight: 0,
+            configured: 0,
+            up: 0,
+            watched: 0,
+            wanting: BTreeSet::new(),
+            unsaved: false,
+        }
+    }
+
+    /// The interval that looks are expected at, at the longest.
+    pub(super) fn interval(&self) -> Duration {
+        self.effective.unwrap_or(Duration::ZERO).max(self.longest)
+    }
+
+    /// How many bad channels make a mass change: at least 3, and at least half (more than half of fewer than 6).
+    pub(super) fn mass_threshold(&self) -> usize {
+        let n = self.configured as usize;
+        3.max(if n < 6 { n / 2 + 1 } else { n.div_ceil(2) })
+    }
+
+    /// Whether so many channels turned bad within a minute up to `now`.
+    pub(super) fn mass_now(&self, now: Time) -> bool {
+        let threshold = self.mass_threshold();
+        self.mass.bad.len() >= threshold
+            && self.mass.bad.range((now.back(AT_ONCE), 0)..).take(threshold).count() >= threshold
+    }
+
+    /// Bad channels, as a count for people.
+    pub(super) fn bad(&self) -> u32 {
+        u32::try_from(self.mass.bad.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Actions within the hour up to `now`.
+    pub(super) fn actions_last_hour(&self, now: Time) -> u32 {
+        let n = self.actions.iter().rev().take_while(|at| now.since(**at) < HOUR).count();
+        u32::try_from(n).unwrap_or(u32::MAX)
+    }
+
+    /// When one more action than now is allowed by `max_per_hour`, where it is not now.
+    pub(super) fn next_within_hour(&self) -> Option<Time> {
+        let max = self.params.limits.max_per_hour as usize;
+        let nth = self.actions.len().checked_sub(max)?;
+        self.actions.get(nth).map(|at| *at + HOUR)
+    }
+
+    pub(super) fn count_action(&mut self, now: Time) {
+        while self.actions.front().is_some_and(|at| now.since(*at) >= HOUR) || self.actions.len() >= ACTIONS {
+            self.actions.pop_front();
+        }
+        self.actions.push_back(now);
+        self.unsaved = true;
+    }
+
+    /// An action that was counted and then never sent.
+    pub(super) fn uncount_action(&mut self, started: Time) {
+        if let Some(at) = self.actions.iter().rposition(|at| *at == started) {
+            self.actions.remove(at);
+            self.unsaved = true;
+        }
+    }
+
+    /// One more outside reversal; how many there were lately.
+    pub(super) fn count_reversal(&mut self, now: Time) -> usize {
+        while self.reversals.front().is_some_and(|at| now.since(*at) > REVERSALS_WITHIN) || self.reversals.len() >= 16 {
+            self.reversals.pop_front();
+        }
+        self.reversals.push_back(now);
+        self.unsaved = true;
+        self.reversals.len()
+    }
+}
