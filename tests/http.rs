@@ -1,5 +1,7 @@
 //! The HTTP face over real sockets: what it shows of a snapshot made by hand, and how it takes orders.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's own code may fail the test")]
+
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -437,6 +439,20 @@ async fn an_order_that_cannot_be_taken_says_why() {
 }
 
 #[tokio::test]
+async fn an_order_without_an_answer_is_an_unknown_outcome() {
+    let (orders, mut receiver) = Orders::channel();
+    let world = World::with(|app| app.orders = orders).await;
+    let request = world.client.post(format!("{}/api/v1/pause", world.base)).bearer_auth(TOKEN);
+    let answer = tokio::spawn(request.send());
+    let _kept_waiting = receiver.recv().await.unwrap();
+    tokio::time::pause();
+    let answer = answer.await.unwrap().unwrap();
+    assert_eq!(answer.status(), StatusCode::GATEWAY_TIMEOUT);
+    let body: Value = answer.json().await.unwrap();
+    assert!(body["error"]["message"].as_str().unwrap().contains("may have been taken"), "{body}");
+}
+
+#[tokio::test]
 async fn every_answer_carries_the_security_headers() {
     let world = World::new().await;
     for path in ["/", "/api/v1/tenants", "/nowhere", "/metrics", "/assets/page.js"] {
@@ -601,14 +617,17 @@ async fn ten_thousand_channels_are_told_in_pieces_that_fit_together() {
 }
 
 #[tokio::test]
-async fn the_alert_rules_and_the_scrape_configuration_are_sound() {
+async fn the_alert_rules_and_the_dashboard_name_metrics_that_exist() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/prometheus");
     promtool(&["check", "rules", folder.join("alerts.yml").to_str().unwrap()], None);
     promtool(&["check", "config", folder.join("prometheus.yml").to_str().unwrap()], None);
     let world = World::new().await;
     let known = families(&world.text("/metrics").await);
     let rules = std::fs::read_to_string(folder.join("alerts.yml")).unwrap();
-    let words = rules.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    let dashboard = std::fs::read_to_string(folder.join("../grafana/trunkwarden.json")).unwrap();
+    serde_json::from_str::<Value>(&dashboard).unwrap();
+    let both = rules + &dashboard;
+    let words = both.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
     for name in words.filter(|w| w.starts_with("trunkwarden_")) {
         let family = ["_bucket", "_count", "_sum"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
         assert!(known.contains_key(family), "{name} is no metric of ours");
