@@ -59,7 +59,8 @@ pub fn public(app: Arc<App>) -> Router {
     finish(reads().merge(writes), app)
 }
 
-/// The face on the control socket: the socket's mode is what authorises, and the peer's uid is the actor.
+/// The face on the control socket: the socket's mode is what authorises, and the peer's uid is the actor. Only
+/// [`serve_control`] tells it the uid; without one, orders are not taken.
 pub fn control(app: Arc<App>) -> Router {
     finish(reads().merge(writes()), app)
 }

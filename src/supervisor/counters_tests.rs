@@ -7,7 +7,9 @@ use prometheus::proto::Metric;
 use std::time::Duration;
 
 fn series(counters: &Counters, family: &str) -> Vec<(Vec<String>, f64)> {
-    let value = |m: &Metric| m.get_counter().get_value() + m.get_gauge().get_value() + m.get_histogram().get_sample_count() as f64;
+    let value = |m: &Metric| {
+        m.get_counter().get_value() + m.get_gauge().get_value() + m.get_histogram().get_sample_count() as f64
+    };
     counters
         .gather()
         .iter()

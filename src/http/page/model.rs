@@ -31,8 +31,12 @@ impl Filter {
         self.health.is_some_and(|h| h.name() == name)
     }
 
+    fn is_tenant(&self, name: &str) -> bool {
+        self.tenant.is_empty() || self.tenant == name
+    }
+
     fn lets_pass(&self, c: &ChannelReport) -> bool {
-        (self.tenant.is_empty() || c.key.tenant.as_str() == self.tenant) && self.health.is_none_or(|h| c.health == h)
+        self.is_tenant(c.key.tenant.as_str()) && self.health.is_none_or(|h| c.health == h)
     }
 }
 
@@ -104,11 +108,7 @@ impl Live {
         worst_first(&mut matching, MAX_CHANNELS, |a, b| {
             badness(a).total_cmp(&badness(b)).reverse().then_with(|| a.key.cmp(&b.key))
         });
-        let mut tenants: Vec<_> = snapshot
-            .tenants
-            .iter()
-            .filter(|(id, _)| filter.tenant.is_empty() || id.as_str() == filter.tenant)
-            .collect();
+        let mut tenants: Vec<_> = snapshot.tenants.iter().filter(|(id, _)| filter.is_tenant(id.as_str())).collect();
         let tenants_hidden = tenants.len().saturating_sub(MAX_TENANTS);
         worst_first(&mut tenants, MAX_TENANTS, |a, b| {
             tenant_badness(a.1).cmp(&tenant_badness(b.1)).reverse().then_with(|| a.0.cmp(b.0))
@@ -120,7 +120,7 @@ impl Live {
             mode_means,
             taken_at: rfc3339(snapshot.taken_at),
             alarms: alarms(app, &snapshot),
-            counts: counts(&snapshot),
+            counts: counts(&snapshot, filter),
             tenants: tenants.into_iter().map(|(id, t)| TenantRow::of(id, t)).collect(),
             tenants_hidden,
             hidden: (total > matching.len()).then(|| count(total - matching.len())),
@@ -197,8 +197,11 @@ fn alarms(app: &App, s: &Snapshot) -> Vec<String> {
     alarms
 }
 
-fn counts(s: &Snapshot) -> Vec<(&'static str, String)> {
-    let of = |test: &dyn Fn(&ChannelReport) -> bool| count(s.channels.values().filter(|c| test(c)).count());
+/// Of the chosen tenant, in whatever state.
+fn counts(s: &Snapshot, filter: &Filter) -> Vec<(&'static str, String)> {
+    let chosen: Vec<&ChannelReport> =
+        s.channels.values().map(AsRef::as_ref).filter(|c| filter.is_tenant(c.key.tenant.as_str())).collect();
+    let of = |test: &dyn Fn(&ChannelReport) -> bool| count(chosen.iter().filter(|c| test(c)).count());
     vec![
         ("up", of(&|c| c.health == Health::Up)),
         ("degraded", of(&|c| c.health == Health::Degraded)),
