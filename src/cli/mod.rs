@@ -4,8 +4,10 @@
 
 pub mod check;
 pub mod config_arg;
-pub mod schema;
+mod logging;
 mod orders;
+mod run;
+pub mod schema;
 mod socket;
 mod status;
 
@@ -27,6 +29,8 @@ pub struct Cli {
 enum Command {
     Check(check::Check),
     Schema(schema::Schema),
+    /// Run the daemon
+    Run(run::Args),
     /// Show what the running daemon sees and does
     Status(status::StatusArgs),
     /// Change nothing from now on, for one tenant or all; watching goes on
@@ -43,8 +47,9 @@ impl Cli {
     /// Does what was asked.
     pub async fn run(self) -> ExitCode {
         match self.command {
-            Command::Check(check) => check.run(),
+            Command::Check(check) => check.run().await,
             Command::Schema(schema) => schema.run(),
+            Command::Run(args) => args.run().await,
             Command::Status(args) => status::status(args).await,
             Command::Pause(args) => orders::pause(args).await,
             Command::Resume(args) => orders::resume(args).await,
@@ -52,4 +57,10 @@ impl Cli {
             Command::Acknowledge(args) => orders::acknowledge(args).await,
         }
     }
+}
+
+/// One clear line, and 1.
+fn failed(why: &str) -> ExitCode {
+    eprintln!("trunkwarden: {why}");
+    ExitCode::FAILURE
 }

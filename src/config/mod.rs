@@ -24,5 +24,5 @@ pub use model::{
     Audit, Auth, Bridge, Calendar, Channel, Config, Daemon, Export, Paths, Provision, Provisioning, Rescue, SecretRef,
     Tenant, Webhook,
 };
-pub use plan::{Plan, plan};
+pub use plan::{Plan, available_per_minute, plan};
 pub use secrets::SecretError;

@@ -32,7 +32,7 @@ pub fn plan(config: &Config, tenant: &TenantId) -> Plan {
     for channel in config.channels.iter().filter(|channel| channel.key.tenant == *tenant) {
         by_policy.entry(channel.policy.name.as_str()).or_insert_with(|| (Arc::clone(&channel.policy), 0)).1 += 1;
     }
-    let available = available(limit);
+    let available = available_per_minute(limit);
     let per_minute = |interval: Duration| 60.0 / interval.as_secs_f64().max(0.001);
     let looks: f64 = by_policy.values().map(|(p, n)| *n as f64 * per_minute(p.health.interval)).sum();
     let queries: f64 =
@@ -53,7 +53,7 @@ pub fn plan(config: &Config, tenant: &TenantId) -> Plan {
 }
 
 /// What is left for polls: 10 % of the limit and at least 2 a minute are the reserve of actions, but never more than half.
-fn available(limit: u32) -> f64 {
+pub fn available_per_minute(limit: u32) -> f64 {
     let limit = f64::from(limit);
     (limit - (limit * 0.1).max(2.0)).max(limit / 2.0)
 }

@@ -1,14 +1,30 @@
-//! The daemon at work: the driver owns the engine and takes one closed `Event`; the prober looks; the executor changes.
+//! The daemon at work: the driver owns the engine and takes one closed [`Event`](driver::Event); the prober looks; the
+//! executor changes.
 //!
 //! Data flows one way: prober → observation → engine → command → journal (intent) → executor → platform → outcome →
 //! journal → engine; the driver publishes an immutable [`Snapshot`] that everything else reads.
+//!
+//! Tasks: one driver, one prober, a task for each request under way (dropped at a stop: a look changes nothing), a task
+//! for each action in flight (waited for at a stop, within the grace time).
 
+mod clients;
 mod counters;
+mod daemon;
+mod driver;
+mod entry;
+mod executor;
+mod ledger;
 mod liveness;
 mod orders;
+mod patch;
+mod prober;
+mod publisher;
 mod snapshot;
 
+pub use clients::{Clients, Connect, ConnectError, Reload};
 pub use counters::Counters;
+pub use daemon::{Daemon, Parts, Reloads};
 pub use liveness::Liveness;
 pub use orders::{OrderError, OrderRequest, Orders};
+pub use prober::TenantPlan;
 pub use snapshot::{Snapshot, SnapshotCell, TenantSnapshot};

@@ -1,8 +1,10 @@
 //! `trunkwarden check`: is the configuration good, and what is worth knowing of it. Offline unless asked otherwise.
 
+mod online;
+
 use super::EX_CONFIG;
 use super::config_arg::ConfigArg;
-use crate::config::{self, Config, Diagnostic, Loaded, Severity};
+use crate::config::{self, Config, Diagnostic, Severity};
 use clap::Args;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -19,7 +21,7 @@ pub struct Check {
 
 impl Check {
     /// Prints diagnostics to stderr and a summary to stdout; 0, or 78 where the configuration must not be used.
-    pub fn run(self) -> ExitCode {
+    pub async fn run(self) -> ExitCode {
         match config::load(&self.config.path) {
             Err(rejected) => {
                 print(&rejected.diagnostics);
@@ -32,17 +34,9 @@ impl Check {
                 warnings.extend(loaded.unresolved_secrets());
                 print(&warnings);
                 say(&summary(&loaded.config, warnings.len()));
-                self.beyond(&loaded)
+                if self.online { online::run(&loaded.config).await } else { ExitCode::SUCCESS }
             }
         }
-    }
-
-    fn beyond(&self, _loaded: &Loaded) -> ExitCode {
-        if self.online {
-            let _ = writeln!(std::io::stderr(), "check --online: not available in this version");
-            return ExitCode::FAILURE;
-        }
-        ExitCode::SUCCESS
     }
 }
 

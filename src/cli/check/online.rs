@@ -1,0 +1,180 @@
+//! `check --online`: tries each tenant as the daemon would, changes nothing, and says who would back whom now.
+//!
+//! It works under the same request limit as the daemon, and beside it: on a small limit a tenant with many channels and
+//! no list takes its time.
+
+use super::super::run::connect;
+use crate::clock::Clock;
+use crate::config::{Config, Tenant};
+use crate::platform::{ChannelDoc, Class, ErrorClass, Platform, PlatformError};
+use crate::policy::{ChannelId, TenantId};
+use crate::supervisor::Counters;
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long one request may take.
+const TIMEOUT: Duration = Duration::from_secs(15);
+/// Pages of a list that are read at most.
+const MOST_PAGES: usize = 1000;
+
+/// Tries every tenant; 0 only if nothing stands in the way of any.
+pub(super) async fn run(config: &Config) -> ExitCode {
+    let clock = Clock::system();
+    let connect = connect(clock, Counters::new());
+    let mut fine = true;
+    for (id, tenant) in &config.tenants {
+        println!("tenant {id} at {}", tenant.base_url);
+        let platform = tenant
+            .auth
+            .client_secret
+            .resolve()
+            .map_err(|error| error.to_string())
+            // Nothing is known of the last minute, which a running daemon may have spent: paced from the start.
+            .and_then(|secret| connect(tenant, secret, None));
+        match platform {
+            Ok(platform) => fine &= Try { config, id, tenant, platform }.run().await,
+            Err(why) => {
+                println!("  FAIL  {why}");
+                fine = false;
+            }
+        }
+    }
+    ExitCode::from(u8::from(!fine))
+}
+
+struct Try<'a> {
+    config: &'a Config,
+    id: &'a TenantId,
+    tenant: &'a Tenant,
+    platform: Arc<dyn Platform>,
+}
+
+impl Try<'_> {
+    async fn run(self) -> bool {
+        let mut fine = match self.platform.authorise(TIMEOUT).await {
+            Ok(granted) => self.scopes(granted),
+            Err(error) => {
+                println!("  FAIL  token: {error}");
+                return false;
+            }
+        };
+        let mut docs = BTreeMap::new();
+        fine &= self.list(&mut docs).await;
+        let wanted = self.wanted(&docs);
+        for id in wanted {
+            if docs.contains_key(&id) {
+                continue;
+            }
+            match self.platform.channel(&id, Class::Rest, TIMEOUT).await {
+                Ok(answer) => _ = docs.insert(id, answer.value),
+                Err(error) if error.class == ErrorClass::NotFound => {
+                    println!("  FAIL  channel {id}: the platform has no such channel");
+                    fine = false;
+                }
+                Err(error) => {
+                    println!("  FAIL  channel {id}: {error}");
+                    fine = false;
+                }
+            }
+        }
+        self.backing(&docs);
+        fine
+    }
+
+    fn scopes(&self, granted: Option<Vec<String>>) -> bool {
+        let Some(granted) = granted else {
+            println!("  ok    token (the platform does not say which scopes it grants)");
+            return true;
+        };
+        let missing: Vec<&str> =
+            self.tenant.auth.scopes.iter().map(String::as_str).filter(|s| !granted.iter().any(|g| g == s)).collect();
+        if missing.is_empty() {
+            println!("  ok    token with every scope asked for");
+        } else {
+            println!(
+                "  FAIL  the token lacks {}: have the role granted, or take them out of `auth.scopes`",
+                missing.join(", ")
+            );
+        }
+        missing.is_empty()
+    }
+
+    async fn list(&self, docs: &mut BTreeMap<ChannelId, ChannelDoc>) -> bool {
+        let mut next: Option<String> = None;
+        for page in 1..=MOST_PAGES {
+            match self.platform.channels(next.as_deref(), Class::Rest, TIMEOUT).await {
+                Ok(answer) => {
+                    docs.extend(answer.value.channels.into_iter().map(|doc| (doc.id().clone(), doc)));
+                    next = answer.value.next;
+                    if next.is_none() {
+                        println!("  ok    list: {} channels on {page} pages", docs.len());
+                        return true;
+                    }
+                }
+                Err(error) => return told_no_list(&error),
+            }
+        }
+        println!("  ok    list: longer than {MOST_PAGES} pages; the rest is asked for one by one");
+        true
+    }
+
+    /// The configured channels and whoever may have to carry their traffic.
+    fn wanted(&self, docs: &BTreeMap<ChannelId, ChannelDoc>) -> BTreeSet<ChannelId> {
+        let mine = self.config.channels.iter().filter(|c| c.key.tenant == *self.id);
+        mine.flat_map(|c| {
+            let mut ids = candidates(docs, &c.key.channel, c.failover.as_ref());
+            ids.push(c.key.channel.clone());
+            ids
+        })
+        .collect()
+    }
+
+    fn backing(&self, docs: &BTreeMap<ChannelId, ChannelDoc>) {
+        for channel in self.config.channels.iter().filter(|c| c.key.tenant == *self.id) {
+            let id = &channel.key.channel;
+            let Some(doc) = docs.get(id) else { continue };
+            let candidates = candidates(docs, id, channel.failover.as_ref());
+            let words: Vec<String> =
+                candidates.iter().map(|c| format!("{c} ({})", condition(c, docs.get(c)))).collect();
+            let backed = match candidates.iter().find(|c| condition(c, docs.get(*c)) == "healthy") {
+                Some(first) => format!("would be backed by {first}; candidates: {}", words.join(", ")),
+                None if candidates.is_empty() => "has no backup configured".to_owned(),
+                None => format!("has no fit backup now: {}", words.join(", ")),
+            };
+            println!("  {id} is {}; {backed}", condition(id, Some(doc)));
+        }
+    }
+}
+
+/// Whoever may have to carry the channel's traffic, in order.
+fn candidates(
+    docs: &BTreeMap<ChannelId, ChannelDoc>,
+    id: &ChannelId,
+    configured: Option<&Vec<ChannelId>>,
+) -> Vec<ChannelId> {
+    match configured {
+        Some(configured) => configured.clone(),
+        None => docs.get(id).map(|doc| doc.view().failover).unwrap_or_default(),
+    }
+}
+
+fn told_no_list(error: &PlatformError) -> bool {
+    if error.class == ErrorClass::Unsupported {
+        println!("  ok    no list; channels are asked for one by one");
+        return true;
+    }
+    println!("  FAIL  list: {error}");
+    false
+}
+
+/// `healthy` only where a channel is up and carries its own traffic.
+fn condition(id: &ChannelId, doc: Option<&ChannelDoc>) -> String {
+    let Some(view) = doc.map(ChannelDoc::view) else { return "missing".to_owned() };
+    let status = view.status.unwrap_or_else(|| "without a status".to_owned());
+    match view.primary {
+        Some(primary) if primary != *id => format!("{status}, its traffic goes to {primary}"),
+        _ => status,
+    }
+}

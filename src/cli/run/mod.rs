@@ -1,0 +1,147 @@
+//! `trunkwarden run`: the daemon's life as a process.
+//!
+//! Ready is told to systemd once the journal is open and the sockets are bound; the watchdog is fed by the driver's own
+//! loop. SIGTERM and SIGINT drain, SIGHUP and a changed file reload; a task that dies ends the process with 1, so that
+//! systemd starts it again.
+
+mod calendar;
+mod reload;
+mod serve;
+
+pub(super) use serve::{Served, Sockets, connect, serve};
+
+use super::config_arg::ConfigArg;
+use super::logging::LogArgs;
+use super::{EX_CONFIG, failed};
+use crate::clock::Clock;
+use crate::config::{Config, load};
+use crate::journal::{Journal, Options};
+use crate::supervisor::{Clients, Counters, Daemon, Parts};
+use futures_util::StreamExt;
+use sd_notify::NotifyState;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook_tokio::Signals;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// A snapshot is published at most this often.
+const PUBLISH_EVERY: Duration = Duration::from_millis(200);
+
+/// Run the daemon
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    config: ConfigArg,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+impl Args {
+    /// Runs until told to stop.
+    pub async fn run(self) -> ExitCode {
+        self.log.start();
+        let config = match load(&self.config.path) {
+            Ok(loaded) => {
+                reload::warn(&loaded.warnings);
+                loaded.config
+            }
+            Err(rejected) => {
+                eprintln!("{rejected}");
+                return ExitCode::from(EX_CONFIG);
+            }
+        };
+        match Process::start(config, self.config.path).await {
+            Ok(process) => process.live().await,
+            Err(Start::Config(why)) => {
+                eprintln!("error: {why}");
+                ExitCode::from(EX_CONFIG)
+            }
+            Err(Start::Failed(why)) => failed(&why),
+        }
+    }
+}
+
+enum Start {
+    Config(String),
+    Failed(String),
+}
+
+struct Process {
+    daemon: Daemon,
+    served: Served,
+    reloader: reload::Reloader,
+    signals: Signals,
+    calendar: calendar::Calendar,
+}
+
+impl Process {
+    async fn start(config: Config, path: PathBuf) -> Result<Self, Start> {
+        let failed = |why: String| Start::Failed(why);
+        let clock = Clock::system();
+        // Signals first: one that comes while starting is answered as soon as the loop runs.
+        let signals = Signals::new([SIGTERM, SIGINT, SIGHUP])
+            .map_err(|error| failed(format!("cannot listen for signals: {error}")))?;
+        let sockets = Sockets::bind(&config).await.map_err(failed)?;
+        let options = Options {
+            compliance_tag: config.audit.compliance_tag.clone(),
+            ..Options::new(config.daemon.state_dir.join("journal.db"), clock.clone())
+        };
+        let (journal, recovered) = Journal::open(options).map_err(|error| failed(error.to_string()))?;
+        let sockets = sockets.with_control(&config).map_err(failed)?;
+        let counters = Counters::new();
+        let token = serve::operator_token(&config).map_err(Start::Config)?;
+        let pruner = journal.clone();
+        let parts = Parts {
+            clients: Clients::new(connect(clock.clone(), counters.clone())),
+            clock: clock.clone(),
+            journal,
+            recovered,
+            counters: counters.clone(),
+            publish_every: PUBLISH_EVERY,
+            keep_observations: true,
+            on_beat: Box::new(|| {
+                // Without systemd there is nobody to tell.
+                let _ = sd_notify::notify(&[NotifyState::Watchdog]);
+            }),
+        };
+        let (daemon, reloads) = Daemon::start(&config, parts).map_err(|error| Start::Config(error.to_string()))?;
+        counters.config_reload(true, clock.wall());
+        let served = serve(&daemon, sockets, clock.clone(), token);
+        let calendar = calendar::Calendar::start(pruner, clock.clone()).await.map_err(failed)?;
+        let reloader = reload::Reloader::new(path, config, reloads, counters, clock).map_err(failed)?;
+        tracing::info!(listen = %served.listen, "ready");
+        let _ = sd_notify::notify(&[NotifyState::Ready, NotifyState::Status("watching")]);
+        Ok(Self { daemon, served, reloader, signals, calendar })
+    }
+
+    async fn live(mut self) -> ExitCode {
+        let died = loop {
+            tokio::select! {
+                biased;
+                signal = self.signals.next() => match signal {
+                    Some(SIGHUP) => self.reloader.reload("SIGHUP").await,
+                    signal => {
+                        tracing::info!(signal, "stopping; actions in flight may finish");
+                        break None;
+                    }
+                },
+                () = self.reloader.changed() => self.reloader.reload("a configuration file changed").await,
+                ended = self.daemon.stopped() => break Some(ended.err().unwrap_or_else(|| "the driver ended".into())),
+                ended = self.served.ended() => break Some(ended),
+            }
+        };
+        let _ = sd_notify::notify(&[NotifyState::Stopping]);
+        self.daemon.stop.cancel();
+        let stopped = if died.is_some() { Ok(()) } else { self.daemon.stopped().await };
+        self.served.stop().await;
+        self.calendar.stop().await;
+        match died.or(stopped.err()) {
+            None => {
+                tracing::info!("stopped");
+                ExitCode::SUCCESS
+            }
+            Some(why) => failed(&format!("{why}; ending so that it can be started again")),
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Takes a changed configuration: on SIGHUP, and when a file in one of its folders changes.
+//!
+//! An invalid file changes nothing and says why. What cannot change without a restart is said plainly.
+
+use crate::clock::Clock;
+use crate::config::{Config, Diagnostic, load};
+use crate::supervisor::{Counters, Reloads};
+use notify_debouncer_full::notify::{EventKind, RecommendedWatcher, RecursiveMode};
+use notify_debouncer_full::{DebounceEventResult, Debouncer, RecommendedCache, new_debouncer};
+use sd_notify::NotifyState;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// Editors write in several steps: a change counts once it is this old.
+const SETTLE: Duration = Duration::from_millis(500);
+
+pub(super) struct Reloader {
+    path: PathBuf,
+    config: Config,
+    reloads: Reloads,
+    counters: Counters,
+    clock: Clock,
+    watcher: Debouncer<RecommendedWatcher, RecommendedCache>,
+    watched: BTreeSet<PathBuf>,
+    changes: mpsc::Receiver<()>,
+}
+
+impl Reloader {
+    pub(super) fn new(
+        path: PathBuf,
+        config: Config,
+        reloads: Reloads,
+        counters: Counters,
+        clock: Clock,
+    ) -> Result<Self, String> {
+        let (sender, changes) = mpsc::channel(1);
+        let watcher = new_debouncer(SETTLE, None, move |result: DebounceEventResult| {
+            let touched =
+                |kind: EventKind| matches!(kind, EventKind::Create(_) | EventKind::Modify(_) | EventKind::Remove(_));
+            if result.is_ok_and(|events| events.iter().any(|e| touched(e.kind) && e.paths.iter().any(|p| is_toml(p)))) {
+                // One waiting word is enough.
+                let _ = sender.try_send(());
+            }
+        })
+        .map_err(|error| format!("cannot watch the configuration for changes: {error}"))?;
+        let mut reloader = Self { path, config, reloads, counters, clock, watcher, watched: BTreeSet::new(), changes };
+        reloader.watch_folders();
+        Ok(reloader)
+    }
+
+    /// Waits for a change of a file.
+    pub(super) async fn changed(&mut self) {
+        if self.changes.recv().await.is_none() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Reads the configuration again and takes it, whole or not at all.
+    pub(super) async fn reload(&mut self, why: &str) {
+        let _ = sd_notify::notify(&[
+            NotifyState::Reloading,
+            NotifyState::monotonic_usec_now().unwrap_or(NotifyState::Reloading),
+        ]);
+        let taken = self.take(why).await;
+        self.counters.config_reload(taken.is_ok(), self.clock.wall());
+        match taken {
+            Ok(()) => tracing::info!(why, "configuration taken"),
+            Err(error) => {
+                tracing::error!(why, "the new configuration is refused and the old one stays: {error}");
+                self.reloads.refused(error).await;
+            }
+        }
+        let _ = sd_notify::notify(&[NotifyState::Ready]);
+    }
+
+    async fn take(&mut self, why: &str) -> Result<(), String> {
+        let loaded = load(&self.path).map_err(|rejected| rejected.to_string())?;
+        warn(&loaded.warnings);
+        let config = loaded.config;
+        for (what, changed) in [
+            ("daemon.listen", config.daemon.listen != self.config.daemon.listen),
+            ("daemon.state_dir", config.daemon.state_dir != self.config.daemon.state_dir),
+            ("daemon.tokens", config.daemon.operator_token != self.config.daemon.operator_token),
+            ("audit.compliance_tag", config.audit.compliance_tag != self.config.audit.compliance_tag),
+        ] {
+            if changed {
+                tracing::warn!("`{what}` changed; it takes effect at the next restart");
+            }
+        }
+        self.reloads.give(&config, why.to_owned()).await.map_err(|error| error.to_string())?;
+        self.config = config;
+        self.watch_folders();
+        Ok(())
+    }
+
+    /// Folders, not files: editors replace a file by renaming another over it.
+    fn watch_folders(&mut self) {
+        let files = self.config.files.iter().chain([&self.path]);
+        let folders: BTreeSet<PathBuf> =
+            files.filter_map(|f| Some(f.canonicalize().ok()?.parent()?.to_owned())).collect();
+        for folder in folders.difference(&self.watched.clone()) {
+            match self.watcher.watch(folder, RecursiveMode::NonRecursive) {
+                Ok(()) => _ = self.watched.insert(folder.clone()),
+                Err(error) => tracing::warn!(
+                    folder = %folder.display(), %error, "cannot watch this folder for changes; SIGHUP still reloads"
+                ),
+            }
+        }
+    }
+}
+
+/// What the configuration's reader thinks worth knowing, one log line each.
+pub(super) fn warn(warnings: &[Diagnostic]) {
+    for warning in warnings {
+        let place = warning.file().map(|f| f.display().to_string()).unwrap_or_default();
+        tracing::warn!(file = place, line = warning.line(), "{}", warning.message);
+    }
+}
+
+fn is_toml(path: &std::path::Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "toml")
+}

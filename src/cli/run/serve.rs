@@ -1,0 +1,153 @@
+//! The daemon's sockets: the page, the API and the metrics over TCP, and the control socket for the command line.
+
+use crate::clock::Clock;
+use crate::config::{Config, Tenant};
+use crate::http::{self, App};
+use crate::journal::Filter;
+use crate::platform::{Client, ClientSettings, HttpTransport, Platform, RequestEvent};
+use crate::supervisor::{Connect, Counters, Daemon};
+use secrecy::SecretString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// The longest answer of a platform that is read: a list page of a thousand channels is about 1 MiB.
+const BODY_LIMIT: usize = 8 << 20;
+
+/// Sockets that are bound and not yet served.
+pub(in crate::cli) struct Sockets {
+    tcp: TcpListener,
+    control: Option<(UnixListener, PathBuf)>,
+}
+
+impl Sockets {
+    pub(in crate::cli) async fn bind(config: &Config) -> Result<Self, String> {
+        let listen = config.daemon.listen;
+        let tcp = TcpListener::bind(listen).await.map_err(|error| {
+            format!("cannot listen on {listen} (`daemon.listen`): {error}; is another trunkwarden running?")
+        })?;
+        Ok(Self { tcp, control: None })
+    }
+
+    /// After the journal's lock is held: whoever holds that owns the socket.
+    pub(super) fn with_control(mut self, config: &Config) -> Result<Self, String> {
+        let path = config.daemon.state_dir.join("control.sock");
+        let listener = http::bind_control(&path)
+            .map_err(|error| format!("cannot bind the control socket {}: {error}", path.display()))?;
+        self.control = Some((listener, path));
+        Ok(self)
+    }
+}
+
+/// Sockets that are being served.
+pub(in crate::cli) struct Served {
+    /// Where the page is.
+    pub listen: SocketAddr,
+    control: Option<PathBuf>,
+    tasks: JoinSet<String>,
+    stop: CancellationToken,
+}
+
+/// Serves the daemon on its sockets.
+pub(in crate::cli) fn serve(daemon: &Daemon, sockets: Sockets, clock: Clock, token: Option<SecretString>) -> Served {
+    let Sockets { tcp, control } = sockets;
+    let reader = daemon.reader.clone();
+    let audit: http::AuditSource = Arc::new(move |query| {
+        let http::AuditQuery { tenant, channel_id, event_type, before_seq, since, until, limit } = query;
+        let filter = Filter { tenant, channel_id, event_type, before_seq, since, until, limit };
+        let page = reader.entries(&filter).map_err(|error| error.to_string())?;
+        Ok(http::AuditPage { entries: page.entries, next: page.next })
+    });
+    let app = Arc::new(App {
+        snapshot: daemon.snapshot.clone(),
+        counters: daemon.counters.clone(),
+        liveness: daemon.liveness.clone(),
+        clock,
+        orders: daemon.orders.clone(),
+        audit: Some(audit),
+        operator_token: token,
+    });
+    let stop = CancellationToken::new();
+    let mut tasks = JoinSet::new();
+    let listen = tcp.local_addr().unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)));
+    let served = http::serve_tcp(tcp, http::public(Arc::clone(&app)), stop.clone());
+    tasks.spawn(async move {
+        served.await;
+        "the HTTP server ended".to_owned()
+    });
+    let control = control.map(|(listener, path)| {
+        let served = http::serve_control(listener, app, stop.clone());
+        tasks.spawn(async move {
+            served.await;
+            "the control socket ended".to_owned()
+        });
+        path
+    });
+    Served { listen, control, tasks, stop }
+}
+
+impl Served {
+    /// Waits for a server to end, which none should while the daemon runs.
+    pub(in crate::cli) async fn ended(&mut self) -> String {
+        match self.tasks.join_next().await {
+            Some(Ok(why)) => why,
+            Some(Err(error)) => format!("a server died: {error}"),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Lets open requests finish, for a while.
+    pub(in crate::cli) async fn stop(mut self) {
+        self.stop.cancel();
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(Duration::from_secs(3), all).await;
+        if let Some(path) = self.control {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// The operator's token for writes over TCP, where one is configured.
+pub(super) fn operator_token(config: &Config) -> Result<Option<SecretString>, String> {
+    let Some(secret) = &config.daemon.operator_token else { return Ok(None) };
+    secret.resolve().map(Some).map_err(|error| format!("`daemon.tokens.operator`: {error}"))
+}
+
+/// Makes a real client for a tenant.
+pub(in crate::cli) fn connect(clock: Clock, counters: Counters) -> Connect {
+    Box::new(move |tenant, secret, recent| {
+        let client = client(tenant, secret, recent, &clock, counters.clone())?;
+        Ok(Arc::new(client) as Arc<dyn Platform>)
+    })
+}
+
+fn client(
+    tenant: &Tenant,
+    client_secret: SecretString,
+    recent: Option<Vec<Duration>>,
+    clock: &Clock,
+    counters: Counters,
+) -> Result<Client, String> {
+    let transport = HttpTransport::new(tenant.ca_file.as_deref(), tenant.proxy.as_deref(), BODY_LIMIT)
+        .map_err(|error| error.to_string())?;
+    let settings = ClientSettings {
+        tenant: tenant.id.clone(),
+        base_url: tenant.base_url.clone(),
+        paths: tenant.paths.clone(),
+        client_id: tenant.auth.client_id.clone(),
+        client_secret,
+        token_url: tenant.auth.token_url.clone(),
+        scopes: tenant.auth.scopes.clone(),
+        headers: tenant.headers.clone(),
+        requests_per_minute: tenant.requests_per_minute,
+        recent,
+        seed: rand::random(),
+    };
+    let name = tenant.id.to_string();
+    let observer = Arc::new(move |event: &RequestEvent| counters.request(&name, event));
+    Ok(Client::new(settings, Arc::new(transport), clock.clone(), observer))
+}

@@ -1,0 +1,135 @@
+//! A client for each tenant, kept across reloads where nothing about its connection changed: its token, its connections
+//! and its spent budget stay.
+
+use super::prober::TenantPlan;
+use crate::config::{Config, Tenant};
+use crate::platform::Platform;
+use crate::policy::{ChannelId, Params, TelemetryParams, TenantId};
+use secrecy::{ExposeSecret, SecretString};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Makes a client for a tenant, given its secret and the ages of its last minute's requests, where those are known.
+pub type Connect =
+    Box<dyn Fn(&Tenant, SecretString, Option<Vec<Duration>>) -> Result<Arc<dyn Platform>, String> + Send + Sync>;
+
+/// The clients of all tenants.
+pub struct Clients {
+    connect: Connect,
+    known: BTreeMap<TenantId, Client>,
+}
+
+struct Client {
+    tenant: Tenant,
+    secret: SecretString,
+    platform: Arc<dyn Platform>,
+}
+
+/// A configuration, ready for the driver.
+pub struct Reload {
+    /// What the engine works by.
+    pub params: Params,
+    /// What the prober works by.
+    pub plans: Vec<TenantPlan>,
+    /// The clients.
+    pub platforms: BTreeMap<TenantId, Arc<dyn Platform>>,
+    /// Why it is taken, for the audit log.
+    pub why: String,
+}
+
+/// What the driver is told about configurations.
+pub enum Reconfiguration {
+    /// Work by this one from now on.
+    Take(Box<Reload>),
+    /// One was refused, for this reason; the old one stays.
+    Refused(String),
+}
+
+/// A tenant cannot be connected to as configured.
+#[derive(Debug, thiserror::Error)]
+#[error("tenant `{tenant}`: {why}")]
+pub struct ConnectError {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// What is wrong and what to do, without secrets.
+    pub why: String,
+}
+
+impl Clients {
+    /// No clients yet.
+    pub fn new(connect: Connect) -> Self {
+        Self { connect, known: BTreeMap::new() }
+    }
+
+    /// Connects every tenant of `config`: all of them, or an error and nothing is changed.
+    pub fn prepare(
+        &mut self,
+        config: &Config,
+        recent: &BTreeMap<TenantId, Vec<Duration>>,
+        why: String,
+    ) -> Result<Reload, ConnectError> {
+        let mut next = BTreeMap::new();
+        for (id, tenant) in &config.tenants {
+            let client = self.client(tenant, recent.get(id).cloned());
+            next.insert(id.clone(), client.map_err(|why| ConnectError { tenant: id.clone(), why })?);
+        }
+        for client in next.values() {
+            client.platform.set_limit(client.tenant.requests_per_minute);
+        }
+        self.known = next;
+        let platforms: BTreeMap<TenantId, Arc<dyn Platform>> =
+            self.known.iter().map(|(id, client)| (id.clone(), Arc::clone(&client.platform))).collect();
+        let plans = platforms
+            .iter()
+            .map(|(id, platform)| TenantPlan {
+                id: id.clone(),
+                platform: Arc::clone(platform),
+                telemetry: telemetry_groups(config, id),
+            })
+            .collect();
+        Ok(Reload { params: config.params(), plans, platforms, why })
+    }
+
+    fn client(&self, tenant: &Tenant, recent: Option<Vec<Duration>>) -> Result<Client, String> {
+        let secret = tenant.auth.client_secret.resolve().map_err(|error| error.to_string())?;
+        let known = self.known.get(&tenant.id);
+        if let Some(known) = known.filter(|k| same_connection(&k.tenant, tenant))
+            && known.secret.expose_secret() == secret.expose_secret()
+        {
+            return Ok(Client { tenant: tenant.clone(), secret, platform: Arc::clone(&known.platform) });
+        }
+        // A new client of a known tenant starts with what the old one has spent.
+        let recent = known.map(|k| k.platform.recent_requests()).or(recent);
+        let platform = (self.connect)(tenant, secret.clone(), recent)?;
+        Ok(Client { tenant: tenant.clone(), secret, platform })
+    }
+}
+
+fn same_connection(a: &Tenant, b: &Tenant) -> bool {
+    let auth = |t: &Tenant| {
+        let auth = &t.auth;
+        (auth.client_id.clone(), auth.token_url.clone(), auth.scopes.clone())
+    };
+    let paths = |t: &Tenant| (t.paths.channels.clone(), t.paths.channel.clone(), t.paths.telemetry.clone());
+    a.base_url == b.base_url
+        && a.ca_file == b.ca_file
+        && a.proxy == b.proxy
+        && a.headers == b.headers
+        && auth(a) == auth(b)
+        && paths(a) == paths(b)
+}
+
+/// Channels whose telemetry can be asked for in the same query.
+fn telemetry_groups(config: &Config, tenant: &TenantId) -> Vec<(TelemetryParams, Vec<ChannelId>)> {
+    let mut groups: Vec<(TelemetryParams, Vec<ChannelId>)> = Vec::new();
+    for channel in config.channels.iter().filter(|c| c.key.tenant == *tenant) {
+        let params = channel.policy.telemetry;
+        let id = channel.key.channel.clone();
+        match groups.iter_mut().find(|(known, _)| *known == params) {
+            Some((_, ids)) => ids.push(id),
+            None => groups.push((params, vec![id])),
+        }
+    }
+    groups
+}

@@ -1,0 +1,229 @@
+//! Puts the daemon together: journal and engine restored, tasks started, ends wired. The same under `run`, under the demo,
+//! and under the simulation tests.
+
+use super::clients::{Clients, ConnectError, Reconfiguration};
+use super::driver::{Driver, InFlight, Wiring};
+use super::executor::Execution;
+use super::ledger::{self, Ledger};
+use super::orders::Orders;
+use super::prober::{Prober, Task};
+use super::publisher::Publisher;
+use super::{Counters, Liveness, SnapshotCell, entry};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::journal::{Journal, OpenIntent, Reader, Recovered};
+use crate::platform::Gate;
+use crate::policy::{Action, Actor, Engine, EventType, OpId, Outcome, TenantId};
+use serde_json::json;
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Observations that wait for the driver.
+const SEEN_BOUND: usize = 4096;
+/// Tasks that wait for the prober.
+const TASKS_BOUND: usize = 1024;
+
+/// What a daemon is made of, besides its configuration.
+pub struct Parts {
+    /// Time.
+    pub clock: Clock,
+    /// The open journal.
+    pub journal: Journal,
+    /// What it found at the start.
+    pub recovered: Recovered,
+    /// The clients of the tenants.
+    pub clients: Clients,
+    /// Counters and histograms.
+    pub counters: Counters,
+    /// A snapshot is published at most this often.
+    pub publish_every: Duration,
+    /// Whether observations are journalled.
+    pub keep_observations: bool,
+    /// Called once a round of the driver's loop: the systemd watchdog.
+    pub on_beat: Box<dyn Fn() + Send>,
+}
+
+/// A running daemon.
+pub struct Daemon {
+    /// What everybody may read.
+    pub snapshot: SnapshotCell,
+    /// Counters and histograms.
+    pub counters: Counters,
+    /// The driver's pulse.
+    pub liveness: Liveness,
+    /// The way for people's orders.
+    pub orders: Orders,
+    /// Reads the audit log.
+    pub reader: Reader,
+    /// Stops it.
+    pub stop: CancellationToken,
+    driver: JoinHandle<()>,
+    prober: JoinHandle<()>,
+}
+
+/// Prepares new configurations and gives them to the driver.
+pub struct Reloads {
+    clients: Clients,
+    driver: mpsc::Sender<Reconfiguration>,
+}
+
+impl Reloads {
+    /// Connects what is new and gives the whole to the driver; on an error nothing is changed.
+    pub async fn give(&mut self, config: &Config, why: String) -> Result<(), ConnectError> {
+        let reload = self.clients.prepare(config, &BTreeMap::new(), why)?;
+        self.send(Reconfiguration::Take(Box::new(reload))).await;
+        Ok(())
+    }
+
+    /// Writes down that a configuration was refused, and why.
+    pub async fn refused(&self, why: String) {
+        self.send(Reconfiguration::Refused(why)).await;
+    }
+
+    async fn send(&self, what: Reconfiguration) {
+        // The driver is gone only at a stop, and then it no longer matters.
+        let _ = self.driver.send(what).await;
+    }
+}
+
+impl Daemon {
+    /// Restores what the journal knows and starts to work.
+    pub fn start(config: &Config, parts: Parts) -> Result<(Self, Reloads), ConnectError> {
+        let Parts { clock, journal, recovered, mut clients, counters, publish_every, keep_observations, on_beat } =
+            parts;
+        let wall = clock.wall();
+        let recent: BTreeMap<TenantId, Vec<Duration>> = config
+            .tenants
+            .keys()
+            .filter_map(|id| {
+                let key = ledger::recent_key(id.as_str());
+                let value = recovered.states.iter().find(|(k, _)| *k == key)?;
+                Some((id.clone(), ledger::recent_of(&value.1, wall)?))
+            })
+            .collect();
+        let start = clients.prepare(config, &recent, String::new())?;
+        let (snapshot, liveness, stop) = (SnapshotCell::default(), Liveness::default(), CancellationToken::new());
+        let (orders, order_requests) = Orders::channel();
+        let (seen_sender, seen) = mpsc::channel(SEEN_BOUND);
+        let (tasks, tasks_receiver) = mpsc::channel(TASKS_BOUND);
+        let (reload_sender, reloads) = mpsc::channel(4);
+        let reader = journal.reader();
+        let writable = journal.writable();
+        let mut publisher = Publisher::new(snapshot.clone(), publish_every);
+        publisher.configured(&start.params, wall);
+        let now = clock.now();
+        let mut driver = Driver {
+            engine: Engine::new(start.params, now),
+            last_round: (now, wall.0),
+            ledger: Ledger::new(journal, clock.clone(), keep_observations),
+            publisher,
+            platforms: start.platforms,
+            wiring: Wiring { seen, tasks, orders: order_requests, reloads, writable, stop: stop.clone(), on_beat },
+            backlog: VecDeque::from([Task::Tenants(start.plans)]),
+            told: mpsc::channel(SEEN_BOUND),
+            executions: TaskTracker::new(),
+            in_flight: BTreeMap::new(),
+            orphans: BTreeMap::new(),
+            wanted: HashSet::new(),
+            docs: HashMap::new(),
+            commands: Vec::new(),
+            counters: counters.clone(),
+            liveness: liveness.clone(),
+            clock: clock.clone(),
+        };
+        driver.restore(recovered);
+        liveness.beat(now);
+        let prober = Prober::new(clock, counters.clone(), seen_sender);
+        let daemon = Self {
+            snapshot,
+            counters,
+            liveness,
+            orders,
+            reader,
+            stop,
+            prober: tokio::spawn(prober.run(tasks_receiver)),
+            driver: tokio::spawn(driver.run()),
+        };
+        Ok((daemon, Reloads { clients, driver: reload_sender }))
+    }
+
+    /// Waits until it has stopped; `Err`: a task died, and the process must not pretend to be alive.
+    pub async fn stopped(&mut self) -> Result<(), String> {
+        let told = |name: &str, result: Result<(), tokio::task::JoinError>| match result {
+            Ok(()) => Ok(()),
+            Err(error) => Err(format!("the {name} died: {error}")),
+        };
+        tokio::select! {
+            biased;
+            driver = &mut self.driver => told("driver", driver),
+            prober = &mut self.prober => {
+                told("prober", prober)?;
+                // The prober ends when the driver lets go of it, and never before.
+                told("driver", (&mut self.driver).await)
+            }
+        }
+    }
+}
+
+impl Driver {
+    /// State from the journal; intents without an outcome become actions in flight that are read back, never sent again.
+    fn restore(&mut self, recovered: Recovered) {
+        let (now, wall) = (self.clock.now(), self.clock.wall());
+        for (key, value) in &recovered.states {
+            if let Some((part, saved, elapsed)) = ledger::state_of(key, value, wall) {
+                self.engine.restore(now, &part, saved, elapsed);
+            }
+        }
+        self.engine.set_next_op(OpId(recovered.last_op.0 + 1));
+        let found = recovered.orphans.len();
+        for orphan in recovered.orphans {
+            self.adopt(orphan);
+        }
+        let version = env!("CARGO_PKG_VERSION");
+        let reason = format!("started version {version}; {found} interrupted actions to read back");
+        let details = json!({ "version": version, "interrupted": found });
+        self.ledger.write(entry::of_process(wall, EventType::ProcessStarted, &Actor::System, reason, details));
+        self.ledger.forget_recent(self.platforms.keys());
+        self.ledger.commit();
+    }
+
+    fn adopt(&mut self, orphan: OpenIntent) {
+        let op = orphan.intent.op;
+        let action: Option<Action> = serde_json::from_value(orphan.intent.action).ok();
+        let known = action.filter(|action| self.engine.channel(self.clock.now(), &action.channel).is_some());
+        let execution = known.and_then(|action| {
+            Some(Execution {
+                platform: Arc::clone(self.platforms.get(&action.channel.tenant)?),
+                doc: super::driver::bare(&action.channel)?,
+                gate: Gate::open(),
+                clock: self.clock.clone(),
+                tell: self.told.0.clone(),
+                action,
+            })
+        });
+        let Some(execution) = execution else {
+            let (tenant, channel) = (orphan.intent.tenant, orphan.intent.channel);
+            let why = format!("{tenant}/{channel} is no longer configured; look at its route by hand");
+            tracing::warn!(%why, "an interrupted action cannot be read back");
+            let outcome = Outcome::Unknown { why: why.clone() };
+            let details = json!({ "operation": op, "outcome": outcome });
+            let mut entry =
+                entry::of_process(self.clock.wall(), EventType::OrphanResolved, &Actor::System, why, details);
+            (entry.tenant, entry.channel_id, entry.op) = (Some(tenant), Some(channel), Some(op));
+            self.ledger.close(entry::of_outcome(op, &outcome));
+            self.ledger.write(entry);
+            return;
+        };
+        let action = execution.action.clone();
+        tracing::warn!(channel = %action.channel, action = action.kind.name(), "an action was interrupted; reading the platform back");
+        self.orphans.insert(op, action.channel.tenant.clone());
+        self.in_flight.insert(op, InFlight { action: action.clone(), gate: Gate::open() });
+        self.engine.adopt_orphan(self.clock.now(), action);
+        self.executions.spawn(execution.resolve_orphan());
+    }
+}

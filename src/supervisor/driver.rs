@@ -1,0 +1,401 @@
+//! Owns the engine. Takes one closed [`Event`] at a time, feeds the engine, carries its commands out, and beats.
+//!
+//! Nothing here waits for the platform or for the disk: looks come from the prober's task, changes run as executor tasks,
+//! commits are awaited beside the loop. So one slow tenant never delays another's failover, and the loop's own pulse (the
+//! systemd watchdog, `/healthz`) tells the truth. A stop lets what is in flight finish within the grace time; what does not
+//! stays open in the journal for the next start.
+
+use super::clients::{Reconfiguration, Reload};
+use super::entry;
+use super::executor::{Execution, Told};
+use super::ledger::Ledger;
+use super::orders::OrderRequest;
+use super::prober::{Seen, Task};
+use super::publisher::Publisher;
+use super::{Counters, Liveness};
+use crate::clock::Clock;
+use crate::platform::{ChannelDoc, Gate, Platform};
+use crate::policy::{
+    Action, Actor, ChannelKey, Command, Engine, EventType, Observation, OpId, Order, Outcome, Reason, TenantId, Time,
+};
+use serde_json::json;
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// The loop goes round at least this often.
+const BEAT: Duration = Duration::from_secs(1);
+/// How long actions in flight may take to finish at a stop.
+const GRACE: Duration = Duration::from_secs(12);
+/// Calendar and monotonic time that drift apart by more than this between two rounds: the clock was set.
+const CLOCK_JUMP_MS: i64 = 3_000;
+
+/// Everything that can happen to the driver.
+pub enum Event {
+    /// The prober saw something.
+    Seen(Seen),
+    /// An executor tells how its action goes.
+    Told(Told),
+    /// A person gives an order.
+    Order(OrderRequest),
+    /// A new configuration, checked, with its clients; or that one was refused.
+    Reconfigure(Reconfiguration),
+    /// Whether the journal can be written changed.
+    JournalWritable(bool),
+    /// The engine's deadline, the beat, or room in the prober's queue.
+    Round,
+    /// Stop.
+    Stop,
+}
+
+/// The driver's ends of everything it is connected to.
+pub struct Wiring {
+    /// From the prober.
+    pub seen: mpsc::Receiver<Seen>,
+    /// To the prober.
+    pub tasks: mpsc::Sender<Task>,
+    /// From people.
+    pub orders: mpsc::Receiver<OrderRequest>,
+    /// New configurations.
+    pub reloads: mpsc::Receiver<Reconfiguration>,
+    /// Whether the journal can be written.
+    pub writable: watch::Receiver<bool>,
+    /// Stops the driver.
+    pub stop: CancellationToken,
+    /// Called once a round: the systemd watchdog.
+    pub on_beat: Box<dyn Fn() + Send>,
+}
+
+/// The driver; [`Driver::run`] is its task.
+pub struct Driver {
+    pub(super) engine: Engine,
+    pub(super) clock: Clock,
+    pub(super) counters: Counters,
+    pub(super) liveness: Liveness,
+    pub(super) ledger: Ledger,
+    pub(super) publisher: Publisher,
+    pub(super) platforms: BTreeMap<TenantId, Arc<dyn Platform>>,
+    pub(super) wiring: Wiring,
+    pub(super) backlog: VecDeque<Task>,
+    pub(super) told: (mpsc::Sender<Told>, mpsc::Receiver<Told>),
+    pub(super) executions: TaskTracker,
+    pub(super) in_flight: BTreeMap<OpId, InFlight>,
+    pub(super) orphans: BTreeMap<OpId, TenantId>,
+    pub(super) wanted: HashSet<ChannelKey>,
+    pub(super) docs: HashMap<ChannelKey, Arc<ChannelDoc>>,
+    pub(super) last_round: (Time, i64),
+    pub(super) commands: Vec<Command>,
+}
+
+/// An action that an executor is at work on.
+pub struct InFlight {
+    pub(super) action: Action,
+    pub(super) gate: Gate,
+}
+
+impl Driver {
+    /// Works until stopped; ends with the journal flushed.
+    pub async fn run(mut self) {
+        self.engine.start(self.clock.now(), &mut self.commands);
+        self.carry_out();
+        loop {
+            let event = self.next_event().await;
+            self.round();
+            match event {
+                Event::Stop => break,
+                event => self.handle(event),
+            }
+            self.publish();
+        }
+        self.finish().await;
+    }
+
+    async fn next_event(&mut self) -> Event {
+        let now = self.clock.now();
+        let mut wake = now + BEAT;
+        wake = self.engine.next_deadline().map_or(wake, |d| d.min(wake));
+        wake = self.publisher.due().map_or(wake, |d| d.min(wake));
+        wake = self.ledger.due().map_or(wake, |d| d.min(wake));
+        if wake <= now && !self.wiring.stop.is_cancelled() {
+            return Event::Round;
+        }
+        let sleep = tokio::time::sleep(wake.since(now));
+        let Wiring { seen, tasks, orders, reloads, writable, stop, .. } = &mut self.wiring;
+        let event = tokio::select! {
+            biased;
+            () = stop.cancelled() => Event::Stop,
+            Some(told) = self.told.1.recv() => Event::Told(told),
+            Some(order) = orders.recv() => Event::Order(order),
+            Some(reload) = reloads.recv() => Event::Reconfigure(reload),
+            Ok(()) = writable.changed() => Event::JournalWritable(*writable.borrow_and_update()),
+            Some(()) = self.ledger.settle() => Event::Round,
+            Ok(place) = tasks.reserve(), if !self.backlog.is_empty() => {
+                if let Some(task) = self.backlog.pop_front() {
+                    place.send(task);
+                }
+                Event::Round
+            }
+            seen = seen.recv() => seen.map_or(Event::Stop, Event::Seen),
+            () = sleep => Event::Round,
+        };
+        if matches!(event, Event::Round) {
+            self.counters.loop_lag(self.clock.now().since(wake));
+        }
+        event
+    }
+
+    /// What every round does, whatever woke it.
+    fn round(&mut self) {
+        let now = self.clock.now();
+        self.liveness.beat(now);
+        (self.wiring.on_beat)();
+        let wall = self.clock.wall().0;
+        let (last_now, last_wall) = std::mem::replace(&mut self.last_round, (now, wall));
+        let passed = i64::try_from(now.since(last_now).as_millis()).unwrap_or(i64::MAX);
+        let jumped = wall.saturating_sub(last_wall).saturating_sub(passed);
+        if jumped.abs() > CLOCK_JUMP_MS {
+            tracing::warn!(
+                jumped_ms = jumped,
+                "the calendar was set; all evidence counts as stale until looked at again"
+            );
+            self.engine.clock_jumped(now, &mut self.commands);
+        }
+        if self.engine.next_deadline().is_some_and(|deadline| deadline <= now) {
+            self.engine.tick(now, &mut self.commands);
+        }
+        if !self.commands.is_empty() {
+            self.carry_out();
+        }
+        self.ledger.round(now);
+    }
+
+    fn handle(&mut self, event: Event) {
+        let now = self.clock.now();
+        match event {
+            Event::Seen(seen) => self.seen(now, seen),
+            Event::Told(told) => self.told(now, told),
+            Event::Order(request) => self.order(now, request),
+            Event::Reconfigure(Reconfiguration::Take(reload)) => self.reload(now, *reload),
+            Event::Reconfigure(Reconfiguration::Refused(why)) => {
+                self.publisher.config_refused();
+                self.write_process(EventType::ConfigRefused, &Actor::Config, why, json!({}));
+            }
+            Event::JournalWritable(writable) => self.journal_writable(now, writable),
+            Event::Round | Event::Stop => {}
+        }
+        self.carry_out();
+        self.call_back();
+    }
+
+    fn seen(&mut self, now: Time, seen: Seen) {
+        match seen {
+            Seen::Channel(channel, observation, doc) => self.observe(now, &channel, &observation, doc),
+            Seen::EffectiveInterval(tenant, interval) => {
+                self.publisher.effective_interval(&tenant, interval);
+                self.engine.set_effective_interval(now, &tenant, interval, &mut self.commands);
+            }
+            Seen::ClockSkew(tenant, ms) => self.publisher.clock_skew(&tenant, ms),
+            Seen::NotAuthorised(tenant, why) => self.publisher.not_authorised(&tenant, why),
+        }
+    }
+
+    fn observe(&mut self, now: Time, channel: &ChannelKey, observation: &Observation, doc: Option<Arc<ChannelDoc>>) {
+        if let Some(doc) = doc
+            && self.wanted.contains(channel)
+        {
+            self.docs.insert(channel.clone(), doc);
+        }
+        self.ledger.observed(now, channel, observation);
+        self.engine.observe(now, channel, observation, &mut self.commands);
+    }
+
+    fn told(&mut self, now: Time, told: Told) {
+        match told {
+            Told::Sent { op, latency } => {
+                if let Some(InFlight { action, .. }) = self.in_flight.get(&op) {
+                    self.counters.action_latency(action.channel.tenant.as_str(), latency);
+                }
+            }
+            Told::Read { op, observation, doc } => {
+                if let Some(channel) = self.in_flight.get(&op).map(|f| f.action.channel.clone()) {
+                    self.observe(now, &channel, &observation, Some(doc));
+                }
+            }
+            Told::Finished { op, outcome } => self.finished(now, op, outcome),
+        }
+    }
+
+    fn finished(&mut self, now: Time, op: OpId, outcome: Outcome) {
+        let Some(InFlight { action, .. }) = self.in_flight.remove(&op) else { return };
+        let (channel, kind) = (&action.channel, action.kind.name());
+        tracing::info!(tenant = %channel.tenant, channel = %channel.channel, action = kind, outcome = outcome.name(), "action over");
+        self.counters.action(channel.tenant.as_str(), kind, outcome.name());
+        self.ledger.close(entry::of_outcome(op, &outcome));
+        if let Some(tenant) = self.orphans.remove(&op) {
+            let reason = format!("an action that was interrupted was read back: {}", outcome.name());
+            let details = json!({ "operation": op, "action": kind, "outcome": outcome });
+            let mut entry =
+                entry::of_process(self.clock.wall(), EventType::OrphanResolved, &Actor::System, reason, details);
+            entry.tenant = Some(tenant.to_string());
+            entry.channel_id = Some(channel.channel.to_string());
+            entry.op = Some(op);
+            self.ledger.write(entry);
+        }
+        self.engine.outcome(now, op, outcome, &mut self.commands);
+    }
+
+    fn order(&mut self, now: Time, OrderRequest { order, who, reply }: OrderRequest) {
+        tracing::info!(?order, who, "an operator's order");
+        let answer = self.engine.operator(now, &order, &who, &mut self.commands);
+        if answer.is_ok() && matches!(order, Order::Pause { .. }) {
+            tracing::warn!("paused: no actions until resumed");
+        }
+        self.carry_out();
+        self.ledger.answer_after_commit(reply, answer);
+    }
+
+    fn journal_writable(&mut self, now: Time, writable: bool) {
+        if writable {
+            tracing::info!("the journal can be written again");
+        } else {
+            tracing::error!("the journal cannot be written: no actions until it can; watching goes on");
+        }
+        self.publisher.journal_writable(writable);
+        self.ledger.set_writable(writable);
+        self.engine.set_journal_writable(now, writable, &mut self.commands);
+    }
+
+    fn reload(&mut self, now: Time, reload: Reload) {
+        let Reload { params, plans, platforms, why } = reload;
+        for gone in self.platforms.keys().filter(|id| !platforms.contains_key(*id)) {
+            self.counters.forget_tenant(gone.as_str());
+        }
+        self.platforms = platforms;
+        self.publisher.configured(&params, self.clock.wall());
+        self.engine.reconfigure(now, params, &mut self.commands);
+        self.backlog.push_back(Task::Tenants(plans));
+        self.write_process(EventType::ConfigReloaded, &Actor::Config, why, json!({}));
+    }
+
+    pub(super) fn write_process(
+        &mut self,
+        event: EventType,
+        actor: &Actor,
+        reason: String,
+        details: serde_json::Value,
+    ) {
+        self.ledger.write(entry::of_process(self.clock.wall(), event, actor, reason, details));
+    }
+
+    /// Carries the engine's commands out, in order.
+    fn carry_out(&mut self) {
+        let now = self.clock.now();
+        for command in std::mem::take(&mut self.commands) {
+            match command {
+                Command::Watch { channel, cadence } => self.backlog.push_back(Task::Watch(channel, cadence)),
+                Command::Unwatch { channel } => {
+                    self.wanted.remove(&channel);
+                    self.docs.remove(&channel);
+                    self.backlog.push_back(Task::Unwatch(channel));
+                }
+                Command::LookNow { channel } => {
+                    self.wanted.insert(channel.clone());
+                    self.backlog.push_back(Task::LookNow(channel));
+                }
+                Command::Record(record) => {
+                    log(&record);
+                    self.ledger.write(entry::of_record(self.clock.wall(), record));
+                }
+                Command::Act(action) => self.act(action),
+            }
+        }
+        self.ledger.save(now, &mut self.engine);
+        self.ledger.commit();
+        while let Some(task) = self.backlog.pop_front() {
+            if let Err(mpsc::error::TrySendError::Full(task)) = self.wiring.tasks.try_send(task) {
+                self.backlog.push_front(task);
+                break;
+            }
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        let (channel, op) = (action.channel.clone(), action.op);
+        tracing::warn!(tenant = %channel.tenant, channel = %channel.channel, reason = %action.reason, "{}", entry::sentence(&action));
+        let gate = Gate::open_until(action.evidence_at + action.action_timeout);
+        let intent = self.ledger.open(&action);
+        let doc = self.docs.remove(&channel);
+        self.wanted.remove(&channel);
+        self.in_flight.insert(op, InFlight { action: action.clone(), gate: gate.clone() });
+        let (clock, tell) = (self.clock.clone(), self.told.0.clone());
+        if let (Some(platform), Some(doc)) = (self.platforms.get(&channel.tenant), doc) {
+            let execution = Execution { action, doc, gate, platform: Arc::clone(platform), clock, tell };
+            self.executions.spawn(execution.run(intent));
+        } else {
+            // What must stay beside the change is not known: it is not sent.
+            let outcome = Outcome::NotSent { why: format!("{channel} was not read singly before the change") };
+            self.executions.spawn(async move {
+                let _ = intent.await;
+                let _ = tell.send(Told::Finished { op, outcome }).await;
+            });
+        }
+    }
+
+    /// Calls back what is no longer allowed and not yet sent.
+    fn call_back(&mut self) {
+        for (op, InFlight { gate, .. }) in &self.in_flight {
+            if let Err(reason) = self.engine.may_send(*op) {
+                gate.close(reason.to_string());
+            }
+        }
+    }
+
+    fn publish(&mut self) {
+        self.publisher.changed(self.engine.take_changed());
+        let unresolved = self.orphans.values();
+        self.publisher.publish(self.clock.now(), self.clock.wall(), &self.engine, &self.platforms, unresolved);
+        self.counters.journal_entries(self.ledger.entries_total());
+        self.counters.observations_dropped(self.ledger.observations_dropped());
+    }
+
+    /// Lets what is in flight finish, writes down what the next start needs, and closes the journal.
+    async fn finish(mut self) {
+        self.executions.close();
+        let deadline = self.clock.now() + GRACE;
+        while !self.in_flight.is_empty() {
+            let left = deadline.since(self.clock.now());
+            let Ok(Some(told)) = tokio::time::timeout(left, self.told.1.recv()).await else { break };
+            let now = self.clock.now();
+            (self.wiring.on_beat)();
+            self.liveness.beat(now);
+            self.told(now, told);
+            // What the engine would start now waits for the next start.
+            self.commands.retain(|command| matches!(command, Command::Record(_)));
+            self.carry_out();
+        }
+        if !self.in_flight.is_empty() {
+            tracing::warn!(
+                open = self.in_flight.len(),
+                "stopping with actions in flight; the next start reads the platform back first"
+            );
+        }
+        let recent: Vec<(String, Vec<Duration>)> =
+            self.platforms.iter().map(|(id, platform)| (id.to_string(), platform.recent_requests())).collect();
+        self.ledger.stop(self.clock.now(), &mut self.engine, recent).await;
+    }
+}
+
+/// A channel of which nothing is known but its id: what an orphan starts from.
+pub(super) fn bare(channel: &ChannelKey) -> Option<Arc<ChannelDoc>> {
+    ChannelDoc::from_value(json!({ "id": channel.channel.as_str() }), None).map(Arc::new)
+}
+
+fn log(record: &crate::policy::Record) {
+    let (tenant, channel) = (record.tenant.as_ref().map_or("", TenantId::as_str), record.channel.as_ref());
+    let channel = channel.map_or("", |c| c.as_str());
+    let reason: &Reason = &record.reason;
+    tracing::info!(tenant, channel, event = entry::event_name(record.event), actor = %record.actor, "{reason}");
+}

@@ -1,0 +1,77 @@
+//! The engine's words turned into what the journal keeps.
+
+use crate::journal::{Closed, Entry, Intent};
+use crate::policy::{Action, ActionKind, Actor, EventType, OpId, Outcome, Record, WallMs};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// Anything that is serialised here is ours and has string keys: this cannot fail on input.
+pub fn json_of(value: &impl Serialize) -> Value {
+    serde_json::to_value(value).unwrap_or(Value::Null)
+}
+
+/// The closed list's name of an event, such as `failover.completed`.
+pub fn event_name(event: EventType) -> String {
+    json_of(&event).as_str().unwrap_or_default().to_owned()
+}
+
+/// An audit entry for something that the engine wants written down.
+pub fn of_record(at: WallMs, record: Record) -> Entry {
+    Entry {
+        at,
+        event_type: event_name(record.event),
+        tenant: record.tenant.map(|t| t.to_string()),
+        channel_id: record.channel.map(|c| c.to_string()),
+        actor: record.actor.to_string(),
+        reason: record.reason.to_string(),
+        before: json_of(&record.before),
+        after: json_of(&record.after),
+        op: record.op,
+        details: json!({ "reason": record.reason }),
+    }
+}
+
+/// An audit entry about the process itself.
+pub fn of_process(at: WallMs, event: EventType, actor: &Actor, reason: String, details: Value) -> Entry {
+    Entry {
+        at,
+        event_type: event_name(event),
+        tenant: None,
+        channel_id: None,
+        actor: actor.to_string(),
+        reason,
+        before: Value::Null,
+        after: Value::Null,
+        op: None,
+        details,
+    }
+}
+
+/// The intent of an action.
+pub fn of_action(action: &Action) -> Intent {
+    Intent {
+        op: action.op,
+        tenant: action.channel.tenant.to_string(),
+        channel: action.channel.channel.to_string(),
+        kind: action.kind.name().to_owned(),
+        action: json_of(action),
+    }
+}
+
+/// The outcome of an intent.
+pub fn of_outcome(op: OpId, outcome: &Outcome) -> Closed {
+    Closed { op, outcome: outcome.name().to_owned(), detail: json_of(outcome) }
+}
+
+/// One plain sentence about an action, for the log.
+pub fn sentence(action: &Action) -> String {
+    let channel = &action.channel;
+    match &action.kind {
+        ActionKind::Failover { from, to } => format!("moving the traffic of {channel} from {from} to {to}"),
+        ActionKind::Failback { from } => format!("moving the traffic of {channel} back from {from}"),
+        ActionKind::Codec { order, .. } => {
+            let names: Vec<&str> = order.iter().map(|c| c.name.as_str()).collect();
+            format!("re-prioritising the codecs of {channel}: {}", names.join(", "))
+        }
+    }
+}

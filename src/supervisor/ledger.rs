@@ -1,0 +1,243 @@
+//! The driver's side of the journal: gathers what belongs together, never waits for the disk, and loses nothing.
+//!
+//! Entries that could not be committed are kept, in order and up to a bound, and written when the journal can be written
+//! again. Observations are given up first: they explain, they do not prove.
+
+use super::entry;
+use crate::clock::Clock;
+use crate::journal::{Batch, Closed, Entry, Journal, JournalError, ObservationRow, Pending};
+use crate::policy::{Action, Actor, ChannelKey, Engine, EventType, Observation, Part, Refusal, Time, WallMs};
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use serde_json::{Value, json};
+use std::collections::VecDeque;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// Batches that wait for the journal to become writable; beyond it the oldest are given up, and that is logged.
+const KEPT_BOUND: usize = 10_000;
+/// Observations are written at least this often, or when so many wait.
+const OBSERVATIONS_EVERY: Duration = Duration::from_secs(1);
+const OBSERVATIONS_AT_ONCE: usize = 512;
+/// How long a stop waits for the last commits.
+const LAST_COMMITS: Duration = Duration::from_secs(4);
+
+type Reply = (oneshot::Sender<Result<(), Refusal>>, Result<(), Refusal>);
+type Settled = (Batch, Vec<Reply>, Result<(), JournalError>);
+
+/// See the module.
+pub struct Ledger {
+    journal: Journal,
+    clock: Clock,
+    batch: Batch,
+    replies: Vec<Reply>,
+    commits: FuturesUnordered<BoxFuture<'static, Settled>>,
+    kept: VecDeque<Batch>,
+    writable: bool,
+    rows: Vec<ObservationRow>,
+    rows_since: Time,
+    keep_observations: bool,
+}
+
+impl Ledger {
+    /// A ledger over an open journal; `keep_observations` off writes none (a simulation of years has no use for them).
+    pub fn new(journal: Journal, clock: Clock, keep_observations: bool) -> Self {
+        Self {
+            journal,
+            clock,
+            batch: Batch::default(),
+            replies: Vec::new(),
+            commits: FuturesUnordered::new(),
+            kept: VecDeque::new(),
+            writable: true,
+            rows: Vec::new(),
+            rows_since: Time::ZERO,
+            keep_observations,
+        }
+    }
+
+    /// An audit entry, with the next commit.
+    pub fn write(&mut self, entry: Entry) {
+        self.batch.entries.push(entry);
+    }
+
+    /// The outcome of an intent, with the next commit.
+    pub fn close(&mut self, closed: Closed) {
+        self.batch.close.push(closed);
+    }
+
+    /// Answers an order once what it led to is on disk (or cannot be written: an order is obeyed all the same).
+    pub fn answer_after_commit(&mut self, reply: oneshot::Sender<Result<(), Refusal>>, answer: Result<(), Refusal>) {
+        self.replies.push((reply, answer));
+        self.commit();
+    }
+
+    /// The engine's state, where it changed, with the next commit.
+    pub fn save(&mut self, now: Time, engine: &mut Engine) {
+        let saved_at = self.clock.wall();
+        for part in engine.take_unsaved() {
+            let value = engine.save(now, &part).map(|saved| json!({ "saved_at": saved_at, "state": saved }));
+            self.batch.states.push((part.to_string(), value));
+        }
+    }
+
+    /// Opens an intent in a commit of its own, together with the entries of that action. The receipt comes of the wait.
+    pub fn open(&mut self, action: &Action) -> Pending {
+        let (own, others) = std::mem::take(&mut self.batch.entries).into_iter().partition(|e| e.op == Some(action.op));
+        self.batch.entries = others;
+        self.commit();
+        self.journal.submit(Batch { entries: own, open: Some(entry::of_action(action)), ..Batch::default() })
+    }
+
+    /// Hands what was gathered to the journal.
+    pub fn commit(&mut self) {
+        let batch = std::mem::take(&mut self.batch);
+        let replies = std::mem::take(&mut self.replies);
+        let empty = batch.entries.is_empty() && batch.states.is_empty() && batch.close.is_empty();
+        if empty || !self.writable {
+            if !empty {
+                self.keep(batch);
+            }
+            answer(replies);
+        } else {
+            self.submit(batch, replies);
+        }
+    }
+
+    /// Waits for one commit; `None` where none is under way. Safe to drop.
+    pub async fn settle(&mut self) -> Option<()> {
+        let (batch, replies, result) = self.commits.next().await?;
+        if let Err(error) = result {
+            tracing::error!(%error, "a commit failed; it is kept for later");
+            self.keep(batch);
+        }
+        answer(replies);
+        Some(())
+    }
+
+    /// What was observed, for explaining and replaying.
+    pub fn observed(&mut self, now: Time, channel: &ChannelKey, observation: &Observation) {
+        if !self.keep_observations {
+            return;
+        }
+        let Ok(body) = serde_json::to_string(observation) else { return };
+        if self.rows.is_empty() {
+            self.rows_since = now;
+        }
+        let (tenant, channel) = (channel.tenant.to_string(), channel.channel.to_string());
+        self.rows.push(ObservationRow { at: self.clock.wall(), tenant, channel, body });
+        if self.rows.len() >= OBSERVATIONS_AT_ONCE {
+            self.flush_observations();
+        }
+    }
+
+    /// Writes what is due, and tries again what could not be written.
+    pub fn round(&mut self, now: Time) {
+        if self.due().is_some_and(|due| due <= now) {
+            self.flush_observations();
+        }
+        if self.writable && self.commits.is_empty() {
+            while let Some(batch) = self.kept.pop_front() {
+                self.submit(batch, Vec::new());
+            }
+        }
+    }
+
+    /// When [`Ledger::round`] has something to do.
+    pub fn due(&self) -> Option<Time> {
+        (!self.rows.is_empty()).then(|| self.rows_since + OBSERVATIONS_EVERY)
+    }
+
+    /// Whether commits can succeed; until then they are kept.
+    pub fn set_writable(&mut self, writable: bool) {
+        self.writable = writable;
+    }
+
+    /// Entries in the journal.
+    pub fn entries_total(&self) -> u64 {
+        self.journal.counters().entries_total
+    }
+
+    /// Observations that were given up.
+    pub fn observations_dropped(&self) -> u64 {
+        self.journal.counters().observations_dropped_total
+    }
+
+    /// What a clean stop left of the last minute's requests has served: a crash from now on must not find it.
+    pub fn forget_recent<'a>(&mut self, tenants: impl Iterator<Item = &'a crate::policy::TenantId>) {
+        self.batch.states.extend(tenants.map(|id| (recent_key(id.as_str()), None)));
+    }
+
+    /// Writes the last words and closes the journal.
+    pub async fn stop(mut self, now: Time, engine: &mut Engine, recent: Vec<(String, Vec<Duration>)>) {
+        self.save(now, engine);
+        let saved_at = self.clock.wall();
+        for (tenant, ages) in recent {
+            let ages: Vec<u64> = ages.iter().map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)).collect();
+            self.batch.states.push((recent_key(&tenant), Some(json!({ "saved_at": saved_at, "ages_ms": ages }))));
+        }
+        let reason = "stopped on request".to_owned();
+        self.write(entry::of_process(saved_at, EventType::ProcessStopped, &Actor::System, reason, json!({})));
+        self.flush_observations();
+        self.commit();
+        let settled = async { while self.settle().await.is_some() {} };
+        if tokio::time::timeout(LAST_COMMITS, settled).await.is_err() {
+            tracing::error!("the last commits did not reach the disk in time");
+        }
+        if !self.kept.is_empty() {
+            tracing::error!(batches = self.kept.len(), "stopping with entries that could not be written");
+        }
+        self.journal.close().await;
+    }
+
+    fn submit(&mut self, batch: Batch, replies: Vec<Reply>) {
+        let pending = self.journal.submit(batch.clone());
+        self.commits.push(Box::pin(async move { (batch, replies, pending.await.map(|_| ())) }));
+    }
+
+    fn keep(&mut self, batch: Batch) {
+        if self.kept.len() == KEPT_BOUND {
+            tracing::error!(bound = KEPT_BOUND, "too many commits wait for the journal; the oldest is lost");
+            self.kept.pop_front();
+        }
+        self.kept.push_back(batch);
+    }
+
+    fn flush_observations(&mut self) {
+        let observations = std::mem::take(&mut self.rows);
+        if !observations.is_empty() && self.writable {
+            // Nobody waits for it: the journal counts what it has to give up.
+            drop(self.journal.submit(Batch { observations, ..Batch::default() }));
+        }
+    }
+}
+
+fn answer(replies: Vec<Reply>) {
+    for (reply, answer) in replies {
+        let _ = reply.send(answer);
+    }
+}
+
+/// Where a clean stop leaves when the last minute's requests were sent.
+pub fn recent_key(tenant: &str) -> String {
+    format!("recent/{tenant}")
+}
+
+/// The ages that [`recent_key`] holds, as old as they are now; those over a minute no longer count.
+pub fn recent_of(value: &Value, now: WallMs) -> Option<Vec<Duration>> {
+    let passed = passed_since(value, now)?;
+    let ages = value.get("ages_ms")?.as_array()?.iter().filter_map(Value::as_u64).map(Duration::from_millis);
+    Some(ages.map(|age| age.saturating_add(passed)).filter(|age| *age < Duration::from_mins(1)).collect())
+}
+
+/// A part of the engine's state, and how long ago it was saved.
+pub fn state_of(key: &str, value: &Value, now: WallMs) -> Option<(Part, crate::policy::Saved, Duration)> {
+    let part = key.parse().ok()?;
+    let saved = serde_json::from_value(value.get("state")?.clone()).ok()?;
+    Some((part, saved, passed_since(value, now)?))
+}
+
+fn passed_since(value: &Value, now: WallMs) -> Option<Duration> {
+    Some(now.since(WallMs(value.get("saved_at")?.as_i64()?)))
+}

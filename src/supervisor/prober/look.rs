@@ -1,0 +1,89 @@
+//! A single `GET` of one channel.
+
+use super::{Done, Prober, Seen};
+use crate::platform::{Answer, ChannelDoc, Class, ErrorClass, PlatformError};
+use crate::policy::{ChannelKey, LookError, Observation, Source, Time};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A look that is over.
+pub(super) struct Looked {
+    channel: ChannelKey,
+    started: Time,
+    finished: Time,
+    result: Result<Answer<ChannelDoc>, PlatformError>,
+}
+
+/// The `result` label of `polls_total`.
+pub(super) const fn label(error: LookError) -> &'static str {
+    match error {
+        LookError::Timeout => "timeout",
+        LookError::Connect => "connect",
+        LookError::NotAuthorised => "not_authorised",
+        LookError::Forbidden => "forbidden",
+        LookError::RateLimited => "rate_limited",
+        LookError::Server => "server",
+        LookError::Malformed => "malformed",
+        LookError::Unexpected => "unexpected",
+    }
+}
+
+impl Prober {
+    /// Starts a look, unless the channel has one under way.
+    pub(super) fn look(&mut self, channel: ChannelKey, class: Class) {
+        let Some(tenant) = self.tenants.get(&channel.tenant) else { return };
+        let Some(watched) = self.channels.get_mut(&channel) else { return };
+        if watched.looking {
+            return;
+        }
+        watched.looking = true;
+        let timeout = watched.cadence.timeout;
+        let places = if class == Class::Poll { &tenant.routine } else { &tenant.urgent };
+        let (places, platform) = (Arc::clone(places), Arc::clone(&tenant.platform));
+        let (clock, done) = (self.clock.clone(), self.done.0.clone());
+        self.requests.spawn(async move {
+            let Ok(_place) = places.acquire_owned().await else { return };
+            let started = clock.now();
+            let result = platform.channel(&channel.channel, class, timeout).await;
+            let _ = done.send(Done::Look(Looked { channel, started, finished: clock.now(), result })).await;
+        });
+    }
+
+    pub(super) async fn looked(&mut self, looked: Looked) {
+        let Looked { channel, started, finished, result } = looked;
+        let Some(watched) = self.channels.get_mut(&channel) else { return };
+        watched.looking = false;
+        let again = std::mem::take(&mut watched.look_again);
+        self.count(&channel, &result, finished.since(started));
+        match result {
+            Ok(Answer { value, asked_at, date, .. }) => {
+                self.note_answer(&channel.tenant, date).await;
+                let observation = Observation::Look { asked_at, source: Source::Single, view: value.view() };
+                self.tell(Seen::Channel(channel.clone(), observation, Some(Arc::new(value)))).await;
+            }
+            Err(error) if error.class == ErrorClass::NotFound => {
+                let observation = Observation::Missing { asked_at: started };
+                self.tell(Seen::Channel(channel.clone(), observation, None)).await;
+            }
+            Err(error) => {
+                self.note_error(&channel.tenant, finished, error.look, &error).await;
+                let observation = Observation::Failed { asked_at: started, error: error.look };
+                self.tell(Seen::Channel(channel.clone(), observation, None)).await;
+            }
+        }
+        if again {
+            self.look(channel, Class::Action);
+        } else if let Some(next) = self.next_in(&channel) {
+            self.arm(&channel, next);
+        }
+    }
+
+    fn count(&self, channel: &ChannelKey, result: &Result<Answer<ChannelDoc>, PlatformError>, waited: Duration) {
+        let (result, took) = match result {
+            Ok(answer) => ("ok", answer.answered_at.since(answer.asked_at)),
+            Err(error) if error.class == ErrorClass::NotFound => ("missing", waited),
+            Err(error) => (label(error.look), waited),
+        };
+        self.counters.poll(channel.tenant.as_str(), result, took);
+    }
+}

@@ -1,0 +1,269 @@
+//! Looks at every watched channel in its turn, and brings telemetry.
+//!
+//! One task owns one [`DelayQueue`] with an entry for each watched channel, for each tenant's telemetry, and for its own
+//! planning. Requests run as tasks of their own, bounded for each tenant, and come back through one queue; a channel never
+//! has two looks under way. Suspect channels and last looks are asked for singly and ahead of the rest; routine looks of a
+//! tenant with a list share one sweep of its pages.
+//!
+//! It decides nothing: what an answer means is the engine's business.
+
+mod list;
+mod look;
+mod plan;
+mod telemetry;
+
+use crate::clock::Clock;
+use crate::platform::{ChannelDoc, Platform};
+use crate::policy::{Cadence, ChannelId, ChannelKey, LookError, Observation, TelemetryParams, TenantId, Time};
+use crate::supervisor::Counters;
+use futures_util::StreamExt;
+use plan::Tenant;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
+use tokio_util::time::{DelayQueue, delay_queue};
+
+/// Answers that wait for the prober's own loop.
+const DONE_BOUND: usize = 256;
+/// How often the plan is held against the request budget, which a 429 lowers and time raises.
+const REPLAN_EVERY: Duration = Duration::from_secs(5);
+/// The golden ratio's fraction: its multiples spread any number of channels evenly over an interval.
+const SPREAD: f64 = 0.618_033_988_749_894_9;
+
+/// What the driver tells the prober.
+pub enum Task {
+    /// Work for these tenants from now on, and no other.
+    Tenants(Vec<TenantPlan>),
+    /// Look at this channel at this cadence; replaces an earlier one.
+    Watch(ChannelKey, Cadence),
+    /// Stop looking at this channel.
+    Unwatch(ChannelKey),
+    /// Look at this channel once, now, by a single `GET`.
+    LookNow(ChannelKey),
+}
+
+/// A tenant as far as looking at it goes.
+pub struct TenantPlan {
+    /// Its name.
+    pub id: TenantId,
+    /// Its platform.
+    pub platform: Arc<dyn Platform>,
+    /// Whose telemetry is asked for together, and how.
+    pub telemetry: Vec<(TelemetryParams, Vec<ChannelId>)>,
+}
+
+/// What the prober tells the driver.
+#[derive(Debug)]
+pub enum Seen {
+    /// Something about one channel, with the document where a single `GET` brought it.
+    Channel(ChannelKey, Observation, Option<Arc<ChannelDoc>>),
+    /// The longest routine interval that the budget really allows.
+    EffectiveInterval(TenantId, Duration),
+    /// Our calendar minus the platform's.
+    ClockSkew(TenantId, i64),
+    /// The platform does not authorise us, and why; `None`: it does again.
+    NotAuthorised(TenantId, Option<String>),
+}
+
+/// The prober's state; [`Prober::run`] is its task.
+pub struct Prober {
+    clock: Clock,
+    counters: Counters,
+    seen: mpsc::Sender<Seen>,
+    tenants: BTreeMap<TenantId, Tenant>,
+    channels: BTreeMap<ChannelKey, Watched>,
+    queue: DelayQueue<Due>,
+    done: (mpsc::Sender<Done>, mpsc::Receiver<Done>),
+    requests: TaskTracker,
+    watched_so_far: u32,
+}
+
+struct Watched {
+    cadence: Cadence,
+    due: Option<delay_queue::Key>,
+    looking: bool,
+    look_again: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Due {
+    Channel(ChannelKey),
+    Telemetry(TenantId, usize, u64),
+    Replan,
+}
+
+enum Done {
+    Look(look::Looked),
+    Page(list::Page),
+    Sweep(list::Swept),
+    Telemetry(telemetry::Asked),
+}
+
+impl Prober {
+    /// A prober without work; it gets that by [`Task`]s.
+    pub fn new(clock: Clock, counters: Counters, seen: mpsc::Sender<Seen>) -> Self {
+        Self {
+            clock,
+            counters,
+            seen,
+            tenants: BTreeMap::new(),
+            channels: BTreeMap::new(),
+            queue: DelayQueue::new(),
+            done: mpsc::channel(DONE_BOUND),
+            requests: TaskTracker::new(),
+            watched_so_far: 0,
+        }
+    }
+
+    /// Works until the driver lets go of its end. Requests that are under way then are dropped: they change nothing.
+    pub async fn run(mut self, mut tasks: mpsc::Receiver<Task>) {
+        self.queue.insert(Due::Replan, Duration::ZERO);
+        loop {
+            tokio::select! {
+                biased;
+                task = tasks.recv() => match task {
+                    Some(task) => self.take(task).await,
+                    None => return,
+                },
+                Some(done) = self.done.1.recv() => self.finished(done).await,
+                Some(due) = self.queue.next() => self.due(due.into_inner()).await,
+            }
+        }
+    }
+
+    async fn take(&mut self, task: Task) {
+        match task {
+            Task::Tenants(plans) => self.take_tenants(plans).await,
+            Task::Watch(channel, cadence) => self.watch(&channel, cadence),
+            Task::Unwatch(channel) => {
+                if let Some(due) = self.channels.remove(&channel).and_then(|watched| watched.due) {
+                    self.queue.remove(&due);
+                }
+            }
+            Task::LookNow(channel) => self.look_now(channel),
+        }
+    }
+
+    fn watch(&mut self, channel: &ChannelKey, cadence: Cadence) {
+        let first = if let Some(watched) = self.channels.get_mut(channel) {
+            watched.cadence = cadence;
+            cadence.interval
+        } else {
+            let watched = Watched { cadence, due: None, looking: false, look_again: false };
+            self.channels.insert(channel.clone(), watched);
+            let share = (f64::from(self.watched_so_far) * SPREAD).fract();
+            self.watched_so_far = self.watched_so_far.wrapping_add(1);
+            cadence.interval.mul_f64(share)
+        };
+        self.arm(channel, first);
+    }
+
+    fn look_now(&mut self, channel: ChannelKey) {
+        match self.channels.get_mut(&channel) {
+            // The look under way may have been asked for before the wish for this one arose.
+            Some(watched) if watched.looking => watched.look_again = true,
+            Some(_) => self.look(channel, crate::platform::Class::Action),
+            None => {}
+        }
+    }
+
+    async fn due(&mut self, due: Due) {
+        match due {
+            Due::Channel(channel) => self.channel_due(channel),
+            Due::Telemetry(tenant, group, epoch) => self.telemetry_due(tenant, group, epoch),
+            Due::Replan => {
+                self.replan().await;
+                self.queue.insert(Due::Replan, REPLAN_EVERY);
+            }
+        }
+    }
+
+    fn channel_due(&mut self, channel: ChannelKey) {
+        let Some(watched) = self.channels.get_mut(&channel) else { return };
+        watched.due = None;
+        if watched.looking {
+            return;
+        }
+        if watched.cadence.suspect {
+            self.look(channel, crate::platform::Class::Suspect);
+        } else if !self.sweep_instead(&channel) {
+            self.look(channel, crate::platform::Class::Poll);
+        }
+    }
+
+    async fn finished(&mut self, done: Done) {
+        match done {
+            Done::Look(looked) => self.looked(looked).await,
+            Done::Page(page) => self.page(page).await,
+            Done::Sweep(swept) => self.swept(swept).await,
+            Done::Telemetry(asked) => self.telemetry_asked(asked).await,
+        }
+    }
+
+    /// The tenant's watched channels that are not suspect, in the order of their ids.
+    fn routine<'a>(&'a self, tenant: &'a TenantId) -> impl Iterator<Item = (&'a ChannelKey, &'a Watched)> {
+        let first = ChannelKey { tenant: tenant.clone(), channel: ChannelId::from("") };
+        self.channels
+            .range(first..)
+            .take_while(move |(key, _)| key.tenant == *tenant)
+            .filter(|(_, w)| !w.cadence.suspect)
+    }
+
+    /// Sets when the channel is looked at next, whatever was set before.
+    fn arm(&mut self, channel: &ChannelKey, after: Duration) {
+        let Some(watched) = self.channels.get_mut(channel) else { return };
+        match &watched.due {
+            Some(key) => self.queue.reset(key, after),
+            None => watched.due = Some(self.queue.insert(Due::Channel(channel.clone()), after)),
+        }
+    }
+
+    /// The time to the next look: a routine interval is stretched to what the budget allows.
+    fn next_in(&self, channel: &ChannelKey) -> Option<Duration> {
+        let cadence = self.channels.get(channel)?.cadence;
+        let stretch = self.tenants.get(&channel.tenant).map_or(1.0, |t| t.stretch);
+        Some(if cadence.suspect { cadence.interval } else { cadence.interval.mul_f64(stretch) })
+    }
+
+    async fn tell(&self, seen: Seen) {
+        // The driver goes first at a stop; then nobody listens, and this task ends with its queue of tasks.
+        let _ = self.seen.send(seen).await;
+    }
+
+    /// Counts the error, and logs it unless the same was logged lately for this tenant.
+    async fn note_error(
+        &mut self,
+        tenant: &TenantId,
+        now: Time,
+        look: LookError,
+        error: &crate::platform::PlatformError,
+    ) {
+        if look == LookError::Malformed {
+            self.counters.malformed(tenant.as_str());
+        }
+        let Some(state) = self.tenants.get_mut(tenant) else { return };
+        if state.should_log(look, now) {
+            tracing::warn!(%tenant, %error, "cannot look at the platform; this says nothing of its channels");
+        }
+        if look == LookError::NotAuthorised && state.not_authorised.is_none() {
+            state.not_authorised = Some(error.to_string());
+            self.tell(Seen::NotAuthorised(tenant.clone(), Some(error.to_string()))).await;
+        }
+    }
+
+    /// An answer came: we are authorised, and its `Date` tells how far apart the calendars are.
+    async fn note_answer(&mut self, tenant: &TenantId, date: Option<crate::policy::WallMs>) {
+        let wall = self.clock.wall();
+        let Some(state) = self.tenants.get_mut(tenant) else { return };
+        let authorised_again = state.not_authorised.take().is_some();
+        let skew = date.and_then(|date| state.note_skew(wall.0 - date.0));
+        if authorised_again {
+            self.tell(Seen::NotAuthorised(tenant.clone(), None)).await;
+        }
+        if let Some(skew) = skew {
+            self.tell(Seen::ClockSkew(tenant.clone(), skew)).await;
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Turns what changed into the next snapshot: only changed channels are reported anew, and never more often than is useful.
+
+use super::snapshot::{Snapshot, SnapshotCell, TenantSnapshot};
+use crate::platform::Platform;
+use crate::policy::{
+    ChannelKey, ChannelReport, Engine, Mode, Params, TenantId, TenantReport, TenantState, Time, WallMs,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// See the module.
+pub struct Publisher {
+    cell: SnapshotCell,
+    every: Duration,
+    last: Option<Time>,
+    dirty: bool,
+    changed: BTreeSet<ChannelKey>,
+    channels: BTreeMap<ChannelKey, Arc<ChannelReport>>,
+    known: BTreeMap<TenantId, Known>,
+    version: u64,
+    mode: Mode,
+    journal_writable: bool,
+    config_loaded_at: WallMs,
+    config_ok: bool,
+}
+
+#[derive(Default)]
+struct Known {
+    effective_interval: Duration,
+    clock_skew_ms: Option<i64>,
+    not_authorised: Option<String>,
+}
+
+impl Publisher {
+    /// Publishes into `cell`, at most every `every`.
+    pub fn new(cell: SnapshotCell, every: Duration) -> Self {
+        Self {
+            cell,
+            every,
+            last: None,
+            dirty: true,
+            changed: BTreeSet::new(),
+            channels: BTreeMap::new(),
+            known: BTreeMap::new(),
+            version: 0,
+            mode: Mode::Observe,
+            journal_writable: true,
+            config_loaded_at: WallMs(0),
+            config_ok: false,
+        }
+    }
+
+    /// A configuration was taken.
+    pub fn configured(&mut self, params: &Params, at: WallMs) {
+        self.mode = params.mode;
+        self.config_loaded_at = at;
+        self.config_ok = true;
+        let mut before = std::mem::take(&mut self.known);
+        let keep = params.tenants.keys().map(|id| (id.clone(), before.remove(id).unwrap_or_default()));
+        self.known = keep.collect();
+        self.dirty = true;
+    }
+
+    /// A configuration was refused; the old one stays.
+    pub fn config_refused(&mut self) {
+        self.config_ok = false;
+        self.dirty = true;
+    }
+
+    /// These channels are to be reported anew.
+    pub fn changed(&mut self, channels: Vec<ChannelKey>) {
+        self.dirty |= !channels.is_empty();
+        self.changed.extend(channels);
+    }
+
+    /// Whether the journal can be written.
+    pub fn journal_writable(&mut self, writable: bool) {
+        self.journal_writable = writable;
+        self.dirty = true;
+    }
+
+    /// The longest routine interval that the budget really allows.
+    pub fn effective_interval(&mut self, tenant: &TenantId, interval: Duration) {
+        self.note(tenant, |known| known.effective_interval = interval);
+    }
+
+    /// Our calendar minus the platform's.
+    pub fn clock_skew(&mut self, tenant: &TenantId, ms: i64) {
+        self.note(tenant, |known| known.clock_skew_ms = Some(ms));
+    }
+
+    /// Why the platform does not authorise us.
+    pub fn not_authorised(&mut self, tenant: &TenantId, why: Option<String>) {
+        self.note(tenant, |known| known.not_authorised = why);
+    }
+
+    /// When something is to be published.
+    pub fn due(&self) -> Option<Time> {
+        self.dirty.then(|| self.last.map_or(Time::ZERO, |last| last + self.every))
+    }
+
+    /// Publishes, if it is time.
+    pub fn publish<'a>(
+        &mut self,
+        now: Time,
+        wall: WallMs,
+        engine: &Engine,
+        platforms: &BTreeMap<TenantId, Arc<dyn Platform>>,
+        unresolved: impl Iterator<Item = &'a TenantId>,
+    ) {
+        if self.due().is_none_or(|due| due > now) {
+            return;
+        }
+        for key in std::mem::take(&mut self.changed) {
+            match engine.channel(now, &key) {
+                Some(report) => self.channels.insert(key, Arc::new(report)),
+                None => self.channels.remove(&key),
+            };
+        }
+        let tenants = self.tenants(now, engine, platforms);
+        let blind = |id: &TenantId| tenants.get(id).is_none_or(|t| t.report.state == TenantState::Blind);
+        let orphans_resolved = { unresolved }.all(blind);
+        self.version += 1;
+        self.cell.publish(Snapshot {
+            taken_at: wall,
+            version: self.version,
+            mode: self.mode,
+            paused: engine.paused(),
+            journal_writable: self.journal_writable,
+            orphans_resolved,
+            tenants,
+            channels: self.channels.clone(),
+            config_loaded_at: self.config_loaded_at,
+            config_ok: self.config_ok,
+        });
+        self.last = Some(now);
+        self.dirty = false;
+    }
+
+    fn tenants(
+        &self,
+        now: Time,
+        engine: &Engine,
+        platforms: &BTreeMap<TenantId, Arc<dyn Platform>>,
+    ) -> BTreeMap<TenantId, TenantSnapshot> {
+        let one = |(id, known): (&TenantId, &Known)| {
+            let report: TenantReport = engine.tenant(now, id)?;
+            let snapshot = TenantSnapshot {
+                report,
+                budget: platforms.get(id).map(|p| p.budget()).unwrap_or_default(),
+                effective_interval: known.effective_interval,
+                clock_skew_ms: known.clock_skew_ms,
+                not_authorised: known.not_authorised.clone(),
+            };
+            Some((id.clone(), snapshot))
+        };
+        self.known.iter().filter_map(one).collect()
+    }
+
+    fn note(&mut self, tenant: &TenantId, change: impl FnOnce(&mut Known)) {
+        if let Some(known) = self.known.get_mut(tenant) {
+            change(known);
+            self.dirty = true;
+        }
+    }
+}
