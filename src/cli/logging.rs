@@ -27,7 +27,9 @@ pub enum LogFormat {
 impl LogArgs {
     /// Starts logging for the whole process. A later call changes nothing.
     pub fn start(&self) {
-        let filter = EnvFilter::try_new(&self.log).unwrap_or_else(|error| {
+        // The calendar's library talks about its own start; what matters of it comes as warnings.
+        let wanted = format!("tokio_cron_scheduler=warn,{}", self.log);
+        let filter = EnvFilter::try_new(wanted).unwrap_or_else(|error| {
             eprintln!("warning: `--log {}` is no log filter ({error}); using `info`", self.log);
             EnvFilter::new("info")
         });

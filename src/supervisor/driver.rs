@@ -117,7 +117,7 @@ impl Driver {
         let now = self.clock.now();
         let mut wake = now + BEAT;
         wake = self.engine.next_deadline().map_or(wake, |d| d.min(wake));
-        wake = self.publisher.due().map_or(wake, |d| d.min(wake));
+        wake = wake.min(self.publisher.due());
         wake = self.ledger.due().map_or(wake, |d| d.min(wake));
         if wake <= now && !self.wiring.stop.is_cancelled() {
             return Event::Round;

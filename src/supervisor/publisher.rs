@@ -9,6 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Budgets, blindness and pauses move without any channel changing.
+const AT_LEAST_EVERY: Duration = Duration::from_secs(1);
+
 /// See the module.
 pub struct Publisher {
     cell: SnapshotCell,
@@ -95,9 +98,10 @@ impl Publisher {
         self.note(tenant, |known| known.not_authorised = why);
     }
 
-    /// When something is to be published.
-    pub fn due(&self) -> Option<Time> {
-        self.dirty.then(|| self.last.map_or(Time::ZERO, |last| last + self.every))
+    /// When the next one is to be published: soon where a channel changed, and now and then for what moves by itself.
+    pub fn due(&self) -> Time {
+        let wait = if self.dirty { self.every } else { self.every.max(AT_LEAST_EVERY) };
+        self.last.map_or(Time::ZERO, |last| last + wait)
     }
 
     /// Publishes, if it is time.
@@ -109,7 +113,7 @@ impl Publisher {
         platforms: &BTreeMap<TenantId, Arc<dyn Platform>>,
         unresolved: impl Iterator<Item = &'a TenantId>,
     ) {
-        if self.due().is_none_or(|due| due > now) {
+        if self.due() > now {
             return;
         }
         for key in std::mem::take(&mut self.changed) {
