@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// The span over which the platform counts.
 pub const WINDOW: Duration = Duration::from_mins(1);
-/// Waiters at most, all classes together.
+/// Waiters at most in each class: a crowd of polls must not keep an action out.
 pub const MAX_WAITING: usize = 100_000;
 /// The reserve at most: several failovers at once with their looks and read-backs.
 const MAX_RESERVE: u32 = 60;
@@ -85,9 +85,9 @@ impl Slots {
         }
     }
 
-    /// Takes a place at the end of the class's queue; `None` where [`MAX_WAITING`] wait already.
+    /// Takes a place at the end of the class's queue; `None` where [`MAX_WAITING`] wait there already.
     pub fn enqueue(&mut self, class: Class) -> Option<Ticket> {
-        if self.waiting() >= MAX_WAITING {
+        if self.lane(class).waiting.len() >= MAX_WAITING {
             return None;
         }
         let ticket = Ticket(self.next_ticket);
