@@ -11,6 +11,7 @@ use crate::policy::{OpId, Time, WallMs};
 use axum::http::StatusCode;
 use secrecy::SecretString;
 use serde_json::{Value, json};
+use std::fmt::Write;
 use std::sync::Mutex;
 
 const SECRET: &str = "s3cr3t-of-the-client";
@@ -68,6 +69,7 @@ fn reply(status: u16, body: &str) -> Reply {
     with_headers(status, body, &[])
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "it stands where a script may also fail")]
 fn with_headers(status: u16, body: &str, headers: &[(&str, &str)]) -> Reply {
     let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
     Ok(Response { status: StatusCode::from_u16(status).unwrap(), headers, body: Bytes::from(body.to_owned()) })
@@ -315,12 +317,12 @@ async fn nothing_shows_a_secret() {
     let mut shown = format!("{:?}", settings());
     for _ in 0..5 {
         let error = world.patch().await.unwrap_err();
-        shown += &format!("{error} {error:?}");
+        write!(shown, "{error} {error:?}").unwrap();
     }
     for (_, request) in world.fake.sent.lock().unwrap().iter() {
-        shown += &format!("{request:?} {:?}", request.headers);
+        write!(shown, "{request:?} {:?}", request.headers).unwrap();
     }
-    shown += &format!("{:?}", reply(200, SECRET));
+    write!(shown, "{:?}", reply(200, SECRET)).unwrap();
     for canary in [SECRET, "token-1", "hunter2"] {
         assert!(!shown.contains(canary), "{canary} in {shown}");
     }

@@ -3,6 +3,8 @@
 use super::*;
 use crate::policy::LookError;
 
+type Make = fn() -> Reply;
+
 fn reset() -> Reply {
     Err(TransportError::Reset("closed".to_owned()))
 }
@@ -38,7 +40,7 @@ async fn each_status_has_its_class_for_reads_and_is_repeated_only_where_that_may
 #[tokio::test(start_paused = true)]
 async fn a_change_is_repeated_only_where_it_is_known_not_to_have_been_made() {
     use ErrorClass as C;
-    let cases: [(fn() -> Reply, C, usize, bool); 11] = [
+    let cases: [(Make, C, usize, bool); 11] = [
         (|| reply(400, ""), C::Fatal, 1, true),
         (|| reply(403, ""), C::Forbidden, 1, true),
         (|| reply(404, ""), C::NotFound, 1, true),
