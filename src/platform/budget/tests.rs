@@ -337,3 +337,27 @@ async fn a_limit_that_rises_serves_those_who_wait() {
     waiter.await.unwrap().unwrap();
     assert_eq!(budget.0.clock.now().since(before), secs(1));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn threads_that_come_use_return_and_leave_all_get_through() {
+    let budget = Budget::new(100_000, Some(&[]), Clock::system());
+    let mut tasks = tokio::task::JoinSet::new();
+    for i in 0..400u64 {
+        let budget = budget.clone();
+        tasks.spawn(async move {
+            let class = Class::ALL[usize::try_from(i).unwrap() % Class::ALL.len()];
+            let Ok(slot) = tokio::time::timeout(secs(if i % 7 == 0 { 0 } else { 600 }), budget.acquire(class)).await
+            else {
+                return;
+            };
+            let mut slot = slot.unwrap();
+            if i % 3 == 0 {
+                slot.begin();
+            }
+            tokio::task::yield_now().await;
+        });
+    }
+    tasks.join_all().await;
+    assert_eq!(budget.reading().waiting, 0);
+    assert!(budget.recent().len() <= 134, "what was never begun does not count");
+}

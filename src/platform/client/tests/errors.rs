@@ -166,3 +166,19 @@ async fn the_platforms_words_are_short_and_on_one_line() {
     assert!(!error.message.contains(char::is_control));
     assert!(error.message.contains("bad  [31mcodec xxx") && error.message.len() < 350, "{}", error.message);
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_same_seed_waits_the_same_and_another_seed_does_not() {
+    let mut runs = Vec::new();
+    for seed in [1, 1, 2] {
+        let seeded = ClientSettings { seed, ..settings() };
+        let world = world_with(seeded, |n, _| granted(n, 1800), |_, _| (Duration::ZERO, reply(503, ""))).await;
+        for _ in 0..3 {
+            world.look().await.unwrap_err();
+        }
+        let sent: Vec<Time> = world.fake.sent.lock().unwrap().iter().map(|(at, _)| *at).collect();
+        runs.push(sent);
+    }
+    assert_eq!(runs[0], runs[1]);
+    assert_ne!(runs[0], runs[2]);
+}
