@@ -2,6 +2,8 @@
 //!
 //! Must never let through: the client secret, a token, or what stands beside a word such as `password`.
 
+use super::endpoint::ESCAPED;
+use percent_encoding::utf8_percent_encode;
 use serde_json::Value;
 
 /// Characters of the platform's own text at most.
@@ -35,7 +37,7 @@ pub fn shown(text: &str, secrets: &[&str]) -> String {
     longest_first.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     for secret in longest_first {
         text = text.replace(secret, MASK);
-        let encoded = percent_encoding::utf8_percent_encode(secret, percent_encoding::NON_ALPHANUMERIC).to_string();
+        let encoded = utf8_percent_encode(secret, ESCAPED).to_string();
         text = text.replace(&encoded, MASK);
     }
     let text = mask_after_words(&text);
@@ -105,4 +107,53 @@ fn mask_after_words(text: &str) -> String {
     }
     out.push_str(text.get(at..).unwrap_or_default());
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_masked_wherever_the_platform_repeats_them() {
+        for (text, expected) in [
+            ("nothing to hide", "nothing to hide"),
+            ("the password is wrong", "the password is wrong"),
+            ("password=hunter2&user=u", "password=***&user=u"),
+            (r#"{"username":"u","password":"hunter2"}"#, r#"{"username":"u","password":"***"}"#),
+            (r#"{\"password\": \"hunter2\"}"#, r#"{\"password\": \"***\"}"#),
+            ("Authorization: Bearer abc.def", "Authorization: Bearer ***"),
+            ("bad bearer abc", "bad bearer ***"),
+            ("access_token: abc, client_secret: def", "access_token: ***, client_secret: ***"),
+            ("canary and p%3Dq", "*** and ***"),
+            ("PASSWORD = Hunter2 é", "PASSWORD = *** é"),
+            ("password=", "password="),
+        ] {
+            assert_eq!(shown(text, &["canary", "p=q", ""]), expected);
+        }
+    }
+
+    #[test]
+    fn words_are_found_where_platforms_put_them_and_nested_secrets_masked() {
+        for (body, expected) in [
+            (r#"{"message": "no"}"#, Some("no")),
+            (r#"{"error": {"message": "no"}}"#, Some("no")),
+            (r#"{"error": "invalid_scope", "error_description": "no"}"#, Some("invalid_scope: no")),
+            (r#"{"error": "invalid_scope"}"#, Some("invalid_scope")),
+            (r#"{"detail": "x hunter2 y", "in": [{"SIP-Password": "hunter2"}]}"#, Some("x *** y")),
+            (r#"{"detail": "x 4711 y", "api_token": 4711}"#, Some("x *** y")),
+            (r#"{"message": 7}"#, None),
+            ("[]", None),
+            ("<html>", None),
+        ] {
+            assert_eq!(error_text(body.as_bytes(), &[]).as_deref(), expected, "{body}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_known_secret_never_survives(before in ".{0,40}", secret in "[a-zA-Z0-9=+/]{6,40}", after in ".{0,40}") {
+            let text = shown(&format!("{before}{secret}{after}"), &[&secret]);
+            proptest::prop_assert!(!text.contains(&secret));
+        }
+    }
 }

@@ -82,7 +82,7 @@ fn sort(endpoint: Endpoint, status: u16) -> (ErrorClass, LookError) {
         429 => (ErrorClass::Retryable, LookError::RateLimited),
         408 | 500..=599 => (failed, LookError::Server),
         _ if endpoint == Endpoint::Token => (ErrorClass::NotAuthorised, LookError::NotAuthorised),
-        404 => (ErrorClass::NotFound, LookError::Unexpected),
+        404 | 410 => (ErrorClass::NotFound, LookError::Unexpected),
         409 | 412 => (ErrorClass::Conflict, LookError::Unexpected),
         _ => (ErrorClass::Fatal, LookError::Unexpected),
     }

@@ -42,7 +42,10 @@ pub struct Slot {
 
 /// Too many requests wait for a slot already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{} requests wait for the tenant's request budget already", slots::MAX_WAITING)]
+#[error(
+    "{} requests of this class wait for the tenant's request budget already; poll less often or raise requests_per_minute",
+    slots::MAX_WAITING
+)]
 pub struct QueueFull;
 
 impl Budget {

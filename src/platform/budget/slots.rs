@@ -11,8 +11,10 @@ use std::time::Duration;
 
 /// The span over which the platform counts.
 pub const WINDOW: Duration = Duration::from_mins(1);
-/// Waiters at most, all classes together.
+/// Waiters at most in each class: a crowd of polls must not keep an action out.
 pub const MAX_WAITING: usize = 100_000;
+/// Requests a minute at most: each slot takes memory.
+const MAX_LIMIT: u32 = 1_000_000;
 /// The reserve at most: several failovers at once with their looks and read-backs.
 const MAX_RESERVE: u32 = 60;
 /// A limit is cut at most once in this span: answers of requests already under way all say the same thing.
@@ -52,11 +54,11 @@ pub struct Slots {
 }
 
 impl Slots {
-    /// `requests_per_minute` slots (at least one), none of them free at once: they come free evenly over the first minute, so
+    /// `requests_per_minute` slots (1 to 1,000,000), none of them free at once: they come free evenly over the first minute, so
     /// that a start is no burst, and none before the request of the last minute that `recent` (ages) lays to it has ceased to
     /// count. `None`: nothing is known of the last minute, and it counts as full.
     pub fn new(requests_per_minute: u32, recent: Option<&[Duration]>, now: Time) -> Self {
-        let configured = requests_per_minute.max(1);
+        let configured = requests_per_minute.clamp(1, MAX_LIMIT);
         let slots = configured as usize;
         let mut left: Vec<Duration> = match recent {
             Some(ages) => ages.iter().map(|age| WINDOW.saturating_sub(*age)).filter(|left| !left.is_zero()).collect(),
@@ -85,9 +87,9 @@ impl Slots {
         }
     }
 
-    /// Takes a place at the end of the class's queue; `None` where [`MAX_WAITING`] wait already.
+    /// Takes a place at the end of the class's queue; `None` where [`MAX_WAITING`] wait there already.
     pub fn enqueue(&mut self, class: Class) -> Option<Ticket> {
-        if self.waiting() >= MAX_WAITING {
+        if self.lane(class).waiting.len() >= MAX_WAITING {
             return None;
         }
         let ticket = Ticket(self.next_ticket);
@@ -148,7 +150,7 @@ impl Slots {
     pub fn set_limit(&mut self, now: Time, requests_per_minute: u32) {
         self.advance(now);
         let old = self.configured;
-        let new = requests_per_minute.max(1);
+        let new = requests_per_minute.clamp(1, MAX_LIMIT);
         self.limit = if self.limit == old { new } else { self.limit.min(new) };
         self.configured = new;
         let more = new.saturating_sub(old);

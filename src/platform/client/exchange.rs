@@ -4,7 +4,7 @@
 
 use super::super::auth::{Grant, Need, Token};
 use super::super::budget::{QueueFull, Slot};
-use super::super::endpoint::Endpoint;
+use super::super::endpoint::{ESCAPED, Endpoint};
 use super::super::error::{ErrorClass, PlatformError};
 use super::super::gate::Gate;
 use super::super::transport::{Request, Response, TransportError};
@@ -13,7 +13,7 @@ use super::Client;
 use crate::policy::{LookError, Time};
 use axum::body::Bytes;
 use axum::http::{HeaderValue, Method, StatusCode, header};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 use secrecy::ExposeSecret;
 use std::sync::Arc;
 use std::time::Duration;
@@ -290,7 +290,7 @@ impl Client {
         let form: Vec<String> = fields
             .into_iter()
             .filter(|(_, value)| !value.is_empty())
-            .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)))
+            .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, ESCAPED)))
             .collect();
         let mut headers = self.headers.clone();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));

@@ -1,0 +1,294 @@
+//! The HTTP transport over real loopback sockets: which failure is which, what is bounded, and where requests never go.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::routing::{get, patch, post};
+use axum::{Json, Router};
+use serde_json::json;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use trunkwarden::clock::Clock;
+use trunkwarden::config::Paths;
+use trunkwarden::platform::{
+    Class, Client, ClientSettings, HttpTransport, Platform, Request, Transport, TransportBuildError, TransportError,
+};
+
+const LIMIT: usize = 64 * 1024;
+
+fn transport() -> HttpTransport {
+    HttpTransport::new(None, None, LIMIT).unwrap()
+}
+
+fn request(url: String) -> Request {
+    Request { method: Method::GET, url, headers: HeaderMap::new(), body: None, timeout: Duration::from_secs(10) }
+}
+
+fn impatient(url: String) -> Request {
+    Request { timeout: Duration::from_millis(300), ..request(url) }
+}
+
+async fn serve(router: Router) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    address
+}
+
+/// A server that does `act` with each connection, once it has read the request's head.
+async fn raw<F>(act: impl Fn(TcpStream, String) -> F + Send + Sync + 'static) -> SocketAddr
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.unwrap());
+            }
+            tokio::spawn(act(stream, String::from_utf8(head).unwrap()));
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn an_answer_comes_with_status_headers_and_body() {
+    let address = serve(Router::new().route(
+        "/x",
+        get(|headers: HeaderMap| async move {
+            (StatusCode::IM_A_TEAPOT, [("etag", "\"1\"")], headers["user-agent"].to_str().unwrap().to_owned())
+        }),
+    ))
+    .await;
+    let answer = transport().send(request(format!("http://{address}/x"))).await.unwrap();
+    assert_eq!(answer.status, StatusCode::IM_A_TEAPOT);
+    assert_eq!(answer.headers["etag"], "\"1\"");
+    assert!(answer.body.starts_with(b"trunkwarden/"));
+}
+
+#[tokio::test]
+async fn no_connection_is_told_from_a_broken_one_and_from_silence() {
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let error = transport().send(request(format!("http://{closed}/"))).await.unwrap_err();
+    assert!(matches!(error, TransportError::Connect(_)), "{error:?}");
+
+    let error = transport().send(request("http://no-such-host.invalid/".to_owned())).await.unwrap_err();
+    assert!(matches!(error, TransportError::Connect(_)), "{error:?}");
+
+    let dropping = raw(|stream, _| async move { drop(stream) }).await;
+    let error = transport().send(request(format!("http://{dropping}/"))).await.unwrap_err();
+    assert!(matches!(error, TransportError::Reset(_)), "{error:?}");
+
+    let halfway = raw(|mut stream, _| async move {
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf").await.unwrap();
+    })
+    .await;
+    let error = transport().send(request(format!("http://{halfway}/"))).await.unwrap_err();
+    assert!(matches!(error, TransportError::Reset(_)), "{error:?}");
+
+    let silent = raw(|stream, _| async move {
+        tokio::time::sleep(Duration::from_mins(1)).await;
+        drop(stream);
+    })
+    .await;
+    let error = transport().send(impatient(format!("http://{silent}/"))).await.unwrap_err();
+    assert!(matches!(error, TransportError::Timeout), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_body_that_drips_for_ever_is_a_timeout() {
+    let dripping = raw(|mut stream, _| async move {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n").await;
+        while stream.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    let error = transport().send(impatient(format!("http://{dripping}/"))).await.unwrap_err();
+    assert!(matches!(error, TransportError::Timeout), "{error:?}");
+}
+
+#[tokio::test]
+async fn bodies_are_bounded_declared_or_not() {
+    let declared = raw(|mut stream, _| async move {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 999999999999\r\n\r\n{").await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
+    })
+    .await;
+    let endless = raw(|mut stream, _| async move {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").await;
+        let chunk = format!("1000\r\n{}\r\n", "x".repeat(0x1000));
+        while stream.write_all(chunk.as_bytes()).await.is_ok() {}
+    })
+    .await;
+    for address in [declared, endless] {
+        let error = transport().send(request(format!("http://{address}/"))).await.unwrap_err();
+        assert!(matches!(error, TransportError::TooLarge { limit: LIMIT }), "{error:?}");
+    }
+    let exact = serve(Router::new().route("/", get(|| async { "x".repeat(LIMIT) }))).await;
+    let answer = transport().send(request(format!("http://{exact}/"))).await.unwrap();
+    assert_eq!(answer.body.len(), LIMIT);
+}
+
+fn gzip(body: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(body).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[tokio::test]
+async fn compressed_answers_are_read_and_bounded_by_what_they_become() {
+    let bomb = gzip(&vec![b' '; 50 * 1024 * 1024]);
+    assert!(bomb.len() < LIMIT, "it would pass the bound as it travels");
+    let compressed = |body: Vec<u8>| get(move || async move { ([("content-encoding", "gzip")], body) });
+    let address = serve(Router::new().route("/small", compressed(gzip(b"{}"))).route("/bomb", compressed(bomb))).await;
+    let answer = transport().send(request(format!("http://{address}/small"))).await.unwrap();
+    assert_eq!(&answer.body[..], b"{}");
+    let error = transport().send(request(format!("http://{address}/bomb"))).await.unwrap_err();
+    assert!(matches!(error, TransportError::TooLarge { limit: LIMIT }), "{error:?}");
+}
+
+#[tokio::test]
+async fn redirects_are_answers_and_never_followed() {
+    let visited = Arc::new(AtomicUsize::new(0));
+    let elsewhere = {
+        let visited = Arc::clone(&visited);
+        serve(Router::new().fallback(move || async move { visited.fetch_add(1, Ordering::SeqCst).to_string() })).await
+    };
+    for status in [301, 302, 303, 307, 308] {
+        let to = format!("http://{elsewhere}/");
+        let redirect = move || async move { (StatusCode::from_u16(status).unwrap(), [("location", to)]) };
+        let address = serve(Router::new().route("/", get(redirect))).await;
+        let mut with_token = request(format!("http://{address}/"));
+        with_token.headers.insert("authorization", HeaderValue::from_static("Bearer t"));
+        assert_eq!(transport().send(with_token).await.unwrap().status.as_u16(), status);
+    }
+    assert_eq!(visited.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn a_configured_proxy_gets_every_request() {
+    let proxy = raw(|mut stream, head| async move {
+        let line = head.lines().next().unwrap().to_owned();
+        let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{line}", line.len());
+        let _ = stream.write_all(answer.as_bytes()).await;
+    })
+    .await;
+    let transport = HttpTransport::new(None, Some(&format!("http://{proxy}")), LIMIT).unwrap();
+    let answer = transport.send(request("http://platform.invalid/api".to_owned())).await.unwrap();
+    assert_eq!(&answer.body[..], b"GET http://platform.invalid/api HTTP/1.1");
+}
+
+/// A TLS server with a certificate that `ca` (PEM) signs, answering `tls` to everything.
+async fn tls_server() -> (SocketAddr, String) {
+    let ca_key = rcgen::KeyPair::generate().unwrap();
+    let mut ca = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let ca_pem = ca.self_signed(&ca_key).unwrap().pem();
+    let issuer = rcgen::Issuer::new(ca, ca_key);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let leaf = rcgen::CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+    let certificate = leaf.signed_by(&key, &issuer).unwrap();
+
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key.serialize_der().try_into().unwrap())
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                let Ok(mut stream) = acceptor.accept(stream).await else { return };
+                let mut head = [0; 4096];
+                let _ = stream.read(&mut head).await;
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\ntls").await;
+                let _ = stream.shutdown().await;
+            });
+        }
+    });
+    (address, ca_pem)
+}
+
+#[tokio::test]
+async fn a_private_authority_is_believed_only_where_it_is_configured() {
+    let (address, ca) = tls_server().await;
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(ca.as_bytes()).unwrap();
+    let url = format!("https://{address}/");
+    let trusting = HttpTransport::new(Some(file.path()), None, LIMIT).unwrap();
+    assert_eq!(&trusting.send(request(url.clone())).await.unwrap().body[..], b"tls");
+    let error = transport().send(request(url)).await.unwrap_err();
+    assert!(matches!(error, TransportError::Connect(_)), "nothing was sent: {error:?}");
+}
+
+#[test]
+fn what_cannot_be_built_says_what_to_do_and_no_password() {
+    let missing = HttpTransport::new(Some("/nowhere/ca.pem".as_ref()), None, LIMIT).unwrap_err();
+    assert!(matches!(missing, TransportBuildError::CaFile { .. }));
+    assert!(missing.to_string().contains("/nowhere/ca.pem"), "{missing}");
+    let mut empty = tempfile::NamedTempFile::new().unwrap();
+    empty.write_all(b"no certificate here").unwrap();
+    assert!(HttpTransport::new(Some(empty.path()), None, LIMIT).is_err());
+    let proxy = HttpTransport::new(None, Some("http://user:hunter2@[broken"), LIMIT).unwrap_err();
+    assert!(!format!("{proxy} {proxy:?}").contains("hunter2"));
+}
+
+#[tokio::test]
+async fn client_and_transport_together_speak_the_contract() {
+    let router = Router::new()
+        .route(
+            "/oauth/token",
+            post(|form: String| async move {
+                assert!(
+                    form.starts_with("grant_type=client_credentials&client_id=cid&client_secret=s%20%26&scope=a%20b")
+                );
+                Json(json!({"access_token": "t", "token_type": "Bearer", "expires_in": 1800}))
+            }),
+        )
+        .route(
+            "/c/{id}",
+            patch(|| async {}).get(
+                |axum::extract::Path(id): axum::extract::Path<String>, headers: HeaderMap| async move {
+                    let status = if headers["authorization"] == "Bearer t" { "healthy" } else { "unhealthy" };
+                    Json(json!({"id": id, "status": status}))
+                },
+            ),
+        );
+    let address = serve(router).await;
+    let paths = ["/c", "/c/{id}", "/t", "/b/{call}"].map(str::to_owned);
+    let [channels, channel, telemetry, bridge] = paths;
+    let settings = ClientSettings {
+        tenant: "acme".into(),
+        base_url: format!("http://{address}"),
+        paths: Paths { channels, channel, telemetry, bridge, calls: None },
+        client_id: "cid".to_owned(),
+        client_secret: "s &".to_owned().into(),
+        token_url: format!("http://{address}/oauth/token"),
+        scopes: vec!["a".to_owned(), "b".to_owned()],
+        headers: std::collections::BTreeMap::new(),
+        requests_per_minute: 60_000,
+        recent: Some(Vec::new()),
+        seed: 1,
+    };
+    let client = Client::new(settings, Arc::new(transport()), Clock::system(), Arc::new(|_| {}));
+    let id = "50%/é".into();
+    let answer = client.channel(&id, Class::Action, Duration::from_secs(10)).await.unwrap();
+    assert_eq!(answer.value.id(), &id);
+    assert_eq!(answer.value.view().status.as_deref(), Some("healthy"));
+    assert!(answer.date.is_some());
+    assert_eq!(client.recent_requests().len(), 2);
+}
