@@ -79,14 +79,14 @@ fn snapshot() -> Snapshot {
     down.route = Some(ChannelId::from("ch-0002"));
     down.failed_over = true;
     down.blocked_for = Some(Duration::from_secs(590));
-    down.reason_text = "moved to ch-0002: ch-0001 is down".to_owned();
+    down.reason_text = "moved to ch-0002: ch-0001 is down".into();
     let itself = Some((Ineligible::Itself, "it is the channel itself"));
     down.candidates = vec![candidate("ch-0002", Some(91.5), None), candidate("ch-0001", None, itself)];
     let mut up = report("acme", "ch-0002", Health::Up);
     up.quality = Some(quality(91.5));
     let mut odd = report("acme", "eu/west <1>&\"x\"", Health::Degraded);
     odd.held = Some("mass_change");
-    odd.reason_text = "<script>alert('1')</script>".to_owned();
+    odd.reason_text = "<script>alert('1')</script>".into();
     let mut lost = report("blind", "ch-0001", Health::Unknown);
     lost.no_candidate = true;
     Snapshot {

@@ -67,8 +67,13 @@ pub fn bind_control(path: &Path) -> io::Result<UnixListener> {
             return Err(io::Error::new(io::ErrorKind::AddrInUse, why));
         }
     }
-    // Bound in a private directory and then moved into place: at no moment can anyone else connect, and a stale socket
-    // is replaced in one step.
+    bind_private(path)
+        .map_err(|e| io::Error::new(e.kind(), format!("cannot make the control socket {}: {e}", path.display())))
+}
+
+/// Bound in a private directory and then moved into place: at no moment can anyone else connect, and a stale socket is
+/// replaced in one step.
+fn bind_private(path: &Path) -> io::Result<UnixListener> {
     let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     let private = tempfile::Builder::new().prefix(".control-").rand_bytes(4).tempdir_in(parent)?;
     let bound = private.path().join("s");
