@@ -11,4 +11,5 @@ pub mod config;
 pub mod journal;
 pub mod platform;
 pub mod policy;
+pub mod sim;
 pub mod supervisor;
