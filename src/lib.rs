@@ -12,4 +12,5 @@ pub mod http;
 pub mod journal;
 pub mod platform;
 pub mod policy;
+pub mod sim;
 pub mod supervisor;

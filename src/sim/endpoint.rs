@@ -1,0 +1,203 @@
+//! The endpoints: which one a request means, what it demands, and what it does.
+//!
+//! A request that is refused anywhere on the way changes nothing.
+
+use super::channel::ChannelState;
+use super::check;
+use super::incident::PatchMode;
+use super::ledger::{Effect, PatchRecord};
+use super::model::{Due, Model, Patching};
+use super::patch::Change;
+use super::reply::Draft;
+use super::scenario::Merge;
+use super::telemetry::{self, Present};
+use crate::platform::Request;
+use crate::policy::WallMs;
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Changes that wait to be made; a PATCH that finds the queue full is made at once.
+const MAX_PENDING: usize = 10_000;
+
+/// What an endpoint came to.
+#[derive(Debug)]
+pub(super) enum Done {
+    /// An answer.
+    Answer(Draft),
+    /// The change was made; the answer is lost.
+    Lost,
+}
+
+/// What is asked for.
+enum Endpoint {
+    Token,
+    List,
+    Create,
+    Get(String),
+    Patch(String),
+    Telemetry,
+    Bridge(String),
+}
+
+impl Model {
+    /// Answers a request that met no fault.
+    pub(super) fn endpoint(
+        &mut self,
+        now: Duration,
+        wall: WallMs,
+        uri: &Uri,
+        request: &Request,
+    ) -> Result<Done, Draft> {
+        let endpoint = route(uri.path(), &request.method)?;
+        self.limit.count(now, wall)?;
+        check::accept(&request.headers)?;
+        let body = request.body.as_deref().unwrap_or_default();
+        if let Some(scope) = scope(&endpoint) {
+            self.tokens.admit(now, &request.headers, scope)?;
+        }
+        let query = check::form(uri.query().unwrap_or("").as_bytes())?;
+        if let Some(other) = query.keys().find(|k| !(matches!(endpoint, Endpoint::List) && *k == "page")) {
+            return Err(Draft::bad(format!("the parameter {other} is not known")));
+        }
+        let draft = match endpoint {
+            Endpoint::Token => self.tokens.issue(now, &self.options, &request.headers, body),
+            Endpoint::List => self.list(now, query.get("page").map(String::as_str))?,
+            Endpoint::Get(id) => self.get(now, &id)?,
+            Endpoint::Patch(id) => return self.patch(now, &id, &request.headers, body),
+            Endpoint::Create => self.create(now, &request.headers, body)?,
+            Endpoint::Telemetry => {
+                let body = check::json_body(&request.headers, body)?;
+                telemetry::answer(&self.store, &self.options, self.form, Present { now, wall }, &body)?
+            }
+            Endpoint::Bridge(call) => {
+                let body = check::json_body(&request.headers, body)?;
+                self.bridges.bridge(&call, &request.headers, &body)?
+            }
+        };
+        Ok(Done::Answer(draft))
+    }
+
+    fn list(&self, now: Duration, cursor: Option<&str>) -> Result<Draft, Draft> {
+        if self.list_absent {
+            return Err(check::not_found("this tenant has no list of channels"));
+        }
+        let (channels, next) = self
+            .store
+            .page(cursor, self.options.page_size, now, self.list_lag)
+            .ok_or_else(|| Draft::bad("page is no cursor of ours"))?;
+        Ok(Draft::json(StatusCode::OK, &json!({ "channels": channels, "next": next })))
+    }
+
+    fn get(&self, now: Duration, id: &str) -> Result<Draft, Draft> {
+        let channel = self.store.get(id).ok_or_else(|| no_channel(id))?;
+        Ok(self.show(StatusCode::OK, channel, now))
+    }
+
+    fn show(&self, status: StatusCode, channel: &ChannelState, now: Duration) -> Draft {
+        let draft = Draft::json(status, &channel.shown(now));
+        if self.options.etag { draft.with(header::ETAG, channel.etag()) } else { draft }
+    }
+
+    fn create(&mut self, now: Duration, headers: &HeaderMap, body: &[u8]) -> Result<Draft, Draft> {
+        let body = check::json_body(headers, body)?;
+        check::create(&body, |id| self.store.contains(id))?;
+        match self.store.create(body).map(|c| c.id.clone()) {
+            Some(id) => {
+                self.ledger.tell(now, format!("{id} is created"));
+                let channel = self.store.get(&id).ok_or_else(|| no_channel(&id))?;
+                Ok(self.show(StatusCode::CREATED, channel, now))
+            }
+            None => Err(Draft::bad("there are too many channels")),
+        }
+    }
+
+    fn patch(&mut self, now: Duration, id: &str, headers: &HeaderMap, body: &[u8]) -> Result<Done, Draft> {
+        let outcome = self.try_patch(now, id, headers, body);
+        let (status, effect) = match &outcome {
+            Ok((Done::Answer(draft), effect)) => (Some(draft.status.as_u16()), *effect),
+            Ok((Done::Lost, effect)) => (None, *effect),
+            Err(draft) => (Some(draft.status.as_u16()), Effect::Refused),
+        };
+        let body = serde_json::from_slice(body).unwrap_or(Value::Null);
+        self.ledger.patch(PatchRecord { at: now, channel: id.to_owned(), body, status, effect });
+        outcome.map(|(done, _)| done)
+    }
+
+    fn try_patch(
+        &mut self,
+        now: Duration,
+        id: &str,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<(Done, Effect), Draft> {
+        let channel = self.store.get(id).ok_or_else(|| no_channel(id))?;
+        let body = check::json_body(headers, body)?;
+        check::patch(&body, |id| self.store.contains(id))?;
+        if self.options.etag
+            && check::header(headers, "if-match").is_some_and(|tag| tag != "*" && tag != channel.etag())
+        {
+            let message = "the channel has changed since it was read";
+            return Err(Draft::refuse(StatusCode::PRECONDITION_FAILED, "precondition_failed", message));
+        }
+        let patching = self.patching.filter(|p| now < p.until);
+        let merge = match patching {
+            Some(Patching { mode: PatchMode::Replace, .. }) => Merge::Replace,
+            _ => self.options.patch,
+        };
+        let change = Change { channel: id.to_owned(), body, merge };
+        let delay = match patching {
+            Some(Patching { mode: PatchMode::Delay, delay, .. }) => delay,
+            _ => self.options.patch_delay,
+        };
+        let effect = if patching.is_some_and(|p| p.mode == PatchMode::Drop) {
+            Effect::Dropped
+        } else if delay.is_zero() || self.agenda.len() >= MAX_PENDING {
+            self.make(now, &change);
+            Effect::Applied
+        } else {
+            self.schedule(now + delay, Due::Change(change));
+            Effect::Delayed
+        };
+        if patching.is_some_and(|p| p.mode == PatchMode::LoseAnswer) {
+            return Ok((Done::Lost, effect));
+        }
+        let channel = self.store.get(id).ok_or_else(|| no_channel(id))?;
+        Ok((Done::Answer(self.show(StatusCode::OK, channel, now)), effect))
+    }
+}
+
+fn no_channel(id: &str) -> Draft {
+    check::not_found(format!("there is no channel {id:?}"))
+}
+
+/// The scope that an endpoint needs; `None`: no token.
+fn scope(endpoint: &Endpoint) -> Option<&'static str> {
+    Some(match endpoint {
+        Endpoint::Token => return None,
+        Endpoint::List | Endpoint::Get(_) => "channel:read",
+        Endpoint::Create | Endpoint::Patch(_) => "channel:write",
+        Endpoint::Telemetry => "telemetry:read",
+        Endpoint::Bridge(_) => "cti:bridge:write",
+    })
+}
+
+/// Which endpoint a path and a method mean: 404 for another path, 405 for another method.
+fn route(path: &str, method: &Method) -> Result<Endpoint, Draft> {
+    let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    let wrong =
+        || Draft::refuse(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "the method is not allowed here");
+    let (get, post, is_patch) = (method == Method::GET, method == Method::POST, method == Method::PATCH);
+    let endpoint = match segments.as_slice() {
+        ["api", "v2", "oauth", "token"] | ["oauth", "token"] => post.then_some(Endpoint::Token),
+        ["api", "v2", "channels"] if get => Some(Endpoint::List),
+        ["api", "v2", "channels"] => post.then_some(Endpoint::Create),
+        ["api", "v2", "channels", id] if get => Some(Endpoint::Get(check::decode(id)?)),
+        ["api", "v2", "channels", id] if is_patch => Some(Endpoint::Patch(check::decode(id)?)),
+        ["api", "v2", "telemetry", "metrics"] => post.then_some(Endpoint::Telemetry),
+        ["api", "v2", "cti", "calls", call, "bridge"] if post => Some(Endpoint::Bridge(check::decode(call)?)),
+        ["api", "v2", "channels", _] | ["api", "v2", "cti", "calls", _, "bridge"] => None,
+        _ => return Err(check::not_found("there is nothing at this path")),
+    };
+    endpoint.ok_or_else(wrong)
+}
