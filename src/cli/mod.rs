@@ -4,6 +4,7 @@
 
 pub mod check;
 pub mod config_arg;
+mod demo;
 mod logging;
 mod orders;
 mod run;
@@ -31,6 +32,8 @@ enum Command {
     Schema(schema::Schema),
     /// Run the daemon
     Run(run::Args),
+    /// Watch the daemon save a channel, on the built-in simulator
+    Demo(demo::Args),
     /// Show what the running daemon sees and does
     Status(status::StatusArgs),
     /// Change nothing from now on, for one tenant or all; watching goes on
@@ -50,6 +53,7 @@ impl Cli {
             Command::Check(check) => check.run().await,
             Command::Schema(schema) => schema.run(),
             Command::Run(args) => args.run().await,
+            Command::Demo(args) => args.run().await,
             Command::Status(args) => status::status(args).await,
             Command::Pause(args) => orders::pause(args).await,
             Command::Resume(args) => orders::resume(args).await,
