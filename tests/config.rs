@@ -151,6 +151,16 @@ mod invalid {
     }
 
     #[test]
+    fn endless_nesting_is_an_error_like_any_other() {
+        for opening in ["[", "{a=", "[{a="] {
+            let text = with(&format!("[policies.default.failover]\non = {}", opening.repeat(50_000)));
+            let rejected = config::parse_str("deep.toml", &text).unwrap_err();
+            assert!(rejected.diagnostics.len() <= 10, "{}", rejected.diagnostics.len());
+            let _ = rejected.to_string();
+        }
+    }
+
+    #[test]
     fn line_and_column_are_where_the_value_stands() {
         let text = with("[policies.default.health]\ninterval = \"1s\"\n");
         let rejected = config::parse_str("here.toml", &text).unwrap_err();

@@ -9,6 +9,8 @@ use super::keys;
 
 /// What stands for a hidden part.
 const MASK: &str = "***";
+/// Arrays and inline tables within each other; what is deeper is not shown. TOML's own reader stops at 80.
+const MAX_DEPTH: usize = 100;
 
 /// A part of a text that must not be shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +23,7 @@ pub(crate) struct Hidden {
 
 /// The parts of `text` that must not be shown, in order and apart.
 pub(crate) fn hidden(text: &str) -> Vec<Hidden> {
-    Scan { text, at: 0, hidden: Vec::new(), header_secret: false }.run()
+    Scan { text, at: 0, hidden: Vec::new(), header_secret: false, depth: 0 }.run()
 }
 
 /// `line`, which starts at byte `from`, without its hidden parts; and how offsets in it move.
@@ -63,6 +65,7 @@ struct Scan<'t> {
     at: usize,
     hidden: Vec<Hidden>,
     header_secret: bool,
+    depth: usize,
 }
 
 /// What may be shown of a value.
@@ -177,13 +180,21 @@ impl Scan<'_> {
 
     fn one(&mut self, first: u8, show: Show, in_secret: bool, stop: u8) {
         match first {
+            b'{' | b'[' if self.depth == MAX_DEPTH => {
+                self.hide(self.at, self.text.len());
+                self.at = self.text.len();
+            }
             b'{' => {
                 self.at += 1;
+                self.depth += 1;
                 self.inline(in_secret);
+                self.depth -= 1;
             }
             b'[' => {
                 self.at += 1;
+                self.depth += 1;
                 self.value(show, in_secret, b']');
+                self.depth -= 1;
                 if self.peek() == Some(b']') {
                     self.at += 1;
                 }
