@@ -141,6 +141,11 @@ impl Findings {
         self.errors
     }
 
+    /// Whether another warning would be kept: what is costly to say need not be found out otherwise.
+    pub fn has_room(&self) -> bool {
+        self.found.len() < MAX_KEPT
+    }
+
     /// All of them in the order of the files.
     pub fn finish(mut self) -> Vec<Diagnostic> {
         self.found.sort_by_key(|(loc, d)| (*loc, d.severity));

@@ -9,6 +9,8 @@ use super::keys;
 
 /// What stands for a hidden part.
 const MASK: &str = "***";
+/// Arrays and inline tables within each other; what is deeper is not shown. TOML's own reader stops at 80.
+const MAX_DEPTH: usize = 100;
 
 /// A part of a text that must not be shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +23,7 @@ pub(crate) struct Hidden {
 
 /// The parts of `text` that must not be shown, in order and apart.
 pub(crate) fn hidden(text: &str) -> Vec<Hidden> {
-    Scan { text, at: 0, hidden: Vec::new(), header_secret: false }.run()
+    Scan { text, at: 0, hidden: Vec::new(), header_secret: false, depth: 0 }.run()
 }
 
 /// `line`, which starts at byte `from`, without its hidden parts; and how offsets in it move.
@@ -63,6 +65,7 @@ struct Scan<'t> {
     at: usize,
     hidden: Vec<Hidden>,
     header_secret: bool,
+    depth: usize,
 }
 
 /// What may be shown of a value.
@@ -114,8 +117,12 @@ impl Scan<'_> {
         let end = self.line_end();
         let line = self.text.get(self.at..end).unwrap_or_default();
         self.header_secret = segments(line).any(keys::is_secret);
-        let closed = line.find(']').map_or(end, |at| self.at + at + 1);
-        self.at = closed;
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '[' | '.' | '_' | '-');
+        let shown = line.find(|c| !plain(c)).map_or(end, |length| self.at + length);
+        let closed = line.find(']').map_or(end, |length| self.at + length);
+        // Quoted names go too: what stands between the quotes of a broken header may be anything.
+        self.hide(shown, closed);
+        self.at = closed.max(self.at + 1);
     }
 
     /// `key = value`; whatever stands in the key's place without a `=` is hidden.
@@ -137,37 +144,63 @@ impl Scan<'_> {
             return;
         }
         let name = self.text.get(start..self.at).unwrap_or_default().to_owned();
+        // Only a bare key is surely a key; what stands between quotes may be a value out of its place.
+        let bare =
+            segments(&name).all(|part| !part.is_empty() && part.bytes().all(is_bare)) && !name.contains(['"', '\'']);
+        if !bare {
+            self.hide(start, start + name.trim_end().len());
+        }
         self.at += 1;
         let last = segments(&name).last().unwrap_or_default();
         let in_secret = inside_secret || segments(&name).any(keys::is_secret);
-        let show = if in_secret { matches!(last, "file" | "env" | "credential") } else { keys::is_harmless(last) };
+        let show =
+            bare && if in_secret { matches!(last, "file" | "env" | "credential") } else { keys::is_harmless(last) };
         self.value(if show { Show::All } else { Show::Nothing }, in_secret, stop);
     }
 
     /// A value up to the end of the pair. `stop` is `\n` at the top, `}` in an inline table, `]` in an array.
-    fn value(&mut self, show: Show, in_secret: bool, stop: u8) {
+    fn value(&mut self, mut show: Show, in_secret: bool, stop: u8) {
         while let Some(byte) = self.peek() {
             match byte {
                 b'\n' if stop == b'\n' => return,
-                b' ' | b'\t' | b'\r' | b'\n' => self.at += 1,
                 b'#' => self.comment(),
                 b',' if stop == b'}' => return,
                 b'}' | b']' if byte == stop => return,
-                b',' => self.at += 1,
-                b'{' => {
-                    self.at += 1;
-                    self.inline(in_secret);
-                }
-                b'[' => {
-                    self.at += 1;
-                    self.value(show, in_secret, b']');
-                    if self.peek() == Some(b']') {
-                        self.at += 1;
+                b' ' | b'\t' | b'\r' | b'\n' | b',' => self.at += 1,
+                _ => {
+                    self.one(byte, show, in_secret, stop);
+                    // A pair has one value: what follows it is a mistake, and may be the next pair's secret.
+                    if stop != b']' {
+                        show = Show::Nothing;
                     }
                 }
-                b'"' | b'\'' => self.string(show),
-                _ => self.bare(show, stop),
             }
+        }
+    }
+
+    fn one(&mut self, first: u8, show: Show, in_secret: bool, stop: u8) {
+        match first {
+            b'{' | b'[' if self.depth == MAX_DEPTH => {
+                self.hide(self.at, self.text.len());
+                self.at = self.text.len();
+            }
+            b'{' => {
+                self.at += 1;
+                self.depth += 1;
+                self.inline(in_secret);
+                self.depth -= 1;
+            }
+            b'[' => {
+                self.at += 1;
+                self.depth += 1;
+                self.value(show, in_secret, b']');
+                self.depth -= 1;
+                if self.peek() == Some(b']') {
+                    self.at += 1;
+                }
+            }
+            b'"' | b'\'' => self.string(show),
+            _ => self.bare(show, stop),
         }
     }
 
@@ -240,14 +273,19 @@ impl Scan<'_> {
             self.at += 1;
         }
         let text = self.text.get(start..self.at).unwrap_or_default().trim_end();
-        // A known key's number, flag or mistyped word helps; anything longer may be a secret put in the wrong place.
-        if show == Show::Nothing || text.len() > 40 {
+        // A known key's number, flag or word without quotes helps; anything else may have swallowed a secret.
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'+' | b'-');
+        if show == Show::Nothing || text.len() > 40 || !text.bytes().all(plain) {
             self.hide(start, start + text.len());
         }
         if self.at == start {
             self.at += 1;
         }
     }
+}
+
+fn is_bare(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
 }
 
 /// The segments of a dotted key or of a header.

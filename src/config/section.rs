@@ -96,8 +96,9 @@ impl Section {
         Self { table, at, entries: BTreeMap::new() }
     }
 
-    /// The value of a key, or its default. Every key that the compiler asks for must be in the table: a test asks for all.
+    /// The value of a key, or its default.
     pub fn get<T: Take>(&self, name: &str) -> Got<T> {
+        debug_assert!(self.table.key(name).is_some(), "{} has no key {name}", self.table.name);
         if let Some(entry) = self.entries.get(name) {
             let value = T::take(&entry.value);
             return Got { at: entry.at, set: true, sound: value.is_some(), value: value.unwrap_or_default() };

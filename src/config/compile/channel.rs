@@ -125,9 +125,12 @@ impl Compiler<'_> {
         for read in channels.iter().filter(|read| read.tenant.sound) {
             let Some(known) = ids.get(read.tenant.value.as_str()) else { continue };
             for (id, at) in read.backups.iter().filter(|(id, _)| !known.contains(id.as_str())) {
-                let own = read.channel.key.channel.as_str();
-                let others = known.iter().copied().filter(|other| *other != own);
-                let near = if known.len() <= MAX_FOR_NEAREST { nearest(id, sorted(others).into_iter()) } else { None };
+                let near = if known.len() <= MAX_FOR_NEAREST && self.findings.has_room() {
+                    let own = read.channel.key.channel.as_str();
+                    nearest(id, sorted(known.iter().copied().filter(|other| *other != own)).into_iter())
+                } else {
+                    None
+                };
                 let message =
                     format!("the backup `{}` is no configured channel of `{}`", shorten(id), read.tenant.value);
                 let found = self.warning(*at, message).label("watched while it is a candidate, never moved itself");
