@@ -19,7 +19,7 @@ use trunkwarden::http::{App, AuditPage, AuditQuery, AuditSource, bind_control, p
 use trunkwarden::platform::{BudgetReading, RequestEvent};
 use trunkwarden::policy::{
     CandidateReport, ChannelId, ChannelKey, ChannelReport, Codec, Health, Ineligible, Mode, Order, Quality, Reason,
-    Refusal, TenantReport, TenantState, WallMs,
+    Refusal, TenantReport, TenantState, Time, WallMs,
 };
 use trunkwarden::supervisor::{Counters, Liveness, OrderRequest, Orders, Snapshot, SnapshotCell, TenantSnapshot};
 
@@ -36,6 +36,8 @@ fn report(tenant: &str, id: &str, health: Health) -> ChannelReport {
         missing: false,
         bad_looks: 0,
         good_looks: 4,
+        // Later than any moment of the test: its ages stand still.
+        as_of: Time::new(Duration::from_secs(86_400)),
         evidence_age: Some(Duration::from_millis(1500)),
         health_for: Duration::from_secs(125),
         route: Some(ChannelId::from(id)),
@@ -778,4 +780,18 @@ async fn connections_that_stay_open_do_not_hold_up_the_end() {
     let _ = slow.read_to_end(&mut rest).await;
     assert!(world.given.lock().unwrap().is_empty(), "half an order is no order");
     drop(silent);
+}
+
+#[tokio::test]
+async fn ages_go_on_after_the_report_was_made() {
+    let world = World::new().await;
+    let mut later = snapshot();
+    let report = later.channels.values_mut().next().map(Arc::make_mut).unwrap();
+    // The clock's origin: any request comes after it.
+    report.as_of = Time::ZERO;
+    world.app.snapshot.publish(later);
+    let (_, page) = world.json("/api/v1/channels?limit=1").await;
+    let channel = &page["channels"][0];
+    assert!(channel["evidence_age_seconds"].as_f64().unwrap() > 1.5, "{channel}");
+    assert!(channel["blocked_for_seconds"].as_f64().unwrap() < 590.0, "{channel}");
 }

@@ -140,5 +140,7 @@ fn state_dir(config: &Path) -> Result<PathBuf, SocketError> {
         SocketError::NoPlace(format!("{} is no TOML: {}", config.display(), e.message()))
     })?;
     let named = file.get("daemon").and_then(|d| d.get("state_dir")).and_then(toml::Value::as_str);
-    Ok(PathBuf::from(named.unwrap_or(DEFAULT_STATE_DIR)))
+    // As the daemon reads it: relative to the file that names it.
+    let beside = config.parent().unwrap_or(Path::new(""));
+    Ok(beside.join(named.unwrap_or(DEFAULT_STATE_DIR)))
 }

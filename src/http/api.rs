@@ -35,12 +35,13 @@ pub(super) async fn channels(State(app): State<Arc<App>>, pairs: Pairs) -> Resul
         .channels
         .range((start, Bound::Unbounded))
         .filter(|(key, c)| tenant.is_none_or(|t| key.tenant.as_str() == t) && health.is_none_or(|h| c.health == h));
+    let now = app.clock.now();
     let page: Vec<_> = matching.by_ref().take(limit).collect();
     let more = matching.next().is_some();
     let next = page.last().filter(|_| more).map(|(key, _)| key_to_cursor(key));
     Ok(Json(ChannelsView {
         taken_at: rfc3339(snapshot.taken_at),
-        channels: page.into_iter().map(|(_, c)| ChannelLine::of(c)).collect(),
+        channels: page.into_iter().map(|(_, c)| ChannelLine::of(c, now)).collect(),
         next,
     }))
 }
@@ -53,7 +54,7 @@ pub(super) async fn channel(
     let key = ChannelKey::new(tenant, id);
     let snapshot = app.snapshot.read();
     let report = snapshot.channels.get(&key).ok_or_else(|| ApiError::NoSuchChannel(key.to_string()))?;
-    Ok(Json(ChannelView::of(&snapshot, report)))
+    Ok(Json(ChannelView::of(&snapshot, report, app.clock.now())))
 }
 
 /// Opaque to clients, and unambiguous whatever characters a name has.

@@ -3,7 +3,7 @@
 //! The command line reads what is written here, so the types go both ways.
 
 use crate::clock::rfc3339;
-use crate::policy::{CandidateReport, ChannelReport, Codec, Health, Mode, Quality, TenantId, TenantState};
+use crate::policy::{CandidateReport, ChannelReport, Codec, Health, Mode, Quality, TenantId, TenantState, Time};
 use crate::supervisor::{Snapshot, TenantSnapshot};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -220,8 +220,8 @@ impl TenantView {
 }
 
 impl ChannelLine {
-    /// As the snapshot has it.
-    pub fn of(c: &ChannelReport) -> Self {
+    /// As the snapshot has it, with the ages of `now`.
+    pub fn of(c: &ChannelReport, now: Time) -> Self {
         Self {
             tenant: c.key.tenant.to_string(),
             id: c.key.channel.to_string(),
@@ -229,16 +229,16 @@ impl ChannelLine {
             policy: c.policy.clone(),
             mode: c.mode,
             health: c.health,
-            health_for_seconds: c.health_for.as_secs_f64(),
+            health_for_seconds: c.health_for_at(now).as_secs_f64(),
             platform_status: c.status.clone(),
             missing: c.missing,
-            evidence_age_seconds: c.evidence_age.map(|d| d.as_secs_f64()),
+            evidence_age_seconds: c.evidence_age_at(now).map(|d| d.as_secs_f64()),
             route: c.route.as_ref().map(ToString::to_string),
             failed_over: c.failed_over,
             route_foreign: c.route_foreign,
             quality: c.quality.as_ref().map(QualityView::of),
             in_flight: c.in_flight.map(str::to_owned),
-            blocked_for_seconds: c.blocked_for.map(|d| d.as_secs_f64()),
+            blocked_for_seconds: c.blocked_for_at(now).map(|d| d.as_secs_f64()),
             held: c.held.map(str::to_owned),
             no_candidate: c.no_candidate,
             reason: c.reason_text.clone(),
@@ -247,10 +247,10 @@ impl ChannelLine {
 }
 
 impl ChannelView {
-    /// As the snapshot has it.
-    pub fn of(snapshot: &Snapshot, c: &ChannelReport) -> Self {
+    /// As the snapshot has it, with the ages of `now`.
+    pub fn of(snapshot: &Snapshot, c: &ChannelReport, now: Time) -> Self {
         Self {
-            line: ChannelLine::of(c),
+            line: ChannelLine::of(c, now),
             taken_at: rfc3339(snapshot.taken_at),
             bad_looks: c.bad_looks,
             good_looks: c.good_looks,

@@ -85,6 +85,12 @@ impl Receipt {
         Self { op, gate: Gate::open() }
     }
 
+    /// A receipt without a journal, for the unit tests of rooms that need one.
+    #[cfg(test)]
+    pub(crate) fn for_tests(op: OpId) -> Self {
+        Self { op, gate: Gate::open() }
+    }
+
     /// The intent that it stands for.
     pub const fn op(&self) -> OpId {
         self.op

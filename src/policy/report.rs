@@ -5,14 +5,18 @@ use super::key::{ChannelId, ChannelKey};
 use super::observation::Codec;
 use super::params::Mode;
 use super::reason::{Ineligible, Reason};
+use super::time::Time;
 use serde::Serialize;
 use std::time::Duration;
 
-/// All that is known and decided of one channel at one moment. Durations are ages or remaining times at that moment.
+/// All that is known and decided of one channel at one moment. Durations are ages or remaining times at that moment; whoever
+/// shows a report later adds, or takes off, the time that has passed since `as_of`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ChannelReport {
     /// Its tenant and id.
     pub key: ChannelKey,
+    /// When this was so.
+    pub as_of: Time,
     /// Whether it is configured; otherwise it is watched only, as someone's candidate.
     pub configured: bool,
     /// The name of the policy that it is kept by.
@@ -59,6 +63,23 @@ pub struct ChannelReport {
     pub reason_text: String,
     /// Every candidate in order, with what speaks against it; `None`: eligible.
     pub candidates: Vec<CandidateReport>,
+}
+
+impl ChannelReport {
+    /// Age of the last answer at `now`.
+    pub fn evidence_age_at(&self, now: Time) -> Option<Duration> {
+        self.evidence_age.map(|age| age + now.since(self.as_of))
+    }
+
+    /// How long its health has been what it is, at `now`.
+    pub fn health_for_at(&self, now: Time) -> Duration {
+        self.health_for + now.since(self.as_of)
+    }
+
+    /// Time left of the block at `now`; `None`: not blocked.
+    pub fn blocked_for_at(&self, now: Time) -> Option<Duration> {
+        self.blocked_for?.checked_sub(now.since(self.as_of)).filter(|left| !left.is_zero())
+    }
 }
 
 /// One candidate for one channel.

@@ -4,7 +4,7 @@ use super::words::{count, interval, lasting, one};
 use crate::clock::rfc3339;
 use crate::http::App;
 use crate::http::audit::AuditQuery;
-use crate::policy::{ChannelReport, Health, Mode, TenantId, TenantState};
+use crate::policy::{ChannelReport, Health, Mode, TenantId, TenantState, Time};
 use crate::supervisor::{Snapshot, TenantSnapshot};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
@@ -113,6 +113,7 @@ impl Live {
         worst_first(&mut tenants, MAX_TENANTS, |a, b| {
             tenant_badness(a.1).cmp(&tenant_badness(b.1)).reverse().then_with(|| a.0.cmp(b.0))
         });
+        let now = app.clock.now();
         let (entries, no_entries) = entries(app, filter);
         let (mode, mode_means) = mode(snapshot.mode);
         Self {
@@ -125,7 +126,7 @@ impl Live {
             tenants_hidden,
             hidden: (total > matching.len()).then(|| count(total - matching.len())),
             matching: count(total),
-            channels: matching.into_iter().map(ChannelRow::of).collect(),
+            channels: matching.into_iter().map(|c| ChannelRow::of(c, now)).collect(),
             entries,
             no_entries,
         }
@@ -247,7 +248,7 @@ impl TenantRow {
 }
 
 impl ChannelRow {
-    fn of(c: &ChannelReport) -> Self {
+    fn of(c: &ChannelReport, now: Time) -> Self {
         let part = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
         let mut notes = Vec::new();
         if c.missing {
@@ -269,7 +270,7 @@ impl ChannelRow {
             id: c.key.channel.to_string(),
             link: format!("/api/v1/channels/{}/{}", part(c.key.tenant.as_str()), part(c.key.channel.as_str())),
             health: c.health.name(),
-            lasting: lasting(c.health_for),
+            lasting: lasting(c.health_for_at(now)),
             notes,
             quality: c.quality.map(|q| QualityCells {
                 score: one(q.score),
@@ -284,7 +285,7 @@ impl ChannelRow {
                 Some(to) => to.to_string(),
             },
             elsewhere: c.failed_over,
-            block: c.blocked_for.map(lasting),
+            block: c.blocked_for_at(now).map(lasting),
             reason: c.reason_text.clone(),
         }
     }

@@ -12,6 +12,7 @@ impl Engine {
         let slot = &self.slots[i];
         ChannelReport {
             key: slot.key.clone(),
+            as_of: now,
             configured: slot.configured,
             policy: slot.policy.name.clone(),
             mode: self.mode(slot),
