@@ -10,12 +10,12 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 /// Channels that turn bad within this time of each other did so "at once".
-const AT_ONCE: Duration = Duration::from_secs(60);
+const AT_ONCE: Duration = Duration::from_mins(1);
 /// Outside reversals of our routes within this time count together.
-pub(super) const REVERSALS_WITHIN: Duration = Duration::from_secs(600);
+pub(super) const REVERSALS_WITHIN: Duration = Duration::from_mins(10);
 /// So many of them mean another controller.
 pub(super) const REVERSALS: usize = 2;
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 /// Actions remembered at the most, whatever `max_per_hour` says.
 const ACTIONS: usize = 4096;
 

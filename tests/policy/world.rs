@@ -192,7 +192,11 @@ pub fn word(command: &Command) -> String {
             ActionKind::Failover { from, to } => format!("act {} {from} to {to}", action.channel.channel),
             ActionKind::Failback { from } => format!("act {} home from {from}", action.channel.channel),
             ActionKind::Codec { order, .. } => {
-                format!("act {} codecs {}", action.channel.channel, order.iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(" "))
+                format!(
+                    "act {} codecs {}",
+                    action.channel.channel,
+                    order.iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(" ")
+                )
             }
         },
         Command::Record(record) => {

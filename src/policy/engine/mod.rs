@@ -52,7 +52,7 @@ pub struct Engine {
     changed: Vec<usize>,
     gone: Vec<ChannelKey>,
     unsaved: Vec<usize>,
-    engine_unsaved: bool,
+    own_unsaved: bool,
     forgotten: Vec<Part>,
     seq: u64,
 }
@@ -77,7 +77,7 @@ impl Engine {
             changed: Vec::new(),
             gone: Vec::new(),
             unsaved: Vec::new(),
-            engine_unsaved: false,
+            own_unsaved: false,
             forgotten: Vec::new(),
             seq: 0,
         };

@@ -9,7 +9,7 @@ use super::{Engine, channel_record, record};
 use std::time::Duration;
 
 /// An approval lapses after this time.
-const APPROVED_FOR: Duration = Duration::from_secs(900);
+const APPROVED_FOR: Duration = Duration::from_mins(15);
 
 impl Engine {
     pub(super) fn on_order(
@@ -48,7 +48,7 @@ impl Engine {
         }
         match t {
             Some(t) => self.mark_tenant_unsaved(t),
-            None => self.engine_unsaved = true,
+            None => self.own_unsaved = true,
         }
         let words = format!("{} {scope}", if paused { "paused" } else { "resumed" });
         let mut told =

@@ -99,7 +99,7 @@ pub struct SavedChannel {
 impl Engine {
     pub(super) fn unsaved_parts(&mut self) -> Vec<Part> {
         let mut parts = std::mem::take(&mut self.forgotten);
-        if std::mem::take(&mut self.engine_unsaved) {
+        if std::mem::take(&mut self.own_unsaved) {
             parts.push(Part::Engine);
         }
         for tenant in &mut self.tenants {
@@ -160,7 +160,7 @@ impl Engine {
     }
 }
 
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 fn save_channel(now: Time, slot: &Slot) -> SavedChannel {
     let left = |until: Option<Time>| until.filter(|until| *until > now).map(|until| until.since(now));
