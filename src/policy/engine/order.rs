@@ -90,7 +90,6 @@ impl Engine {
         else {
             return Err(Refusal::NothingToDo(format!("nothing that could be approved is proposed for {key}")));
         };
-        slot.approved_home = slot.away();
         slot.approved = Some((now + APPROVED_FOR, who.to_owned()));
         let reason = Reason::Ordered { order: format!("approved the {wanted} proposed for {key}") };
         out.push(Command::Record(channel_record(key, EventType::OperatorOrdered, person(who), reason, (None, None))));
