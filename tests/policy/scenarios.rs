@@ -727,6 +727,9 @@ fn what_was_saved_comes_back() {
     next.engine.start(next.now, &mut next.out);
     assert_eq!(next.report("a").blocked_for, Some(secs(500)));
     assert!(next.engine.tenant(next.now, &acme()).unwrap().paused);
+    assert_eq!(next.engine.tenant(next.now, &acme()).unwrap().actions_last_hour, 1);
+    let later = next.now + secs(3600 - 100);
+    assert_eq!(next.engine.tenant(later, &acme()).unwrap().actions_last_hour, 0);
     next.out.clear();
     next.look("a", "unhealthy", "b");
     assert_eq!(next.records(EventType::RouteChanged), 0, "the route is ours");

@@ -141,8 +141,10 @@ impl Story {
             }
             Step::Fail(c) => drop(self.w.fail(IDS[c])),
             Step::FailAll => {
-                for id in IDS {
-                    self.w.fail(id);
+                for _ in 0..12 {
+                    for id in IDS {
+                        self.w.fail(id);
+                    }
                 }
             }
             Step::Missing(c) => {
