@@ -1,6 +1,8 @@
 //! The engine through its public surface: "these inputs, exactly these commands", and invariants after every step of random
 //! stories.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
 #[path = "policy/scenarios.rs"]
 mod scenarios;
 #[path = "policy/stories.rs"]

@@ -50,7 +50,7 @@ impl Engine {
             return Some(Ineligible::InFlight { kind: kind.to_owned() });
         }
         let rules = &mover.policy.failover;
-        let carries = slot.carries - u32::from(mover.loads.contains(&Some(c)));
+        let carries = slot.carries.saturating_sub(u32::from(mover.loads.contains(&Some(c))));
         if carries >= rules.max_dependents {
             return Some(Ineligible::Full { carries, max_dependents: rules.max_dependents });
         }

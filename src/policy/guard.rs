@@ -162,21 +162,21 @@ impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             d if d < Duration::from_secs(1) => write!(f, "{} ms", d.as_millis()),
-            d if d < Duration::from_secs(120) => write!(f, "{} s", d.as_secs()),
-            d if d < Duration::from_secs(7200) => write!(f, "{} min", d.as_secs() / 60),
+            d if d < Duration::from_mins(2) => write!(f, "{} s", d.as_secs()),
+            d if d < Duration::from_hours(2) => write!(f, "{} min", d.as_secs() / 60),
             d => write!(f, "{:.1} h", d.as_secs_f64() / 3600.0),
         }
     }
 }
 
-const BUCKETS: usize = 12;
+const BUCKETS: u32 = 12;
 
 /// A tenant's looks over a sliding window, in buckets: a constant cost for each look, exact to a twelfth of the window.
 #[derive(Clone, Debug)]
 pub(super) struct Looks {
     window: Duration,
     newest: u64,
-    ring: [Bucket; BUCKETS],
+    ring: [Bucket; BUCKETS as usize],
     answered: u32,
     failed: u32,
 }
@@ -193,7 +193,13 @@ struct Bucket {
 impl Looks {
     /// Looks over `max(3 × interval, 10 s)`.
     pub(super) fn new(interval: Duration) -> Self {
-        Self { window: window(interval), newest: 0, ring: [Bucket::default(); BUCKETS], answered: 0, failed: 0 }
+        Self {
+            window: window(interval),
+            newest: 0,
+            ring: [Bucket::default(); BUCKETS as usize],
+            answered: 0,
+            failed: 0,
+        }
     }
 
     /// Takes over another interval; what was counted stays, as if it had happened just now.
@@ -208,7 +214,7 @@ impl Looks {
             sum.who = sum.who.or(bucket.who);
         }
         self.window = window;
-        self.ring = [Bucket::default(); BUCKETS];
+        self.ring = [Bucket::default(); BUCKETS as usize];
         self.newest = self.epoch(now);
         *self.slot(self.newest) = sum;
     }
@@ -254,7 +260,7 @@ impl Looks {
 
     fn advance(&mut self, now: Time) {
         let epoch = self.epoch(now);
-        let steps = epoch.saturating_sub(self.newest).min(BUCKETS as u64);
+        let steps = epoch.saturating_sub(self.newest).min(u64::from(BUCKETS));
         for step in 1..=steps {
             let gone = std::mem::take(self.slot(epoch - steps + step));
             self.answered = self.answered.saturating_sub(gone.answered);
@@ -264,12 +270,13 @@ impl Looks {
     }
 
     fn epoch(&self, now: Time) -> u64 {
-        let width = (self.window / BUCKETS as u32).as_nanos().max(1);
+        let width = (self.window / BUCKETS).as_nanos().max(1);
         u64::try_from(now.since_origin().as_nanos() / width).unwrap_or(u64::MAX)
     }
 
     fn slot(&mut self, epoch: u64) -> &mut Bucket {
-        &mut self.ring[(epoch % BUCKETS as u64) as usize]
+        let at = usize::try_from(epoch % u64::from(BUCKETS)).unwrap_or(0);
+        &mut self.ring[at]
     }
 }
 

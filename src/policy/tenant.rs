@@ -10,12 +10,12 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 /// Channels that turn bad within this time of each other did so "at once".
-const AT_ONCE: Duration = Duration::from_secs(60);
+const AT_ONCE: Duration = Duration::from_mins(1);
 /// Outside reversals of our routes within this time count together.
-pub(super) const REVERSALS_WITHIN: Duration = Duration::from_secs(600);
+pub(super) const REVERSALS_WITHIN: Duration = Duration::from_mins(10);
 /// So many of them mean another controller.
 pub(super) const REVERSALS: usize = 2;
-const HOUR: Duration = Duration::from_secs(3600);
+pub(super) const HOUR: Duration = Duration::from_hours(1);
 /// Actions remembered at the most, whatever `max_per_hour` says.
 const ACTIONS: usize = 4096;
 
@@ -35,6 +35,8 @@ pub(super) struct Tenant {
     /// The longest of its policies' intervals.
     pub longest: Duration,
     pub mass: Mass,
+    /// When each of the last hour's actions, and each outside reversal of late, no longer counts: such times lie ahead,
+    /// so that they survive a restart, whose clock may begin after the action.
     pub actions: VecDeque<Time>,
     pub reversals: VecDeque<Time>,
     pub in_flight: u32,
@@ -106,7 +108,7 @@ impl Tenant {
 
     /// Actions within the hour up to `now`.
     pub(super) fn actions_last_hour(&self, now: Time) -> u32 {
-        let n = self.actions.iter().rev().take_while(|at| now.since(**at) < HOUR).count();
+        let n = self.actions.iter().rev().take_while(|until| **until > now).count();
         u32::try_from(n).unwrap_or(u32::MAX)
     }
 
@@ -114,20 +116,20 @@ impl Tenant {
     pub(super) fn next_within_hour(&self) -> Option<Time> {
         let max = self.params.limits.max_per_hour as usize;
         let nth = self.actions.len().checked_sub(max)?;
-        self.actions.get(nth).map(|at| *at + HOUR)
+        self.actions.get(nth).copied()
     }
 
     pub(super) fn count_action(&mut self, now: Time) {
-        while self.actions.front().is_some_and(|at| now.since(*at) >= HOUR) || self.actions.len() >= ACTIONS {
+        while self.actions.front().is_some_and(|until| *until <= now) || self.actions.len() >= ACTIONS {
             self.actions.pop_front();
         }
-        self.actions.push_back(now);
+        self.actions.push_back(now + HOUR);
         self.unsaved = true;
     }
 
     /// An action that was counted and then never sent.
     pub(super) fn uncount_action(&mut self, started: Time) {
-        if let Some(at) = self.actions.iter().rposition(|at| *at == started) {
+        if let Some(at) = self.actions.iter().rposition(|until| *until == started + HOUR) {
             self.actions.remove(at);
             self.unsaved = true;
         }
@@ -135,10 +137,10 @@ impl Tenant {
 
     /// One more outside reversal; how many there were lately.
     pub(super) fn count_reversal(&mut self, now: Time) -> usize {
-        while self.reversals.front().is_some_and(|at| now.since(*at) > REVERSALS_WITHIN) || self.reversals.len() >= 16 {
+        while self.reversals.front().is_some_and(|until| *until < now) || self.reversals.len() >= 16 {
             self.reversals.pop_front();
         }
-        self.reversals.push_back(now);
+        self.reversals.push_back(now + REVERSALS_WITHIN);
         self.unsaved = true;
         self.reversals.len()
     }

@@ -1,1 +1,375 @@
-//! placeholder
+//! Random stories against a small model of a platform. After every step the engine's commands are held against what it must
+//! never do, by a bookkeeping of the test's own.
+
+use super::world::{World, key, params, secs, view};
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+use trunkwarden::policy::{
+    Action, ActionKind, Cause, ChannelId, Command, EventType, Fact, Health, Mode, OpId, Order, Outcome, Params, Policy,
+    Reason, Source, TenantId, TenantState, Time,
+};
+
+const IDS: [&str; 5] = ["a", "b", "c", "d", "e"];
+const STATUSES: [&str; 4] = ["healthy", "unhealthy", "degraded", "active"];
+const MAX_DEPENDENTS: usize = 2;
+const MAX_CONCURRENT: usize = 3;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Pass(u64),
+    Status(usize, usize),
+    Route(usize, usize),
+    Look(usize, bool),
+    Late(usize),
+    Fail(usize),
+    FailAll,
+    Missing(usize),
+    Telemetry(usize, bool),
+    /// Every look that the engine asked for is answered.
+    Answer,
+    /// A round of looks at everything.
+    Round(u8),
+    Outcome(usize, u8),
+    Pause(bool),
+    Approve(usize),
+    ApproveMass,
+    Acknowledge(usize),
+    Journal(bool),
+    Jump,
+    Mode(u8),
+    Drop(usize),
+    Interval(u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let c = 0..IDS.len();
+    prop_oneof![
+        4 => (1_u64..40).prop_map(Step::Pass),
+        1 => (400_u64..1200).prop_map(Step::Pass),
+        6 => (c.clone(), prop_oneof![5 => Just(0_usize), 5 => Just(1), 1 => Just(2), 1 => Just(3)]).prop_map(|(c, s)| Step::Status(c, s)),
+        1 => (c.clone(), c.clone()).prop_map(|(c, r)| Step::Route(c, r)),
+        6 => (c.clone(), any::<bool>()).prop_map(|(c, s)| Step::Look(c, s)),
+        1 => c.clone().prop_map(Step::Late),
+        1 => c.clone().prop_map(Step::Fail),
+        1 => Just(Step::FailAll),
+        1 => c.clone().prop_map(Step::Missing),
+        2 => (c.clone(), any::<bool>()).prop_map(|(c, good)| Step::Telemetry(c, good)),
+        12 => Just(Step::Answer),
+        12 => (1_u8..6).prop_map(Step::Round),
+        6 => (0_usize..3, 0_u8..9).prop_map(|(n, o)| Step::Outcome(n, o)),
+        1 => any::<bool>().prop_map(Step::Pause),
+        1 => c.clone().prop_map(Step::Approve),
+        1 => Just(Step::ApproveMass),
+        1 => c.clone().prop_map(Step::Acknowledge),
+        1 => any::<bool>().prop_map(Step::Journal),
+        1 => Just(Step::Jump),
+        1 => (0_u8..6).prop_map(Step::Mode),
+        1 => c.prop_map(Step::Drop),
+        1 => (1_u64..60).prop_map(Step::Interval),
+    ]
+}
+
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    asked: Time,
+    good: bool,
+    bad: bool,
+}
+
+/// The test's own bookkeeping: the platform, and what the engine was told of it.
+struct Story {
+    w: World,
+    params: Params,
+    status: [usize; 5],
+    route: [usize; 5],
+    single: BTreeMap<String, Seen>,
+    down_since: BTreeMap<String, Time>,
+    flying: Vec<Action>,
+    to_answer: BTreeSet<String>,
+    last_op: OpId,
+    journal: bool,
+    acts: usize,
+}
+
+impl Story {
+    fn new() -> Self {
+        let all: &[(&str, Option<&[&str]>)] = &[
+            ("a", Some(&["b", "c"])),
+            ("b", Some(&["a", "d"])),
+            ("c", Some(&["d", "b"])),
+            ("d", Some(&["e"])),
+            ("e", Some(&["a", "b", "c", "d"])),
+        ];
+        let params = params(&Policy::default(), all);
+        let mut w = World::new(params.clone());
+        w.out.clear();
+        Self {
+            w,
+            params,
+            status: [0; 5],
+            route: [0, 1, 2, 3, 4],
+            single: BTreeMap::new(),
+            down_since: BTreeMap::new(),
+            flying: Vec::new(),
+            to_answer: BTreeSet::new(),
+            last_op: OpId(0),
+            journal: true,
+            acts: 0,
+        }
+    }
+
+    fn look(&mut self, c: usize, source: Source) {
+        let (id, status, now) = (IDS[c], STATUSES[self.status[c]], self.w.now);
+        if source == Source::Single {
+            let seen = Seen { asked: now, good: status == "healthy", bad: status == "unhealthy" };
+            self.single.insert(id.to_owned(), seen);
+        }
+        self.w.look_from(id, now, source, view(status, IDS[self.route[c]]));
+    }
+
+    fn take(&mut self, step: &Step) {
+        let acme = TenantId::from("acme");
+        match *step {
+            Step::Pass(s) => self.w.pass(s),
+            Step::Status(c, s) => self.status[c] = s,
+            Step::Route(c, r) => self.route[c] = r,
+            Step::Look(c, true) => self.look(c, Source::Single),
+            Step::Look(c, false) => self.look(c, Source::List),
+            Step::Late(c) => {
+                let asked = self.w.now.back(secs(20));
+                self.w.look_from(IDS[c], asked, Source::Single, view("unhealthy", IDS[c]));
+            }
+            Step::Fail(c) => drop(self.w.fail(IDS[c])),
+            Step::FailAll => {
+                for _ in 0..12 {
+                    for id in IDS {
+                        self.w.fail(id);
+                    }
+                }
+            }
+            Step::Missing(c) => {
+                self.single.insert(IDS[c].to_owned(), Seen { asked: self.w.now, ..Seen::default() });
+                self.w.missing(IDS[c]);
+            }
+            Step::Telemetry(c, good) => drop(self.w.telemetry(IDS[c], 30.0, if good { 0.0 } else { 5.0 })),
+            Step::Answer => {
+                self.w.pass(1);
+                for id in std::mem::take(&mut self.to_answer) {
+                    let c = IDS.iter().position(|other| *other == id).unwrap();
+                    self.look(c, Source::Single);
+                    self.check();
+                }
+            }
+            Step::Round(n) => {
+                for _ in 0..n {
+                    self.w.pass(2);
+                    for c in 0..IDS.len() {
+                        self.look(c, Source::Single);
+                        self.check();
+                    }
+                }
+            }
+            Step::Outcome(n, outcome) => self.end_one(n, outcome),
+            Step::Pause(true) => self.order(&Order::Pause { tenant: Some(acme) }),
+            Step::Pause(false) => self.order(&Order::Resume { tenant: Some(acme) }),
+            Step::Approve(c) => self.order(&Order::Approve { channel: key(IDS[c]) }),
+            Step::ApproveMass => self.order(&Order::ApproveMass { tenant: acme }),
+            Step::Acknowledge(c) => self.order(&Order::Acknowledge { channel: key(IDS[c]) }),
+            Step::Journal(writable) => {
+                self.journal = writable;
+                self.w.engine.set_journal_writable(self.w.now, writable, &mut self.w.out);
+            }
+            Step::Jump => self.w.engine.clock_jumped(self.w.now, &mut self.w.out),
+            Step::Mode(m) => {
+                let mut params = self.params.clone();
+                params.mode = [Mode::Observe, Mode::Propose, Mode::Enforce][usize::from(m.min(2))];
+                self.params = params.clone();
+                self.w.engine.reconfigure(self.w.now, params, &mut self.w.out);
+            }
+            Step::Drop(c) => {
+                let mut params = self.params.clone();
+                params.channels.retain(|channel| channel.key != key(IDS[c]));
+                self.w.engine.reconfigure(self.w.now, params, &mut self.w.out);
+                self.check();
+                self.w.engine.reconfigure(self.w.now, self.params.clone(), &mut self.w.out);
+            }
+            Step::Interval(s) => {
+                self.w.engine.set_effective_interval(self.w.now, &acme, secs(s), &mut self.w.out);
+            }
+        }
+        self.check();
+    }
+
+    fn order(&mut self, order: &Order) {
+        let _refused = self.w.engine.operator(self.w.now, order, "alice", &mut self.w.out);
+    }
+
+    fn end_one(&mut self, n: usize, outcome: u8) {
+        if n >= self.flying.len() {
+            return;
+        }
+        let action = self.flying.remove(n);
+        let c = IDS.iter().position(|id| *id == action.channel.channel.as_str()).unwrap();
+        let why = || "why".to_owned();
+        let (made, outcome) = match outcome {
+            0 => (false, Outcome::NotApplied),
+            1 => (false, Outcome::Refused { why: why() }),
+            2 => (false, Outcome::NotSent { why: why() }),
+            3 => (false, Outcome::Conflict),
+            4 => (true, Outcome::Unknown { why: why() }),
+            5 => (false, Outcome::Unknown { why: why() }),
+            _ => (true, Outcome::Applied { siblings_lost: Vec::new() }),
+        };
+        if made {
+            match &action.kind {
+                ActionKind::Failover { to, .. } => {
+                    self.route[c] = IDS.iter().position(|id| *id == to.as_str()).unwrap();
+                }
+                ActionKind::Failback { .. } => self.route[c] = c,
+                ActionKind::Codec { .. } => {}
+            }
+        }
+        self.w.outcome(action.op, outcome);
+    }
+
+    /// Holds the commands given since the last step against what must never be.
+    fn check(&mut self) {
+        for command in std::mem::take(&mut self.w.out) {
+            match command {
+                Command::LookNow { channel } => drop(self.to_answer.insert(channel.channel.to_string())),
+                Command::Record(record) if record.event == EventType::HealthChanged => {
+                    let id = record.channel.unwrap().to_string();
+                    match record.after {
+                        Some(Fact::Health(Health::Down)) => drop(self.down_since.insert(id, self.w.now)),
+                        _ => drop(self.down_since.remove(&id)),
+                    }
+                }
+                Command::Act(action) => self.check_act(action),
+                _ => {}
+            }
+        }
+        let tenant = self.w.engine.tenant(self.w.now, &TenantId::from("acme")).unwrap();
+        assert_eq!(tenant.in_flight as usize, self.flying.len());
+        let up = IDS.iter().filter(|id| {
+            self.w.engine.channel(self.w.now, &key(id)).is_some_and(|r| r.configured && r.health == Health::Up)
+        });
+        assert_eq!(tenant.up as usize, up.count());
+        if let Some(at) = self.w.engine.next_deadline() {
+            assert!(at > self.w.now.back(secs(1)), "a deadline in the past is never left behind");
+        }
+    }
+
+    fn check_act(&mut self, action: Action) {
+        self.acts += 1;
+        let id = action.channel.channel.to_string();
+        let tenant = self.w.engine.tenant(self.w.now, &TenantId::from("acme")).unwrap();
+        assert!(action.op > self.last_op, "operations rise");
+        self.last_op = action.op;
+        assert!(self.journal && !tenant.paused && tenant.state == TenantState::Seen && !tenant.mass_hold);
+        assert!(self.params.mode != Mode::Observe);
+        assert!(self.flying.iter().all(|other| other.channel != action.channel), "two actions on one channel");
+        let mover = self.single.get(&id).copied().expect("the mover was looked at alone");
+        match &action.kind {
+            ActionKind::Failover { to, from } => {
+                let own = *from == action.channel.channel;
+                let failed = if own { id.clone() } else { from.to_string() };
+                let cause = match &action.reason {
+                    Reason::Failover { cause, .. } => cause.clone(),
+                    other => panic!("{other:?}"),
+                };
+                let since = match cause {
+                    Cause::BackupMissing { .. } => Time::ZERO,
+                    _ => self.down_since.get(&failed).copied().expect("what failed is down"),
+                };
+                assert!(mover.asked >= since, "last look at the mover");
+                if matches!(cause, Cause::Down { .. }) {
+                    assert!(mover.bad, "the mover's last look was bad");
+                }
+                let target = self.single.get(to.as_str()).expect("the target was looked at alone");
+                assert!(target.good && target.asked >= since, "last look at the target");
+                assert!(self.w.now.since(target.asked) <= secs(30), "the last look is fresh");
+                let report = self.w.report(to.as_str());
+                assert!(report.health == Health::Up && !report.failed_over && report.in_flight.is_none());
+                assert!(*to != action.channel.channel && *to != *from);
+                assert!(self.dependents(to, &id) < MAX_DEPENDENTS, "{to} carries too many");
+                assert!(!own || self.flying.len() < MAX_CONCURRENT);
+                assert!(tenant.up >= 1);
+            }
+            ActionKind::Failback { from } => {
+                assert!(mover.good && *from != action.channel.channel);
+                assert_eq!(self.w.report(&id).health, Health::Up);
+            }
+            ActionKind::Codec { order, before, .. } => {
+                assert!(!self.w.report(&id).failed_over);
+                let names = |codecs: &[trunkwarden::policy::Codec]| {
+                    codecs.iter().map(|codec| codec.name.clone()).collect::<BTreeSet<_>>()
+                };
+                assert_eq!(names(order), names(before));
+                assert_eq!(order.iter().map(|codec| codec.priority).collect::<Vec<_>>(), [1, 2, 3]);
+            }
+        }
+        self.flying.push(action);
+    }
+
+    /// Others whose traffic goes to `to`, or is about to, as far as the engine was told.
+    fn dependents(&self, to: &ChannelId, mover: &str) -> usize {
+        let others = IDS.iter().filter(|id| **id != mover && **id != to.as_str());
+        others
+            .filter(|id| {
+                let route = self.w.report(id).route;
+                let flying = self.flying.iter().any(|action| {
+                    action.channel.channel.as_str() == **id
+                        && matches!(&action.kind, ActionKind::Failover { to: other, .. } if other == to)
+                });
+                route.as_ref() == Some(to) || flying
+            })
+            .count()
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_must_never_be_never_is(steps in prop::collection::vec(step(), 1..120)) {
+        let mut story = Story::new();
+        story.take(&Step::Round(3));
+        for step in &steps {
+            story.take(step);
+        }
+    }
+
+    #[test]
+    fn errors_alone_never_act(steps in prop::collection::vec((0_usize..5, 1_u64..30), 1..200)) {
+        let mut story = Story::new();
+        story.take(&Step::Round(3));
+        for (c, s) in steps {
+            story.take(&Step::Pass(s));
+            story.take(&Step::Fail(c));
+        }
+        prop_assert_eq!(story.acts, 0);
+    }
+
+    #[test]
+    fn the_same_inputs_give_the_same_commands(steps in prop::collection::vec(step(), 1..60)) {
+        let tell = || {
+            let mut story = Story::new();
+            let mut said = Vec::new();
+            for step in &steps {
+                story.take(step);
+                said.extend(story.flying.iter().map(|action| format!("{action:?}")));
+            }
+            said
+        };
+        prop_assert_eq!(tell(), tell());
+    }
+}
+
+#[test]
+fn stories_do_act() {
+    let mut story = Story::new();
+    story.take(&Step::Round(3));
+    story.take(&Step::Status(0, 1));
+    story.take(&Step::Round(5));
+    assert_eq!(story.acts, 1);
+}

@@ -23,13 +23,16 @@ impl Engine {
         for channel in &params.channels {
             touched.extend(self.configure_channel(now, channel, out));
         }
-        for i in removed {
-            self.unconfigure(now, i, out);
-        }
         self.params = params;
         for i in touched {
             self.refresh_needs(now, i, out);
             self.refresh_cadence(i, out);
+        }
+        for i in removed {
+            self.unconfigure(now, i, out);
+        }
+        for i in 0..self.slots.len() {
+            self.drop_if_unneeded(i, out);
         }
         self.recount(now, out);
         for i in 0..self.slots.len() {

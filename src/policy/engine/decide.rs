@@ -2,18 +2,14 @@
 
 use super::super::channel::Event;
 use super::super::codec;
-use super::super::command::{ActionKind, Actor, Cadence, Command, EventType, Health};
+use super::super::command::{ActionKind, Actor, Command, EventType, Health};
 use super::super::failover::Pick;
-use super::super::guard::Hold;
 use super::super::key::ChannelId;
 use super::super::observation::Codec;
-use super::super::params::{Failback, Mode};
 use super::super::reason::{Cause, Reason};
 use super::super::time::Time;
 use super::slot::CodecWant;
 use super::{Engine, Slot, Want, Wish, channel_record};
-use std::cmp::Reverse;
-use std::time::Duration;
 
 impl Engine {
     /// Evaluates every channel of a tenant that wants something.
@@ -198,7 +194,6 @@ impl Engine {
             slot.held = None;
             slot.no_candidate = false;
             slot.approved = None;
-            slot.approved_home = false;
             self.mark_changed(i);
         }
     }
@@ -295,150 +290,6 @@ impl Engine {
         self.set_reason(i, reason);
     }
 
-    /// What forbids an action of this kind now, its target left aside.
-    fn guards(&self, now: Time, i: usize, want: &Want) -> Result<(), Hold> {
-        let slot = &self.slots[i];
-        let tenant = &self.tenants[slot.tenant];
-        self.still(slot)?;
-        if tenant.blind {
-            return Err(Hold::Blind);
-        }
-        if tenant.mass.held && !tenant.mass.approved {
-            return Err(Hold::MassChange { bad: tenant.bad(), of: tenant.configured });
-        }
-        let left = |until: Option<Time>| until.filter(|until| *until > now).map(|until| until.since(now));
-        if let Some(left) = left(slot.retry_at) {
-            return Err(Hold::Backoff { failures: slot.failures, left });
-        }
-        if matches!(want, Want::Failback) {
-            way_home(slot)?;
-        }
-        if !matches!(want, Want::Cascade(..)) {
-            if let Some(left) = left(slot.blocked_until) {
-                return Err(Hold::Blocked { left });
-            }
-            if let (Want::Codec(_), Some(left)) = (want, left(slot.codec_until)) {
-                return Err(Hold::Cooldown { left });
-            }
-            let limits = tenant.params.limits;
-            if tenant.in_flight >= limits.max_concurrent {
-                return Err(Hold::MaxConcurrent { max: limits.max_concurrent });
-            }
-            if tenant.actions_last_hour(now) >= limits.max_per_hour {
-                return Err(Hold::MaxPerHour { max: limits.max_per_hour });
-            }
-        }
-        self.keep_fit(i, want, None)?;
-        // A decision that was made and may not be carried out is not made again until something else changes.
-        match &slot.held {
-            Some(Hold::Observe | Hold::Propose) => self.mode_allows(now, i),
-            _ => Ok(()),
-        }
-    }
-
-    /// What forbids sending whatever was decided: the journal, and people.
-    pub(super) fn still(&self, slot: &Slot) -> Result<(), Hold> {
-        let tenant = &self.tenants[slot.tenant];
-        if !self.journal {
-            return Err(Hold::Journal);
-        }
-        if self.paused {
-            return Err(Hold::Paused { tenant: None });
-        }
-        if tenant.paused {
-            return Err(Hold::Paused { tenant: Some(tenant.id.clone()) });
-        }
-        Ok(())
-    }
-
-    pub(super) fn mode(&self, slot: &Slot) -> Mode {
-        self.params.mode.min(slot.policy.mode.0)
-    }
-
-    /// Asked last, when everything else is decided: whether it may be carried out.
-    pub(super) fn mode_allows(&self, now: Time, i: usize) -> Result<(), Hold> {
-        let slot = &self.slots[i];
-        match self.mode(slot) {
-            Mode::Enforce => Ok(()),
-            Mode::Propose if slot.approved.as_ref().is_some_and(|(until, _)| now < *until) => Ok(()),
-            Mode::Propose => Err(Hold::Propose),
-            Mode::Observe => Err(Hold::Observe),
-        }
-    }
-
-    /// An action is wanted and may not be made now: told once for each episode and hold.
-    pub(super) fn hold(&mut self, i: usize, hold: Hold, to: Option<ChannelId>, out: &mut Vec<Command>) {
-        let slot = &mut self.slots[i];
-        let Some(wish) = &mut slot.wish else { return };
-        let to = to.or_else(|| match &slot.reason {
-            Reason::Held { to, hold: before, .. } if before.label() == hold.label() => to.clone(),
-            _ => None,
-        });
-        let reason = Reason::Held { wanted: wish.want.name().to_owned(), to, hold: hold.clone() };
-        if wish.told & hold.bit() == 0 {
-            wish.told |= hold.bit();
-            let event = match wish.want {
-                Want::Failover(_) | Want::Cascade(..) => EventType::FailoverHeld,
-                Want::Failback => EventType::FailbackHeld,
-                Want::Codec(_) => EventType::CodecHeld,
-            };
-            let told = channel_record(&slot.key, event, Actor::Engine, reason.clone(), (None, None));
-            out.push(Command::Record(told));
-        }
-        slot.held = Some(hold);
-        self.set_reason(i, reason);
-    }
-
-    /// What was held is free: last looks count from now on.
-    fn unhold(&mut self, now: Time, i: usize, mut wish: Wish) -> Wish {
-        if self.slots[i].held.take().is_some() {
-            wish.since = now;
-            wish.seq = self.seq;
-            wish.asked = None;
-            self.slots[i].wish = Some(wish.clone());
-            self.mark_changed(i);
-        }
-        wish
-    }
-
-    fn suspect(&self, i: usize) -> bool {
-        let slot = &self.slots[i];
-        let bad = slot.configured && slot.last_bad() && slot.fresh && slot.health() != Health::Down;
-        let stranded = matches!(&slot.wish, Some(Wish { want: Want::Failover(_) | Want::Cascade(..), .. }));
-        bad || (stranded && slot.held.is_none()) || slot.unsure.is_some()
-    }
-
-    fn refresh_suspect(&mut self, i: usize, out: &mut Vec<Command>) {
-        let suspect = self.suspect(i);
-        if self.slots[i].suspect == suspect {
-            return;
-        }
-        self.slots[i].suspect = suspect;
-        self.refresh_cadence(i, out);
-        for n in 0..self.slots[i].needs.len() {
-            let Some(&c) = self.slots[i].needs.get(n) else { break };
-            self.refresh_cadence(c, out);
-        }
-    }
-
-    /// Orders another cadence where another one is due.
-    pub(super) fn refresh_cadence(&mut self, i: usize, out: &mut Vec<Command>) {
-        let slot = &self.slots[i];
-        if !self.started || !slot.live {
-            return;
-        }
-        let health = &slot.policy.health;
-        let users = slot.users.iter().filter_map(|u| self.slots.get(*u)).filter(|user| user.suspect);
-        let fast = users.map(|user| user.policy.health.fast_interval).min();
-        let fast = if slot.suspect { Some(fast.unwrap_or(Duration::MAX).min(health.fast_interval)) } else { fast };
-        let interval = fast.unwrap_or(health.interval).min(health.interval);
-        let cadence = Cadence { interval, timeout: health.timeout, suspect: fast.is_some() };
-        if slot.cadence != Some(cadence) {
-            out.push(Command::Watch { channel: slot.key.clone(), cadence });
-            self.slots[i].cadence = Some(cadence);
-        }
-    }
-
     pub(super) fn set_reason(&mut self, i: usize, reason: Reason) {
         if self.slots[i].reason != reason {
             self.slots[i].reason = reason;
@@ -446,59 +297,10 @@ impl Engine {
         }
     }
 
-    /// The next moment at which time alone changes something for the channel.
-    fn due(&self, now: Time, i: usize) -> Option<Time> {
-        let slot = &self.slots[i];
-        let policy = &slot.policy;
-        let stale = slot.evidence.filter(|_| slot.fresh).map(|at| at + self.stale_limit(i));
-        if slot.quiet() {
-            return stale.filter(|at| *at > now);
-        }
-        let wish = slot.wish.as_ref();
-        let looked = wish.and_then(|wish| wish.looked).map(|at| at + policy.health.fast_interval);
-        let patience = wish.and_then(|wish| wish.asked).map(|at| at + policy.health.timeout);
-        let home = slot.good_since.filter(|_| slot.away()).map(|at| at + policy.failover.failback_after);
-        let low = slot.low_since.map(|at| at + policy.failover.quality_for);
-        let fine = slot.fine_since.filter(|_| slot.codecs_first.is_some()).map(|at| at + policy.codec.restore_after);
-        let hour = match slot.held {
-            Some(Hold::MaxPerHour { .. }) => self.tenants[slot.tenant].next_within_hour(),
-            _ => None,
-        };
-        let unsure = slot.unsure.as_ref().map(|unsure| unsure.until);
-        let all = [stale, looked, patience, home, low, fine, hour, unsure];
-        let blocks = [slot.blocked_until, slot.retry_at, slot.codec_until].into_iter().filter(|_| wish.is_some());
-        all.into_iter().chain(blocks).flatten().filter(|at| *at > now).min()
-    }
-
-    /// Sees to it that the channel is evaluated when it is due. A later deadline than the one set waits for that one.
-    pub(super) fn arm(&mut self, now: Time, i: usize) {
-        let Some(due) = self.due(now, i) else { return };
-        if self.slots[i].armed.is_some_and(|armed| armed <= due) {
-            return;
-        }
-        self.slots[i].armed = Some(due);
-        self.deadlines.push(Reverse((due, i)));
-        if self.deadlines.len() > 4 * self.slots.len() + 64 {
-            let slots = &self.slots;
-            self.deadlines.retain(|Reverse((at, i))| slots[*i].live && slots[*i].armed == Some(*at));
-        }
-    }
-
     /// The slot of another channel of the same tenant.
     pub(super) fn sibling(&self, slot: &Slot, id: &ChannelId) -> Option<usize> {
         // Where traffic goes is always among the needs, which are few; the index would need a key built.
         slot.needs.iter().copied().find(|n| self.slots[*n].id() == id)
-    }
-}
-
-/// What forbids taking traffic home without a person.
-fn way_home(slot: &Slot) -> Result<(), Hold> {
-    match slot.policy.failover.failback {
-        _ if slot.approved_home => Ok(()),
-        _ if slot.foreign => Err(Hold::ForeignRoute),
-        Failback::Auto => Ok(()),
-        Failback::Manual => Err(Hold::FailbackManual),
-        Failback::Window => Err(Hold::FailbackWindow),
     }
 }
 

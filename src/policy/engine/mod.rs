@@ -4,16 +4,19 @@
 //! inputs give the same commands: only vectors and ordered sets are walked, never a hash map. A good look at a channel that
 //! is up allocates nothing; everything costlier happens only where something changes or is wanted.
 //!
-//! `observe` takes facts in, `decide` finds what is wanted and whether it may be done, `act` does it and takes outcomes,
-//! `order` takes persons' orders, `configure` builds and rebuilds, `state` keeps what survives a restart, `show` reports.
+//! `observe` takes facts in, `decide` finds what is wanted, `hold` whether it may be done, `act` does it, `outcome` takes what
+//! came of it, `schedule` knows when to look and to evaluate again, `order` takes persons' orders, `configure` builds and rebuilds, `state` keeps what survives a restart, `show` reports.
 //!
 //! Must never: read a clock, act on an error, act without last looks by single `GET`, or act twice on one channel at once.
 
 mod act;
 mod configure;
 mod decide;
+mod hold;
 mod observe;
 mod order;
+mod outcome;
+mod schedule;
 mod show;
 mod slot;
 mod state;
@@ -52,7 +55,7 @@ pub struct Engine {
     changed: Vec<usize>,
     gone: Vec<ChannelKey>,
     unsaved: Vec<usize>,
-    engine_unsaved: bool,
+    own_unsaved: bool,
     forgotten: Vec<Part>,
     seq: u64,
 }
@@ -77,7 +80,7 @@ impl Engine {
             changed: Vec::new(),
             gone: Vec::new(),
             unsaved: Vec::new(),
-            engine_unsaved: false,
+            own_unsaved: false,
             forgotten: Vec::new(),
             seq: 0,
         };
@@ -146,6 +149,9 @@ impl Engine {
     pub fn set_effective_interval(&mut self, now: Time, tenant: &TenantId, interval: Duration, out: &mut Vec<Command>) {
         let Some(&t) = self.tenant_index.get(tenant) else { return };
         let tenant = &mut self.tenants[t];
+        if tenant.effective == Some(interval) {
+            return;
+        }
         tenant.effective = Some(interval);
         let longest = tenant.interval();
         tenant.looks.set_interval(now, longest);

@@ -149,7 +149,7 @@ impl Engine {
         out.push(Command::Record(channel_record(&slot.key, EventType::HealthChanged, Actor::Engine, reason, change)));
         if slot.configured {
             let tenant = &mut self.tenants[slot.tenant];
-            tenant.up = tenant.up.saturating_add(u32::from(health == Health::Up)) - u32::from(was == Health::Up);
+            tenant.up = (tenant.up + u32::from(health == Health::Up)).saturating_sub(u32::from(was == Health::Up));
         }
         self.mark_changed(i);
         true

@@ -9,7 +9,7 @@ use super::{Engine, channel_record, record};
 use std::time::Duration;
 
 /// An approval lapses after this time.
-const APPROVED_FOR: Duration = Duration::from_secs(900);
+const APPROVED_FOR: Duration = Duration::from_mins(15);
 
 impl Engine {
     pub(super) fn on_order(
@@ -48,7 +48,7 @@ impl Engine {
         }
         match t {
             Some(t) => self.mark_tenant_unsaved(t),
-            None => self.engine_unsaved = true,
+            None => self.own_unsaved = true,
         }
         let words = format!("{} {scope}", if paused { "paused" } else { "resumed" });
         let mut told =
@@ -90,7 +90,6 @@ impl Engine {
         else {
             return Err(Refusal::NothingToDo(format!("nothing that could be approved is proposed for {key}")));
         };
-        slot.approved_home = slot.away();
         slot.approved = Some((now + APPROVED_FOR, who.to_owned()));
         let reason = Reason::Ordered { order: format!("approved the {wanted} proposed for {key}") };
         out.push(Command::Record(channel_record(key, EventType::OperatorOrdered, person(who), reason, (None, None))));

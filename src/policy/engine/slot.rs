@@ -68,7 +68,6 @@ pub(in crate::policy) struct Slot {
     pub failures: u32,
     pub retry_at: Option<Time>,
     pub approved: Option<(Time, String)>,
-    pub approved_home: bool,
     /// Its quality.
     pub window: Window,
     pub summary: Option<Summary>,
@@ -224,7 +223,6 @@ impl Slot {
             failures: 0,
             retry_at: None,
             approved: None,
-            approved_home: false,
             window,
             summary: None,
             quality: None,

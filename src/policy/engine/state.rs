@@ -4,6 +4,7 @@
 use super::super::key::{ChannelId, ChannelKey, TenantId};
 use super::super::observation::Codec;
 use super::super::reason::Cause;
+use super::super::tenant::{HOUR, REVERSALS_WITHIN};
 use super::super::time::Time;
 use super::Engine;
 use super::slot::{Kept, Slot, Unsure};
@@ -99,7 +100,7 @@ pub struct SavedChannel {
 impl Engine {
     pub(super) fn unsaved_parts(&mut self) -> Vec<Part> {
         let mut parts = std::mem::take(&mut self.forgotten);
-        if std::mem::take(&mut self.engine_unsaved) {
+        if std::mem::take(&mut self.own_unsaved) {
             parts.push(Part::Engine);
         }
         for tenant in &mut self.tenants {
@@ -121,8 +122,10 @@ impl Engine {
             Part::Engine => Some(Saved::Engine { paused: self.paused }),
             Part::Tenant(id) => {
                 let tenant = &self.tenants[*self.tenant_index.get(id)?];
-                let ages = |times: &std::collections::VecDeque<Time>| times.iter().map(|at| now.since(*at)).collect();
-                let (actions, reversals) = (ages(&tenant.actions), ages(&tenant.reversals));
+                let ages = |ends: &std::collections::VecDeque<Time>, span: Duration| {
+                    ends.iter().map(|until| span.saturating_sub(until.since(now))).collect()
+                };
+                let (actions, reversals) = (ages(&tenant.actions, HOUR), ages(&tenant.reversals, REVERSALS_WITHIN));
                 Some(Saved::Tenant { paused: tenant.paused, actions, reversals })
             }
             Part::Channel(key) => {
@@ -142,10 +145,12 @@ impl Engine {
                 let Some(&t) = self.tenant_index.get(id) else { return };
                 let tenant = &mut self.tenants[t];
                 tenant.paused = paused;
-                // Times before the origin cannot be told: such an age is cut to the origin's, which errs to caution.
-                tenant.actions =
-                    actions.iter().filter(|age| **age + elapsed < HOUR).map(|age| now.back(*age + elapsed)).collect();
-                tenant.reversals = reversals.iter().map(|age| now.back(*age + elapsed)).take(16).collect();
+                let ends = |ages: Vec<Duration>, span: Duration| {
+                    let left = ages.into_iter().filter_map(move |age| span.checked_sub(age + elapsed));
+                    left.filter(|left| !left.is_zero()).map(|left| now + left).take(RESTORED).collect()
+                };
+                tenant.actions = ends(actions, HOUR);
+                tenant.reversals = ends(reversals, REVERSALS_WITHIN);
             }
             (Part::Channel(key), Saved::Channel(saved)) => {
                 let Some(&i) = self.index.get(key) else { return };
@@ -160,7 +165,8 @@ impl Engine {
     }
 }
 
-const HOUR: Duration = Duration::from_secs(3600);
+/// Of what was counted, no more than this is taken back.
+const RESTORED: usize = 4096;
 
 fn save_channel(now: Time, slot: &Slot) -> SavedChannel {
     let left = |until: Option<Time>| until.filter(|until| *until > now).map(|until| until.since(now));
@@ -192,7 +198,6 @@ fn restore_channel(now: Time, slot: &mut Slot, saved: SavedChannel, elapsed: Dur
     slot.moved_for = saved.moved_for;
     slot.echo = saved.echo;
     slot.blocked_until = until(saved.blocked_for);
-    // The age is added to what the origin allows by shortening the level instead: see `aged`.
     slot.hold_down = saved.hold_down.map(|(level, age)| aged(now, slot, level, age + elapsed));
     slot.failures = saved.failures;
     slot.retry_at = until(saved.retry_in);

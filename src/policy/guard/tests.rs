@@ -1,1 +1,78 @@
+//! The ring of looks against a plain list, and the growth of blocks.
 
+use super::{Looks, hold_down};
+use crate::policy::time::Time;
+use proptest::prelude::*;
+use std::time::Duration;
+
+const fn secs(s: u64) -> Duration {
+    Duration::from_secs(s)
+}
+
+#[test]
+fn half_of_at_least_three_looks_of_several_channels_is_failing() {
+    let mut looks = Looks::new(secs(30));
+    let now = Time::new(secs(500));
+    looks.note(now, 1, false);
+    looks.note(now, 2, false);
+    assert!(!looks.failing(5), "two are too few");
+    looks.note(now, 1, false);
+    assert!(looks.failing(5));
+    for _ in 0..3 {
+        looks.note(now, 3, true);
+    }
+    assert!(looks.failing(5), "exactly half");
+    looks.note(now, 3, true);
+    assert!(!looks.failing(5));
+}
+
+#[test]
+fn one_channel_among_several_is_not_the_tenant() {
+    let mut looks = Looks::new(secs(30));
+    for s in 0..20 {
+        looks.note(Time::new(secs(500 + s)), 1, false);
+    }
+    assert!(!looks.failing(5));
+    assert!(looks.failing(1));
+}
+
+#[test]
+fn another_interval_keeps_what_was_counted() {
+    let mut looks = Looks::new(secs(30));
+    let now = Time::new(secs(500));
+    (0..4).for_each(|who| looks.note(now, who, false));
+    looks.set_interval(now, secs(10));
+    assert!(looks.failing(5));
+    looks.note(Time::new(secs(540)), 1, true);
+    assert_eq!(looks.counts(), (0, 1));
+}
+
+#[test]
+fn a_block_doubles_up_to_its_maximum_and_decays() {
+    let next = |previous| hold_down(secs(600), secs(4800), secs(1800), previous).as_secs();
+    assert_eq!(next(None), 600);
+    assert_eq!(next(Some((secs(600), secs(0)))), 1200);
+    assert_eq!(next(Some((secs(4800), secs(0)))), 4800);
+    assert_eq!(next(Some((secs(1200), secs(1800)))), 1200);
+    assert_eq!(next(Some((secs(1200), secs(90_000)))), 600);
+    assert_eq!(hold_down(secs(600), secs(4800), secs(0), Some((secs(4800), secs(1)))), secs(600));
+}
+
+proptest! {
+    #[test]
+    fn the_ring_counts_what_the_window_holds(gaps in prop::collection::vec((0_u64..9_000, 0_usize..4, any::<bool>()), 1..300)) {
+        let mut looks = Looks::new(secs(10));
+        let mut all: Vec<(Duration, bool)> = Vec::new();
+        let mut at = Duration::ZERO;
+        for (gap, who, answered) in gaps {
+            at += Duration::from_millis(gap);
+            looks.note(Time::new(at), who, answered);
+            all.push((at, answered));
+            let (failed, of) = looks.counts();
+            let within = |span: Duration| all.iter().filter(|(then, _)| at.saturating_sub(*then) < span).count();
+            // Exact to one bucket of a twelfth of the window.
+            prop_assert!(of as usize >= within(secs(30) * 11 / 12) && of as usize <= within(secs(30)));
+            prop_assert!(failed <= of);
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! What came of an action: what it leaves behind when it shows, fails, or stays unknown.
+
+use super::super::command::{Action, ActionKind, Actor, Command, EventType, OpId, Outcome};
+use super::super::guard::hold_down;
+use super::super::key::ChannelId;
+use super::super::observation::{ChannelView, Codec};
+use super::super::reason::Reason;
+use super::super::time::Time;
+use super::act::events;
+use super::decide::{facts, same_names};
+use super::slot::{Kept, Unsure};
+use super::{Engine, channel_record};
+
+impl Engine {
+    pub(super) fn on_outcome(&mut self, now: Time, op: OpId, outcome: Outcome, out: &mut Vec<Command>) {
+        if let Some(action) = self.strays.remove(&op) {
+            return stray_outcome(&action, outcome, out);
+        }
+        let Some(i) = self.ops.remove(&op) else { return };
+        let Some(flight) = self.slots[i].flight.take() else { return };
+        let t = self.slots[i].tenant;
+        self.tenants[t].in_flight = self.tenants[t].in_flight.saturating_sub(1);
+        let slot = &mut self.slots[i];
+        slot.route_from = now;
+        let action = flight.action;
+        let kept = Kept { op, kind: action.kind, cause: flight.cause };
+        let kind = kept.kind.name().to_owned();
+        let reason = Reason::Outcome { kind, outcome: outcome.clone() };
+        if flight.orphan {
+            let event = EventType::OrphanResolved;
+            let mut told = channel_record(&slot.key, event, Actor::System, reason.clone(), (None, None));
+            told.op = Some(op);
+            out.push(Command::Record(told));
+        }
+        match outcome {
+            Outcome::Applied { .. } => self.complete(now, i, &kept, reason, out),
+            Outcome::Unknown { .. } => {
+                let until = (flight.started + action.action_timeout + action.verify_for).max(now);
+                self.conclude(now, i, &kept, events(&kept.kind).3, reason, out);
+                self.block(now, i, &kept.kind);
+                self.slots[i].unsure = Some(Unsure { kept, since: now, until });
+                out.push(Command::LookNow { channel: self.slots[i].key.clone() });
+            }
+            Outcome::NotApplied | Outcome::Refused { .. } => {
+                self.conclude(now, i, &kept, events(&kept.kind).2, reason, out);
+                self.back_off(now, i);
+                self.slots[i].late = matches!(outcome, Outcome::NotApplied).then_some(kept);
+            }
+            Outcome::NotSent { .. } | Outcome::Conflict | Outcome::Withdrawn { .. } => {
+                self.conclude(now, i, &kept, events(&kept.kind).2, reason, out);
+                self.tenants[t].uncount_action(flight.started);
+                self.mark_tenant_unsaved(t);
+                self.clear_echo(i, &kept);
+                if !matches!(outcome, Outcome::Withdrawn { .. }) {
+                    self.back_off(now, i);
+                }
+            }
+        }
+        self.sync_load(i);
+        self.mark_unsaved(i);
+        self.refresh_needs(now, i, out);
+        self.evaluate(now, i, out);
+        self.evaluate_wanting(now, t, out);
+    }
+
+    /// The platform shows the change.
+    pub(super) fn complete(&mut self, now: Time, i: usize, kept: &Kept, reason: Reason, out: &mut Vec<Command>) {
+        self.conclude(now, i, kept, events(&kept.kind).1, reason, out);
+        self.block(now, i, &kept.kind);
+        let slot = &mut self.slots[i];
+        slot.failures = 0;
+        slot.retry_at = None;
+        slot.late = None;
+        match &kept.kind {
+            ActionKind::Failover { to, .. } => {
+                slot.moved_for.clone_from(&kept.cause);
+                self.take_route(i, to.clone());
+            }
+            ActionKind::Failback { .. } => {
+                slot.moved_for = None;
+                let own = slot.id().clone();
+                self.take_route(i, own);
+            }
+            ActionKind::Codec { order, before, .. } => {
+                let first = slot.codecs_first.take().unwrap_or_else(|| before.clone());
+                slot.codecs_first = (first != *order).then_some(first);
+                slot.codecs.clone_from(order);
+                slot.codecs_set = Some(order.clone());
+                slot.fine_since = None;
+            }
+        }
+        self.mark_unsaved(i);
+    }
+
+    fn take_route(&mut self, i: usize, to: ChannelId) {
+        let slot = &mut self.slots[i];
+        slot.route = Some(to.clone());
+        slot.expected = Some(to);
+        slot.route_ours = true;
+        slot.foreign = false;
+        slot.good_since = None;
+        self.sync_load(i);
+    }
+
+    fn conclude(
+        &mut self,
+        _now: Time,
+        i: usize,
+        kept: &Kept,
+        event: EventType,
+        reason: Reason,
+        out: &mut Vec<Command>,
+    ) {
+        let slot = &self.slots[i];
+        let change = facts(&kept.kind, &slot.key.channel);
+        let mut told = channel_record(&slot.key, event, Actor::Engine, reason, change);
+        told.op = Some(kept.op);
+        out.push(Command::Record(told));
+        self.mark_changed(i);
+    }
+
+    /// No other move for a while, longer after each.
+    fn block(&mut self, now: Time, i: usize, kind: &ActionKind) {
+        let slot = &mut self.slots[i];
+        if matches!(kind, ActionKind::Codec { .. }) {
+            slot.codec_until = Some(now + slot.policy.codec.cooldown);
+            return;
+        }
+        let rules = &slot.policy.failover;
+        let previous = slot.hold_down.map(|(level, at)| (level, now.since(at)));
+        let length = hold_down(rules.block_period, rules.hold_down_max, rules.hold_down_half_life, previous);
+        slot.hold_down = Some((length, now));
+        slot.blocked_until = Some(now + length).max(slot.blocked_until);
+    }
+
+    /// The next attempt has to wait: from `fast_interval`, doubling, up to `block_period`.
+    fn back_off(&mut self, now: Time, i: usize) {
+        let slot = &mut self.slots[i];
+        let doubled = slot.policy.health.fast_interval.saturating_mul(1 << slot.failures.min(16));
+        slot.failures = slot.failures.saturating_add(1);
+        slot.retry_at = Some(now + doubled.min(slot.policy.failover.block_period));
+    }
+
+    /// Our status was never sent: `active` is the platform's own word, unless an earlier failover said it.
+    fn clear_echo(&mut self, i: usize, kept: &Kept) {
+        let slot = &mut self.slots[i];
+        if matches!(kept.kind, ActionKind::Failover { .. }) && !slot.route_ours {
+            slot.echo = false;
+        }
+    }
+
+    /// A look at the channel alone tells what came of an action whose outcome was unknown.
+    pub(super) fn settle_unsure(
+        &mut self,
+        now: Time,
+        i: usize,
+        asked: Time,
+        view: &ChannelView,
+        out: &mut Vec<Command>,
+    ) {
+        let slot = &mut self.slots[i];
+        let Some(unsure) = slot.unsure.take_if(|unsure| asked >= unsure.since) else { return };
+        let own = &slot.key.channel;
+        let read = view.primary.as_ref().unwrap_or(own);
+        let (shows, old) = match &unsure.kept.kind {
+            ActionKind::Failover { from, to } => (read == to, read == from),
+            ActionKind::Failback { from } => (read == own, read == from),
+            ActionKind::Codec { order, before, .. } => {
+                (same_order(&view.codecs, order), same_order(&view.codecs, before))
+            }
+        };
+        let kept = unsure.kept.clone();
+        let kind = kept.kind.name().to_owned();
+        if shows {
+            let reason = Reason::ShowsLate { kind };
+            let (blocked, grown) = (slot.blocked_until, slot.hold_down);
+            self.complete(now, i, &kept, reason, out);
+            // It was blocked already when its outcome was unknown: one move grows the block once.
+            (self.slots[i].blocked_until, self.slots[i].hold_down) = (blocked, grown);
+        } else if old && asked < unsure.until {
+            slot.unsure = Some(unsure);
+            return;
+        } else {
+            let reason = Reason::Outcome { kind, outcome: Outcome::NotApplied };
+            self.conclude(now, i, &kept, events(&kept.kind).2, reason, out);
+            self.back_off(now, i);
+            self.slots[i].late = Some(kept);
+        }
+        self.sync_load(i);
+        self.mark_unsaved(i);
+    }
+}
+
+fn same_order(read: &[Codec], wanted: &[Codec]) -> bool {
+    let order = |codecs: &[Codec]| {
+        let mut codecs: Vec<Codec> = codecs.to_vec();
+        codecs.sort_by_key(|codec| codec.priority);
+        codecs.into_iter().map(|codec| codec.name).collect::<Vec<_>>()
+    };
+    same_names(read, wanted) && order(read) == order(wanted)
+}
+
+/// An intent that a crash left open on a channel that is no longer configured.
+fn stray_outcome(action: &Action, outcome: Outcome, out: &mut Vec<Command>) {
+    let reason = Reason::Outcome { kind: action.kind.name().to_owned(), outcome };
+    let change = facts(&action.kind, &action.channel.channel);
+    let mut told = channel_record(&action.channel, EventType::OrphanResolved, Actor::System, reason, change);
+    told.op = Some(action.op);
+    out.push(Command::Record(told));
+}

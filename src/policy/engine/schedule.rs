@@ -1,0 +1,88 @@
+//! When channels are looked at, and when they are evaluated next.
+
+use super::super::command::{Cadence, Command, Health};
+use super::super::guard::Hold;
+use super::super::time::Time;
+use super::{Engine, Want, Wish};
+use std::cmp::Reverse;
+use std::time::Duration;
+
+impl Engine {
+    fn suspect(&self, i: usize) -> bool {
+        let slot = &self.slots[i];
+        let bad = slot.configured && slot.last_bad() && slot.fresh && slot.health() != Health::Down;
+        let stranded = matches!(&slot.wish, Some(Wish { want: Want::Failover(_) | Want::Cascade(..), .. }));
+        // A channel without any candidate is not helped by looking at it more often.
+        let hopeless = slot.no_candidate && slot.candidates.is_empty();
+        bad || (stranded && slot.held.is_none() && !hopeless) || slot.unsure.is_some()
+    }
+
+    pub(super) fn refresh_suspect(&mut self, i: usize, out: &mut Vec<Command>) {
+        let suspect = self.suspect(i);
+        if self.slots[i].suspect == suspect {
+            return;
+        }
+        self.slots[i].suspect = suspect;
+        self.refresh_cadence(i, out);
+        for n in 0..self.slots[i].needs.len() {
+            let Some(&c) = self.slots[i].needs.get(n) else { break };
+            self.refresh_cadence(c, out);
+        }
+    }
+
+    /// Orders another cadence where another one is due.
+    pub(super) fn refresh_cadence(&mut self, i: usize, out: &mut Vec<Command>) {
+        let slot = &self.slots[i];
+        if !self.started || !slot.live {
+            return;
+        }
+        let health = &slot.policy.health;
+        let users = slot.users.iter().filter_map(|u| self.slots.get(*u)).filter(|user| user.suspect);
+        let fast = users.map(|user| user.policy.health.fast_interval).min();
+        let fast = if slot.suspect { Some(fast.unwrap_or(Duration::MAX).min(health.fast_interval)) } else { fast };
+        let interval = fast.unwrap_or(health.interval).min(health.interval);
+        let cadence = Cadence { interval, timeout: health.timeout, suspect: fast.is_some() };
+        if slot.cadence != Some(cadence) {
+            out.push(Command::Watch { channel: slot.key.clone(), cadence });
+            self.slots[i].cadence = Some(cadence);
+        }
+    }
+
+    /// The next moment at which time alone changes something for the channel.
+    fn due(&self, now: Time, i: usize) -> Option<Time> {
+        let slot = &self.slots[i];
+        let policy = &slot.policy;
+        let stale = slot.evidence.filter(|_| slot.fresh).map(|at| at + self.stale_limit(i));
+        if slot.quiet() {
+            return stale.filter(|at| *at > now);
+        }
+        let wish = slot.wish.as_ref();
+        let looked = wish.and_then(|wish| wish.looked).map(|at| at + policy.health.fast_interval);
+        let patience = wish.and_then(|wish| wish.asked).map(|at| at + policy.health.timeout);
+        let home = slot.good_since.filter(|_| slot.away()).map(|at| at + policy.failover.failback_after);
+        let low = slot.low_since.map(|at| at + policy.failover.quality_for);
+        let fine = slot.fine_since.filter(|_| slot.codecs_first.is_some()).map(|at| at + policy.codec.restore_after);
+        let hour = match slot.held {
+            Some(Hold::MaxPerHour { .. }) => self.tenants[slot.tenant].next_within_hour(),
+            _ => None,
+        };
+        let unsure = slot.unsure.as_ref().map(|unsure| unsure.until);
+        let all = [stale, looked, patience, home, low, fine, hour, unsure];
+        let blocks = [slot.blocked_until, slot.retry_at, slot.codec_until].into_iter().filter(|_| wish.is_some());
+        all.into_iter().chain(blocks).flatten().filter(|at| *at > now).min()
+    }
+
+    /// Sees to it that the channel is evaluated when it is due. A later deadline than the one set waits for that one.
+    pub(super) fn arm(&mut self, now: Time, i: usize) {
+        let Some(due) = self.due(now, i) else { return };
+        if self.slots[i].armed.is_some_and(|armed| armed <= due) {
+            return;
+        }
+        self.slots[i].armed = Some(due);
+        self.deadlines.push(Reverse((due, i)));
+        if self.deadlines.len() > 4 * self.slots.len() + 64 {
+            let slots = &self.slots;
+            self.deadlines.retain(|Reverse((at, i))| slots[*i].live && slots[*i].armed == Some(*at));
+        }
+    }
+}
