@@ -37,7 +37,7 @@ fn report(tenant: &str, id: &str, health: Health) -> ChannelReport {
         bad_looks: 0,
         good_looks: 4,
         // Later than any moment of the test: its ages stand still.
-        as_of: Time::new(Duration::from_secs(86_400)),
+        as_of: Time::new(Duration::from_hours(24)),
         evidence_age: Some(Duration::from_millis(1500)),
         health_for: Duration::from_secs(125),
         route: Some(ChannelId::from(id)),

@@ -19,9 +19,8 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 /// Observations that wait for the driver.
 const SEEN_BOUND: usize = 4096;
@@ -44,7 +43,7 @@ pub struct Parts {
     pub publish_every: Duration,
     /// Whether observations are journalled.
     pub keep_observations: bool,
-    /// Called once a round of the driver's loop: the systemd watchdog.
+    /// Called by the driver's loop itself, once a second: the systemd watchdog.
     pub on_beat: Box<dyn Fn() + Send>,
 }
 
@@ -120,13 +119,14 @@ impl Daemon {
         let mut driver = Driver {
             engine: Engine::new(start.params, now),
             last_round: (now, wall.0),
+            beaten_at: None,
             ledger: Ledger::new(journal, clock.clone(), keep_observations),
             publisher,
             platforms: start.platforms,
             wiring: Wiring { seen, tasks, orders: order_requests, reloads, writable, stop: stop.clone(), on_beat },
             backlog: VecDeque::from([Task::Tenants(start.plans)]),
             told: mpsc::channel(SEEN_BOUND),
-            executions: TaskTracker::new(),
+            executions: JoinSet::new(),
             in_flight: BTreeMap::new(),
             orphans: BTreeMap::new(),
             wanted: HashSet::new(),

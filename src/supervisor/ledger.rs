@@ -21,7 +21,7 @@ const KEPT_BOUND: usize = 10_000;
 const OBSERVATIONS_EVERY: Duration = Duration::from_secs(1);
 const OBSERVATIONS_AT_ONCE: usize = 512;
 /// How long a stop waits for the last commits.
-const LAST_COMMITS: Duration = Duration::from_secs(4);
+const LAST_COMMITS: Duration = Duration::from_secs(3);
 
 type Reply = (oneshot::Sender<Result<(), Refusal>>, Result<(), Refusal>);
 type Settled = (Batch, Vec<Reply>, Result<(), JournalError>);
@@ -188,7 +188,9 @@ impl Ledger {
         if !self.kept.is_empty() {
             tracing::error!(batches = self.kept.len(), "stopping with entries that could not be written");
         }
-        self.journal.close().await;
+        if tokio::time::timeout(LAST_COMMITS, self.journal.close()).await.is_err() {
+            tracing::error!("the journal did not close in time; the next start checks it");
+        }
     }
 
     fn submit(&mut self, batch: Batch, replies: Vec<Reply>) {

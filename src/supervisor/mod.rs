@@ -28,3 +28,12 @@ pub use liveness::Liveness;
 pub use orders::{OrderError, OrderRequest, Orders};
 pub use prober::TenantPlan;
 pub use snapshot::{Snapshot, SnapshotCell, TenantSnapshot};
+
+/// A task that dies must take the daemon down, not leave a channel unwatched or an action unfinished for ever.
+fn pass_on_panic(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended
+        && let Ok(panic) = error.try_into_panic()
+    {
+        std::panic::resume_unwind(panic);
+    }
+}

@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio_util::task::TaskTracker;
+use tokio::task::JoinSet;
 use tokio_util::time::{DelayQueue, delay_queue};
 
 /// Answers that wait for the prober's own loop.
@@ -76,7 +76,7 @@ pub struct Prober {
     channels: BTreeMap<ChannelKey, Watched>,
     queue: DelayQueue<Due>,
     done: (mpsc::Sender<Done>, mpsc::Receiver<Done>),
-    requests: TaskTracker,
+    requests: JoinSet<()>,
     watched_so_far: u32,
 }
 
@@ -112,7 +112,7 @@ impl Prober {
             channels: BTreeMap::new(),
             queue: DelayQueue::new(),
             done: mpsc::channel(DONE_BOUND),
-            requests: TaskTracker::new(),
+            requests: JoinSet::new(),
             watched_so_far: 0,
         }
     }
@@ -128,6 +128,7 @@ impl Prober {
                     None => return,
                 },
                 Some(done) = self.done.1.recv() => self.finished(done).await,
+                Some(ended) = self.requests.join_next() => super::pass_on_panic(ended),
                 Some(due) = self.queue.next() => self.due(due.into_inner()).await,
             }
         }
