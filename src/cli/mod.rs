@@ -8,6 +8,7 @@ mod logging;
 mod orders;
 mod run;
 pub mod schema;
+pub mod sim;
 mod socket;
 mod status;
 
@@ -29,6 +30,7 @@ pub struct Cli {
 enum Command {
     Check(check::Check),
     Schema(schema::Schema),
+    Sim(sim::Sim),
     /// Run the daemon
     Run(run::Args),
     /// Show what the running daemon sees and does
@@ -49,6 +51,7 @@ impl Cli {
         match self.command {
             Command::Check(check) => check.run().await,
             Command::Schema(schema) => schema.run(),
+            Command::Sim(sim) => sim.run().await,
             Command::Run(args) => args.run().await,
             Command::Status(args) => status::status(args).await,
             Command::Pause(args) => orders::pause(args).await,
