@@ -1,5 +1,7 @@
 //! The simulated platform by its public faces: what it demands, what it answers, how it breaks on order.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on must say so")]
+
 #[path = "sim/client.rs"]
 mod client;
 #[path = "sim/face.rs"]

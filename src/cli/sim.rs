@@ -134,12 +134,11 @@ fn greeting(address: SocketAddr, scenario: &Scenario) -> String {
         0 => 6000,
         limit => (limit * 9 / 10).max(1),
     };
-    let channels: String = scenario
+    let channels = scenario
         .channels
         .iter()
         .take(PASTED)
-        .map(|c| format!("[[channels]]\nid = {:?}\ntenant = \"sim\"\n", c.id))
-        .collect();
+        .fold(String::new(), |text, c| text + &format!("[[channels]]\nid = {:?}\ntenant = \"sim\"\n", c.id));
     format!(
         "A simulated platform of {count} channels at http://{address} (control API: /control/state, /control/incident)\n\
          \n\

@@ -57,7 +57,10 @@ fn a_patched_status_is_an_echo_until_the_next_health_tick() {
     world.now = secs(15);
     assert_eq!(world.channel("ch-0001")["status"], "unhealthy");
     let record = world.model.patches().next().unwrap();
-    assert_eq!((record.channel.as_str(), record.effect, &record.body), ("ch-0001", Effect::Applied, &move_to("ch-0002")));
+    assert_eq!(
+        (record.channel.as_str(), record.effect, &record.body),
+        ("ch-0001", Effect::Applied, &move_to("ch-0002"))
+    );
 }
 
 #[test]

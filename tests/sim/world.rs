@@ -41,7 +41,7 @@ impl World {
             form.replace(' ', "+").as_bytes(),
         );
         let body = json(&response);
-        self.token = body["access_token"].as_str().unwrap().to_owned();
+        self.token = body["access_token"].as_str().unwrap().into();
     }
 
     pub fn wall(&self) -> WallMs {
@@ -71,8 +71,11 @@ impl World {
 
     pub fn send_with(&mut self, method: &str, url: &str, body: &Value, more: &[(&str, &str)]) -> Response {
         let bearer = format!("Bearer {}", self.token);
-        let mut headers =
-            vec![("accept", "application/json"), ("authorization", bearer.as_str()), ("content-type", "application/json")];
+        let mut headers = vec![
+            ("accept", "application/json"),
+            ("authorization", bearer.as_str()),
+            ("content-type", "application/json"),
+        ];
         headers.extend_from_slice(more);
         self.raw(method, url, &headers, body.to_string().as_bytes())
     }
