@@ -4,6 +4,8 @@
 
 #[path = "sim/client.rs"]
 mod client;
+#[path = "sim/command.rs"]
+mod command;
 #[path = "sim/face.rs"]
 mod face;
 #[path = "sim/patch.rs"]
