@@ -9,6 +9,7 @@ mod logging;
 mod orders;
 mod run;
 pub mod schema;
+pub mod sim;
 mod socket;
 mod status;
 
@@ -30,6 +31,7 @@ pub struct Cli {
 enum Command {
     Check(check::Check),
     Schema(schema::Schema),
+    Sim(sim::Sim),
     /// Run the daemon
     Run(run::Args),
     /// Watch the daemon save a channel, on the built-in simulator
@@ -52,6 +54,7 @@ impl Cli {
         match self.command {
             Command::Check(check) => check.run().await,
             Command::Schema(schema) => schema.run(),
+            Command::Sim(sim) => sim.run().await,
             Command::Run(args) => args.run().await,
             Command::Demo(args) => args.run().await,
             Command::Status(args) => status::status(args).await,

@@ -110,10 +110,10 @@ impl fmt::Display for Incident {
                 lasts.map_or(Ok(()), |d| write!(f, " for {d:?}"))
             }
             Self::Fault { kind, lasts, paths } if paths.is_empty() => {
-                write!(f, "every answer is {} for {lasts:?}", kind.name())
+                write!(f, "every request meets {} for {lasts:?}", kind.name())
             }
             Self::Fault { kind, lasts, paths } => {
-                write!(f, "every answer below {} is {} for {lasts:?}", paths.join(", "), kind.name())
+                write!(f, "every request below {} meets {} for {lasts:?}", paths.join(", "), kind.name())
             }
             Self::Patch { mode, lasts, .. } => write!(f, "PATCHes: {mode:?} for {lasts:?}"),
             Self::Route { channel, to } => write!(f, "somebody else routes {channel} to {to}"),

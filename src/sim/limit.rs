@@ -53,7 +53,7 @@ impl RequestLimit {
         let draft = Draft::refuse(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "the request limit is reached");
         // The moment at which so many have left the window that one fits again.
         let over = self.counted.len().saturating_sub(self.room());
-        let wait = self.counted.get(over).map_or(1, |at| (*at + MINUTE).saturating_sub(now).as_secs() + 1);
+        let wait = self.counted.get(over).map_or(1, |at| whole_seconds((*at + MINUTE).saturating_sub(now)));
         match self.how() {
             RetryAfter::Date => {
                 let at = system_time(wall) + Duration::from_secs(wait);
@@ -80,4 +80,9 @@ impl RequestLimit {
             how => how,
         }
     }
+}
+
+/// Rounded up, and one at least: coming back after it must succeed.
+fn whole_seconds(wait: Duration) -> u64 {
+    (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
 }

@@ -182,7 +182,7 @@ pub enum ScenarioError {
     #[error("{0}")]
     Syntax(String),
     /// A value that the model cannot work with.
-    #[error("{line}: {message}", line = Line(*.line))]
+    #[error("{line}{message}", line = Line(*.line))]
     Value {
         /// The line, from 1; 0: the whole.
         line: usize,
@@ -196,8 +196,8 @@ struct Line(usize);
 impl std::fmt::Display for Line {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.0 {
-            0 => f.write_str("the scenario"),
-            line => write!(f, "line {line}"),
+            0 => Ok(()),
+            line => write!(f, "line {line}: "),
         }
     }
 }
