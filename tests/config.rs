@@ -603,3 +603,14 @@ proptest! {
         prop_assert!(!kept.contains("correct-horse"), "{}", text);
     }
 }
+
+#[test]
+fn a_folder_that_files_may_be_put_into_is_watched_before_the_first_one_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let main = folder.path().join("trunkwarden.toml");
+    std::fs::create_dir(folder.path().join("channels.d")).unwrap();
+    std::fs::write(&main, format!("include = [\"channels.d/*.toml\"]\n{TENANT}")).unwrap();
+    let config = trunkwarden::config::load(&main).unwrap().config;
+    let expected = [folder.path().to_owned(), folder.path().join("channels.d")];
+    assert_eq!(config.folders.into_iter().collect::<Vec<_>>(), expected);
+}

@@ -107,12 +107,14 @@ pub fn parse_str(name: &str, text: &str) -> Result<Loaded, Rejected> {
 fn compile_all(name: PathBuf, text: String, dir: &Path, follow: bool) -> Result<Loaded, Rejected> {
     let mut intake = Intake { sources: Sources::default(), findings: Findings::default(), complete: true };
     let mut documents = Vec::new();
+    let mut folders = BTreeSet::from([dir.to_path_buf()]);
     let main = name.clone();
     if let Some(root) = intake.take_in(name, text, true) {
         let includes = root.texts("include");
         let (include_key, asked) = (root.key_at("include"), root.has("include"));
         documents.push(Document { root, dir: dir.to_path_buf() });
         if follow {
+            folders.extend(includes.iter().map(|(pattern, _)| folder_of(dir, pattern)));
             intake.includes(&main, dir, &includes, &mut documents);
         } else if asked && !includes.is_empty() {
             intake.findings.error(
@@ -128,7 +130,10 @@ fn compile_all(name: PathBuf, text: String, dir: &Path, follow: bool) -> Result<
     let rejected = findings.errors() > 0;
     let diagnostics = findings.finish();
     match config {
-        Some(config) if !rejected => Ok(Loaded { config, warnings: diagnostics, secrets }),
+        Some(mut config) if !rejected => {
+            config.folders = folders;
+            Ok(Loaded { config, warnings: diagnostics, secrets })
+        }
         _ => Err(Rejected { diagnostics }),
     }
 }
@@ -214,6 +219,14 @@ impl Intake {
             }
         }
     }
+}
+
+/// The folder that a file named by the glob appears in; of a glob over folders, the one that they appear in.
+fn folder_of(dir: &Path, pattern: &str) -> PathBuf {
+    let mut folder = dir.join(pattern);
+    folder.pop();
+    while folder.to_string_lossy().contains(['*', '?', '[']) && folder.pop() {}
+    folder
 }
 
 /// The files that a glob names; one without wildcards names its file whether it exists or not.

@@ -1,7 +1,7 @@
 //! The checked configuration. Whoever holds one may trust every value in it: the compiler is the only one who builds it.
 
 use crate::policy::{ChannelId, ChannelKey, Codec, Latency, Limits, Mode, Params, Policy, TenantId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,8 +10,10 @@ use std::time::Duration;
 /// A whole configuration, checked.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Every file that it came from, the main one first: what a reload watches.
+    /// Every file that it came from, the main one first.
     pub files: Vec<PathBuf>,
+    /// Every folder that a file of it came from or, by an `include`, may come from: what a reload watches.
+    pub folders: BTreeSet<PathBuf>,
     /// The process.
     pub daemon: Daemon,
     /// The tenants, by name.

@@ -9,7 +9,7 @@ use notify_debouncer_full::notify::{EventKind, RecommendedWatcher, RecursiveMode
 use notify_debouncer_full::{DebounceEventResult, Debouncer, RecommendedCache, new_debouncer};
 use sd_notify::NotifyState;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -97,12 +97,11 @@ impl Reloader {
 
     /// Folders, not files: editors replace a file by renaming another over it.
     fn watch_folders(&mut self) {
-        let files = self.config.files.iter().chain([&self.path]);
-        let folders: BTreeSet<PathBuf> =
-            files.filter_map(|f| Some(f.canonicalize().ok()?.parent()?.to_owned())).collect();
-        for folder in folders.difference(&self.watched.clone()) {
-            match self.watcher.watch(folder, RecursiveMode::NonRecursive) {
-                Ok(()) => _ = self.watched.insert(folder.clone()),
+        // The folder of a bare file name is the empty path.
+        let folders = self.config.folders.iter().filter_map(|f| Path::new(".").join(f).canonicalize().ok());
+        for folder in folders.filter(|f| !self.watched.contains(f)).collect::<Vec<_>>() {
+            match self.watcher.watch(&folder, RecursiveMode::NonRecursive) {
+                Ok(()) => _ = self.watched.insert(folder),
                 Err(error) => tracing::warn!(
                     folder = %folder.display(), %error, "cannot watch this folder for changes; SIGHUP still reloads"
                 ),
@@ -119,6 +118,6 @@ pub(super) fn warn(warnings: &[Diagnostic]) {
     }
 }
 
-fn is_toml(path: &std::path::Path) -> bool {
+fn is_toml(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "toml")
 }

@@ -16,6 +16,7 @@ use super::section::Section;
 use super::source::{Loc, Sources};
 use super::syntax;
 use crate::policy::Mode;
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -50,6 +51,7 @@ impl Compiler<'_> {
         self.references(&channels, &tenants);
         let config = Config {
             files: self.sources.names(),
+            folders: BTreeSet::new(),
             daemon,
             tenants: tenants.into_iter().map(|(name, tenant)| (name.as_str().into(), tenant.value)).collect(),
             provisioning: policies.iter().map(|(name, p)| (name.clone(), p.provisioning.clone())).collect(),
