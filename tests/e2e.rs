@@ -19,6 +19,8 @@ mod daemon;
 mod disk;
 #[path = "e2e/line.rs"]
 mod line;
+#[path = "e2e/odd.rs"]
+mod odd;
 #[path = "e2e/orders.rs"]
 mod orders;
 #[path = "e2e/platform.rs"]
@@ -37,5 +39,7 @@ mod secrets;
 mod start;
 #[path = "e2e/stop.rs"]
 mod stop;
+#[path = "e2e/systemd.rs"]
+mod systemd;
 #[path = "e2e/world.rs"]
 mod world;

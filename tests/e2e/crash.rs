@@ -5,7 +5,7 @@ use super::daemon::Daemon;
 use super::line::Line;
 use super::world::{World, unlimited};
 use std::time::Duration;
-use trunkwarden::sim::{PatchMode, Scenario};
+use trunkwarden::sim::{FaultKind, Incident, PatchMode, Scenario};
 
 /// Answers take long enough that a process can be killed between one and the next.
 fn slow() -> Scenario {
@@ -104,4 +104,53 @@ async fn a_failover_that_never_reached_the_platform_is_found_not_made_and_made_o
     assert_eq!(world.platform.route("ch-0001"), "ch-0002");
     assert_eq!(world.platform.patches().len(), 1);
     comes_home(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_failover_is_read_back_once_the_platform_answers_however_often_the_daemon_dies() {
+    let mut world = World::of(slow(), str::to_owned).await;
+    world.start().await;
+    world.all_up().await;
+    world.platform.patching(PatchMode::LoseAnswer, None);
+    world.platform.turn("ch-0001", "unhealthy");
+    kill_at_first_patch(&mut world).await;
+    world.platform.patching_as_usual();
+    let outage = Incident::Fault { kind: FaultKind::Unavailable, lasts: Duration::from_secs(6), paths: Vec::new() };
+    world.platform.happen(outage);
+
+    for _ in 0..2 {
+        world.start().await;
+        let (status, why) = world.get("/readyz").await;
+        assert!(status == 503 && why.contains("not resolved yet"), "{status} {why}");
+        world.take_daemon().kill().await;
+    }
+    world.start().await;
+    world.entry("failover.completed", "ch-0001").await;
+    world.until("the daemon is ready to act", async || world.get("/readyz").await.0 == 200).await;
+    assert_eq!(world.entries("journal.orphan_resolved", "ch-0001").len(), 1);
+    assert_eq!(world.platform.patches().len(), 1);
+    comes_home(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn blocks_and_pauses_outlive_the_process() {
+    let mut world =
+        World::of(unlimited(4), |text| text.replace(r#"block_period   = "1s""#, r#"block_period = "10m""#)).await;
+    world.start().await;
+    world.all_up().await;
+    world.platform.turn("ch-0001", "unhealthy");
+    world.entry("failover.completed", "ch-0001").await;
+    world.take_daemon().kill().await;
+
+    world.platform.turn("ch-0001", "healthy");
+    world.start().await;
+    let held = world.entry("failback.held", "ch-0001").await;
+    assert!(held["reason"].as_str().unwrap().contains("blocked"), "{held}");
+    world.order(&["pause"]).await;
+    world.take_daemon().kill().await;
+
+    world.start().await;
+    world.until("everything is still paused", async || world.tenant().await["paused"] == true).await;
+    assert!(world.channel("ch-0001").await["blocked_for_seconds"].is_f64());
+    assert_eq!(world.platform.patches().len(), 1);
 }

@@ -100,6 +100,10 @@ impl Daemon {
 }
 
 fn address(line: &str) -> Option<SocketAddr> {
+    if line.starts_with('{') {
+        let line: serde_json::Value = serde_json::from_str(line).ok()?;
+        return line["listen"].as_str()?.parse().ok();
+    }
     let (_, rest) = line.split_once("ready listen=")?;
     rest.split_whitespace().next()?.parse().ok()
 }

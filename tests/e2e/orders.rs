@@ -81,3 +81,20 @@ async fn a_platform_that_calls_every_trunk_unhealthy_moves_nothing_even_when_app
     world.all_up().await;
     assert_eq!(world.platform.patches(), []);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_policy_proposes_is_done_when_a_person_approves_it() {
+    let mut world =
+        World::of(unlimited(4), |text| text.replace(r#"mode      = "enforce""#, r#"mode = "propose""#)).await;
+    world.start().await;
+    world.all_up().await;
+    world.platform.turn("ch-0001", "unhealthy");
+    let proposed = world.entry("failover.held", "ch-0001").await;
+    assert!(proposed["reason"].as_str().unwrap().contains("to ch-0002"), "{proposed}");
+    assert_eq!(world.platform.patches(), []);
+    world.order(&["approve", "acme/ch-0001"]).await;
+    let intended = world.entry("failover.intended", "ch-0001").await;
+    assert!(intended["actor"].as_str().unwrap().starts_with("operator:"), "{intended}");
+    world.entry("failover.completed", "ch-0001").await;
+    assert_eq!(world.platform.patches().len(), 1);
+}

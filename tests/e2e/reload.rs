@@ -63,7 +63,8 @@ async fn an_unchanged_channel_keeps_its_health_and_block_and_a_removed_one_its_s
     let before = blocked().await.unwrap();
     let changes = world.entries("health.changed", "").len();
 
-    world.rewrite(|text| text.replace("[[channels]]\nid = \"ch-0004\"\ntenant = \"acme\"\nfailover = []\n", ""));
+    let fourth = "[[channels]]\nid = \"ch-0004\"\ntenant = \"acme\"\nfailover = []\n";
+    world.rewrite(|text| text.replace(fourth, ""));
     world.entry("channel.unwatched", "ch-0004").await;
     world.until("its series are gone", async || !world.get("/metrics").await.1.contains("ch-0004")).await;
     let channel = world.channel("ch-0001").await;
@@ -71,4 +72,7 @@ async fn an_unchanged_channel_keeps_its_health_and_block_and_a_removed_one_its_s
     assert!(blocked().await.is_some_and(|after| after <= before), "{channel}");
     assert_eq!(world.entries("health.changed", "").len(), changes, "nothing was forgotten");
     assert_eq!(world.platform.patches().len(), 1);
+
+    world.rewrite(|text| format!("{text}{fourth}"));
+    world.until("it is up again", async || world.channel("ch-0004").await["health"] == "up").await;
 }

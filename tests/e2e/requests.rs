@@ -25,11 +25,12 @@ async fn the_limit_is_kept_and_a_failover_does_not_wait_behind_polls() {
     let model = world.platform.model();
     assert_eq!(model.answers(429), 0);
     assert!(model.requests_in_last_minute_max() <= 60, "{}", model.requests_in_last_minute_max());
-    // Between the last look at the channel that moves and its PATCH, no poll was let through.
+    // Between the last look at the channel that moves and its PATCH, at most a poll that was under way.
     let requests: Vec<_> = model.requests().collect();
     let patch = requests.iter().position(|r| r.method == "PATCH").unwrap();
     let looked = requests.iter().take(patch).rposition(|r| r.path.ends_with("/ch-0001")).unwrap();
     let between: Vec<_> = requests.get(looked + 1..patch).unwrap().iter().map(|r| r.path.as_str()).collect();
-    assert!(between.len() <= 2, "{between:?}");
+    let polls = between.iter().filter(|path| path.ends_with("/channels") || path.ends_with("/metrics")).count();
+    assert!(polls <= 1 && between.len() <= 3, "{between:?}");
     assert_eq!(model.patches().count(), 1);
 }

@@ -81,6 +81,12 @@ async fn a_route_that_someone_else_set_is_recorded_and_left_alone() {
     assert!(held["reason"].as_str().unwrap().contains("held"), "{held}");
     assert_eq!(world.platform.patches(), []);
     assert_eq!(world.platform.route("ch-0001"), "ch-0003");
+
+    // Until that person takes it over.
+    world.order(&["acknowledge", "acme/ch-0001"]).await;
+    world.entry("failback.completed", "ch-0001").await;
+    assert_eq!(world.platform.route("ch-0001"), "ch-0001");
+    assert_eq!(world.platform.patches().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

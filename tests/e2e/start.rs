@@ -60,6 +60,18 @@ async fn a_second_daemon_on_the_same_state_directory() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_daemon_keeps_is_for_its_own_user_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let mut world = World::of(unlimited(4), str::to_owned).await;
+    world.start().await;
+    let mode = |name: &str| std::fs::metadata(world.state_dir().join(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(""), 0o700);
+    for name in ["journal.db", "journal.db-wal", "journal.lock", "control.sock"] {
+        assert_eq!(mode(name), 0o600, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_configuration_that_is_not_there_or_not_right() {
     let world = World::of(unlimited(4), |text| text.replace("rise ", "rize ").replace("mode      =", "moode =")).await;
     refuses(&world, CONFIG, &["trunkwarden.toml", "rize", "rise", "moode", "mode"]).await;
