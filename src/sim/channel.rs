@@ -138,6 +138,12 @@ impl ChannelState {
         self.version
     }
 
+    /// Whether `id` is one of its backups.
+    pub(super) fn names(&self, id: &str) -> bool {
+        let listed = self.doc.get("routing").and_then(|r| r.get("failover_channels")).and_then(Value::as_array);
+        listed.into_iter().flatten().any(|backup| backup.as_str() == Some(id))
+    }
+
     pub(super) fn etag(&self) -> String {
         format!("\"{}-{}\"", self.id, self.version)
     }

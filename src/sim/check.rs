@@ -120,15 +120,20 @@ pub(super) fn create(body: &Map<String, Value>, exists: impl Fn(&str) -> bool) -
     let routing = object(required(body, "", "routing")?, "routing")?;
     only(routing, "routing.", &["failover_channels"])?;
     required(routing, "routing.", "failover_channels")?;
-    routing_fields(routing, exists)?;
+    routing_fields(routing, exists, |_| false)?;
     let health = object(required(body, "", "health_check")?, "health_check")?;
     required(health, "health_check.", "interval_seconds")?;
     required(health, "health_check.", "timeout_seconds")?;
     health_fields(health)
 }
 
-/// The body of `PATCH /api/v2/channels/{id}`. The one status that a client may set is `active`.
-pub(super) fn patch(body: &Map<String, Value>, exists: impl Fn(&str) -> bool) -> Checked {
+/// The body of `PATCH /api/v2/channels/{id}`. The one status that a client may set is `active`. `stands`: whether the
+/// channel names a backup already: one that was deleted since may be sent back as it was read.
+pub(super) fn patch(
+    body: &Map<String, Value>,
+    exists: impl Fn(&str) -> bool,
+    stands: impl Fn(&str) -> bool,
+) -> Checked {
     only(body, "", &["name", "status", "configuration", "routing", "health_check"])?;
     if body.is_empty() {
         return Err(Draft::bad("the body changes nothing"));
@@ -141,7 +146,7 @@ pub(super) fn patch(body: &Map<String, Value>, exists: impl Fn(&str) -> bool) ->
             "routing" => {
                 let routing = object(value, "routing")?;
                 only(routing, "routing.", &["failover_channels", "primary_channel_id"])?;
-                routing_fields(routing, &exists)?;
+                routing_fields(routing, &exists, &stands)?;
             }
             _ => health_fields(object(value, "health_check")?)?,
         }
@@ -201,17 +206,17 @@ fn codecs(list: &[Value]) -> Checked {
     Ok(())
 }
 
-fn routing_fields(map: &Map<String, Value>, exists: impl Fn(&str) -> bool) -> Checked {
-    let there = |value: &Value, at: &str| {
+fn routing_fields(map: &Map<String, Value>, exists: impl Fn(&str) -> bool, stands: impl Fn(&str) -> bool) -> Checked {
+    let there = |value: &Value, at: &str, stands: &dyn Fn(&str) -> bool| {
         let id = text(value, at)?;
-        if exists(id) { Ok(()) } else { Err(Draft::bad(format!("{at}: there is no channel {id:?}"))) }
+        if exists(id) || stands(id) { Ok(()) } else { Err(Draft::bad(format!("{at}: there is no channel {id:?}"))) }
     };
     if let Some(ids) = map.get("failover_channels") {
         for id in array(ids, "routing.failover_channels")? {
-            there(id, "routing.failover_channels")?;
+            there(id, "routing.failover_channels", &stands)?;
         }
     }
-    map.get("primary_channel_id").map_or(Ok(()), |id| there(id, "routing.primary_channel_id"))
+    map.get("primary_channel_id").map_or(Ok(()), |id| there(id, "routing.primary_channel_id", &|_| false))
 }
 
 fn health_fields(map: &Map<String, Value>) -> Checked {

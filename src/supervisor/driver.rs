@@ -246,16 +246,7 @@ impl Driver {
         tracing::info!(tenant = %channel.tenant, channel = %channel.channel, action = kind, outcome = outcome.name(), "action over");
         self.counters.action(channel.tenant.as_str(), kind, outcome.name());
         self.ledger.close(entry::of_outcome(op, &outcome));
-        if let Some(tenant) = self.orphans.remove(&op) {
-            let reason = format!("an action that was interrupted was read back: {}", outcome.name());
-            let details = json!({ "operation": op, "action": kind, "outcome": outcome });
-            let mut entry =
-                entry::of_process(self.clock.wall(), EventType::OrphanResolved, &Actor::System, reason, details);
-            entry.tenant = Some(tenant.to_string());
-            entry.channel_id = Some(channel.channel.to_string());
-            entry.op = Some(op);
-            self.ledger.write(entry);
-        }
+        self.orphans.remove(&op);
         self.engine.outcome(now, op, outcome, &mut self.commands);
     }
 
