@@ -133,7 +133,7 @@ impl Model {
     ) -> Result<(Done, Effect), Draft> {
         let channel = self.store.get(id).ok_or_else(|| no_channel(id))?;
         let body = check::json_body(headers, body)?;
-        check::patch(&body, |id| self.store.contains(id), |id| channel.names(id))?;
+        check::patch(&body, |id| self.store.contains(id), |id| channel.backups().any(|backup| backup == id))?;
         if self.options.etag
             && check::header(headers, "if-match").is_some_and(|tag| tag != "*" && tag != channel.etag())
         {
