@@ -153,6 +153,7 @@ impl Engine {
             return;
         }
         tenant.effective = Some(interval);
+        tenant.set_stretch();
         let longest = tenant.interval();
         tenant.looks.set_interval(now, longest);
         for i in 0..self.slots.len() {

@@ -65,8 +65,7 @@ pub(in crate::policy) struct Slot {
     pub late: Option<Kept>,
     pub blocked_until: Option<Time>,
     pub hold_down: Option<(Duration, Time)>,
-    pub failures: u32,
-    pub retry_at: Option<Time>,
+    pub retries: Retries,
     pub approved: Option<(Time, String)>,
     /// Its quality.
     pub window: Window,
@@ -127,6 +126,66 @@ pub struct Kept {
     pub(in crate::policy) cause: Option<Cause>,
 }
 
+impl Kept {
+    /// What the action was for.
+    pub(in crate::policy) const fn purpose(&self) -> Purpose {
+        match (&self.kind, &self.cause) {
+            (ActionKind::Failback { .. }, None) => Purpose::Failback,
+            (ActionKind::Codec { .. }, _) => Purpose::Codec,
+            (ActionKind::Failover { .. } | ActionKind::Failback { .. }, _) => Purpose::Rescue,
+        }
+    }
+}
+
+/// What an action is for. Attempts that failed for one purpose hold back none for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::policy) enum Purpose {
+    /// Traffic has to leave where it goes, home included as a target.
+    Rescue,
+    /// Traffic may come home.
+    Failback,
+    /// Another codec order.
+    Codec,
+}
+
+/// Attempts that failed in a row, and when the next one may be made.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(in crate::policy) struct Retry {
+    pub failures: u32,
+    pub at: Option<Time>,
+}
+
+/// One for each purpose.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(in crate::policy) struct Retries {
+    pub rescue: Retry,
+    pub failback: Retry,
+    pub codec: Retry,
+}
+
+impl Retries {
+    pub(in crate::policy) const fn of(&self, purpose: Purpose) -> &Retry {
+        match purpose {
+            Purpose::Rescue => &self.rescue,
+            Purpose::Failback => &self.failback,
+            Purpose::Codec => &self.codec,
+        }
+    }
+
+    pub(in crate::policy) const fn of_mut(&mut self, purpose: Purpose) -> &mut Retry {
+        match purpose {
+            Purpose::Rescue => &mut self.rescue,
+            Purpose::Failback => &mut self.failback,
+            Purpose::Codec => &mut self.codec,
+        }
+    }
+
+    /// Whether any attempt has to wait at `now`.
+    pub(in crate::policy) fn waiting(&self, now: Time) -> bool {
+        [self.rescue, self.failback, self.codec].iter().any(|retry| retry.at.is_some_and(|at| at > now))
+    }
+}
+
 /// Something that is wanted, from the moment it is until it is done or wanted no more.
 #[derive(Clone, Debug)]
 pub(in crate::policy) struct Wish {
@@ -167,6 +226,14 @@ impl Want {
             (Self::Failback, Self::Failback) => true,
             (Self::Codec(a), Self::Codec(b)) => std::mem::discriminant(a) == std::mem::discriminant(b),
             _ => false,
+        }
+    }
+
+    pub(in crate::policy) const fn purpose(&self) -> Purpose {
+        match self {
+            Self::Failover(_) | Self::Cascade(..) => Purpose::Rescue,
+            Self::Failback => Purpose::Failback,
+            Self::Codec(_) => Purpose::Codec,
         }
     }
 
@@ -220,8 +287,7 @@ impl Slot {
             late: None,
             blocked_until: None,
             hold_down: None,
-            failures: 0,
-            retry_at: None,
+            retries: Retries::default(),
             approved: None,
             window,
             summary: None,
@@ -298,6 +364,11 @@ impl Slot {
     pub(in crate::policy) fn last_look_for(&self) -> Duration {
         let health = &self.policy.health;
         (health.timeout * 2 + health.fast_interval).max(health.interval)
+    }
+
+    /// When a last look that did not come is asked for again.
+    pub(in crate::policy) fn look_again_after(&self) -> Duration {
+        if self.no_candidate { self.policy.health.interval } else { self.policy.health.fast_interval }
     }
 
     /// Whether a single look confirms `wish`: asked for and answered after it arose, and not long ago.
