@@ -85,7 +85,8 @@ pub struct Driver {
     pub(super) in_flight: BTreeMap<OpId, InFlight>,
     pub(super) orphans: BTreeMap<OpId, TenantId>,
     pub(super) wanted: HashSet<ChannelKey>,
-    pub(super) docs: HashMap<ChannelKey, Arc<ChannelDoc>>,
+    /// Of the channels wanted: the newest document, and when it was asked for.
+    pub(super) docs: HashMap<ChannelKey, (Time, Arc<ChannelDoc>)>,
     pub(super) last_round: (Time, i64),
     pub(super) beaten_at: Option<Time>,
     pub(super) commands: Vec<Command>,
@@ -215,10 +216,11 @@ impl Driver {
     }
 
     fn observe(&mut self, now: Time, channel: &ChannelKey, observation: &Observation, doc: Option<Arc<ChannelDoc>>) {
-        if let Some(doc) = doc
+        if let (Some(doc), Observation::Look { asked_at, .. }) = (doc, observation)
             && self.wanted.contains(channel)
+            && self.docs.get(channel).is_none_or(|(known, _)| known <= asked_at)
         {
-            self.docs.insert(channel.clone(), doc);
+            self.docs.insert(channel.clone(), (*asked_at, doc));
         }
         self.ledger.observed(now, channel, observation);
         self.engine.observe(now, channel, observation, &mut self.commands);
@@ -298,7 +300,13 @@ impl Driver {
         let now = self.clock.now();
         for command in std::mem::take(&mut self.commands) {
             match command {
-                Command::Watch { channel, cadence } => self.backlog.push_back(Task::Watch(channel, cadence)),
+                Command::Watch { channel, cadence } => {
+                    if cadence.suspect {
+                        // Its next look may be the last one before a change.
+                        self.wanted.insert(channel.clone());
+                    }
+                    self.backlog.push_back(Task::Watch(channel, cadence));
+                }
                 Command::Unwatch { channel } => {
                     self.wanted.remove(&channel);
                     self.docs.remove(&channel);
@@ -335,7 +343,7 @@ impl Driver {
         self.in_flight.insert(op, InFlight { action: action.clone(), gate: gate.clone() });
         let (clock, tell) = (self.clock.clone(), self.told.0.clone());
         if let (Some(platform), Some(doc)) = (self.platforms.get(&channel.tenant), doc) {
-            let execution = Execution { action, doc, gate, platform: Arc::clone(platform), clock, tell };
+            let execution = Execution { action, doc: doc.1, gate, platform: Arc::clone(platform), clock, tell };
             self.executions.spawn(execution.run(intent));
         } else {
             // What must stay beside the change is not known: it is not sent.
@@ -364,6 +372,16 @@ impl Driver {
         self.counters.observations_dropped(self.ledger.observations_dropped());
     }
 
+    /// What the engine would start now waits for the next start, and nothing is told of it.
+    fn start_nothing_new(&mut self) {
+        let started = |command: &Command| match command {
+            Command::Act(action) => Some(action.op),
+            _ => None,
+        };
+        let ops: Vec<OpId> = self.commands.iter().filter_map(started).collect();
+        self.commands.retain(|c| matches!(c, Command::Record(r) if r.op.is_none_or(|op| !ops.contains(&op))));
+    }
+
     /// Lets what is in flight finish, writes down what the next start needs, and closes the journal.
     async fn finish(mut self) {
         let deadline = self.clock.now() + GRACE;
@@ -373,8 +391,7 @@ impl Driver {
             let now = self.clock.now();
             self.beat(now);
             self.told(now, told);
-            // What the engine would start now waits for the next start.
-            self.commands.retain(|command| matches!(command, Command::Record(_)));
+            self.start_nothing_new();
             self.carry_out();
         }
         if !self.in_flight.is_empty() {
