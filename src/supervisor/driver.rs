@@ -2,8 +2,9 @@
 //!
 //! Nothing here waits for the platform or for the disk: looks come from the prober's task, changes run as executor tasks,
 //! commits are awaited beside the loop. So one slow tenant never delays another's failover, and the loop's own pulse (the
-//! systemd watchdog, `/healthz`) tells the truth. A stop lets what is in flight finish within the grace time; what does not
-//! stays open in the journal for the next start.
+//! systemd watchdog, `/healthz`) tells the truth.
+
+mod stop;
 
 use super::clients::{Reconfiguration, Reload};
 use super::entry;
@@ -28,8 +29,6 @@ use tokio_util::sync::CancellationToken;
 
 /// The loop goes round at least this often.
 const BEAT: Duration = Duration::from_secs(1);
-/// How long actions in flight may take to finish at a stop.
-const GRACE: Duration = Duration::from_secs(8);
 /// Calendar and monotonic time that drift apart by more than this between two rounds: the clock was set.
 const CLOCK_JUMP_MS: i64 = 3_000;
 
@@ -370,39 +369,6 @@ impl Driver {
         self.publisher.publish(self.clock.now(), self.clock.wall(), &self.engine, &self.platforms, unresolved);
         self.counters.journal_entries(self.ledger.entries_total());
         self.counters.observations_dropped(self.ledger.observations_dropped());
-    }
-
-    /// What the engine would start now waits for the next start, and nothing is told of it.
-    fn start_nothing_new(&mut self) {
-        let started = |command: &Command| match command {
-            Command::Act(action) => Some(action.op),
-            _ => None,
-        };
-        let ops: Vec<OpId> = self.commands.iter().filter_map(started).collect();
-        self.commands.retain(|c| matches!(c, Command::Record(r) if r.op.is_none_or(|op| !ops.contains(&op))));
-    }
-
-    /// Lets what is in flight finish, writes down what the next start needs, and closes the journal.
-    async fn finish(mut self) {
-        let deadline = self.clock.now() + GRACE;
-        while !self.in_flight.is_empty() {
-            let left = deadline.since(self.clock.now());
-            let Ok(Some(told)) = tokio::time::timeout(left, self.told.1.recv()).await else { break };
-            let now = self.clock.now();
-            self.beat(now);
-            self.told(now, told);
-            self.start_nothing_new();
-            self.carry_out();
-        }
-        if !self.in_flight.is_empty() {
-            tracing::warn!(
-                open = self.in_flight.len(),
-                "stopping with actions in flight; the next start reads the platform back first"
-            );
-        }
-        let recent: Vec<(String, Vec<Duration>)> =
-            self.platforms.iter().map(|(id, platform)| (id.to_string(), platform.recent_requests())).collect();
-        self.ledger.stop(self.clock.now(), &mut self.engine, recent).await;
     }
 }
 

@@ -16,6 +16,7 @@ mod hold;
 mod observe;
 mod order;
 mod outcome;
+mod retry;
 mod schedule;
 mod show;
 mod slot;

@@ -8,7 +8,8 @@ use super::super::reason::{Cause, Reason};
 use super::super::time::Time;
 use super::act::events;
 use super::decide::{facts, same_names};
-use super::slot::{Kept, Purpose, Retry, Unsure};
+use super::retry::{Purpose, Retry};
+use super::slot::{Kept, Unsure};
 use super::{Engine, channel_record};
 
 impl Engine {
