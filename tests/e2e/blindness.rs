@@ -79,7 +79,7 @@ async fn answers_that_are_no_answers_are_counted_and_their_bodies_never_logged()
 async fn a_token_that_is_refused_stops_actions_and_says_so() {
     let world = World::at_work().await;
     // It ends by itself: the tokens that were given out before are good again.
-    world.platform.fail_for(FaultKind::Unauthorised, Duration::from_secs(8));
+    world.platform.fail_for(FaultKind::Unauthorised, Duration::from_secs(5));
     world.platform.turn("ch-0001", "unhealthy");
     nothing_is_known(&world, FaultKind::Unauthorised).await;
     world.until("it says so", async || world.tenant().await["not_authorised"].is_string()).await;
