@@ -27,4 +27,4 @@ pub use daemon::{Daemon, Parts, Reloads};
 pub use liveness::Liveness;
 pub use orders::{OrderError, OrderRequest, Orders};
 pub use prober::TenantPlan;
-pub use snapshot::{Snapshot, SnapshotCell, TenantSnapshot};
+pub use snapshot::{Channels, Snapshot, SnapshotCell, TenantSnapshot};
