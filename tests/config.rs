@@ -444,7 +444,10 @@ mod schema {
             ("policies", "mode inherit health telemetry quality failover codec provisioning rescue maintenance"),
             ("policies.health", "interval timeout fast_interval fall rise"),
             ("policies.telemetry", "interval window bucket min_samples"),
-            ("policies.quality", "scorer optimise_below tiers otherwise codecs"),
+            (
+                "policies.quality",
+                "scorer optimise_below summary one_way_share advantage burst_r degraded_by tiers otherwise codecs",
+            ),
             ("policies.quality.tiers", "latency_ms jitter_ms score"),
             ("policies.quality.codecs", "ie bpl plc wideband kbit_s frame_ms"),
             (
