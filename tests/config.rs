@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use trunkwarden::config::{self, Config, Loaded, SecretRef, Severity};
-use trunkwarden::policy::{CandidateOrder, ChannelId, Failback, Limits, Mode, Policy, Scorer};
+use trunkwarden::policy::{CandidateOrder, ChannelId, Failback, Limits, Mode, Policy, Scorer, Statistic};
 
 const EXAMPLE: &str = include_str!("../config/trunkwarden.toml");
 
@@ -254,6 +254,21 @@ mod values {
         assert_eq!(policy.quality.scorer, Scorer::default_tiers());
         assert_eq!(policy.quality.codecs.0["PCMA"].bpl, 25.1);
         assert_eq!(policy.quality.codecs.0["ILBC"].bpl, 32.0);
+    }
+
+    #[test]
+    fn the_e_models_open_parameters_and_the_statistic_reach_the_engine() {
+        let text = "[policies.default.quality]\nsummary = \"p95\"\none_way_share = 0.6\nadvantage = 5\nburst_r = 1.5\ndegraded_by = 15\n";
+        let loaded = loaded(&with(text));
+        let policy = &loaded.config.policies["default"];
+        assert_eq!(policy.telemetry.summary, Statistic::Percentile(95));
+        let quality = &policy.quality;
+        assert_eq!((quality.one_way_share, quality.advantage, quality.burst_r), (0.6, 5.0, 1.5));
+        assert_eq!(quality.degraded_by, Some(15.0));
+        for (word, statistic) in [("mean", Statistic::Mean), ("p50", Statistic::Percentile(50))] {
+            let config = read(&with(&format!("[policies.default.quality]\nsummary = \"{word}\"\n")));
+            assert_eq!(config.policies["default"].telemetry.summary, statistic);
+        }
     }
 
     #[test]

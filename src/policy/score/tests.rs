@@ -239,7 +239,7 @@ proptest! {
         codec in prop::sample::select(vec!["PCMU", "PCMA", "G729", "G722", "OPUS"]),
     ) {
         let r_of = |burst_r, advantage, latency, jitter, loss| {
-            let params = QualityParams { burst_r, advantage, ..QualityParams::default() };
+            let params = QualityParams { advantage, burst_r, ..QualityParams::default() };
             quality(&params, Latency::OneWay, &summary(latency, jitter, loss), Some(codec)).r_factor
         };
         let r = |latency, jitter, loss| r_of(burst_r, advantage, latency, jitter, loss);

@@ -65,9 +65,7 @@ impl Baseline {
             }
             _ => {
                 if let Some(over) = self.open.replace(Open::new(half_hour, measured)) {
-                    self.closed.push_back((over.half_hour, over.value(self.statistic)));
-                    self.forget_before(half_hour);
-                    self.usual = self.median();
+                    self.close(&over, half_hour);
                 }
             }
         }
@@ -86,10 +84,22 @@ impl Baseline {
         self.usual
     }
 
+    /// The half hour is over, and `now` is the one that follows.
+    fn close(&mut self, over: &Open, now: u32) {
+        self.forget_before(now);
+        if over.half_hour >= now.saturating_sub(MOST) {
+            if self.closed.is_empty() {
+                self.closed.reserve_exact(MOST as usize);
+            }
+            self.closed.push_back((over.half_hour, over.value(self.statistic)));
+        }
+        self.usual = self.median();
+    }
+
     /// Whether anything was older than a day.
     fn forget_before(&mut self, half_hour: u32) -> bool {
         let mut forgot = false;
-        while self.closed.front().is_some_and(|(of, _)| of + MOST < half_hour) {
+        while self.closed.front().is_some_and(|(of, _)| *of < half_hour.saturating_sub(MOST)) {
             self.closed.pop_front();
             forgot = true;
         }
