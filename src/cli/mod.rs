@@ -41,13 +41,17 @@ enum Command {
     /// Show what the running daemon sees and does
     Status(status::StatusArgs),
     /// Change nothing from now on, for one tenant or all; watching goes on
-    Pause(orders::ScopeArgs),
+    Pause(orders::PauseArgs),
     /// Lift a pause
     Resume(orders::ScopeArgs),
     /// Let a tenant act that is held for a mass change, or a channel do what its policy proposed
     Approve(orders::ApproveArgs),
     /// Release a channel's block, and take over a route that someone else set
     Acknowledge(orders::AcknowledgeArgs),
+    /// Move a channel's traffic to another channel that is fit
+    Failover(orders::FailoverArgs),
+    /// Take a channel's traffic home, if home is good
+    Failback(orders::FailbackArgs),
 }
 
 impl Cli {
@@ -65,6 +69,8 @@ impl Cli {
             Command::Resume(args) => orders::resume(args).await,
             Command::Approve(args) => orders::approve(args).await,
             Command::Acknowledge(args) => orders::acknowledge(args).await,
+            Command::Failover(args) => orders::failover(args).await,
+            Command::Failback(args) => orders::failback(args).await,
         }
     }
 }

@@ -254,7 +254,7 @@ impl Driver {
     fn order(&mut self, now: Time, OrderRequest { order, who, reply }: OrderRequest) {
         tracing::info!(?order, who, "an operator's order");
         let answer = self.engine.operator(now, &order, &who, &mut self.commands);
-        if answer.is_ok() && matches!(order, Order::Pause { .. }) {
+        if answer.is_ok() && matches!(order, Order::Pause { .. } | Order::PauseFor { .. }) {
             tracing::warn!("paused: no actions until resumed");
         }
         self.carry_out();

@@ -98,6 +98,7 @@ impl Engine {
     fn unconfigure(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
         self.unwish(i);
         let slot = &mut self.slots[i];
+        slot.ordered = None;
         slot.configured = false;
         slot.suspect = false;
         let left_at = slot.route.clone().filter(|route| *route != slot.key.channel);
@@ -157,6 +158,7 @@ impl Engine {
         if slot.configured {
             backups.extend(slot.listed.as_ref().unwrap_or(&slot.backups_read).iter().cloned());
             places.extend([&slot.route, &slot.expected].into_iter().flatten().cloned());
+            places.extend(slot.ordered.as_ref().and_then(|ordered| ordered.to.clone()));
         }
         places.extend(slot.pending_to().cloned());
         let candidates = self.resolve(now, i, &own, backups, &policy, out);
