@@ -8,10 +8,12 @@
 use super::clients::{Reconfiguration, Reload};
 use super::entry;
 use super::executor::{Execution, Told};
+use super::fact::{Fact, Place};
 use super::ledger::Ledger;
 use super::orders::OrderRequest;
 use super::prober::{Seen, Task};
 use super::publisher::Publisher;
+use super::reasons::Reasons;
 use super::{Counters, Liveness};
 use crate::clock::Clock;
 use crate::platform::{ChannelDoc, Gate, Platform};
@@ -77,6 +79,7 @@ pub struct Driver {
     pub(super) liveness: Liveness,
     pub(super) ledger: Ledger,
     pub(super) publisher: Publisher,
+    pub(super) reasons: Reasons,
     pub(super) platforms: BTreeMap<TenantId, Arc<dyn Platform>>,
     pub(super) wiring: Wiring,
     pub(super) backlog: VecDeque<Task>,
@@ -165,6 +168,7 @@ impl Driver {
                 jumped_ms = jumped,
                 "the calendar was set; all evidence counts as stale until looked at again"
             );
+            self.ledger.fact(now, Place::Process, &Fact::ClockJumped);
             self.engine.clock_jumped(now, &mut self.commands);
         }
         if self.engine.next_deadline().is_some_and(|deadline| deadline <= now) {
@@ -173,6 +177,8 @@ impl Driver {
         if !self.commands.is_empty() {
             self.carry_out();
         }
+        let in_flight = self.in_flight.values().map(|f| &f.action);
+        self.ledger.checkpoint(now, &self.engine, self.platforms.keys(), in_flight);
         self.ledger.round(now);
     }
 
@@ -207,6 +213,7 @@ impl Driver {
             Seen::Channel(channel, observation, doc) => self.observe(now, &channel, &observation, doc),
             Seen::EffectiveInterval(tenant, interval) => {
                 self.publisher.effective_interval(&tenant, interval);
+                self.ledger.fact(now, Place::Tenant(&tenant), &Fact::EffectiveInterval(interval));
                 self.engine.set_effective_interval(now, &tenant, interval, &mut self.commands);
             }
             Seen::ClockSkew(tenant, ms) => self.publisher.clock_skew(&tenant, ms),
@@ -256,12 +263,17 @@ impl Driver {
             entry.op = Some(op);
             self.ledger.write(entry);
         }
+        let fact = Fact::Outcome { op, outcome: outcome.clone() };
+        self.ledger.fact(now, Place::Channel(channel), &fact);
         self.engine.outcome(now, op, outcome, &mut self.commands);
     }
 
     fn order(&mut self, now: Time, OrderRequest { order, who, reply }: OrderRequest) {
         tracing::info!(?order, who, "an operator's order");
         let answer = self.engine.operator(now, &order, &who, &mut self.commands);
+        if answer.is_ok() {
+            self.ledger.fact(now, order_place(&order), &Fact::Ordered { order: order.clone(), who });
+        }
         if answer.is_ok() && matches!(order, Order::Pause { .. }) {
             tracing::warn!("paused: no actions until resumed");
         }
@@ -277,6 +289,7 @@ impl Driver {
         }
         self.publisher.journal_writable(writable);
         self.ledger.set_writable(writable);
+        self.ledger.fact(now, Place::Process, &Fact::JournalWritable(writable));
         self.engine.set_journal_writable(now, writable, &mut self.commands);
     }
 
@@ -287,6 +300,7 @@ impl Driver {
         }
         self.platforms = platforms;
         self.publisher.configured(&params, self.clock.wall());
+        self.ledger.fact(now, Place::Process, &Fact::Reconfigured);
         self.engine.reconfigure(now, params, &mut self.commands);
         self.backlog.push_back(Task::Tenants(plans));
         self.write_process(EventType::ConfigReloaded, &Actor::Config, why, json!({}));
@@ -337,6 +351,7 @@ impl Driver {
     fn act(&mut self, action: Action) {
         let (channel, op) = (action.channel.clone(), action.op);
         tracing::warn!(tenant = %channel.tenant, channel = %channel.channel, reason = %action.reason, "{}", entry::sentence(&action));
+        self.ledger.fact(self.clock.now(), Place::Channel(&channel), &Fact::Acted(action.clone()));
         let gate = Gate::open_until(action.evidence_at + action.action_timeout);
         let intent = self.ledger.open(&action);
         let doc = self.docs.remove(&channel);
@@ -366,9 +381,16 @@ impl Driver {
     }
 
     fn publish(&mut self) {
-        self.publisher.changed(self.engine.take_changed());
+        let (now, wall) = (self.clock.now(), self.clock.wall());
+        let changed = self.engine.take_changed();
+        for channel in &changed {
+            if let Some(reason) = self.reasons.note(wall, channel, &self.engine) {
+                self.ledger.reason(now, channel, reason);
+            }
+        }
+        self.publisher.changed(changed);
         let unresolved = self.orphans.values();
-        self.publisher.publish(self.clock.now(), self.clock.wall(), &self.engine, &self.platforms, unresolved);
+        self.publisher.publish(now, wall, (&self.engine, &self.reasons), &self.platforms, unresolved);
         self.counters.journal_entries(self.ledger.entries_total());
         self.counters.observations_dropped(self.ledger.observations_dropped());
     }
@@ -401,6 +423,17 @@ impl Driver {
 /// A channel of which nothing is known but its id: what an orphan starts from.
 pub(super) fn bare(channel: &ChannelKey) -> Option<Arc<ChannelDoc>> {
     ChannelDoc::from_value(json!({ "id": channel.channel.as_str() }), None).map(Arc::new)
+}
+
+/// Whom an order concerns.
+const fn order_place(order: &Order) -> Place<'_> {
+    match order {
+        Order::Approve { channel } | Order::Acknowledge { channel } => Place::Channel(channel),
+        Order::Pause { tenant: Some(tenant), .. }
+        | Order::Resume { tenant: Some(tenant), .. }
+        | Order::ApproveMass { tenant } => Place::Tenant(tenant),
+        _ => Place::Process,
+    }
 }
 
 fn log(record: &crate::policy::Record) {

@@ -5,8 +5,11 @@
 //! divided by 1.29, as ITU-T G.107.1 maps it to MOS), so that predictions may be compared. It never decides anything.
 
 pub mod emodel;
+mod parts;
 pub mod playout;
 pub mod tiers;
+
+pub use parts::parts;
 
 use super::params::{CodecTable, CodecValues, Latency, QualityParams, Scorer};
 use super::report::Quality;
