@@ -11,7 +11,7 @@ use trunkwarden::config::{self, Tenant};
 use trunkwarden::journal::{IdSource, Journal, Options, WriterMode};
 use trunkwarden::platform::{Client, ClientSettings, Platform, Transport};
 use trunkwarden::policy::WallMs;
-use trunkwarden::sim::{Incident, InProcess, Model, Scenario};
+use trunkwarden::sim::{InProcess, Incident, Model, Scenario};
 use trunkwarden::supervisor::{Clients, Counters, Daemon, Parts};
 
 /// 2025-11-21T00:00:00Z: over, by any clock that runs these tests.
@@ -147,6 +147,7 @@ fn connect(transport: Arc<dyn Transport>, clock: Clock) -> Clients {
             recent,
             seed: 7,
         };
-        Ok(Arc::new(Client::new(settings, Arc::clone(&transport), clock.clone(), Arc::new(|_| ()))) as Arc<dyn Platform>)
+        Ok(Arc::new(Client::new(settings, Arc::clone(&transport), clock.clone(), Arc::new(|_| ())))
+            as Arc<dyn Platform>)
     }))
 }

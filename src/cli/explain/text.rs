@@ -80,6 +80,7 @@ fn route(c: &ChannelView) -> String {
     let way = c.line.in_flight.as_ref().map_or_else(String::new, |kind| format!("; a {kind} is under way"));
     let carries = match c.explanation.carries {
         0 => String::new(),
+        1 => "; carries the traffic of 1 other".to_owned(),
         n => format!("; carries the traffic of {n} others"),
     };
     match &c.line.route {
@@ -134,7 +135,11 @@ fn candidate(c: &crate::http::views::CandidateView) -> String {
 }
 
 fn tenant(name: &str, t: TenantLine) -> String {
-    let mut text = format!("{name}: {} up, {} actions in the last hour", t.channels_up, t.actions_last_hour);
+    let actions = match t.actions_last_hour {
+        1 => "1 action".to_owned(),
+        n => format!("{n} actions"),
+    };
+    let mut text = format!("{name}: {} up, {actions} in the last hour", t.channels_up);
     let signs = [
         (t.state == TenantState::Blind, ", BLIND: its platform cannot be seen"),
         (t.paused, ", paused"),
