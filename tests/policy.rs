@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+#[path = "policy/rescue.rs"]
+mod rescue;
 #[path = "policy/scenarios.rs"]
 mod scenarios;
 #[path = "policy/stories.rs"]

@@ -67,8 +67,12 @@ pub struct Block {
 pub enum BlockKind {
     /// The channel was moved (by us or someone else) not long ago; a rescue from a failed backup is free of it.
     Move,
-    /// Earlier attempts failed.
-    Retry,
+    /// Earlier attempts to move traffic failed.
+    RetryFailover,
+    /// Earlier attempts to take traffic home failed.
+    RetryFailback,
+    /// Earlier attempts to change codecs failed.
+    RetryCodec,
     /// Its codecs were changed not long ago.
     Codec,
 }
@@ -78,7 +82,9 @@ impl BlockKind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Move => "move",
-            Self::Retry => "retry",
+            Self::RetryFailover => "retry_failover",
+            Self::RetryFailback => "retry_failback",
+            Self::RetryCodec => "retry_codec",
             Self::Codec => "codec",
         }
     }

@@ -20,14 +20,10 @@ pub(super) enum Pick {
 }
 
 impl Engine {
-    /// What speaks against candidate `c` for the traffic of `user`, a last look left aside. `quality`: the score that a move
-    /// for quality needs it to have.
-    pub(super) fn against(&self, now: Time, user: usize, c: usize, needed: Option<f64>) -> Option<Ineligible> {
-        let (mover, slot) = (&self.slots[user], &self.slots[c]);
-        if user == c {
-            return Some(Ineligible::Itself);
-        }
-        let tenant = &self.tenants[slot.tenant];
+    /// What speaks against channel `c` for any traffic but its own: what is known of it, and since when.
+    pub(super) fn unfit(&self, c: usize) -> Option<Ineligible> {
+        let slot = &self.slots[c];
+        let seen_since = self.tenants[slot.tenant].seen_since;
         if slot.missing {
             return Some(Ineligible::Missing);
         }
@@ -40,11 +36,21 @@ impl Engine {
         if slot.verdict != Some(Event::Good) {
             return Some(Ineligible::LastLookNotGood { status: slot.status.clone() });
         }
-        if tenant.seen_since.is_some_and(|seen| slot.evidence.is_none_or(|at| at < seen)) {
+        if seen_since.is_some_and(|seen| slot.evidence.is_none_or(|at| at < seen)) {
             return Some(Ineligible::NotSeenSinceBlind);
         }
-        if slot.away() {
-            return slot.route.clone().map(|to| Ineligible::RoutedElsewhere { to });
+        slot.route.clone().filter(|_| slot.away()).map(|to| Ineligible::RoutedElsewhere { to })
+    }
+
+    /// What speaks against candidate `c` for the traffic of `user`, a last look left aside. `needed`: the score that a move
+    /// for quality needs it to have.
+    pub(super) fn against(&self, now: Time, user: usize, c: usize, needed: Option<f64>) -> Option<Ineligible> {
+        let (mover, slot) = (&self.slots[user], &self.slots[c]);
+        if user == c {
+            return Some(Ineligible::Itself);
+        }
+        if let Some(against) = self.unfit(c) {
+            return Some(against);
         }
         if let Some(kind) = slot.pending() {
             return Some(Ineligible::InFlight { kind: kind.to_owned() });
@@ -127,8 +133,8 @@ impl Engine {
     }
 }
 
-/// What speaks against taking traffic home from a failed backup.
-fn home_against(slot: &Slot) -> Option<Ineligible> {
+/// What speaks against taking traffic home.
+pub(super) fn home_against(slot: &Slot) -> Option<Ineligible> {
     match slot.health() {
         _ if slot.missing => Some(Ineligible::Missing),
         Health::Up if slot.fresh && slot.verdict == Some(Event::Good) => None,

@@ -3,7 +3,8 @@
 //!
 //! Must never: decide that something is wanted.
 
-use super::key::TenantId;
+use super::key::{ChannelId, TenantId};
+use super::reason::Ineligible;
 use super::time::Time;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -75,6 +76,15 @@ pub enum Hold {
     },
     /// The channel is no longer configured.
     Unwatched,
+    /// The target, home included, is not fit any more.
+    Unfit {
+        /// The target.
+        target: ChannelId,
+        /// What speaks against it.
+        against: Ineligible,
+    },
+    /// What it was decided on is no longer so.
+    Outdated,
 }
 
 impl Hold {
@@ -97,6 +107,8 @@ impl Hold {
             Self::FailbackWindow => "failback_window",
             Self::Cooldown { .. } => "cooldown",
             Self::Unwatched => "unwatched",
+            Self::Unfit { .. } => "unfit",
+            Self::Outdated => "outdated",
         }
     }
 
@@ -119,6 +131,8 @@ impl Hold {
             Self::FailbackWindow => 13,
             Self::Cooldown { .. } => 14,
             Self::Unwatched => 15,
+            Self::Unfit { .. } => 16,
+            Self::Outdated => 17,
         }
     }
 }
@@ -151,6 +165,8 @@ impl fmt::Display for Hold {
             Self::FailbackWindow => f.write_str("the failback window is not open"),
             Self::Cooldown { left } => write!(f, "the codecs are in cooldown for another {}", Span(*left)),
             Self::Unwatched => f.write_str("the channel is no longer configured"),
+            Self::Unfit { target, against } => write!(f, "{target} is no longer fit: {against}"),
+            Self::Outdated => f.write_str("what it was decided on is no longer so"),
         }
     }
 }

@@ -42,7 +42,7 @@ impl ChannelReport {
                 let names: Vec<&str> = awaiting.iter().map(ChannelId::as_str).collect();
                 format!("an answer of {} to a last look that says the same once more", names.join(", "))
             }
-            Reason::Held { hold, .. } => self.release(hold, passed),
+            Reason::Held { wanted, hold, .. } => self.release(wanted, hold, passed),
             Reason::InFlight { kind } => format!("the {kind} that is under way has to end"),
             Reason::Unsure { kind } => format!("a look has to tell whether the {kind} was made"),
             Reason::NoCandidate { against, .. } if against.is_empty() => {
@@ -83,11 +83,16 @@ impl ChannelReport {
     }
 
     /// What ends a hold.
-    fn release(&self, hold: &Hold, passed: Duration) -> String {
+    fn release(&self, wanted: &str, hold: &Hold, passed: Duration) -> String {
         let key = &self.key;
         let left = |kind: BlockKind| {
             let block = self.explanation.blocks_after(passed).find(|block| block.kind == kind);
             block.map_or_else(|| "is over".to_owned(), |block| format!("ends in {}", Span(block.left)))
+        };
+        let retry = match wanted {
+            "failback" => BlockKind::RetryFailback,
+            "codec" => BlockKind::RetryCodec,
+            _ => BlockKind::RetryFailover,
         };
         match hold {
             Hold::Journal => "the journal has to be writable again".to_owned(),
@@ -103,10 +108,7 @@ impl ChannelReport {
                 format!("the block {}, or `trunkwarden acknowledge {key}`", left(BlockKind::Move))
             }
             Hold::Backoff { .. } => {
-                format!(
-                    "the pause after failed attempts {}, or `trunkwarden acknowledge {key}`",
-                    left(BlockKind::Retry)
-                )
+                format!("the pause after failed attempts {}, or `trunkwarden acknowledge {key}`", left(retry))
             }
             Hold::MaxConcurrent { .. } => "one of the tenant's actions in flight has to end".to_owned(),
             Hold::MaxPerHour { .. } => "the oldest of the tenant's actions has to be an hour old".to_owned(),

@@ -34,6 +34,8 @@ pub(super) struct Tenant {
     pub effective: Option<Duration>,
     /// The longest of its policies' intervals.
     pub longest: Duration,
+    /// By how much the budget stretches every routine interval; 1 or more.
+    pub stretch: f64,
     pub mass: Mass,
     /// When each of the last hour's actions, and each outside reversal of late, no longer counts: such times lie ahead,
     /// so that they survive a restart, whose clock may begin after the action.
@@ -71,6 +73,7 @@ impl Tenant {
             looks: Looks::new(Duration::ZERO),
             effective: None,
             longest: Duration::ZERO,
+            stretch: 1.0,
             mass: Mass::default(),
             actions: VecDeque::new(),
             reversals: VecDeque::new(),
@@ -86,6 +89,13 @@ impl Tenant {
     /// The interval that looks are expected at, at the longest.
     pub(super) fn interval(&self) -> Duration {
         self.effective.unwrap_or(Duration::ZERO).max(self.longest)
+    }
+
+    /// After `effective` or `longest` changed. The budget's word is of the longest interval; it stretches all alike.
+    pub(super) fn set_stretch(&mut self) {
+        let effective = self.effective.unwrap_or_default().as_secs_f64();
+        let longest = self.longest.as_secs_f64();
+        self.stretch = if longest > 0.0 { (effective / longest).max(1.0) } else { 1.0 };
     }
 
     /// How many bad channels make a mass change: at least 3, and at least half (more than half of fewer than 6).

@@ -116,6 +116,12 @@ impl ChannelState {
         self.doc.get("routing").and_then(|r| r.get("primary_channel_id")).and_then(Value::as_str).unwrap_or(&self.id)
     }
 
+    /// Its backups, in order.
+    pub fn backups(&self) -> impl Iterator<Item = &str> {
+        let named = self.doc.get("routing").and_then(|r| r.get("failover_channels")).and_then(Value::as_array);
+        named.into_iter().flatten().filter_map(Value::as_str)
+    }
+
     /// Its codecs, the preferred one first.
     pub fn codecs(&self) -> Vec<String> {
         let listed = self.doc.get("configuration").and_then(|c| c.get("codecs")).and_then(Value::as_array);

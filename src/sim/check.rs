@@ -120,7 +120,7 @@ pub(super) fn create(body: &Map<String, Value>, exists: impl Fn(&str) -> bool) -
     let routing = object(required(body, "", "routing")?, "routing")?;
     only(routing, "routing.", &["failover_channels"])?;
     required(routing, "routing.", "failover_channels")?;
-    routing_fields(routing, exists)?;
+    routing_fields(routing, exists, |_| false)?;
     let health = object(required(body, "", "health_check")?, "health_check")?;
     required(health, "health_check.", "interval_seconds")?;
     required(health, "health_check.", "timeout_seconds")?;
@@ -128,7 +128,11 @@ pub(super) fn create(body: &Map<String, Value>, exists: impl Fn(&str) -> bool) -
 }
 
 /// The body of `PATCH /api/v2/channels/{id}`. The one status that a client may set is `active`.
-pub(super) fn patch(body: &Map<String, Value>, exists: impl Fn(&str) -> bool) -> Checked {
+pub(super) fn patch(
+    body: &Map<String, Value>,
+    exists: impl Fn(&str) -> bool,
+    names_already: impl Fn(&str) -> bool,
+) -> Checked {
     only(body, "", &["name", "status", "configuration", "routing", "health_check"])?;
     if body.is_empty() {
         return Err(Draft::bad("the body changes nothing"));
@@ -141,7 +145,7 @@ pub(super) fn patch(body: &Map<String, Value>, exists: impl Fn(&str) -> bool) ->
             "routing" => {
                 let routing = object(value, "routing")?;
                 only(routing, "routing.", &["failover_channels", "primary_channel_id"])?;
-                routing_fields(routing, &exists)?;
+                routing_fields(routing, &exists, &names_already)?;
             }
             _ => health_fields(object(value, "health_check")?)?,
         }
@@ -201,17 +205,23 @@ fn codecs(list: &[Value]) -> Checked {
     Ok(())
 }
 
-fn routing_fields(map: &Map<String, Value>, exists: impl Fn(&str) -> bool) -> Checked {
-    let there = |value: &Value, at: &str| {
+/// A backup that was deleted may stay where it is named already: whoever sends back what was read is not to blame.
+fn routing_fields(
+    map: &Map<String, Value>,
+    exists: impl Fn(&str) -> bool,
+    names_already: impl Fn(&str) -> bool,
+) -> Checked {
+    let there = |value: &Value, at: &str, may_be_gone: bool| {
         let id = text(value, at)?;
-        if exists(id) { Ok(()) } else { Err(Draft::bad(format!("{at}: there is no channel {id:?}"))) }
+        let sound = exists(id) || (may_be_gone && names_already(id));
+        if sound { Ok(()) } else { Err(Draft::bad(format!("{at}: there is no channel {id:?}"))) }
     };
     if let Some(ids) = map.get("failover_channels") {
         for id in array(ids, "routing.failover_channels")? {
-            there(id, "routing.failover_channels")?;
+            there(id, "routing.failover_channels", true)?;
         }
     }
-    map.get("primary_channel_id").map_or(Ok(()), |id| there(id, "routing.primary_channel_id"))
+    map.get("primary_channel_id").map_or(Ok(()), |id| there(id, "routing.primary_channel_id", false))
 }
 
 fn health_fields(map: &Map<String, Value>) -> Checked {

@@ -2,8 +2,10 @@
 //!
 //! Nothing here waits for the platform or for the disk: looks come from the prober's task, changes run as executor tasks,
 //! commits are awaited beside the loop. So one slow tenant never delays another's failover, and the loop's own pulse (the
-//! systemd watchdog, `/healthz`) tells the truth. A stop lets what is in flight finish within the grace time; what does not
-//! stays open in the journal for the next start.
+//! systemd watchdog, `/healthz`) tells the truth.
+
+mod publish;
+mod stop;
 
 use super::clients::{Reconfiguration, Reload};
 use super::entry;
@@ -30,8 +32,6 @@ use tokio_util::sync::CancellationToken;
 
 /// The loop goes round at least this often.
 const BEAT: Duration = Duration::from_secs(1);
-/// How long actions in flight may take to finish at a stop.
-const GRACE: Duration = Duration::from_secs(8);
 /// Calendar and monotonic time that drift apart by more than this between two rounds: the clock was set.
 const CLOCK_JUMP_MS: i64 = 3_000;
 
@@ -88,7 +88,8 @@ pub struct Driver {
     pub(super) in_flight: BTreeMap<OpId, InFlight>,
     pub(super) orphans: BTreeMap<OpId, TenantId>,
     pub(super) wanted: HashSet<ChannelKey>,
-    pub(super) docs: HashMap<ChannelKey, Arc<ChannelDoc>>,
+    /// Of the channels wanted: the newest document, and when it was asked for.
+    pub(super) docs: HashMap<ChannelKey, (Time, Arc<ChannelDoc>)>,
     pub(super) last_round: (Time, i64),
     pub(super) beaten_at: Option<Time>,
     pub(super) commands: Vec<Command>,
@@ -222,10 +223,11 @@ impl Driver {
     }
 
     fn observe(&mut self, now: Time, channel: &ChannelKey, observation: &Observation, doc: Option<Arc<ChannelDoc>>) {
-        if let Some(doc) = doc
+        if let (Some(doc), Observation::Look { asked_at, .. }) = (doc, observation)
             && self.wanted.contains(channel)
+            && self.docs.get(channel).is_none_or(|(known, _)| known <= asked_at)
         {
-            self.docs.insert(channel.clone(), doc);
+            self.docs.insert(channel.clone(), (*asked_at, doc));
         }
         self.ledger.observed(now, channel, observation);
         self.engine.observe(now, channel, observation, &mut self.commands);
@@ -253,16 +255,7 @@ impl Driver {
         tracing::info!(tenant = %channel.tenant, channel = %channel.channel, action = kind, outcome = outcome.name(), "action over");
         self.counters.action(channel.tenant.as_str(), kind, outcome.name());
         self.ledger.close(entry::of_outcome(op, &outcome));
-        if let Some(tenant) = self.orphans.remove(&op) {
-            let reason = format!("an action that was interrupted was read back: {}", outcome.name());
-            let details = json!({ "operation": op, "action": kind, "outcome": outcome });
-            let mut entry =
-                entry::of_process(self.clock.wall(), EventType::OrphanResolved, &Actor::System, reason, details);
-            entry.tenant = Some(tenant.to_string());
-            entry.channel_id = Some(channel.channel.to_string());
-            entry.op = Some(op);
-            self.ledger.write(entry);
-        }
+        self.orphans.remove(&op);
         let fact = Fact::Outcome { op, outcome: outcome.clone() };
         self.ledger.fact(now, Place::Channel(channel), &fact);
         self.engine.outcome(now, op, outcome, &mut self.commands);
@@ -272,7 +265,7 @@ impl Driver {
         tracing::info!(?order, who, "an operator's order");
         let answer = self.engine.operator(now, &order, &who, &mut self.commands);
         if answer.is_ok() {
-            self.ledger.fact(now, order_place(&order), &Fact::Ordered { order: order.clone(), who });
+            self.ledger.fact(now, Place::of_order(&order), &Fact::Ordered { order: order.clone(), who });
         }
         if answer.is_ok() && matches!(order, Order::Pause { .. }) {
             tracing::warn!("paused: no actions until resumed");
@@ -321,7 +314,13 @@ impl Driver {
         let now = self.clock.now();
         for command in std::mem::take(&mut self.commands) {
             match command {
-                Command::Watch { channel, cadence } => self.backlog.push_back(Task::Watch(channel, cadence)),
+                Command::Watch { channel, cadence } => {
+                    if cadence.suspect {
+                        // Its next look may be the last one before a change.
+                        self.wanted.insert(channel.clone());
+                    }
+                    self.backlog.push_back(Task::Watch(channel, cadence));
+                }
                 Command::Unwatch { channel } => {
                     self.wanted.remove(&channel);
                     self.docs.remove(&channel);
@@ -359,7 +358,7 @@ impl Driver {
         self.in_flight.insert(op, InFlight { action: action.clone(), gate: gate.clone() });
         let (clock, tell) = (self.clock.clone(), self.told.0.clone());
         if let (Some(platform), Some(doc)) = (self.platforms.get(&channel.tenant), doc) {
-            let execution = Execution { action, doc, gate, platform: Arc::clone(platform), clock, tell };
+            let execution = Execution { action, doc: doc.1, gate, platform: Arc::clone(platform), clock, tell };
             self.executions.spawn(execution.run(intent));
         } else {
             // What must stay beside the change is not known: it is not sent.
@@ -379,61 +378,11 @@ impl Driver {
             }
         }
     }
-
-    fn publish(&mut self) {
-        let (now, wall) = (self.clock.now(), self.clock.wall());
-        let changed = self.engine.take_changed();
-        for channel in &changed {
-            if let Some(reason) = self.reasons.note(wall, channel, &self.engine) {
-                self.ledger.reason(now, channel, reason);
-            }
-        }
-        self.publisher.changed(changed);
-        let unresolved = self.orphans.values();
-        self.publisher.publish(now, wall, (&self.engine, &self.reasons), &self.platforms, unresolved);
-        self.counters.journal_entries(self.ledger.entries_total());
-        self.counters.observations_dropped(self.ledger.observations_dropped());
-    }
-
-    /// Lets what is in flight finish, writes down what the next start needs, and closes the journal.
-    async fn finish(mut self) {
-        let deadline = self.clock.now() + GRACE;
-        while !self.in_flight.is_empty() {
-            let left = deadline.since(self.clock.now());
-            let Ok(Some(told)) = tokio::time::timeout(left, self.told.1.recv()).await else { break };
-            let now = self.clock.now();
-            self.beat(now);
-            self.told(now, told);
-            // What the engine would start now waits for the next start.
-            self.commands.retain(|command| matches!(command, Command::Record(_)));
-            self.carry_out();
-        }
-        if !self.in_flight.is_empty() {
-            tracing::warn!(
-                open = self.in_flight.len(),
-                "stopping with actions in flight; the next start reads the platform back first"
-            );
-        }
-        let recent: Vec<(String, Vec<Duration>)> =
-            self.platforms.iter().map(|(id, platform)| (id.to_string(), platform.recent_requests())).collect();
-        self.ledger.stop(self.clock.now(), &mut self.engine, recent).await;
-    }
 }
 
 /// A channel of which nothing is known but its id: what an orphan starts from.
 pub(super) fn bare(channel: &ChannelKey) -> Option<Arc<ChannelDoc>> {
     ChannelDoc::from_value(json!({ "id": channel.channel.as_str() }), None).map(Arc::new)
-}
-
-/// Whom an order concerns.
-const fn order_place(order: &Order) -> Place<'_> {
-    match order {
-        Order::Approve { channel } | Order::Acknowledge { channel } => Place::Channel(channel),
-        Order::Pause { tenant: Some(tenant), .. }
-        | Order::Resume { tenant: Some(tenant), .. }
-        | Order::ApproveMass { tenant } => Place::Tenant(tenant),
-        _ => Place::Process,
-    }
 }
 
 fn log(record: &crate::policy::Record) {

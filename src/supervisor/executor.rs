@@ -79,7 +79,11 @@ impl Execution {
     pub async fn resolve_orphan(self) {
         let mut pause = FIRST_READ_BACK;
         // The change may still be on its way into effect: the time to verify starts with the first answer.
-        while self.read().await.is_err() {
+        while let Err(error) = self.read().await {
+            if error.class == ErrorClass::NotFound {
+                // Should it ever come back, its own looks tell.
+                return self.finish(Outcome::Unknown { why: error.to_string() }).await;
+            }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(SLOWEST_ORPHAN_READ);
         }
@@ -117,11 +121,11 @@ impl Execution {
         }
     }
 
-    /// Reads back until the platform shows the change or `verify_for` has passed since `from`.
+    /// Reads back until the platform shows the change or `verify_for` has passed since `from`. It was not made only where
+    /// the read after that still shows the old state.
     async fn verify(&self, from: Time) -> Outcome {
         let deadline = from + self.action.verify_for;
         let mut pause = FIRST_READ_BACK;
-        let mut last = Err("the platform was not read back".to_owned());
         loop {
             let final_read = self.clock.now() >= deadline;
             match self.read().await {
@@ -129,14 +133,9 @@ impl Execution {
                     let siblings_lost = patch::siblings_lost(&self.action.kind, &self.doc, &doc);
                     return Outcome::Applied { siblings_lost };
                 }
-                Ok(_) => last = Ok(()),
-                Err(error) => last = last.or(Err(error.to_string())),
-            }
-            if final_read {
-                return match last {
-                    Ok(()) => Outcome::NotApplied,
-                    Err(why) => Outcome::Unknown { why },
-                };
+                Ok(_) if final_read => return Outcome::NotApplied,
+                Err(error) if final_read => return Outcome::Unknown { why: error.to_string() },
+                Ok(_) | Err(_) => {}
             }
             let left = deadline.since(self.clock.now());
             tokio::time::sleep(pause.min(left)).await;

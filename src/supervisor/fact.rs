@@ -123,6 +123,17 @@ impl<'a> Place<'a> {
             Part::Channel(key) => Self::Channel(key),
         }
     }
+
+    /// Whom an order concerns.
+    pub const fn of_order(order: &'a Order) -> Self {
+        match order {
+            Order::Approve { channel } | Order::Acknowledge { channel } => Self::Channel(channel),
+            Order::Pause { tenant: Some(tenant), .. }
+            | Order::Resume { tenant: Some(tenant), .. }
+            | Order::ApproveMass { tenant } => Self::Tenant(tenant),
+            _ => Self::Process,
+        }
+    }
 }
 
 /// The row of a fact; `None` where it cannot be written as JSON, which no fact of ours is.

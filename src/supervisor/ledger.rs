@@ -1,7 +1,8 @@
 //! The driver's side of the journal: gathers what belongs together, never waits for the disk, and loses nothing.
 //!
 //! Entries that could not be committed are kept, in order and up to a bound, and written when the journal can be written
-//! again. Observations are given up first: they explain, they do not prove.
+//! again. State is not kept but saved anew then: an old state must never be written over a newer one. Observations are
+//! given up first: they explain, they do not prove.
 
 use super::entry;
 use super::fact::{self, Fact, Place};
@@ -14,7 +15,7 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use serde_json::{Value, json};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -39,6 +40,7 @@ pub struct Ledger {
     replies: Vec<Reply>,
     commits: FuturesUnordered<BoxFuture<'static, Settled>>,
     kept: VecDeque<Batch>,
+    unsaved: BTreeSet<Part>,
     writable: bool,
     rows: Vec<ObservationRow>,
     rows_since: Time,
@@ -57,6 +59,7 @@ impl Ledger {
             replies: Vec::new(),
             commits: FuturesUnordered::new(),
             kept: VecDeque::new(),
+            unsaved: BTreeSet::new(),
             writable: true,
             rows: Vec::new(),
             rows_since: Time::ZERO,
@@ -81,10 +84,14 @@ impl Ledger {
         self.commit();
     }
 
-    /// The engine's state, where it changed, with the next commit.
+    /// The engine's state, where it changed since it was last on disk, with the next commit.
     pub fn save(&mut self, now: Time, engine: &mut Engine) {
+        self.unsaved.extend(engine.take_unsaved());
+        if !self.writable {
+            return;
+        }
         let saved_at = self.clock.wall();
-        for part in engine.take_unsaved() {
+        for part in std::mem::take(&mut self.unsaved) {
             let value = engine.save(now, &part).map(|saved| json!({ "saved_at": saved_at, "state": saved }));
             self.batch.states.push((part.to_string(), value));
         }
@@ -236,7 +243,14 @@ impl Ledger {
         self.commits.push(Box::pin(async move { (batch, replies, pending.await.map(|_| ())) }));
     }
 
-    fn keep(&mut self, batch: Batch) {
+    fn keep(&mut self, mut batch: Batch) {
+        batch.states.retain(|(key, _)| match key.parse() {
+            Ok(part) => {
+                self.unsaved.insert(part);
+                false
+            }
+            Err(_) => true,
+        });
         if self.kept.len() == KEPT_BOUND {
             tracing::error!(bound = KEPT_BOUND, "too many commits wait for the journal; the oldest is lost");
             self.kept.pop_front();
@@ -292,3 +306,6 @@ pub fn state_of(key: &str, value: &Value, now: WallMs) -> Option<(Part, crate::p
 fn passed_since(value: &Value, now: WallMs) -> Option<Duration> {
     Some(now.since(WallMs(value.get("saved_at")?.as_i64()?)))
 }
+
+#[cfg(test)]
+mod tests;

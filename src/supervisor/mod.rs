@@ -1,4 +1,4 @@
-//! The daemon at work: the driver owns the engine and takes one closed [`Event`](driver::Event); the prober looks; the
+//! The daemon at work: the driver owns the engine and takes one closed `Event`; the prober looks; the
 //! executor changes.
 //!
 //! Data flows one way: prober → observation → engine → command → journal (intent) → executor → platform → outcome →

@@ -117,7 +117,9 @@ fn blocks(c: &ChannelView) -> String {
     let one = |b: &crate::http::views::BlockView| {
         let what = match b.kind.as_str() {
             "move" => "no other move",
-            "retry" => "no other attempt",
+            "retry_failover" => "no other attempt to move traffic",
+            "retry_failback" => "no other attempt to take traffic home",
+            "retry_codec" => "no other attempt to change codecs",
             "codec" => "no other codec order",
             other => other,
         };

@@ -34,7 +34,7 @@ pub struct ExplanationView {
 /// Something that blocks an action for a time.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct BlockView {
-    /// `move`, `retry` or `codec`.
+    /// `move`, `codec`, or an attempt that failed: `retry_failover`, `retry_failback`, `retry_codec`.
     pub kind: String,
     /// Time left.
     pub left_seconds: f64,

@@ -3,7 +3,6 @@
 use super::super::command::{Action, ActionKind, Actor, Command, EventType, Health, OpId};
 use super::super::guard::Hold;
 use super::super::key::ChannelId;
-use super::super::params::Mode;
 use super::super::reason::{Cause, Ineligible, Reason};
 use super::super::time::Time;
 use super::decide::facts;
@@ -23,7 +22,7 @@ impl Engine {
         out: &mut Vec<Command>,
     ) {
         if target == i {
-            return self.take_home(now, i, true, out);
+            return self.take_home(now, i, Some(cause), out);
         }
         let to = self.slots[target].id().clone();
         let Some(want) = self.slots[i].wish.as_ref().map(|wish| wish.want.clone()) else { return };
@@ -43,8 +42,8 @@ impl Engine {
         self.act(now, i, ActionKind::Failover { from, to }, reason, Some(cause), out);
     }
 
-    /// Traffic comes home.
-    pub(super) fn take_home(&mut self, now: Time, i: usize, backup_failed: bool, out: &mut Vec<Command>) {
+    /// Traffic comes home; `cause`: because it has to leave the backup.
+    pub(super) fn take_home(&mut self, now: Time, i: usize, cause: Option<Cause>, out: &mut Vec<Command>) {
         let slot = &self.slots[i];
         let own = slot.id().clone();
         if let Err(hold) = self.mode_allows(now, i) {
@@ -52,8 +51,8 @@ impl Engine {
         }
         let Some(from) = slot.route.clone() else { return };
         let good_for = slot.good_since.map_or(Duration::ZERO, |since| now.since(since));
-        let reason = Reason::Failback { channel: own, from: from.clone(), good_for, backup_failed };
-        self.act(now, i, ActionKind::Failback { from }, reason, None, out);
+        let reason = Reason::Failback { channel: own, from: from.clone(), good_for, backup_failed: cause.is_some() };
+        self.act(now, i, ActionKind::Failback { from }, reason, cause, out);
     }
 
     /// Codecs get another order.
@@ -161,31 +160,22 @@ impl Engine {
         };
         let cause = match &action.reason {
             Reason::Failover { cause, .. } => Some(cause.clone()),
+            Reason::Failback { from, backup_failed: true, .. } => Some(Cause::BackupDown { backup: from.clone() }),
             _ => None,
         };
         self.fly(i, Flight { action, started: now, orphan: true, cause });
     }
 
-    pub(super) fn may_still_send(&self, op: OpId) -> Result<(), Reason> {
-        let Some(&i) = self.ops.get(&op) else { return Err(Reason::CalledBack { hold: Hold::Unwatched }) };
-        let slot = &self.slots[i];
-        let hold = match self.still(slot) {
-            Err(hold) => hold,
-            Ok(()) if !slot.configured => Hold::Unwatched,
-            Ok(()) if self.mode(slot) == Mode::Observe => Hold::Observe,
-            Ok(()) => return Ok(()),
-        };
-        Err(Reason::CalledBack { hold })
-    }
-
-    /// Counts the channel's traffic, and a change under way, for those that (will) carry it.
+    /// Counts the channel's traffic, and a change under way, for those that (will) carry it. Until its route has been read,
+    /// it counts where it was left.
     pub(super) fn sync_load(&mut self, i: usize) {
         let slot = &self.slots[i];
         let find = |id: &ChannelId| {
             let other = self.sibling(slot, id).filter(|other| *other != i);
             other.or_else(|| self.lookup(slot, id)).filter(|other| *other != i)
         };
-        let at = slot.route.as_ref().filter(|_| slot.away()).and_then(&find);
+        let route = slot.route.as_ref().or(slot.expected.as_ref());
+        let at = route.filter(|route| *route != slot.id()).and_then(&find);
         let to = slot.pending_to().and_then(&find).filter(|to| Some(*to) != at);
         let before = slot.loads;
         if before == [at, to] {

@@ -125,6 +125,7 @@ impl Engine {
         }
         for t in 0..self.tenants.len() {
             let interval = self.tenants[t].interval();
+            self.tenants[t].set_stretch();
             self.tenants[t].looks.set_interval(now, interval);
             self.mass_check(now, t, out);
         }
@@ -213,7 +214,7 @@ impl Engine {
         self.index.get(&ChannelKey { tenant: slot.key.tenant.clone(), channel: id.clone() }).copied()
     }
 
-    fn drop_if_unneeded(&mut self, i: usize, out: &mut Vec<Command>) {
+    pub(super) fn drop_if_unneeded(&mut self, i: usize, out: &mut Vec<Command>) {
         let slot = &mut self.slots[i];
         if !slot.live || slot.configured || slot.flight.is_some() || slot.unsure.is_some() {
             return;

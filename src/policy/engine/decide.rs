@@ -181,6 +181,8 @@ impl Engine {
                 slot.wish = Some(Wish { want, since: now, seq, looked: None, asked: None, told: 0 });
                 slot.held = None;
                 slot.no_candidate = false;
+                // What a person approved was something else.
+                slot.approved = None;
                 self.tenants[slot.tenant].wanting.insert(i);
             }
         }
@@ -225,7 +227,7 @@ impl Engine {
                     return;
                 }
             },
-            Want::Failback if awaiting.is_empty() => return self.take_home(now, i, false, out),
+            Want::Failback if awaiting.is_empty() => return self.take_home(now, i, None, out),
             Want::Codec(want) if awaiting.is_empty() => return self.change_codecs(now, i, want, out),
             Want::Failback | Want::Codec(_) => {}
         }
@@ -258,10 +260,10 @@ impl Engine {
         awaiting
     }
 
-    /// Asks for last looks: at once, and again where they do not come.
+    /// Asks for last looks: at once, and again where they do not come. They go ahead of everything else in the request
+    /// budget, so they are not hurried after where nobody has answered one.
     fn look_again(&mut self, now: Time, i: usize, wish: &Wish, at: &[usize], out: &mut Vec<Command>) {
-        let fast = self.slots[i].policy.health.fast_interval;
-        if wish.looked.is_some_and(|looked| now.since(looked) < fast) {
+        if wish.looked.is_some_and(|looked| now.since(looked) < self.slots[i].look_again_after()) {
             return;
         }
         if let Some(wish) = &mut self.slots[i].wish {

@@ -1,10 +1,12 @@
 //! What holds back an action that is wanted, and what is told of it.
 
-use super::super::command::{Actor, Command, EventType};
+use super::super::channel::Event;
+use super::super::command::{Action, ActionKind, Actor, Command, EventType, OpId};
+use super::super::failover::home_against;
 use super::super::guard::Hold;
 use super::super::key::ChannelId;
 use super::super::params::{Failback, Mode};
-use super::super::reason::Reason;
+use super::super::reason::{Cause, Ineligible, Reason};
 use super::super::time::Time;
 use super::{Engine, Slot, Want, Wish, channel_record};
 
@@ -14,15 +16,10 @@ impl Engine {
         let slot = &self.slots[i];
         let tenant = &self.tenants[slot.tenant];
         self.still(slot)?;
-        if tenant.blind {
-            return Err(Hold::Blind);
-        }
-        if tenant.mass.held && !tenant.mass.approved {
-            return Err(Hold::MassChange { bad: tenant.bad(), of: tenant.configured });
-        }
         let left = |until: Option<Time>| until.filter(|until| *until > now).map(|until| until.since(now));
-        if let Some(left) = left(slot.retry_at) {
-            return Err(Hold::Backoff { failures: slot.failures, left });
+        let retry = slot.retries.of(want.purpose());
+        if let Some(left) = left(retry.at) {
+            return Err(Hold::Backoff { failures: retry.failures, left });
         }
         if matches!(want, Want::Failback) {
             way_home(now, slot)?;
@@ -50,7 +47,7 @@ impl Engine {
         }
     }
 
-    /// What forbids sending whatever was decided: the journal, and people.
+    /// What forbids sending whatever was decided: the journal, people, and what is known of the tenant as a whole.
     pub(super) fn still(&self, slot: &Slot) -> Result<(), Hold> {
         let tenant = &self.tenants[slot.tenant];
         if !self.journal {
@@ -62,7 +59,64 @@ impl Engine {
         if tenant.paused {
             return Err(Hold::Paused { tenant: Some(tenant.id.clone()) });
         }
+        if tenant.blind {
+            return Err(Hold::Blind);
+        }
+        if tenant.mass.held && !tenant.mass.approved {
+            return Err(Hold::MassChange { bad: tenant.bad(), of: tenant.configured });
+        }
         Ok(())
+    }
+
+    /// What forbids sending a change that is in flight and was not sent yet.
+    pub(super) fn may_still_send(&self, op: OpId) -> Result<(), Reason> {
+        let flight = self.ops.get(&op).and_then(|i| Some((&self.slots[*i], self.slots[*i].flight.as_ref()?)));
+        let hold = match flight {
+            Some((slot, flight)) => match self.still_stands(slot, &flight.action) {
+                Ok(()) => return Ok(()),
+                Err(hold) => hold,
+            },
+            None => Hold::Unwatched,
+        };
+        Err(Reason::CalledBack { hold })
+    }
+
+    /// Between decision and sending the ground may give way: a person, the target, or the channel itself.
+    fn still_stands(&self, slot: &Slot, action: &Action) -> Result<(), Hold> {
+        self.still(slot)?;
+        if !slot.configured {
+            return Err(Hold::Unwatched);
+        }
+        match self.mode(slot) {
+            Mode::Observe => return Err(Hold::Observe),
+            Mode::Propose if action.actor == Actor::Engine => return Err(Hold::Propose),
+            Mode::Propose | Mode::Enforce => {}
+        }
+        let well_again = |id: &ChannelId| {
+            self.lookup(slot, id).is_some_and(|c| !self.slots[c].missing && self.slots[c].verdict == Some(Event::Good))
+        };
+        let outdated = match &action.reason {
+            Reason::Failover { cause: Cause::Down { .. }, .. } => !slot.last_bad(),
+            Reason::Failover { cause: Cause::BackupDown { backup } | Cause::BackupMissing { backup }, .. }
+            | Reason::Failback { from: backup, backup_failed: true, .. } => well_again(backup),
+            Reason::Codec { .. } | Reason::CodecRestored { .. } => slot.last_bad(),
+            _ => false,
+        };
+        if outdated {
+            return Err(Hold::Outdated);
+        }
+        let unfit = match &action.kind {
+            ActionKind::Failover { to, .. } => {
+                let against = self.lookup(slot, to).map_or(Some(Ineligible::NotSeen), |c| self.unfit(c));
+                against.map(|against| (to, against))
+            }
+            ActionKind::Failback { .. } => home_against(slot).map(|against| (slot.id(), against)),
+            ActionKind::Codec { .. } => None,
+        };
+        match unfit {
+            Some((target, against)) => Err(Hold::Unfit { target: target.clone(), against }),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn mode(&self, slot: &Slot) -> Mode {

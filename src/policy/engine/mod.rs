@@ -16,6 +16,7 @@ mod hold;
 mod observe;
 mod order;
 mod outcome;
+mod retry;
 mod schedule;
 mod show;
 mod slot;
@@ -153,6 +154,7 @@ impl Engine {
             return;
         }
         tenant.effective = Some(interval);
+        tenant.set_stretch();
         let longest = tenant.interval();
         tenant.looks.set_interval(now, longest);
         for i in 0..self.slots.len() {

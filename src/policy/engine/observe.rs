@@ -8,6 +8,7 @@ use super::super::reason::Reason;
 use super::super::score;
 use super::super::tenant::{REVERSALS, REVERSALS_WITHIN};
 use super::super::time::Time;
+use super::outcome::same_order;
 use super::slot::Single;
 use super::{Engine, Slot, channel_record, record};
 
@@ -28,7 +29,7 @@ impl Engine {
     ) {
         self.mark_changed(i);
         self.note_sight(now, i, true, out);
-        if self.slots[i].asked.is_some_and(|last| asked < last) {
+        if self.is_outdated(now, i, asked) {
             return;
         }
         let single = source == Source::Single;
@@ -36,6 +37,7 @@ impl Engine {
         let slot = &mut self.slots[i];
         slot.asked = Some(asked);
         slot.missing = false;
+        let (unsure, echo, set) = (slot.unsure.is_some(), slot.echo, slot.codecs_set.is_some());
         let verdict = judge(slot, view);
         if single {
             slot.single = Some(Single { asked, seq, verdict });
@@ -44,8 +46,12 @@ impl Engine {
             slot.status.clone_from(&view.status);
         }
         let needs_changed = note_view(slot, view, single);
+        if (echo, set) != (slot.echo, slot.codecs_set.is_some()) {
+            self.mark_unsaved(i);
+        }
         let route_changed = self.note_route(now, i, asked, single, view, out);
-        if needs_changed || route_changed {
+        let settled = unsure && self.slots[i].unsure.is_none();
+        if needs_changed || route_changed || settled {
             self.refresh_needs(now, i, out);
         }
         let mut health_changed = false;
@@ -58,16 +64,24 @@ impl Engine {
             health_changed = self.step(now, i, verdict, out);
         }
         self.follow_up(now, i, health_changed || route_changed, out);
+        if settled {
+            self.drop_if_unneeded(i, out);
+        }
+    }
+
+    /// Whether an answer was overtaken by one to a later question, or is too old to be evidence when it comes.
+    fn is_outdated(&self, now: Time, i: usize, asked: Time) -> bool {
+        self.slots[i].asked.is_some_and(|last| asked < last) || now.since(asked) >= self.stale_limit(i)
     }
 
     pub(super) fn on_missing(&mut self, now: Time, i: usize, asked: Time, out: &mut Vec<Command>) {
         self.mark_changed(i);
         self.note_sight(now, i, true, out);
-        let seq = self.seq;
-        let slot = &mut self.slots[i];
-        if slot.asked.is_some_and(|last| asked < last) {
+        if self.is_outdated(now, i, asked) {
             return;
         }
+        let seq = self.seq;
+        let slot = &mut self.slots[i];
         slot.asked = Some(asked);
         slot.evidence = Some(asked);
         slot.verdict = None;
@@ -155,10 +169,11 @@ impl Engine {
         true
     }
 
+    /// How old evidence may be: three of the intervals that the budget really allows this channel.
     pub(super) fn stale_limit(&self, i: usize) -> std::time::Duration {
         let slot = &self.slots[i];
-        let effective = self.tenants[slot.tenant].effective.unwrap_or_default();
-        slot.policy.health.interval.max(effective) * 3
+        let (interval, stretch) = (slot.policy.health.interval, self.tenants[slot.tenant].stretch);
+        if stretch > 1.0 { interval.mul_f64(stretch) * 3 } else { interval * 3 }
     }
 
     pub(super) fn stale_check(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
@@ -293,7 +308,9 @@ impl Engine {
 
     fn take_foreign_route(&mut self, now: Time, i: usize, read: ChannelId, out: &mut Vec<Command>) {
         let slot = &mut self.slots[i];
-        let reversal = slot.route_ours;
+        // A channel that came home long ago may be moved by anybody: that undoes nothing of ours.
+        let left_away = slot.expected.as_ref().is_some_and(|expected| *expected != slot.key.channel);
+        let reversal = slot.route_ours && (left_away || slot.blocked_until.is_some_and(|until| until > now));
         let was = slot.expected.replace(read.clone());
         slot.route = Some(read.clone());
         slot.route_ours = false;
@@ -347,7 +364,6 @@ fn judge(slot: &mut Slot, view: &ChannelView) -> Option<Event> {
         }
         if slot.flight.is_none() && slot.unsure.is_none() {
             slot.echo = false;
-            slot.unsaved = true;
         }
     }
     Some(match status {
@@ -361,12 +377,11 @@ fn judge(slot: &mut Slot, view: &ChannelView) -> Option<Event> {
 fn note_view(slot: &mut Slot, view: &ChannelView, single: bool) -> bool {
     if slot.codecs != view.codecs {
         slot.codecs.clone_from(&view.codecs);
-        let theirs = slot.codecs_set.as_ref().is_some_and(|set| single && *set != slot.codecs);
+        let theirs = slot.codecs_set.as_ref().is_some_and(|set| single && !same_order(set, &slot.codecs));
         if theirs && slot.flight.is_none() && slot.unsure.is_none() {
             // Someone else chose another order: it is theirs, and there is nothing of ours to take back.
             slot.codecs_set = None;
             slot.codecs_first = None;
-            slot.unsaved = true;
         }
     }
     if slot.listed.is_some() || !slot.configured || slot.backups_read == view.failover {

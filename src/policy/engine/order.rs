@@ -101,12 +101,11 @@ impl Engine {
         let i = self.find_channel(key)?;
         let slot = &mut self.slots[i];
         let blocked = slot.blocked_until.take().is_some_and(|until| until > now);
-        let retrying = slot.retry_at.take().is_some_and(|at| at > now);
+        let retrying = std::mem::take(&mut slot.retries).waiting(now);
         let foreign = std::mem::take(&mut slot.foreign);
         if !blocked && !foreign && !retrying {
             return Err(Refusal::NothingToDo(format!("{key} is not blocked, and its route is not someone else's")));
         }
-        slot.failures = 0;
         let took = if foreign { "took over the route" } else { "released the block" };
         let reason = Reason::Ordered { order: format!("{took} of {key}") };
         out.push(Command::Record(channel_record(key, EventType::OperatorOrdered, person(who), reason, (None, None))));

@@ -4,10 +4,11 @@ use super::super::command::{Action, ActionKind, Actor, Command, EventType, OpId,
 use super::super::guard::hold_down;
 use super::super::key::ChannelId;
 use super::super::observation::{ChannelView, Codec};
-use super::super::reason::Reason;
+use super::super::reason::{Cause, Reason};
 use super::super::time::Time;
 use super::act::events;
 use super::decide::{facts, same_names};
+use super::retry::{Purpose, Retry};
 use super::slot::{Kept, Unsure};
 use super::{Engine, channel_record};
 
@@ -36,23 +37,22 @@ impl Engine {
             Outcome::Applied { .. } => self.complete(now, i, &kept, reason, out),
             Outcome::Unknown { .. } => {
                 let until = (flight.started + action.action_timeout + action.verify_for).max(now);
-                self.conclude(now, i, &kept, events(&kept.kind).3, reason, out);
-                self.block(now, i, &kept.kind);
+                self.conclude(i, &kept, events(&kept.kind).3, reason, out);
                 self.slots[i].unsure = Some(Unsure { kept, since: now, until });
                 out.push(Command::LookNow { channel: self.slots[i].key.clone() });
             }
             Outcome::NotApplied | Outcome::Refused { .. } => {
-                self.conclude(now, i, &kept, events(&kept.kind).2, reason, out);
-                self.back_off(now, i);
+                self.conclude(i, &kept, events(&kept.kind).2, reason, out);
+                self.back_off(now, i, kept.purpose());
                 self.slots[i].late = matches!(outcome, Outcome::NotApplied).then_some(kept);
             }
             Outcome::NotSent { .. } | Outcome::Conflict | Outcome::Withdrawn { .. } => {
-                self.conclude(now, i, &kept, events(&kept.kind).2, reason, out);
+                self.conclude(i, &kept, events(&kept.kind).2, reason, out);
                 self.tenants[t].uncount_action(flight.started);
                 self.mark_tenant_unsaved(t);
                 self.clear_echo(i, &kept);
                 if !matches!(outcome, Outcome::Withdrawn { .. }) {
-                    self.back_off(now, i);
+                    self.back_off(now, i, kept.purpose());
                 }
             }
         }
@@ -60,20 +60,24 @@ impl Engine {
         self.mark_unsaved(i);
         self.refresh_needs(now, i, out);
         self.evaluate(now, i, out);
+        self.drop_if_unneeded(i, out);
         self.evaluate_wanting(now, t, out);
     }
 
     /// The platform shows the change.
     pub(super) fn complete(&mut self, now: Time, i: usize, kept: &Kept, reason: Reason, out: &mut Vec<Command>) {
-        self.conclude(now, i, kept, events(&kept.kind).1, reason, out);
+        self.conclude(i, kept, events(&kept.kind).1, reason, out);
         self.block(now, i, &kept.kind);
         let slot = &mut self.slots[i];
-        slot.failures = 0;
-        slot.retry_at = None;
+        *slot.retries.of_mut(kept.purpose()) = Retry::default();
         slot.late = None;
         match &kept.kind {
             ActionKind::Failover { to, .. } => {
-                slot.moved_for.clone_from(&kept.cause);
+                // Traffic that left for quality and had to go on still needs measured quality to come home.
+                let went_on = matches!(kept.cause, Some(Cause::BackupDown { .. } | Cause::BackupMissing { .. }));
+                if !(went_on && matches!(slot.moved_for, Some(Cause::Quality { .. }))) {
+                    slot.moved_for.clone_from(&kept.cause);
+                }
                 self.take_route(i, to.clone());
             }
             ActionKind::Failback { .. } => {
@@ -102,15 +106,7 @@ impl Engine {
         self.sync_load(i);
     }
 
-    fn conclude(
-        &mut self,
-        _now: Time,
-        i: usize,
-        kept: &Kept,
-        event: EventType,
-        reason: Reason,
-        out: &mut Vec<Command>,
-    ) {
+    fn conclude(&mut self, i: usize, kept: &Kept, event: EventType, reason: Reason, out: &mut Vec<Command>) {
         let slot = &self.slots[i];
         let change = facts(&kept.kind, &slot.key.channel);
         let mut told = channel_record(&slot.key, event, Actor::Engine, reason, change);
@@ -134,11 +130,12 @@ impl Engine {
     }
 
     /// The next attempt has to wait: from `fast_interval`, doubling, up to `block_period`.
-    fn back_off(&mut self, now: Time, i: usize) {
+    fn back_off(&mut self, now: Time, i: usize, purpose: Purpose) {
         let slot = &mut self.slots[i];
-        let doubled = slot.policy.health.fast_interval.saturating_mul(1 << slot.failures.min(16));
-        slot.failures = slot.failures.saturating_add(1);
-        slot.retry_at = Some(now + doubled.min(slot.policy.failover.block_period));
+        let retry = slot.retries.of_mut(purpose);
+        let doubled = slot.policy.health.fast_interval.saturating_mul(1 << retry.failures.min(16));
+        retry.failures = retry.failures.saturating_add(1);
+        retry.at = Some(now + doubled.min(slot.policy.failover.block_period));
     }
 
     /// Our status was never sent: `active` is the platform's own word, unless an earlier failover said it.
@@ -173,17 +170,14 @@ impl Engine {
         let kind = kept.kind.name().to_owned();
         if shows {
             let reason = Reason::ShowsLate { kind };
-            let (blocked, grown) = (slot.blocked_until, slot.hold_down);
             self.complete(now, i, &kept, reason, out);
-            // It was blocked already when its outcome was unknown: one move grows the block once.
-            (self.slots[i].blocked_until, self.slots[i].hold_down) = (blocked, grown);
         } else if old && asked < unsure.until {
             slot.unsure = Some(unsure);
             return;
         } else {
             let reason = Reason::Outcome { kind, outcome: Outcome::NotApplied };
-            self.conclude(now, i, &kept, events(&kept.kind).2, reason, out);
-            self.back_off(now, i);
+            self.conclude(i, &kept, events(&kept.kind).2, reason, out);
+            self.back_off(now, i, kept.purpose());
             self.slots[i].late = Some(kept);
         }
         self.sync_load(i);
@@ -191,7 +185,7 @@ impl Engine {
     }
 }
 
-fn same_order(read: &[Codec], wanted: &[Codec]) -> bool {
+pub(super) fn same_order(read: &[Codec], wanted: &[Codec]) -> bool {
     let order = |codecs: &[Codec]| {
         let mut codecs: Vec<Codec> = codecs.to_vec();
         codecs.sort_by_key(|codec| codec.priority);

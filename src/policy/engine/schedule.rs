@@ -14,7 +14,7 @@ impl Engine {
         let stranded = matches!(&slot.wish, Some(Wish { want: Want::Failover(_) | Want::Cascade(..), .. }));
         // A channel without any candidate is not helped by looking at it more often.
         let hopeless = slot.no_candidate && slot.candidates.is_empty();
-        bad || (stranded && slot.held.is_none() && !hopeless) || slot.unsure.is_some()
+        bad || (stranded && slot.held.is_none() && !hopeless) || (slot.unsure.is_some() && !slot.missing)
     }
 
     pub(super) fn refresh_suspect(&mut self, i: usize, out: &mut Vec<Command>) {
@@ -57,7 +57,7 @@ impl Engine {
             return stale.filter(|at| *at > now);
         }
         let wish = slot.wish.as_ref();
-        let looked = wish.and_then(|wish| wish.looked).map(|at| at + policy.health.fast_interval);
+        let looked = wish.and_then(|wish| wish.looked).map(|at| at + slot.look_again_after());
         let patience = wish.and_then(|wish| wish.asked).map(|at| at + policy.health.timeout);
         let home = slot.good_since.filter(|_| slot.away()).map(|at| at + policy.failover.failback_after);
         let low = slot.low_since.map(|at| at + policy.failover.quality_for);
@@ -68,7 +68,8 @@ impl Engine {
         };
         let unsure = slot.unsure.as_ref().map(|unsure| unsure.until);
         let all = [stale, looked, patience, home, low, fine, hour, unsure];
-        let blocks = [slot.blocked_until, slot.retry_at, slot.codec_until].into_iter().filter(|_| wish.is_some());
+        let retry = wish.and_then(|wish| slot.retries.of(wish.want.purpose()).at);
+        let blocks = [slot.blocked_until, retry, slot.codec_until].into_iter().filter(|_| wish.is_some());
         all.into_iter().chain(blocks).flatten().filter(|at| *at > now).min()
     }
 

@@ -53,7 +53,9 @@ impl Engine {
         };
         let blocks = [
             block(BlockKind::Move, slot.blocked_until),
-            block(BlockKind::Retry, slot.retry_at),
+            block(BlockKind::RetryFailover, slot.retries.rescue.at),
+            block(BlockKind::RetryFailback, slot.retries.failback.at),
+            block(BlockKind::RetryCodec, slot.retries.codec.at),
             block(BlockKind::Codec, slot.codec_until),
         ];
         Explanation {

@@ -11,6 +11,7 @@ use super::super::reason::{Cause, Reason};
 use super::super::report::Quality;
 use super::super::time::Time;
 use super::super::window::{Summary, Window};
+use super::retry::{Purpose, Retries};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,8 +66,7 @@ pub(in crate::policy) struct Slot {
     pub late: Option<Kept>,
     pub blocked_until: Option<Time>,
     pub hold_down: Option<(Duration, Time)>,
-    pub failures: u32,
-    pub retry_at: Option<Time>,
+    pub retries: Retries,
     pub approved: Option<(Time, String)>,
     /// Its quality.
     pub window: Window,
@@ -127,6 +127,17 @@ pub struct Kept {
     pub(in crate::policy) cause: Option<Cause>,
 }
 
+impl Kept {
+    /// What the action was for.
+    pub(in crate::policy) const fn purpose(&self) -> Purpose {
+        match (&self.kind, &self.cause) {
+            (ActionKind::Failback { .. }, None) => Purpose::Failback,
+            (ActionKind::Codec { .. }, _) => Purpose::Codec,
+            (ActionKind::Failover { .. } | ActionKind::Failback { .. }, _) => Purpose::Rescue,
+        }
+    }
+}
+
 /// Something that is wanted, from the moment it is until it is done or wanted no more.
 #[derive(Clone, Debug)]
 pub(in crate::policy) struct Wish {
@@ -167,6 +178,14 @@ impl Want {
             (Self::Failback, Self::Failback) => true,
             (Self::Codec(a), Self::Codec(b)) => std::mem::discriminant(a) == std::mem::discriminant(b),
             _ => false,
+        }
+    }
+
+    pub(in crate::policy) const fn purpose(&self) -> Purpose {
+        match self {
+            Self::Failover(_) | Self::Cascade(..) => Purpose::Rescue,
+            Self::Failback => Purpose::Failback,
+            Self::Codec(_) => Purpose::Codec,
         }
     }
 
@@ -220,8 +239,7 @@ impl Slot {
             late: None,
             blocked_until: None,
             hold_down: None,
-            failures: 0,
-            retry_at: None,
+            retries: Retries::default(),
             approved: None,
             window,
             summary: None,
@@ -298,6 +316,11 @@ impl Slot {
     pub(in crate::policy) fn last_look_for(&self) -> Duration {
         let health = &self.policy.health;
         (health.timeout * 2 + health.fast_interval).max(health.interval)
+    }
+
+    /// When a last look that did not come is asked for again.
+    pub(in crate::policy) fn look_again_after(&self) -> Duration {
+        if self.no_candidate { self.policy.health.interval } else { self.policy.health.fast_interval }
     }
 
     /// Whether a single look confirms `wish`: asked for and answered after it arose, and not long ago.

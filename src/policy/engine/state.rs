@@ -7,6 +7,7 @@ use super::super::reason::Cause;
 use super::super::tenant::{HOUR, REVERSALS_WITHIN};
 use super::super::time::Time;
 use super::Engine;
+use super::retry::{Retries, Retry};
 use super::slot::{Kept, Slot, Unsure};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -87,8 +88,8 @@ pub struct SavedChannel {
     blocked_for: Option<Duration>,
     /// The last block's length, and how long ago it began.
     hold_down: Option<(Duration, Duration)>,
-    failures: u32,
-    retry_in: Option<Duration>,
+    /// For each purpose (rescue, failback, codec): attempts that failed in a row, and how long the next has to wait.
+    retries: [(u32, Option<Duration>); 3],
     codec_cooldown: Option<Duration>,
     codecs_first: Option<Vec<Codec>>,
     codecs_set: Option<Vec<Codec>>,
@@ -178,8 +179,8 @@ fn save_channel(now: Time, slot: &Slot) -> SavedChannel {
         echo: slot.echo,
         blocked_for: left(slot.blocked_until),
         hold_down: slot.hold_down.map(|(level, at)| (level, now.since(at))),
-        failures: slot.failures,
-        retry_in: left(slot.retry_at),
+        retries: [slot.retries.rescue, slot.retries.failback, slot.retries.codec]
+            .map(|retry| (retry.failures, left(retry.at))),
         codec_cooldown: left(slot.codec_until),
         codecs_first: slot.codecs_first.clone(),
         codecs_set: slot.codecs_set.clone(),
@@ -199,8 +200,8 @@ fn restore_channel(now: Time, slot: &mut Slot, saved: SavedChannel, elapsed: Dur
     slot.echo = saved.echo;
     slot.blocked_until = until(saved.blocked_for);
     slot.hold_down = saved.hold_down.map(|(level, age)| aged(now, slot, level, age + elapsed));
-    slot.failures = saved.failures;
-    slot.retry_at = until(saved.retry_in);
+    let [rescue, failback, codec] = saved.retries.map(|(failures, left)| Retry { failures, at: until(left) });
+    slot.retries = Retries { rescue, failback, codec };
     slot.codec_until = until(saved.codec_cooldown);
     slot.codecs_first = saved.codecs_first;
     slot.codecs_set = saved.codecs_set;

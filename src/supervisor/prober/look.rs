@@ -1,6 +1,6 @@
 //! A single `GET` of one channel.
 
-use super::{Done, Prober, Seen};
+use super::{Done, LastLook, Prober, Seen};
 use crate::platform::{Answer, ChannelDoc, Class, ErrorClass, PlatformError};
 use crate::policy::{ChannelKey, LookError, Observation, Source, Time};
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use std::time::Duration;
 /// A look that is over.
 pub(super) struct Looked {
     channel: ChannelKey,
+    class: Class,
     started: Time,
     finished: Time,
     result: Result<Answer<ChannelDoc>, PlatformError>,
@@ -29,31 +30,42 @@ pub(super) const fn label(error: LookError) -> &'static str {
 }
 
 impl Prober {
-    /// Starts a look, unless the channel has one under way.
+    /// Starts a look, unless the channel has one of the kind under way.
     pub(super) fn look(&mut self, channel: ChannelKey, class: Class) {
         let Some(tenant) = self.tenants.get(&channel.tenant) else { return };
         let Some(watched) = self.channels.get_mut(&channel) else { return };
-        if watched.looking {
+        let busy = match class {
+            Class::Action => std::mem::replace(&mut watched.last_look, LastLook::UnderWay) != LastLook::None,
+            _ => std::mem::replace(&mut watched.looking, true),
+        };
+        if busy {
             return;
         }
-        watched.looking = true;
         let timeout = watched.cadence.timeout;
-        let places = if class == Class::Poll { &tenant.routine } else { &tenant.urgent };
+        let places = match class {
+            Class::Action => &tenant.last_looks,
+            Class::Suspect => &tenant.urgent,
+            Class::Poll | Class::Telemetry | Class::Rest => &tenant.routine,
+        };
         let (places, platform) = (Arc::clone(places), Arc::clone(&tenant.platform));
         let (clock, done) = (self.clock.clone(), self.done.0.clone());
         self.requests.spawn(async move {
             let Ok(_place) = places.acquire_owned().await else { return };
             let started = clock.now();
             let result = platform.channel(&channel.channel, class, timeout).await;
-            let _ = done.send(Done::Look(Looked { channel, started, finished: clock.now(), result })).await;
+            let _ = done.send(Done::Look(Looked { channel, class, started, finished: clock.now(), result })).await;
         });
     }
 
     pub(super) async fn looked(&mut self, looked: Looked) {
-        let Looked { channel, started, finished, result } = looked;
+        let Looked { channel, class, started, finished, result } = looked;
         let Some(watched) = self.channels.get_mut(&channel) else { return };
-        watched.looking = false;
-        let again = std::mem::take(&mut watched.look_again);
+        let mut again = false;
+        if class == Class::Action {
+            again = std::mem::replace(&mut watched.last_look, LastLook::None) == LastLook::Again;
+        } else {
+            watched.looking = false;
+        }
         self.count(&channel, &result, finished.since(started));
         match result {
             Ok(Answer { value, asked_at, date, .. }) => {

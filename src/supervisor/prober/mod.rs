@@ -2,7 +2,7 @@
 //!
 //! One task owns one [`DelayQueue`] with an entry for each watched channel, for each tenant's telemetry, and for its own
 //! planning. Requests run as tasks of their own, bounded for each tenant, and come back through one queue; a channel never
-//! has two looks under way. Suspect channels and last looks are asked for singly and ahead of the rest; routine looks of a
+//! has two looks of a kind under way, and a last look never waits behind another kind. Suspect channels and last looks are asked for singly and ahead of the rest; routine looks of a
 //! tenant with a list share one sweep of its pages.
 //!
 //! It decides nothing: what an answer means is the engine's business.
@@ -84,7 +84,16 @@ struct Watched {
     cadence: Cadence,
     due: Option<delay_queue::Key>,
     looking: bool,
-    look_again: bool,
+    last_look: LastLook,
+}
+
+/// A look that a change waits for: it is made beside any other, which may have to wait long for its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LastLook {
+    None,
+    UnderWay,
+    /// Under way, and another one is due after it: it may have been asked for before the wish for that arose.
+    Again,
 }
 
 #[derive(Clone, Debug)]
@@ -152,7 +161,7 @@ impl Prober {
             watched.cadence = cadence;
             cadence.interval
         } else {
-            let watched = Watched { cadence, due: None, looking: false, look_again: false };
+            let watched = Watched { cadence, due: None, looking: false, last_look: LastLook::None };
             self.channels.insert(channel.clone(), watched);
             let share = (f64::from(self.watched_so_far) * SPREAD).fract();
             self.watched_so_far = self.watched_so_far.wrapping_add(1);
@@ -163,8 +172,7 @@ impl Prober {
 
     fn look_now(&mut self, channel: ChannelKey) {
         match self.channels.get_mut(&channel) {
-            // The look under way may have been asked for before the wish for this one arose.
-            Some(watched) if watched.looking => watched.look_again = true,
+            Some(watched) if watched.last_look != LastLook::None => watched.last_look = LastLook::Again,
             Some(_) => self.look(channel, crate::platform::Class::Action),
             None => {}
         }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
-/// Requests of one tenant under way at once: routine looks, and the others.
+/// Requests of one tenant under way at once, for each: routine looks, suspect ones, and last looks.
 const AT_ONCE: usize = 64;
 /// The same kind of error is logged once in this time.
 const LOG_AGAIN_AFTER: Duration = Duration::from_mins(5);
@@ -23,6 +23,7 @@ pub(super) struct Tenant {
     pub(super) epoch: u64,
     pub(super) routine: Arc<Semaphore>,
     pub(super) urgent: Arc<Semaphore>,
+    pub(super) last_looks: Arc<Semaphore>,
     pub(super) sweeping: bool,
     pub(super) swept: HashSet<ChannelId>,
     pub(super) pages: Option<usize>,
@@ -44,6 +45,7 @@ impl Tenant {
             epoch,
             routine: Arc::new(Semaphore::new(AT_ONCE)),
             urgent: Arc::new(Semaphore::new(AT_ONCE)),
+            last_looks: Arc::new(Semaphore::new(AT_ONCE)),
             sweeping: false,
             swept: HashSet::new(),
             pages: None,

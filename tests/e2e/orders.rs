@@ -1,0 +1,100 @@
+//! What people order over the control socket, and the mass change that waits for them.
+
+use super::world::{World, unlimited};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_stops_actions_and_a_resume_lets_them_go_on() {
+    let world = World::at_work().await;
+    world.order(&["pause", "acme"]).await;
+    world.platform.turn("ch-0001", "unhealthy");
+    let held = world.entry("failover.held", "ch-0001").await;
+    assert!(held["reason"].as_str().unwrap().contains("paused"), "{held}");
+    assert_eq!(world.platform.patches(), []);
+    let status = world.cli(&["status"]).await;
+    assert!(String::from_utf8_lossy(&status.stdout).contains("paused"), "{status:?}");
+
+    world.order(&["resume", "acme"]).await;
+    world.entry("failover.completed", "ch-0001").await;
+    assert_eq!(world.platform.patches().len(), 1);
+    let ordered = world.entries("operator.ordered", "");
+    assert_eq!(ordered.len(), 2);
+    assert!(ordered.iter().all(|e| e["actor"].as_str().unwrap().starts_with("operator:")), "{ordered:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_cannot_be_is_refused_in_words() {
+    let world = World::at_work().await;
+    for (args, why) in [
+        (["pause", "nobody"], "no tenant `nobody`"),
+        (["approve", "acme"], "no mass change is held"),
+        (["acknowledge", "acme/ch-0001"], "not blocked"),
+    ] {
+        let output = world.cli(&args).await;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(why) && said.lines().count() == 1, "{args:?}: {said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_of_a_tenant_turning_bad_at_once_is_held_until_a_person_approves() {
+    // Backups as the platform names them: the next two.
+    let mut world = World::of(unlimited(6), |text| text.replace("failover = []\n", "")).await;
+    world.start().await;
+    world.all_up().await;
+    {
+        let now = world.platform.now();
+        let mut model = world.platform.model();
+        for channel in ["ch-0001", "ch-0002", "ch-0003"] {
+            let bad = trunkwarden::sim::Incident::Status { channel: channel.into(), is: "unhealthy".into() };
+            model.apply(now, bad).unwrap();
+        }
+    }
+    world.entry("health.mass_hold", "").await;
+    for channel in ["ch-0001", "ch-0002", "ch-0003"] {
+        world.entry("failover.held", channel).await;
+    }
+    assert_eq!(world.platform.patches(), []);
+
+    world.order(&["approve", "acme"]).await;
+    world.entry("failover.completed", "ch-0002").await;
+    world.entry("failover.completed", "ch-0003").await;
+    // Both backups of the first are down themselves.
+    world.entry("failover.no_candidate", "ch-0001").await;
+    assert_eq!(world.platform.route("ch-0001"), "ch-0001");
+    assert_eq!(world.platform.patches().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_platform_that_calls_every_trunk_unhealthy_moves_nothing_even_when_approved() {
+    let mut world = World::of(unlimited(6), str::to_owned).await;
+    world.start().await;
+    world.all_up().await;
+    world.platform.turn("*", "unhealthy");
+    world.entry("health.mass_hold", "").await;
+    world.until("every channel is down", async || world.channels().await.iter().all(|c| c["health"] == "down")).await;
+    world.order(&["approve", "acme"]).await;
+    world.entry("failover.no_candidate", "ch-0001").await;
+    world.metric_becomes(r#"trunkwarden_no_candidate{tenant="acme",channel="ch-0001"}"#, 1.0).await;
+    world.platform.turn("*", "healthy");
+    world.entry("health.mass_hold_ended", "").await;
+    world.all_up().await;
+    assert_eq!(world.platform.patches(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_policy_proposes_is_done_when_a_person_approves_it() {
+    let mut world =
+        World::of(unlimited(4), |text| text.replace(r#"mode      = "enforce""#, r#"mode = "propose""#)).await;
+    world.start().await;
+    world.all_up().await;
+    world.platform.turn("ch-0001", "unhealthy");
+    let proposed = world.entry("failover.held", "ch-0001").await;
+    assert!(proposed["reason"].as_str().unwrap().contains("to ch-0002"), "{proposed}");
+    assert_eq!(world.platform.patches(), []);
+    world.order(&["approve", "acme/ch-0001"]).await;
+    let intended = world.entry("failover.intended", "ch-0001").await;
+    assert!(intended["actor"].as_str().unwrap().starts_with("operator:"), "{intended}");
+    world.entry("failover.completed", "ch-0001").await;
+    assert_eq!(world.platform.patches().len(), 1);
+}

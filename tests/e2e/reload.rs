@@ -1,0 +1,93 @@
+//! Another configuration while the daemon runs: taken whole, or not at all.
+
+use super::world::{World, unlimited};
+use rustix::process::Signal;
+
+const OK: &str = "trunkwarden_config_last_reload_successful";
+
+async fn working(edit: impl FnOnce(&str) -> String) -> World {
+    let mut world = World::of(unlimited(4), edit).await;
+    world.start().await;
+    world.all_up().await;
+    world
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_to_observe_stops_changes_at_once_and_a_changed_file_needs_no_signal() {
+    let world = working(str::to_owned).await;
+    world.rewrite(|text| text.replace(r#"mode      = "enforce""#, r#"mode = "observe""#));
+    world.daemon().signal(Signal::HUP);
+    world.entry("config.reloaded", "").await;
+    world.platform.turn("ch-0001", "unhealthy");
+    let held = world.entry("failover.held", "ch-0001").await;
+    assert!(held["reason"].as_str().unwrap().contains("observe"), "{held}");
+    assert_eq!(world.platform.patches(), []);
+    assert!(world.logs().contains(r#"why="SIGHUP""#), "{}", world.logs());
+
+    world.rewrite(|text| text.replace(r#"mode = "observe""#, r#"mode = "enforce""#));
+    world.entry("failover.completed", "ch-0001").await;
+    assert_eq!(world.platform.patches().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_file_changes_nothing_and_says_why() {
+    let world = working(str::to_owned).await;
+    world.metric_becomes(OK, 1.0).await;
+    let mut good = String::new();
+    world.rewrite(|text| {
+        text.clone_into(&mut good);
+        text.replace("mode      =", "moode =")
+            .replace("[[channels]]\nid = \"ch-0004\"", "[[channels]]\nid = \"ch-0001\"")
+    });
+    world.daemon().signal(Signal::HUP);
+    let refused = world.entry("config.refused", "").await;
+    assert!(refused["reason"].as_str().unwrap().contains("moode"), "{refused}");
+    world.metric_becomes(OK, 0.0).await;
+    assert!(world.logs().contains("the old one stays"), "{}", world.logs());
+    // The old one is in force: four channels, and it acts.
+    assert_eq!(world.channels().await.len(), 4);
+    world.platform.turn("ch-0001", "unhealthy");
+    world.entry("failover.completed", "ch-0001").await;
+
+    world.rewrite(|_| good);
+    world.until("the reload is a success", async || world.metric(OK).await == Some(1.0)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unchanged_channel_keeps_its_health_and_block_and_a_removed_one_its_series_no_longer() {
+    let world = working(|text| text.replace(r#"block_period   = "1s""#, r#"block_period = "10m""#)).await;
+    world.platform.turn("ch-0001", "unhealthy");
+    world.entry("failover.completed", "ch-0001").await;
+    let blocked = async || world.channel("ch-0001").await["blocked_for_seconds"].as_f64();
+    world.until("it is blocked", async || blocked().await.is_some()).await;
+    let before = blocked().await.unwrap();
+    let changes = world.entries("health.changed", "").len();
+
+    let fourth = "[[channels]]\nid = \"ch-0004\"\ntenant = \"acme\"\nfailover = []\n";
+    world.rewrite(|text| text.replace(fourth, ""));
+    world.entry("channel.unwatched", "ch-0004").await;
+    world.until("its series are gone", async || !world.get("/metrics").await.1.contains("ch-0004")).await;
+    let channel = world.channel("ch-0001").await;
+    assert_eq!((&channel["health"], &channel["failed_over"]), (&"down".into(), &true.into()), "{channel}");
+    assert!(blocked().await.is_some_and(|after| after <= before), "{channel}");
+    assert_eq!(world.entries("health.changed", "").len(), changes, "nothing was forgotten");
+    assert_eq!(world.platform.patches().len(), 1);
+
+    world.rewrite(|text| format!("{text}{fourth}"));
+    world.until("it is up again", async || world.channel("ch-0004").await["health"] == "up").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_that_leaves_the_file_while_its_traffic_is_elsewhere_is_left_there_with_a_warning() {
+    let world = working(str::to_owned).await;
+    world.platform.turn("ch-0001", "unhealthy");
+    world.entry("failover.completed", "ch-0001").await;
+    let first = "[[channels]]\nid = \"ch-0001\"\ntenant = \"acme\"\nfailover = [\"ch-0002\", \"ch-0003\"]\n";
+    world.rewrite(|text| text.replace(first, ""));
+    let left = world.entry("channel.unwatched", "ch-0001").await;
+    assert!(left["reason"].as_str().unwrap().contains("ch-0002"), "{left}");
+    world.platform.turn("ch-0001", "healthy");
+    world.until("it is gone", async || world.get("/api/v1/channels/acme/ch-0001").await.0 == 404).await;
+    assert_eq!(world.platform.route("ch-0001"), "ch-0002");
+    assert_eq!(world.platform.patches().len(), 1);
+}

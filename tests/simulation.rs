@@ -1,0 +1,85 @@
+//! Whole days of the real daemon in seconds: driver, prober, executor, journal and client over the simulator's model, under
+//! paused time and from a seed, with an oracle on the wire that holds DESIGN.md's list of what it never does against every
+//! request.
+//!
+//! A failure names the world: put its seed into `TRUNKWARDEN_SEEDS` (a number of seeds, or `FROM..TO`) to play it again.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail by them")]
+#![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "times that a test draws are small")]
+
+#[path = "simulation/audit.rs"]
+mod audit;
+#[path = "simulation/oracle.rs"]
+mod oracle;
+#[path = "simulation/schedule.rs"]
+mod schedule;
+#[path = "simulation/trunk.rs"]
+mod trunk;
+#[path = "simulation/wire.rs"]
+mod wire;
+#[path = "simulation/world.rs"]
+mod world;
+
+use schedule::secs;
+use std::ops::Range;
+use std::time::Duration;
+use wire::Death;
+use world::World;
+
+const fn hours(h: u64) -> Duration {
+    secs(h * 3600)
+}
+
+fn seeds(most: u64) -> Range<u64> {
+    let Ok(text) = std::env::var("TRUNKWARDEN_SEEDS") else { return 1..most + 1 };
+    match text.split_once("..") {
+        Some((from, to)) => from.parse().unwrap()..to.parse().unwrap(),
+        None => 1..text.parse::<u64>().unwrap() + 1,
+    }
+}
+
+#[test]
+fn one_hundred_channels_for_a_day() {
+    let played = World::new(2026, 100, hours(24)).play();
+    let tally = played.tally;
+    eprintln!("{tally:?}, {} entries", played.entries.len());
+    assert!(tally.failovers > 20 && tally.failbacks > 20, "{tally:?}");
+    assert!(tally.cascades > 0 && tally.codecs > 0 && tally.patches_in_doubt > 0, "{tally:?}");
+}
+
+#[test]
+fn the_same_seed_gives_byte_identical_audit_entries() {
+    let play = |seed| World::new(seed, 20, hours(6)).play().entries;
+    let (first, second, other) = (play(7), play(7), play(8));
+    for (n, (a, b)) in first.iter().zip(&second).enumerate() {
+        assert_eq!(a, b, "entry {n}");
+    }
+    assert_eq!(first.len(), second.len());
+    assert_ne!(first, other);
+}
+
+#[test]
+fn many_seeds_never_do_what_is_never_done() {
+    for seed in seeds(30) {
+        let played = World::new(seed, 10, hours(6)).play();
+        eprintln!("seed {seed}: {:?}, {} entries", played.tally, played.entries.len());
+    }
+}
+
+#[test]
+fn a_process_that_dies_anywhere_does_nothing_twice_and_forgets_nothing() {
+    for seed in seeds(6) {
+        let n = |k: u64| 1 + u32::try_from((seed * 7 + k * 3) % 4).unwrap();
+        let minutes = |k: u64| secs(60 + (seed * 7919 + k * 104_729) % 4000);
+        let deaths = vec![
+            Death::After(minutes(1)),
+            Death::Unanswered(n(1)),
+            Death::Answered(n(2)),
+            Death::Unsent(n(3)),
+            Death::After(minutes(2)),
+            Death::Unanswered(1),
+        ];
+        let played = World { deaths, ..World::new(seed, 10, hours(8)) }.play();
+        eprintln!("seed {seed}: {} processes, {:?}", played.processes, played.tally);
+    }
+}

@@ -1,0 +1,120 @@
+//! What the audit log must tell after a run: a whole chain, an outcome for every intent, and no intent at a time at which
+//! nothing may be done.
+
+use crate::oracle::SECRET;
+use crate::trunk::Rules;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use trunkwarden::journal::{Filter, Reader};
+use trunkwarden::sim::CANARY;
+
+/// Every entry, oldest first, as text.
+pub fn entries(reader: &Reader) -> Vec<String> {
+    let mut all = Vec::new();
+    let mut before_seq = None;
+    loop {
+        let page = reader.entries(&Filter { before_seq, limit: 1000, ..Filter::default() }).unwrap();
+        all.extend(page.entries.iter().map(Value::to_string));
+        before_seq = page.next;
+        if before_seq.is_none() {
+            all.reverse();
+            return all;
+        }
+    }
+}
+
+/// What is wrong with the log.
+pub fn check(reader: &Reader, rules: &Rules) -> Result<Vec<String>, String> {
+    let verified = reader.verify().map_err(|broken| broken.to_string())?;
+    let texts = entries(reader);
+    if texts.len() as u64 != verified.entries {
+        return Err(format!("{} entries are read and {} verified", texts.len(), verified.entries));
+    }
+    if let Some(leak) = texts.iter().find(|t| [CANARY, SECRET, "sim-token-"].iter().any(|secret| t.contains(secret))) {
+        return Err(format!("a secret is in the log: {leak}"));
+    }
+    if let Some(open) = reader.open_intents().map_err(|e| e.to_string())?.first() {
+        return Err(format!("intent {} has no outcome", open.intent.op.0));
+    }
+    let entries: Vec<Value> = texts.iter().map(|text| serde_json::from_str(text).unwrap()).collect();
+    told_once(&entries)?;
+    never_at_the_wrong_time(&entries)?;
+    never_too_many(&entries, rules)?;
+    Ok(texts)
+}
+
+fn kind(entry: &Value) -> &str {
+    entry["event_type"].as_str().unwrap()
+}
+
+fn intended(entry: &Value) -> bool {
+    kind(entry).ends_with(".intended")
+}
+
+/// Each intent is told once, under a number of its own, and so is what came of it.
+fn told_once(entries: &[Value]) -> Result<(), String> {
+    let mut open: BTreeMap<&str, &Value> = BTreeMap::new();
+    let mut seen = BTreeSet::new();
+    for entry in entries {
+        let Some(op) = entry["operation_id"].as_str() else { continue };
+        if intended(entry) {
+            if !seen.insert(op) {
+                return Err(format!("the intent is told twice: {entry}"));
+            }
+            open.insert(op, entry);
+        } else if [".completed", ".failed", ".unknown", ".orphan_resolved"].iter().any(|end| kind(entry).ends_with(end))
+        {
+            if !seen.contains(op) {
+                return Err(format!("an outcome without an intent: {entry}"));
+            }
+            open.remove(op);
+        }
+    }
+    open.values().next().map_or(Ok(()), |entry| Err(format!("what came of it is never told: {entry}")))
+}
+
+/// Nothing is begun while the tenant is blind, held or paused.
+fn never_at_the_wrong_time(entries: &[Value]) -> Result<(), String> {
+    let (mut blind, mut mass, mut paused) = (false, false, false);
+    for entry in entries {
+        match kind(entry) {
+            "blind.entered" => blind = true,
+            "blind.left" => blind = false,
+            "health.mass_hold" => mass = true,
+            "health.mass_hold_ended" => mass = false,
+            "operator.other_controller" => paused = true,
+            "operator.ordered" if entry["after"]["paused"] == false => paused = false,
+            "process.started" => (blind, mass) = (false, false),
+            _ if intended(entry) && (blind || mass || paused) => {
+                return Err(format!("begun while blind: {blind}, held: {mass}, paused: {paused}: {entry}"));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// No more than `max_per_hour`, rescues and what was never sent left aside.
+fn never_too_many(entries: &[Value], rules: &Rules) -> Result<(), String> {
+    let uncounted = ["not_sent", "conflict", "withdrawn"];
+    let is_uncounted = |e: &&Value| uncounted.iter().any(|o| e["details"]["reason"]["outcome"]["outcome"] == *o);
+    let never_sent: BTreeSet<&str> =
+        entries.iter().filter(is_uncounted).filter_map(|e| e["operation_id"].as_str()).collect();
+    let mut hour: VecDeque<i64> = VecDeque::new();
+    for entry in entries.iter().filter(|e| intended(e)) {
+        let at: jiff::Timestamp = entry["timestamp"].as_str().unwrap().parse().unwrap();
+        let at = at.as_millisecond();
+        while hour.front().is_some_and(|earlier| at - earlier >= 3_600_000) {
+            hour.pop_front();
+        }
+        let reason = &entry["details"]["reason"];
+        let rescue = reason["backup_failed"] == true || reason["cause"].to_string().contains("backup_");
+        if hour.len() >= rules.max_per_hour && !rescue {
+            return Err(format!("{} were begun in the hour before: {entry}", hour.len()));
+        }
+        if !entry["operation_id"].as_str().is_some_and(|op| never_sent.contains(op)) {
+            hour.push_back(at);
+        }
+    }
+    Ok(())
+}

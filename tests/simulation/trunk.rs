@@ -1,0 +1,264 @@
+//! What the wire has shown of one channel: every answer that spoke of it, and every PATCH of it. Knows HTTP bodies and the
+//! rules' numbers, and nothing of how the product decides.
+
+use serde_json::Value;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The numbers of the configuration that the rules need.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    pub interval: Duration,
+    pub fall: u32,
+    pub rise: u32,
+    pub on: Vec<String>,
+    pub action_timeout: Duration,
+    pub verify_for: Duration,
+    pub block_period: Duration,
+    pub failback_after: Duration,
+    pub cooldown: Duration,
+    pub max_dependents: usize,
+    pub max_concurrent: usize,
+    pub max_per_hour: usize,
+    pub requests_per_minute: usize,
+}
+
+/// What an answer says of a channel's health.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    Good,
+    Bad,
+    Neither,
+    /// `active`: what our own PATCH put there.
+    Echo,
+    Missing,
+}
+
+/// One answer, and what follows from it and from all before it.
+#[derive(Clone, Debug)]
+pub struct Look {
+    pub asked: Duration,
+    pub answered: Duration,
+    pub single: bool,
+    pub word: Word,
+    pub route: String,
+    pub document: Arc<Value>,
+    goods: u32,
+    bads: u32,
+    down: bool,
+    /// Good for `rise` answers, and not bad or anything else since.
+    pub up: bool,
+    /// Since when it has been down, its last answer being bad.
+    pub bad_since: Option<Duration>,
+    /// Since when it has been up, its last answer being good.
+    pub good_since: Option<Duration>,
+}
+
+/// What a PATCH asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    Route(String),
+    Codecs(Vec<String>),
+}
+
+/// How a PATCH ended, as far as the wire tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    UnderWay,
+    /// 401 and 429: nothing was changed, and it may be sent once more.
+    Again,
+    /// Nothing was changed.
+    Refused,
+    /// 200, or no answer, or 5xx: it may have been made.
+    Maybe,
+}
+
+#[derive(Clone, Debug)]
+pub struct Patch {
+    pub op: u64,
+    pub sent: Duration,
+    pub change: Change,
+    pub fate: Fate,
+    pub shown: bool,
+}
+
+/// One channel.
+#[derive(Clone, Debug, Default)]
+pub struct Trunk {
+    pub looks: VecDeque<Look>,
+    pub patches: VecDeque<Patch>,
+    pub blocked_until: Duration,
+    pub codecs_until: Duration,
+    pub acknowledged: bool,
+}
+
+/// What was known of a channel at a moment.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    pub last: &'a Look,
+    pub single: &'a Look,
+}
+
+const LOOKS: usize = 64;
+const PATCHES: usize = 64;
+
+impl Trunk {
+    /// A new process knows nothing of what an old one saw.
+    pub fn forget_looks(&mut self) {
+        self.looks.clear();
+    }
+
+    /// The last answer of all and the last to a single GET, of those complete by `by`.
+    pub fn view(&self, by: Duration) -> Result<View<'_>, String> {
+        let mut known = self.looks.iter().rev().skip_while(|look| look.answered > by).peekable();
+        let last = *known.peek().ok_or("was never seen")?;
+        let single = known.find(|look| look.single).ok_or("was never asked for alone")?;
+        Ok(View { last, single })
+    }
+
+    /// Takes an answer, unless a later question has been answered before.
+    pub fn look(
+        &mut self,
+        id: &str,
+        rules: &Rules,
+        asked: Duration,
+        answered: Duration,
+        single: bool,
+        document: Value,
+    ) {
+        let before = self.looks.back();
+        if before.is_some_and(|last| last.asked > asked) {
+            return;
+        }
+        let missing = document.is_null();
+        let word = word(rules, &document);
+        let route = route(id, &document);
+        let mut look = match before {
+            Some(before) => before.clone(),
+            None => Look {
+                asked,
+                answered,
+                single,
+                word,
+                route: route.clone(),
+                document: Arc::default(),
+                goods: 0,
+                bads: 0,
+                down: false,
+                up: false,
+                bad_since: None,
+                good_since: None,
+            },
+        };
+        (look.asked, look.answered, look.single, look.word) = (asked, answered, single, word);
+        if !missing {
+            (look.route, look.document) = (route, Arc::new(document));
+        }
+        look.follow(rules, answered);
+        if single && !missing {
+            self.route_and_codecs_shown(id, rules, &look);
+        }
+        if self.looks.len() == LOOKS {
+            self.looks.pop_front();
+        }
+        self.looks.push_back(look);
+    }
+
+    fn route_and_codecs_shown(&mut self, id: &str, rules: &Rules, look: &Look) {
+        let lately = rules.action_timeout + rules.verify_for + Duration::from_mins(1);
+        let moved = |p: &&Patch| matches!(p.change, Change::Route(_));
+        let quiet = self.patches.iter().rev().find(moved).is_none_or(|p| look.asked > p.sent + lately);
+        let ours = |route: &str| self.patches.iter().any(|p| p.change == Change::Route(route.to_owned()));
+        let was = self.looks.iter().rev().find(|l| l.single && l.word != Word::Missing).map(|l| &l.route);
+        if quiet && was.is_some_and(|was| *was != look.route) && !ours(&look.route) && look.route != id {
+            // Somebody else's: left alone for a while.
+            self.blocked_until = self.blocked_until.max(look.answered + rules.block_period);
+            self.acknowledged = false;
+        }
+        let Some(patch) = self.patches.back_mut() else { return };
+        if patch.shown || look.asked < patch.sent {
+            return;
+        }
+        match &patch.change {
+            Change::Route(to) if *to == look.route => {
+                patch.shown = true;
+                self.blocked_until = self.blocked_until.max(patch.sent + rules.block_period);
+            }
+            Change::Codecs(order) if *order == codecs(&look.document) => {
+                patch.shown = true;
+                self.codecs_until = self.codecs_until.max(patch.sent + rules.cooldown);
+            }
+            _ => {}
+        }
+    }
+
+    pub fn patched(&mut self, patch: Patch) {
+        if self.patches.len() == PATCHES {
+            self.patches.pop_front();
+        }
+        self.patches.push_back(patch);
+    }
+
+    /// Whether a PATCH of ours ever asked for `route`.
+    pub fn sent_to(&self, route: &str) -> bool {
+        self.patches.iter().any(|p| p.change == Change::Route(route.to_owned()))
+    }
+}
+
+impl Look {
+    fn follow(&mut self, rules: &Rules, now: Duration) {
+        match self.word {
+            Word::Echo => return,
+            Word::Good => {
+                (self.goods, self.bads) = (self.goods + 1, 0);
+                if self.goods >= rules.rise {
+                    (self.up, self.down) = (true, false);
+                }
+            }
+            Word::Bad => {
+                (self.goods, self.bads) = (0, self.bads + 1);
+                if self.bads >= rules.fall {
+                    (self.up, self.down) = (false, true);
+                }
+            }
+            Word::Neither => (self.goods, self.up) = (0, false),
+            Word::Missing => (self.goods, self.bads, self.up, self.down) = (0, 0, false, false),
+        }
+        let since = |holds: bool, since: Option<Duration>| holds.then(|| since.unwrap_or(now));
+        self.bad_since = since(self.down && self.word == Word::Bad, self.bad_since);
+        self.good_since = since(self.up && self.word == Word::Good, self.good_since);
+    }
+
+    /// The channels that the platform names as its backups.
+    pub fn backups(&self) -> Vec<&str> {
+        let named = self.document["routing"]["failover_channels"].as_array();
+        named.into_iter().flatten().filter_map(Value::as_str).collect()
+    }
+}
+
+fn word(rules: &Rules, document: &Value) -> Word {
+    match document["status"].as_str() {
+        _ if document.is_null() => Word::Missing,
+        Some("active") => Word::Echo,
+        Some("healthy") => Word::Good,
+        Some(status) if rules.on.iter().any(|on| on == status) => Word::Bad,
+        _ => Word::Neither,
+    }
+}
+
+fn route(id: &str, document: &Value) -> String {
+    document["routing"]["primary_channel_id"].as_str().unwrap_or(id).to_owned()
+}
+
+/// Names of codecs, the preferred one first.
+pub fn codecs(document: &Value) -> Vec<String> {
+    let listed = document["configuration"]["codecs"].as_array();
+    let mut listed: Vec<(u64, String)> = listed
+        .into_iter()
+        .flatten()
+        .filter_map(|c| Some((c["priority"].as_u64()?, c["name"].as_str()?.to_owned())))
+        .collect();
+    listed.sort();
+    listed.into_iter().map(|(_, name)| name).collect()
+}
