@@ -18,8 +18,8 @@ use trunkwarden::clock::Clock;
 use trunkwarden::http::{App, AuditPage, AuditQuery, AuditSource, bind_control, public, serve_control, serve_tcp};
 use trunkwarden::platform::{BudgetReading, RequestEvent};
 use trunkwarden::policy::{
-    CandidateReport, ChannelId, ChannelKey, ChannelReport, Codec, Health, Ineligible, Mode, Order, Quality, Reason,
-    Refusal, TenantReport, TenantState, Time, WallMs,
+    CandidateReport, ChannelId, ChannelKey, ChannelReport, Codec, Explanation, Health, Ineligible, Mode, Order,
+    Quality, Reason, Refusal, TenantReport, TenantState, Time, WallMs,
 };
 use trunkwarden::supervisor::{Counters, Liveness, OrderRequest, Orders, Snapshot, SnapshotCell, TenantSnapshot};
 
@@ -53,6 +53,7 @@ fn report(tenant: &str, id: &str, health: Health) -> ChannelReport {
         reason: Reason::Fine,
         reason_text: "nothing is wrong".to_owned(),
         candidates: Vec::new(),
+        explanation: Explanation { fresh: true, ..Explanation::default() },
     }
 }
 

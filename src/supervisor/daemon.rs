@@ -4,10 +4,12 @@
 use super::clients::{Clients, ConnectError, Reconfiguration};
 use super::driver::{Driver, InFlight, Wiring};
 use super::executor::Execution;
+use super::fact::{Fact, Place};
 use super::ledger::{self, Ledger};
 use super::orders::Orders;
 use super::prober::{Prober, Task};
 use super::publisher::Publisher;
+use super::reasons::Reasons;
 use super::{Counters, Liveness, SnapshotCell, entry};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -122,6 +124,7 @@ impl Daemon {
             beaten_at: None,
             ledger: Ledger::new(journal, clock.clone(), keep_observations),
             publisher,
+            reasons: Reasons::default(),
             platforms: start.platforms,
             wiring: Wiring { seen, tasks, orders: order_requests, reloads, writable, stop: stop.clone(), on_beat },
             backlog: VecDeque::from([Task::Tenants(start.plans)]),
@@ -174,8 +177,11 @@ impl Driver {
     /// State from the journal; intents without an outcome become actions in flight that are read back, never sent again.
     fn restore(&mut self, recovered: Recovered) {
         let (now, wall) = (self.clock.now(), self.clock.wall());
+        self.ledger.fact(now, Place::Begin, &Fact::Started);
         for (key, value) in &recovered.states {
             if let Some((part, saved, elapsed)) = ledger::state_of(key, value, wall) {
+                let fact = Fact::Restored { part: part.to_string(), state: saved.clone(), elapsed };
+                self.ledger.fact(now, Place::of_part(&part), &fact);
                 self.engine.restore(now, &part, saved, elapsed);
             }
         }
@@ -223,7 +229,9 @@ impl Driver {
         tracing::warn!(channel = %action.channel, action = action.kind.name(), "an action was interrupted; reading the platform back");
         self.orphans.insert(op, action.channel.tenant.clone());
         self.in_flight.insert(op, InFlight { action: action.clone(), gate: Gate::open() });
-        self.engine.adopt_orphan(self.clock.now(), action);
+        let now = self.clock.now();
+        self.ledger.fact(now, Place::Channel(&action.channel), &Fact::Adopted(action.clone()));
+        self.engine.adopt_orphan(now, action);
         self.executions.spawn(execution.resolve_orphan());
     }
 }
