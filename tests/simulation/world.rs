@@ -105,7 +105,7 @@ impl World {
             cooldown: secs(600),
             max_dependents: if self.seed.is_multiple_of(5) { 1 } else { 2 },
             max_concurrent: 3,
-            max_per_hour: if self.seed % 4 == 2 { 10 } else { 30 },
+            max_per_hour: if self.seed % 4 == 2 && self.channels <= 20 { 10 } else { 30 },
             requests_per_minute: 80,
         }
     }
