@@ -9,6 +9,7 @@ use std::time::Duration;
 /// A look that is over.
 pub(super) struct Looked {
     channel: ChannelKey,
+    class: Class,
     started: Time,
     finished: Time,
     result: Result<Answer<ChannelDoc>, PlatformError>,
@@ -29,14 +30,13 @@ pub(super) const fn label(error: LookError) -> &'static str {
 }
 
 impl Prober {
-    /// Starts a look, unless the channel has one under way.
+    /// Starts a look, unless the channel has one of its kind under way.
     pub(super) fn look(&mut self, channel: ChannelKey, class: Class) {
         let Some(tenant) = self.tenants.get(&channel.tenant) else { return };
         let Some(watched) = self.channels.get_mut(&channel) else { return };
-        if watched.looking {
+        if std::mem::replace(watched.under_way(class), true) {
             return;
         }
-        watched.looking = true;
         let timeout = watched.cadence.timeout;
         let places = if class == Class::Poll { &tenant.routine } else { &tenant.urgent };
         let (places, platform) = (Arc::clone(places), Arc::clone(&tenant.platform));
@@ -45,15 +45,15 @@ impl Prober {
             let Ok(_place) = places.acquire_owned().await else { return };
             let started = clock.now();
             let result = platform.channel(&channel.channel, class, timeout).await;
-            let _ = done.send(Done::Look(Looked { channel, started, finished: clock.now(), result })).await;
+            let _ = done.send(Done::Look(Looked { channel, class, started, finished: clock.now(), result })).await;
         });
     }
 
     pub(super) async fn looked(&mut self, looked: Looked) {
-        let Looked { channel, started, finished, result } = looked;
+        let Looked { channel, class, started, finished, result } = looked;
         let Some(watched) = self.channels.get_mut(&channel) else { return };
-        watched.looking = false;
-        let again = std::mem::take(&mut watched.look_again);
+        *watched.under_way(class) = false;
+        let again = class == Class::Action && std::mem::take(&mut watched.look_again);
         self.count(&channel, &result, finished.since(started));
         match result {
             Ok(Answer { value, asked_at, date, .. }) => {

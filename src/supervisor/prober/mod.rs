@@ -1,9 +1,10 @@
 //! Looks at every watched channel in its turn, and brings telemetry.
 //!
 //! One task owns one [`DelayQueue`] with an entry for each watched channel, for each tenant's telemetry, and for its own
-//! planning. Requests run as tasks of their own, bounded for each tenant, and come back through one queue; a channel never
-//! has two looks under way. Suspect channels and last looks are asked for singly and ahead of the rest; routine looks of a
-//! tenant with a list share one sweep of its pages.
+//! planning. Requests run as tasks of their own, bounded for each tenant, and come back through one queue. A channel has
+//! one look under way, and at most one last look beside it, which must not wait in the queue of polls where the other may
+//! stand. Suspect channels and last looks are asked for singly and ahead of the rest; routine looks of a tenant with a list
+//! share one sweep of its pages.
 //!
 //! It decides nothing: what an answer means is the engine's business.
 
@@ -13,7 +14,7 @@ mod plan;
 mod telemetry;
 
 use crate::clock::Clock;
-use crate::platform::{ChannelDoc, Platform};
+use crate::platform::{ChannelDoc, Class, Platform};
 use crate::policy::{Cadence, ChannelId, ChannelKey, LookError, Observation, TelemetryParams, TenantId, Time};
 use crate::supervisor::Counters;
 use futures_util::StreamExt;
@@ -84,7 +85,16 @@ struct Watched {
     cadence: Cadence,
     due: Option<delay_queue::Key>,
     looking: bool,
+    /// Whether a last look is under way, which waits behind no other.
+    last_look: bool,
     look_again: bool,
+}
+
+impl Watched {
+    /// Whether a look of this class's kind is under way.
+    fn under_way(&mut self, class: Class) -> &mut bool {
+        if class == Class::Action { &mut self.last_look } else { &mut self.looking }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -151,7 +161,7 @@ impl Prober {
             watched.cadence = cadence;
             cadence.interval
         } else {
-            let watched = Watched { cadence, due: None, looking: false, look_again: false };
+            let watched = Watched { cadence, due: None, looking: false, last_look: false, look_again: false };
             self.channels.insert(channel.clone(), watched);
             let share = (f64::from(self.watched_so_far) * SPREAD).fract();
             self.watched_so_far = self.watched_so_far.wrapping_add(1);
@@ -163,8 +173,8 @@ impl Prober {
     fn look_now(&mut self, channel: ChannelKey) {
         match self.channels.get_mut(&channel) {
             // The look under way may have been asked for before the wish for this one arose.
-            Some(watched) if watched.looking => watched.look_again = true,
-            Some(_) => self.look(channel, crate::platform::Class::Action),
+            Some(watched) if watched.last_look => watched.look_again = true,
+            Some(_) => self.look(channel, Class::Action),
             None => {}
         }
     }
@@ -183,13 +193,13 @@ impl Prober {
     fn channel_due(&mut self, channel: ChannelKey) {
         let Some(watched) = self.channels.get_mut(&channel) else { return };
         watched.due = None;
-        if watched.looking {
+        if watched.looking || watched.last_look {
             return;
         }
         if watched.cadence.suspect {
-            self.look(channel, crate::platform::Class::Suspect);
+            self.look(channel, Class::Suspect);
         } else if !self.sweep_instead(&channel) {
-            self.look(channel, crate::platform::Class::Poll);
+            self.look(channel, Class::Poll);
         }
     }
 
