@@ -9,7 +9,7 @@ mod logging;
 mod orders;
 mod run;
 pub mod schema;
-pub mod score;
+mod score;
 pub mod sim;
 mod socket;
 mod status;
