@@ -11,7 +11,7 @@ mod orders;
 mod replay;
 mod run;
 pub mod schema;
-pub mod score;
+mod score;
 pub mod sim;
 mod socket;
 mod status;
