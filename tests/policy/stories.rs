@@ -386,3 +386,25 @@ fn stories_do_act() {
     story.take(&Step::Round(5));
     assert_eq!(story.acts, 1);
 }
+
+/// A story that a random run once found: a last look that was no longer fresh when it was acted on.
+#[test]
+fn a_last_look_does_not_outlive_its_freshness() {
+    use Step::{Answer, FailAll, Look, Missing, Pass, Round, Status};
+    let mut story = Story::new();
+    story.take(&Round(3));
+    for step in [
+        Look(0, false),
+        Status(4, 1),
+        Look(0, false),
+        Missing(0),
+        Round(3),
+        Status(0, 0),
+        FailAll,
+        Answer,
+        Round(5),
+        Pass(31),
+    ] {
+        story.take(&step);
+    }
+}
