@@ -122,6 +122,7 @@ impl Daemon {
             beaten_at: None,
             ledger: Ledger::new(journal, clock.clone(), keep_observations),
             publisher,
+            calendar: start.calendar,
             platforms: start.platforms,
             wiring: Wiring { seen, tasks, orders: order_requests, reloads, writable, stop: stop.clone(), on_beat },
             backlog: VecDeque::from([Task::Tenants(start.plans)]),

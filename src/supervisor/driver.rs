@@ -6,6 +6,7 @@
 
 mod stop;
 
+use super::calendar::Calendar;
 use super::clients::{Reconfiguration, Reload};
 use super::entry;
 use super::executor::{Execution, Told};
@@ -76,6 +77,7 @@ pub struct Driver {
     pub(super) liveness: Liveness,
     pub(super) ledger: Ledger,
     pub(super) publisher: Publisher,
+    pub(super) calendar: Calendar,
     pub(super) platforms: BTreeMap<TenantId, Arc<dyn Platform>>,
     pub(super) wiring: Wiring,
     pub(super) backlog: VecDeque<Task>,
@@ -167,6 +169,7 @@ impl Driver {
             );
             self.engine.clock_jumped(now, &mut self.commands);
         }
+        self.open_windows(now);
         if self.engine.next_deadline().is_some_and(|deadline| deadline <= now) {
             self.engine.tick(now, &mut self.commands);
         }
@@ -174,6 +177,13 @@ impl Driver {
             self.carry_out();
         }
         self.ledger.round(now);
+    }
+
+    /// What the calendar opened or closed since the last round.
+    fn open_windows(&mut self, now: Time) {
+        for (policy, windows) in self.calendar.round(self.clock.wall()) {
+            self.engine.set_windows(now, &policy, windows, &mut self.commands);
+        }
     }
 
     fn beat(&mut self, now: Time) {
@@ -273,12 +283,14 @@ impl Driver {
     }
 
     fn reload(&mut self, now: Time, reload: Reload) {
-        let Reload { params, plans, platforms, why } = reload;
+        let Reload { params, plans, platforms, calendar, why } = reload;
         for gone in self.platforms.keys().filter(|id| !platforms.contains_key(*id)) {
             self.counters.forget_tenant(gone.as_str());
         }
         self.platforms = platforms;
         self.publisher.configured(&params, self.clock.wall());
+        self.calendar = calendar;
+        self.open_windows(now);
         self.engine.reconfigure(now, params, &mut self.commands);
         self.backlog.push_back(Task::Tenants(plans));
         self.write_process(EventType::ConfigReloaded, &Actor::Config, why, json!({}));
