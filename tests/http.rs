@@ -58,7 +58,16 @@ fn report(tenant: &str, id: &str, health: Health) -> ChannelReport {
 }
 
 fn quality(score: f64) -> Quality {
-    Quality { score, latency_ms: 41.0, jitter_ms: 4.5, packet_loss_pct: 0.5, r_factor: 88.0, mos: 4.21, samples: 5 }
+    Quality {
+        score,
+        baseline: None,
+        latency_ms: 41.0,
+        jitter_ms: 4.5,
+        packet_loss_pct: 0.5,
+        r_factor: 88.0,
+        mos: 4.21,
+        samples: 5,
+    }
 }
 
 fn candidate(id: &str, score: Option<f64>, against: Option<(Ineligible, &str)>) -> CandidateReport {

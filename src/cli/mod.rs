@@ -9,6 +9,7 @@ mod logging;
 mod orders;
 mod run;
 pub mod schema;
+pub mod score;
 pub mod sim;
 mod socket;
 mod status;
@@ -31,6 +32,7 @@ pub struct Cli {
 enum Command {
     Check(check::Check),
     Schema(schema::Schema),
+    Score(score::Score),
     Sim(sim::Sim),
     /// Run the daemon
     Run(run::Args),
@@ -60,6 +62,7 @@ impl Cli {
         match self.command {
             Command::Check(check) => check.run().await,
             Command::Schema(schema) => schema.run(),
+            Command::Score(score) => score.run(),
             Command::Sim(sim) => sim.run().await,
             Command::Run(args) => args.run().await,
             Command::Demo(args) => args.run().await,

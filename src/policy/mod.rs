@@ -31,10 +31,10 @@ pub use key::{ChannelId, ChannelKey, TenantId};
 pub use observation::{ChannelView, Codec, LookError, Observation, Sample, Source, TelemetryReading};
 pub use params::{
     ChannelParams, CodecParams, CodecTable, CodecValues, Failback, FailoverParams, HealthParams, Latency, Limits, Mode,
-    Order as CandidateOrder, Params, Policy, PolicyMode, QualityParams, Scorer, TelemetryParams, TenantParams, Tier,
-    Windows,
+    Order as CandidateOrder, Params, Policy, PolicyMode, QualityParams, Scorer, Statistic, TelemetryParams,
+    TenantParams, Tier, Windows,
 };
 pub use reason::{Cause, Ineligible, Reason};
 pub use report::{CandidateReport, ChannelReport, MaintenanceReport, Quality, TenantReport};
 pub use time::{Time, WallMs};
-pub use window::{Summary, Window};
+pub use window::{Measured, Summary, Window};

@@ -51,7 +51,8 @@ pub(super) fn answer(
             channel_items(channel, options, form, present, &query, &mut items);
         }
     }
-    Ok(Draft::json(StatusCode::OK, &json!({ "metrics": items })))
+    let body = Map::from_iter([("metrics".to_owned(), Value::Array(items))]);
+    Ok(Draft::json(StatusCode::OK, &Value::Object(body)))
 }
 
 fn channel_items(

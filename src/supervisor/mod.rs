@@ -1,4 +1,4 @@
-//! The daemon at work: the driver owns the engine and takes one closed [`Event`](driver::Event); the prober looks; the
+//! The daemon at work: the driver owns the engine and takes one closed `Event`; the prober looks; the
 //! executor changes.
 //!
 //! Data flows one way: prober → observation → engine → command → journal (intent) → executor → platform → outcome →
@@ -28,7 +28,7 @@ pub use daemon::{Daemon, Parts, Reloads};
 pub use liveness::Liveness;
 pub use orders::{OrderError, OrderRequest, Orders};
 pub use prober::TenantPlan;
-pub use snapshot::{Snapshot, SnapshotCell, TenantSnapshot};
+pub use snapshot::{Channels, Snapshot, SnapshotCell, TenantSnapshot};
 
 /// A task that dies must take the daemon down, not leave a channel unwatched or an action unfinished for ever.
 fn pass_on_panic(ended: Result<(), tokio::task::JoinError>) {

@@ -1,6 +1,7 @@
 //! The platform, or the path to it, fails: that is never a reason to move anything, and it is over by itself.
 
-use super::world::World;
+use super::platform::Platform;
+use super::world::{World, unlimited};
 use std::time::Duration;
 use trunkwarden::sim::{CANARY, FaultKind};
 
@@ -78,7 +79,7 @@ async fn answers_that_are_no_answers_are_counted_and_their_bodies_never_logged()
 async fn a_token_that_is_refused_stops_actions_and_says_so() {
     let world = World::at_work().await;
     // It ends by itself: the tokens that were given out before are good again.
-    world.platform.fail_for(FaultKind::Unauthorised, Duration::from_secs(8));
+    world.platform.fail_for(FaultKind::Unauthorised, Duration::from_secs(5));
     world.platform.turn("ch-0001", "unhealthy");
     nothing_is_known(&world, FaultKind::Unauthorised).await;
     world.until("it says so", async || world.tenant().await["not_authorised"].is_string()).await;
@@ -96,4 +97,38 @@ async fn a_scope_that_is_missing_is_named() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_platform_that_wants_fewer_requests_moves_nothing() {
     moved_by_none_of(&[FaultKind::TooMany]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_whose_platform_is_silent_does_not_delay_another() {
+    let silent = Platform::serve(unlimited(4)).await;
+    let mut world = World::of(unlimited(4), |text| {
+        let tenant = text.find("[tenants.acme]").unwrap()..text.find("[policies.default]").unwrap();
+        let other = text[tenant].replace("acme", "mute").replace(&base_url(text), &silent.url);
+        let channels = text[text.find("[[channels]]").unwrap()..].replace("acme", "mute");
+        format!("{text}\n{channels}\n{other}")
+    })
+    .await;
+    world.start().await;
+    world
+        .until("eight channels are up", async || {
+            world.channels().await.iter().filter(|c| c["health"] == "up").count() == 8
+        })
+        .await;
+    silent.fail(FaultKind::Hang);
+    silent.turn("ch-0001", "unhealthy");
+    world
+        .until("that tenant is blind", async || {
+            world.metric(r#"trunkwarden_tenant_blind{tenant="mute"}"#).await == Some(1.0)
+        })
+        .await;
+    world.platform.turn("ch-0001", "unhealthy");
+    let moved = world.entry("failover.completed", "ch-0001").await;
+    assert_eq!(moved["tenant"], "acme");
+    assert_eq!((world.platform.patches().len(), silent.patches().len()), (1, 0));
+}
+
+fn base_url(config: &str) -> String {
+    let (_, rest) = config.split_once("base_url            = \"").unwrap();
+    rest.split('"').next().unwrap().to_owned()
 }

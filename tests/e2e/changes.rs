@@ -98,3 +98,22 @@ async fn a_channel_that_changed_since_it_was_read_is_read_and_decided_again() {
     let answers: Vec<_> = world.platform.model().patches().map(|p| p.status).collect();
     assert_eq!(answers, [Some(412), Some(200)]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_the_token_does_not_allow_is_refused_and_the_scope_named() {
+    let scopes = r#"scopes = ["channel:read", "telemetry:read"]"#;
+    let mut world = World::of(unlimited(4), |text| {
+        text.replace(r#"client_id     = "cid""#, &format!("client_id = \"cid\"\n{scopes}"))
+            .replace(r#"block_period   = "1s""#, r#"block_period = "10m""#)
+    })
+    .await;
+    world.start().await;
+    world.all_up().await;
+    world.platform.turn("ch-0001", "unhealthy");
+    let failed = world.nth_entry(3, "failover.failed", "ch-0001").await;
+    assert_eq!(failed["details"]["reason"]["outcome"]["outcome"], "refused", "{failed}");
+    assert!(failed["reason"].as_str().unwrap().contains("channel:write"), "{failed}");
+    world.until("the next attempt waits", async || world.channel("ch-0001").await["held"] == "backoff").await;
+    assert_eq!(world.platform.route("ch-0001"), "ch-0001");
+    assert_eq!(world.channel("ch-0002").await["health"], "up", "the watching goes on");
+}

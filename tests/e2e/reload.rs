@@ -76,3 +76,18 @@ async fn an_unchanged_channel_keeps_its_health_and_block_and_a_removed_one_its_s
     world.rewrite(|text| format!("{text}{fourth}"));
     world.until("it is up again", async || world.channel("ch-0004").await["health"] == "up").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_that_leaves_the_file_while_its_traffic_is_elsewhere_is_left_there_with_a_warning() {
+    let world = working(str::to_owned).await;
+    world.platform.turn("ch-0001", "unhealthy");
+    world.entry("failover.completed", "ch-0001").await;
+    let first = "[[channels]]\nid = \"ch-0001\"\ntenant = \"acme\"\nfailover = [\"ch-0002\", \"ch-0003\"]\n";
+    world.rewrite(|text| text.replace(first, ""));
+    let left = world.entry("channel.unwatched", "ch-0001").await;
+    assert!(left["reason"].as_str().unwrap().contains("ch-0002"), "{left}");
+    world.platform.turn("ch-0001", "healthy");
+    world.until("it is gone", async || world.get("/api/v1/channels/acme/ch-0001").await.0 == 404).await;
+    assert_eq!(world.platform.route("ch-0001"), "ch-0002");
+    assert_eq!(world.platform.patches().len(), 1);
+}

@@ -90,3 +90,14 @@ async fn a_secret_that_cannot_be_read() {
     .await;
     one_line(&refuses(&world, CONFIG, &["acme", "E2E_NO_SUCH_SECRET"]).await);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_that_is_none() {
+    let world = World::of(unlimited(4), str::to_owned).await;
+    std::fs::create_dir(world.state_dir()).unwrap();
+    let journal = world.state_dir().join("journal.db");
+    std::fs::write(&journal, "these are not the pages you are looking for".repeat(200)).unwrap();
+    let before = std::fs::read(&journal).unwrap();
+    one_line(&refuses(&world, FAILED, &[journal.to_str().unwrap()]).await);
+    assert_eq!(std::fs::read(&journal).unwrap(), before, "it is evidence, and left as it was");
+}

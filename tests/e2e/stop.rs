@@ -1,9 +1,11 @@
 //! SIGTERM: an end within 20 s with 0, and what is in flight finished first.
 
-use super::world::World;
+use super::platform::LONG;
+use super::world::{World, unlimited};
 use rustix::process::Signal;
 use std::time::Duration;
-use trunkwarden::sim::PatchMode;
+use tokio::io::AsyncWriteExt;
+use trunkwarden::sim::{FaultKind, PatchMode};
 
 /// What systemd and rule 26 allow.
 const WITHIN: Duration = Duration::from_secs(20);
@@ -43,11 +45,10 @@ async fn an_action_in_flight_is_finished_and_its_outcome_written_down() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_action_that_cannot_finish_in_time_is_left_to_the_next_start() {
     let mut world =
-        World::of(super::world::unlimited(4), |text| text.replace(r#"verify_for     = "5s""#, r#"verify_for = "10m""#))
-            .await;
+        World::of(unlimited(4), |text| text.replace(r#"verify_for     = "5s""#, r#"verify_for = "10m""#)).await;
     world.start().await;
     world.all_up().await;
-    world.platform.patching(PatchMode::Delay, Some(super::platform::LONG));
+    world.platform.patching(PatchMode::Delay, Some(LONG));
     world.platform.turn("ch-0001", "unhealthy");
     world.until("the change was sent", async || world.platform.patches().len() == 1).await;
     let daemon = world.take_daemon();
@@ -56,4 +57,19 @@ async fn an_action_that_cannot_finish_in_time_is_left_to_the_next_start() {
     assert!(status.code() == Some(0) && took < WITHIN, "{status} after {took:?}");
     assert_eq!(world.journal().open_intents().unwrap().len(), 1);
     world.journal().verify().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn neither_a_silent_platform_nor_an_open_connection_keeps_it_alive() {
+    let mut world = World::at_work().await;
+    let mut visitor = tokio::net::TcpStream::connect(world.page()).await.unwrap();
+    visitor.write_all(b"GET /metrics HTTP/1.1\r\nHost: ").await.unwrap();
+    let unanswered = world.platform.model().unanswered();
+    world.platform.fail(FaultKind::Hang);
+    world.until("a request hangs", async || world.platform.model().unanswered() > unanswered).await;
+    let daemon = world.take_daemon();
+    daemon.signal(Signal::INT);
+    let (status, took) = daemon.ended().await;
+    assert!(status.code() == Some(0) && took < WITHIN, "{status} after {took:?}");
+    world.verify_journal();
 }

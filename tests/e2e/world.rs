@@ -64,6 +64,7 @@ fn channels(count: usize) -> String {
 pub fn unlimited(count: usize) -> Scenario {
     let mut scenario = Scenario::quiet(7, count);
     scenario.options.requests_per_minute = 0;
+    scenario.options.health_tick = Duration::from_secs(1);
     SECRET.clone_into(&mut scenario.options.client_secret);
     scenario
 }

@@ -134,7 +134,8 @@ impl Oracle {
                 }
             }
             What::List if status == Some(200) => {
-                let listed = body().and_then(|b| b["channels"].as_array().cloned()).unwrap_or_default();
+                let listed = body().map(|mut body| body["channels"].take());
+                let Some(Value::Array(listed)) = listed else { return };
                 for document in listed {
                     if let Some(id) = document["id"].as_str().map(str::to_owned) {
                         self.look(&id, asked, now, false, document);

@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The numbers of the configuration that the rules need.
@@ -42,7 +43,7 @@ pub struct Look {
     pub single: bool,
     pub word: Word,
     pub route: String,
-    pub document: Value,
+    pub document: Arc<Value>,
     goods: u32,
     bads: u32,
     down: bool,
@@ -141,7 +142,7 @@ impl Trunk {
                 single,
                 word,
                 route: route.clone(),
-                document: Value::Null,
+                document: Arc::default(),
                 goods: 0,
                 bads: 0,
                 down: false,
@@ -152,7 +153,7 @@ impl Trunk {
         };
         (look.asked, look.answered, look.single, look.word) = (asked, answered, single, word);
         if !missing {
-            (look.route, look.document) = (route, document);
+            (look.route, look.document) = (route, Arc::new(document));
         }
         look.follow(rules, answered);
         if single && !missing {

@@ -20,6 +20,8 @@ impl Engine {
             .filter(|i| self.slots[*i].live && self.slots[*i].configured && !stay.contains(&self.slots[*i].key))
             .collect();
         let mut touched = Vec::with_capacity(params.channels.len());
+        // Slots are large: growing by doubling would leave up to half of their room unused.
+        self.slots.reserve_exact(params.channels.len().saturating_sub(self.slots.len()));
         for channel in &params.channels {
             touched.extend(self.configure_channel(now, channel, out));
         }

@@ -1,3 +1,5 @@
+//! What the ledger keeps while the disk is full, and what it writes afterwards.
+
 use super::*;
 use crate::journal::{IdSource, Options, WriterMode};
 use crate::policy::{Command, Order, Params, Saved};
