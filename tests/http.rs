@@ -49,6 +49,7 @@ fn report(tenant: &str, id: &str, health: Health) -> ChannelReport {
         codecs: vec![Codec { name: "OPUS".to_owned(), priority: 1 }, Codec { name: "PCMU".to_owned(), priority: 2 }],
         in_flight: None,
         blocked_for: None,
+        maintenance: None,
         held: None,
         no_candidate: false,
         reason: Reason::Fine,
@@ -395,7 +396,7 @@ async fn writes_over_tcp_need_the_operators_token() {
     assert_eq!(*world.given.lock().unwrap(), [(Order::Pause { tenant: None }, "token".to_owned())]);
 }
 
-const WRITES: [(&str, &str); 9] = [
+const WRITES: [(&str, &str); 11] = [
     ("/api/v1/pause", r#"{"tenant": "acme"}"#),
     ("/api/v1/resume", "{}"),
     ("/api/v1/tenants/acme/approve", ""),
@@ -405,9 +406,11 @@ const WRITES: [(&str, &str); 9] = [
     ("/api/v1/channels/acme/ch-0001/failover", r#"{"to": "ch-0002"}"#),
     ("/api/v1/channels/acme/ch-0001/failover", r#"{"to": "ch-0002", "force": true}"#),
     ("/api/v1/channels/acme/ch-0001/failback", ""),
+    ("/api/v1/channels/acme/ch-0001/maintenance", r#"{"for_seconds": 5400, "reason": "new card"}"#),
+    ("/api/v1/channels/acme/ch-0001/maintenance/end", ""),
 ];
 
-fn orders_of_writes() -> [Order; 9] {
+fn orders_of_writes() -> [Order; 11] {
     let (channel, to) = (ChannelKey::new("acme", "ch-0001"), ChannelId::from("ch-0002"));
     [
         Order::Pause { tenant: Some("acme".into()) },
@@ -418,7 +421,13 @@ fn orders_of_writes() -> [Order; 9] {
         Order::PauseFor { tenant: Some("acme".into()), lasts: Duration::from_hours(2) },
         Order::Failover { channel: channel.clone(), to: to.clone(), force: false },
         Order::Failover { channel: channel.clone(), to, force: true },
-        Order::Failback { channel, force: false },
+        Order::Failback { channel: channel.clone(), force: false },
+        Order::StartMaintenance {
+            channel: channel.clone(),
+            lasts: Duration::from_mins(90),
+            reason: "new card".to_owned(),
+        },
+        Order::EndMaintenance { channel },
     ]
 }
 
@@ -717,6 +726,8 @@ async fn the_command_line_gives_orders_as_its_user_without_a_token() {
         &["failover", "acme/ch-0001", "--to", "ch-0002"],
         &["failover", "acme/ch-0001", "--to", "ch-0002", "--force"],
         &["failback", "acme/ch-0001"],
+        &["maintenance", "start", "acme/ch-0001", "--for", "90m", "--reason", "new card"],
+        &["maintenance", "end", "acme/ch-0001"],
     ] {
         let (code, _, said) = control.run(arguments).await;
         assert_eq!(code, 0, "{arguments:?}: {said}");

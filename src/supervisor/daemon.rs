@@ -125,6 +125,7 @@ impl Daemon {
             ledger: Ledger::new(journal, clock.clone(), keep_observations),
             publisher,
             reasons: Reasons::default(),
+            calendar: start.calendar,
             platforms: start.platforms,
             wiring: Wiring { seen, tasks, orders: order_requests, reloads, writable, stop: stop.clone(), on_beat },
             backlog: VecDeque::from([Task::Tenants(start.plans)]),
