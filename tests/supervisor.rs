@@ -40,6 +40,8 @@ struct Held {
     /// Whoever reads runs into a defect of ours.
     broken: bool,
     changes: Vec<(String, Value)>,
+    /// Requests a minute, where they are fewer than the file's.
+    limit: Option<u32>,
 }
 
 struct Fake {
@@ -127,7 +129,8 @@ impl Platform for Fake {
     fn set_limit(&self, _: u32) {}
 
     fn budget(&self) -> BudgetReading {
-        BudgetReading { configured: 600, limit: 600, available: 600, waiting: 0 }
+        let limit = self.with(|held| held.limit).unwrap_or(600);
+        BudgetReading { configured: 600, limit, available: limit, waiting: 0 }
     }
 
     fn recent_requests(&self) -> Vec<Duration> {
@@ -167,6 +170,10 @@ impl World {
             failover = []
             [[channels]]
             id = "c"
+            tenant = "acme"
+            failover = []
+            [[channels]]
+            id = "d"
             tenant = "acme"
             failover = []
             "#,
@@ -285,16 +292,16 @@ async fn a_calendar_that_is_set_makes_all_evidence_stale_and_moves_nothing() {
     let w = World::start(Vec::new());
     pass(70).await;
     let healths = || w.daemon.snapshot.read().channels.values().map(|c| c.health).collect::<Vec<_>>();
-    assert_eq!(healths(), [Health::Up; 3]);
+    assert_eq!(healths(), [Health::Up; 4]);
     // Silence, so that nothing is known anew, and then an hour at once.
     w.platform.with(|held| held.deaf_from = Some(Time::ZERO));
     w.platform.clock.step_wall(3_600_000);
     pass(2).await;
-    assert_eq!(healths(), [Health::Unknown; 3]);
+    assert_eq!(healths(), [Health::Unknown; 4]);
     assert_eq!((w.told("process.clock_jumped").unwrap(), w.changes()), (1, 0));
     w.platform.with(|held| held.deaf_from = None);
     pass(90).await;
-    assert_eq!(healths(), [Health::Up; 3]);
+    assert_eq!(healths(), [Health::Up; 4]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -304,4 +311,22 @@ async fn a_task_that_dies_ends_the_daemon() {
     w.platform.with(|held| held.broken = true);
     let ended = tokio::time::timeout(Duration::from_mins(2), w.daemon.stopped()).await;
     assert!(ended.expect("it ends").is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn looks_at_suspects_stretch_the_others_intervals_where_the_budget_is_small() {
+    let w = World::start(Vec::new());
+    let effective = || w.daemon.snapshot.read().tenants[&TenantId::from("acme")].effective_interval;
+    w.platform.with(|held| held.limit = Some(10));
+    pass(70).await;
+    let calm = effective();
+    // Nobody takes its traffic, so that it stays suspect for a while.
+    w.platform.with(|held| held.drops_changes = true);
+    w.platform.say("a", "unhealthy");
+    let stretched = async {
+        while effective() <= calm {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(5), stretched).await.expect("routine looks give way to urgent ones");
 }

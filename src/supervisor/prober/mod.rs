@@ -214,11 +214,13 @@ impl Prober {
 
     /// The tenant's watched channels that are not suspect, in the order of their ids.
     fn routine<'a>(&'a self, tenant: &'a TenantId) -> impl Iterator<Item = (&'a ChannelKey, &'a Watched)> {
+        self.watched(tenant).filter(|(_, w)| !w.cadence.suspect)
+    }
+
+    /// The tenant's watched channels, in the order of their ids.
+    fn watched<'a>(&'a self, tenant: &'a TenantId) -> impl Iterator<Item = (&'a ChannelKey, &'a Watched)> {
         let first = ChannelKey { tenant: tenant.clone(), channel: ChannelId::from("") };
-        self.channels
-            .range(first..)
-            .take_while(move |(key, _)| key.tenant == *tenant)
-            .filter(|(_, w)| !w.cadence.suspect)
+        self.channels.range(first..).take_while(move |(key, _)| key.tenant == *tenant)
     }
 
     /// Sets when the channel is looked at next, whatever was set before.

@@ -15,6 +15,9 @@ const LOG_AGAIN_AFTER: Duration = Duration::from_mins(5);
 /// A change of the clock skew below this is not worth telling.
 const SKEW_STEP_MS: i64 = 500;
 
+/// What looks at suspect channels leave to the others at the least: the budget's own minimum share of polls.
+const ROUTINE_SHARE: f64 = 0.2;
+
 /// A tenant as the prober knows it.
 pub(super) struct Tenant {
     pub(super) platform: Arc<dyn Platform>,
@@ -111,8 +114,10 @@ impl Prober {
         let ids: Vec<TenantId> = self.tenants.keys().cloned().collect();
         for id in ids {
             let Some((needed, longest)) = self.needed_per_minute(&id) else { continue };
+            let urgent = self.urgent_per_minute(&id);
             let Some(tenant) = self.tenants.get_mut(&id) else { continue };
-            let allowed = crate::config::available_per_minute(tenant.platform.budget().limit);
+            let available = crate::config::available_per_minute(tenant.platform.budget().limit);
+            let allowed = (available - urgent).max(available * ROUTINE_SHARE);
             tenant.stretch = (needed / allowed).max(1.0);
             let effective = longest.mul_f64(tenant.stretch);
             let told = tenant.told_interval.map_or(0.0, |d| d.as_secs_f64());
@@ -123,10 +128,14 @@ impl Prober {
         }
     }
 
+    /// Requests a minute that looks at suspect channels want; they go first.
+    fn urgent_per_minute(&self, id: &TenantId) -> f64 {
+        self.watched(id).filter(|(_, w)| w.cadence.suspect).map(|(_, w)| per_minute(w.cadence.interval)).sum()
+    }
+
     /// Requests a minute that the tenant's plan needs, and its longest routine interval.
     fn needed_per_minute(&self, id: &TenantId) -> Option<(f64, Duration)> {
         let tenant = self.tenants.get(id)?;
-        let per_minute = |every: Duration| 60.0 / every.as_secs_f64().max(0.001);
         let intervals = || self.routine(id).map(|(_, watched)| watched.cadence.interval);
         let longest = intervals().max()?;
         let looks = match (tenant.pages, intervals().min()) {
@@ -140,4 +149,8 @@ impl Prober {
             tenant.telemetry.iter().map(|(params, ids)| queries(ids.len()) as f64 * per_minute(params.interval)).sum();
         Some((looks + telemetry, longest))
     }
+}
+
+fn per_minute(every: Duration) -> f64 {
+    60.0 / every.as_secs_f64().max(0.001)
 }
