@@ -15,11 +15,12 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use trunkwarden::clock::Clock;
-use trunkwarden::http::{App, AuditPage, AuditQuery, AuditSource, bind_control, public, serve_control, serve_tcp};
+use trunkwarden::http::{App, AuditSource, bind_control, public, serve_control, serve_tcp};
+use trunkwarden::journal::{Filter, Page};
 use trunkwarden::platform::{BudgetReading, RequestEvent};
 use trunkwarden::policy::{
-    CandidateReport, ChannelId, ChannelKey, ChannelReport, Codec, Health, Ineligible, Mode, Order, Quality, Reason,
-    Refusal, TenantReport, TenantState, Time, WallMs,
+    CandidateReport, ChannelId, ChannelKey, ChannelReport, Codec, Explanation, Health, Ineligible, Mode, Order,
+    Quality, Reason, Refusal, TenantReport, TenantState, Time, WallMs,
 };
 use trunkwarden::supervisor::{Counters, Liveness, OrderRequest, Orders, Snapshot, SnapshotCell, TenantSnapshot};
 
@@ -55,6 +56,7 @@ fn report(tenant: &str, id: &str, health: Health) -> ChannelReport {
         reason: Reason::Fine,
         reason_text: "nothing is wrong".to_owned(),
         candidates: Vec::new(),
+        explanation: Explanation { fresh: true, ..Explanation::default() },
     }
 }
 
@@ -120,7 +122,7 @@ fn snapshot() -> Snapshot {
 }
 
 type Given = Arc<Mutex<Vec<(Order, String)>>>;
-type Asked = Arc<Mutex<Vec<AuditQuery>>>;
+type Asked = Arc<Mutex<Vec<Filter>>>;
 
 /// A daemon's face without the daemon: orders are noted down and answered, entries are made up.
 struct World {
@@ -202,11 +204,11 @@ async fn driver(mut receiver: tokio::sync::mpsc::Receiver<OrderRequest>, given: 
 }
 
 fn entries(asked: Asked) -> AuditSource {
-    Arc::new(move |query: AuditQuery| {
+    Arc::new(move |query: Filter| {
         asked.lock().unwrap().push(query);
         let entry = json!({"seq": 41, "timestamp": "2026-11-21T08:55:00.000Z", "event_type": "failover.completed",
             "tenant": "acme", "channel_id": "ch-0001", "actor": "engine", "reason": "<b>moved</b>"});
-        Ok(AuditPage { entries: vec![entry], next: Some(41) })
+        Ok(Page { entries: vec![entry], next: Some(41) })
     })
 }
 
@@ -323,7 +325,7 @@ async fn the_audit_log_is_asked_for_what_the_query_says() {
     let (status, body) = world.json(path).await;
     assert_eq!((status, &body["entries"][0]["seq"], &body["next"]), (200, &json!(41), &json!(41)));
     let at = |text: &str| Some(WallMs(text.parse::<jiff::Timestamp>().unwrap().as_millisecond()));
-    let expected = AuditQuery {
+    let expected = Filter {
         tenant: Some("acme".to_owned()),
         channel_id: Some("ch-0001".to_owned()),
         event_type: Some("failover.completed".to_owned()),

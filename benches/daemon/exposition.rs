@@ -18,7 +18,7 @@ impl Exposition {
 
     /// How many series of `name` have the value 1 and carry `label` as written, such as `state="up"`.
     pub fn ones(&self, name: &str, label: &str) -> usize {
-        self.series(name).filter(|(labels, value)| *value == 1.0 && labels.contains(label)).count()
+        self.series(name).filter(|(labels, value)| *value > 0.5 && labels.contains(label)).count()
     }
 
     /// A quantile of the histogram `name` over all its series, interpolated within its bucket as Prometheus does. In

@@ -130,6 +130,11 @@ async fn quiet(plan: &Plan, platform: &Platform, child: &Child, table: &mut Tabl
 /// Evidence to PATCH, as the daemon counts it and as the platform sees it.
 async fn failovers(plan: &Plan, platform: &Platform, child: &Child, table: &mut Table) -> Result<(), Failure> {
     platform.fail_in_groups(plan, child).await?;
+    let disk = child.disk().await?;
+    for q in [0.5, 0.99] {
+        let ms = nearest_rank(&disk, q).map_or(f64::NAN, |d| d.as_secs_f64() * 1e3);
+        table.row(format!("the disk alone, fdatasync of 8 KiB, p{:.0}", q * 100.0), format!("{ms:.1} ms"), None);
+    }
     let text = child.scrape(false).await?.text;
     let family = "trunkwarden_action_latency_seconds";
     table.row("failovers", format!("{:.0}", text.sum(&format!("{family}_count"))), None);

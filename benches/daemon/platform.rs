@@ -15,7 +15,7 @@ use trunkwarden::sim::{self, Incident, Model, Options, Scenario};
 const SCRAPE_EVERY: Duration = Duration::from_secs(10);
 /// No page for so long: a sweep is over.
 const AT_REST: Duration = Duration::from_millis(700);
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A quiet platform that answers at once and limits nobody.
 pub struct Platform {

@@ -5,11 +5,13 @@
 pub mod check;
 pub mod config_arg;
 mod demo;
+mod explain;
 mod logging;
 mod orders;
+mod replay;
 mod run;
 pub mod schema;
-pub mod score;
+mod score;
 pub mod sim;
 mod socket;
 mod status;
@@ -40,6 +42,9 @@ enum Command {
     Demo(demo::Args),
     /// Show what the running daemon sees and does
     Status(status::StatusArgs),
+    /// Explain a channel: what is known, what was decided and why, and what would have to change; now or at a past moment
+    Explain(explain::ExplainArgs),
+    Replay(replay::ReplayArgs),
     /// Change nothing from now on, for one tenant or all; watching goes on
     Pause(orders::PauseArgs),
     /// Lift a pause
@@ -67,6 +72,8 @@ impl Cli {
             Command::Run(args) => args.run().await,
             Command::Demo(args) => args.run().await,
             Command::Status(args) => status::status(args).await,
+            Command::Explain(args) => explain::explain(args).await,
+            Command::Replay(args) => replay::replay(&args),
             Command::Pause(args) => orders::pause(args).await,
             Command::Resume(args) => orders::resume(args).await,
             Command::Approve(args) => orders::approve(args).await,

@@ -26,6 +26,13 @@ pub struct SocketArgs {
     socket: Option<PathBuf>,
 }
 
+impl SocketArgs {
+    /// The daemon's configuration file.
+    pub fn config(&self) -> &Path {
+        &self.config
+    }
+}
+
 /// Why the daemon did not do, or show, what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum SocketError {

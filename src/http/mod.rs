@@ -16,7 +16,7 @@ mod query;
 mod serve;
 pub mod views;
 
-pub use audit::{AuditPage, AuditQuery, AuditSource};
+pub use audit::AuditSource;
 pub use serve::{bind_control, serve_control, serve_tcp};
 
 use crate::clock::Clock;

@@ -2,8 +2,14 @@
 //!
 //! The command line reads what is written here, so the types go both ways.
 
+mod explanation;
+
+pub use explanation::{BlockView, ExplanationView, LastChangeView};
+
 use crate::clock::rfc3339;
-use crate::policy::{CandidateReport, ChannelReport, Codec, Health, Mode, Quality, TenantId, TenantState, Time};
+use crate::policy::{
+    CandidateReport, ChannelReport, Codec, Health, Mode, Quality, TenantId, TenantState, Time, WallMs,
+};
 use crate::supervisor::{Snapshot, TenantSnapshot};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -139,7 +145,7 @@ pub struct ChannelsView {
 }
 
 /// The answer of `/api/v1/channels/{tenant}/{id}`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ChannelView {
     /// What lists show.
     #[serde(flatten)]
@@ -158,10 +164,12 @@ pub struct ChannelView {
     pub reason_detail: Value,
     /// Who could take its traffic, in order, and why not.
     pub candidates: Vec<CandidateView>,
+    /// What explains all of it.
+    pub explanation: ExplanationView,
 }
 
 /// One candidate.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CandidateView {
     /// Its id.
     pub id: String,
@@ -267,15 +275,21 @@ impl ChannelLine {
 impl ChannelView {
     /// As the snapshot has it, with the ages of `now`.
     pub fn of(snapshot: &Snapshot, c: &ChannelReport, now: Time) -> Self {
+        Self::at(snapshot.taken_at, c, now)
+    }
+
+    /// As a report has it that was made at `taken_at`, with the ages of `now`.
+    pub fn at(taken_at: WallMs, c: &ChannelReport, now: Time) -> Self {
         Self {
             line: ChannelLine::of(c, now),
-            taken_at: rfc3339(snapshot.taken_at),
+            taken_at: rfc3339(taken_at),
             bad_looks: c.bad_looks,
             good_looks: c.good_looks,
             samples_rejected: c.samples_rejected,
             codecs: c.codecs.clone(),
             reason_detail: serde_json::to_value(&c.reason).unwrap_or_default(),
             candidates: c.candidates.iter().map(CandidateView::of).collect(),
+            explanation: ExplanationView::of(c, now),
         }
     }
 }

@@ -15,6 +15,7 @@ mod options;
 mod pending;
 mod queue;
 mod reader;
+mod recorded;
 mod recovery;
 mod rows;
 mod schema;
@@ -28,4 +29,5 @@ pub use model::{Batch, Closed, Entry, Intent, JournalError, ObservationRow, Open
 pub use options::{JournalCounters, Options, WriterMode};
 pub use pending::Pending;
 pub use reader::{Filter, Page, Reader};
+pub use recorded::Recorded;
 pub use verify::{Broken, Verified};

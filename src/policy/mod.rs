@@ -8,10 +8,12 @@ mod channel;
 pub mod codec;
 mod command;
 mod engine;
+mod explanation;
 mod failover;
 mod guard;
 mod key;
 mod observation;
+mod outlook;
 mod params;
 mod reason;
 mod report;
@@ -26,6 +28,7 @@ pub use command::{
     TenantState,
 };
 pub use engine::{Engine, Part, Saved, SavedChannel};
+pub use explanation::{Block, BlockKind, Explanation, LastChange, ScoreParts};
 pub use guard::Hold;
 pub use key::{ChannelId, ChannelKey, TenantId};
 pub use observation::{ChannelView, Codec, LookError, Observation, Sample, Source, TelemetryReading};

@@ -389,7 +389,7 @@ pub enum Failback {
 }
 
 /// What of a policy's calendar is open at a moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Windows {
     /// Its channels are in maintenance: neither acted on nor candidates.
     pub maintenance: bool,

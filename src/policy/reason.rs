@@ -10,6 +10,7 @@ use super::key::ChannelId;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
+mod change;
 mod words;
 
 /// Why something was done, or nothing was.

@@ -1,6 +1,7 @@
 //! What the engine tells of a channel and of a tenant: plain values for the snapshot, the API and people.
 
 use super::command::{Health, TenantState};
+use super::explanation::Explanation;
 use super::key::{ChannelId, ChannelKey};
 use super::observation::Codec;
 use super::params::Mode;
@@ -67,6 +68,8 @@ pub struct ChannelReport {
     pub reason_text: String,
     /// Every candidate in order, with what speaks against it; `None`: eligible.
     pub candidates: Vec<CandidateReport>,
+    /// What explains all of it.
+    pub explanation: Explanation,
 }
 
 impl ChannelReport {

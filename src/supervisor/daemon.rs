@@ -4,10 +4,12 @@
 use super::clients::{Clients, ConnectError, Reconfiguration};
 use super::driver::{Driver, InFlight, Wiring};
 use super::executor::Execution;
+use super::fact::{Fact, Place};
 use super::ledger::{self, Ledger};
 use super::orders::Orders;
 use super::prober::{Prober, Task};
 use super::publisher::Publisher;
+use super::reasons::Reasons;
 use super::{Counters, Liveness, SnapshotCell, entry};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -123,6 +125,7 @@ impl Daemon {
             ledger: Ledger::new(journal, clock.clone(), keep_observations),
             publisher,
             calendar: start.calendar,
+            reasons: Reasons::default(),
             platforms: start.platforms,
             wiring: Wiring { seen, tasks, orders: order_requests, reloads, writable, stop: stop.clone(), on_beat },
             backlog: VecDeque::from([Task::Tenants(start.plans)]),
@@ -153,21 +156,19 @@ impl Daemon {
         Ok((daemon, Reloads { clients, driver: reload_sender }))
     }
 
-    /// Waits until it has stopped; `Err`: a task died, and the process must not pretend to be alive.
+    /// Waits until it has stopped; `Err`: unasked, since a task died, and the process must not pretend to be alive.
     pub async fn stopped(&mut self) -> Result<(), String> {
         let told = |name: &str, result: Result<(), tokio::task::JoinError>| match result {
             Ok(()) => Ok(()),
             Err(error) => Err(format!("the {name} died: {error}")),
         };
-        tokio::select! {
-            biased;
-            driver = &mut self.driver => told("driver", driver),
-            prober = &mut self.prober => {
-                told("prober", prober)?;
-                // The prober ends when the driver lets go of it, and never before.
-                told("driver", (&mut self.driver).await)
-            }
+        told("driver", (&mut self.driver).await)?;
+        if self.stop.is_cancelled() {
+            return Ok(());
         }
+        // A driver that nobody stopped has lost its prober.
+        told("prober", (&mut self.prober).await)?;
+        Err("the driver ended unasked".to_owned())
     }
 }
 
@@ -175,8 +176,11 @@ impl Driver {
     /// State from the journal; intents without an outcome become actions in flight that are read back, never sent again.
     fn restore(&mut self, recovered: Recovered) {
         let (now, wall) = (self.clock.now(), self.clock.wall());
+        self.ledger.fact(now, Place::Begin, &Fact::Started);
         for (key, value) in &recovered.states {
             if let Some((part, saved, elapsed)) = ledger::state_of(key, value, wall) {
+                let fact = Fact::Restored { part: part.to_string(), state: saved.clone(), elapsed };
+                self.ledger.fact(now, Place::of_part(&part), &fact);
                 self.engine.restore(now, &part, saved, elapsed);
             }
         }
@@ -224,7 +228,9 @@ impl Driver {
         tracing::warn!(channel = %action.channel, action = action.kind.name(), "an action was interrupted; reading the platform back");
         self.orphans.insert(op, action.channel.tenant.clone());
         self.in_flight.insert(op, InFlight { action: action.clone(), gate: Gate::open() });
-        self.engine.adopt_orphan(self.clock.now(), action);
+        let now = self.clock.now();
+        self.ledger.fact(now, Place::Channel(&action.channel), &Fact::Adopted(action.clone()));
+        self.engine.adopt_orphan(now, action);
         self.executions.spawn(execution.resolve_orphan());
     }
 }

@@ -4,16 +4,19 @@
 //! commits are awaited beside the loop. So one slow tenant never delays another's failover, and the loop's own pulse (the
 //! systemd watchdog, `/healthz`) tells the truth.
 
+mod publish;
 mod stop;
 
 use super::calendar::Calendar;
 use super::clients::{Reconfiguration, Reload};
 use super::entry;
 use super::executor::{Execution, Told};
+use super::fact::{Fact, Place};
 use super::ledger::Ledger;
 use super::orders::OrderRequest;
 use super::prober::{Seen, Task};
 use super::publisher::Publisher;
+use super::reasons::Reasons;
 use super::{Counters, Liveness};
 use crate::clock::Clock;
 use crate::platform::{ChannelDoc, Gate, Platform};
@@ -78,6 +81,7 @@ pub struct Driver {
     pub(super) ledger: Ledger,
     pub(super) publisher: Publisher,
     pub(super) calendar: Calendar,
+    pub(super) reasons: Reasons,
     pub(super) platforms: BTreeMap<TenantId, Arc<dyn Platform>>,
     pub(super) wiring: Wiring,
     pub(super) backlog: VecDeque<Task>,
@@ -167,6 +171,7 @@ impl Driver {
                 jumped_ms = jumped,
                 "the calendar was set; all evidence counts as stale until looked at again"
             );
+            self.ledger.fact(now, Place::Process, &Fact::ClockJumped);
             self.engine.clock_jumped(now, &mut self.commands);
         }
         self.open_windows(now);
@@ -176,6 +181,8 @@ impl Driver {
         if !self.commands.is_empty() {
             self.carry_out();
         }
+        let in_flight = self.in_flight.values().map(|f| &f.action);
+        self.ledger.checkpoint(now, &self.engine, self.platforms.keys(), in_flight);
         self.ledger.round(now);
     }
 
@@ -183,6 +190,7 @@ impl Driver {
     fn open_windows(&mut self, now: Time) {
         for (policy, windows) in self.calendar.round(self.clock.wall()) {
             self.engine.set_windows(now, &policy, windows, &mut self.commands);
+            self.ledger.fact(now, Place::Process, &Fact::Windows { policy, windows });
         }
     }
 
@@ -217,6 +225,7 @@ impl Driver {
             Seen::Channel(channel, observation, doc) => self.observe(now, &channel, &observation, doc),
             Seen::EffectiveInterval(tenant, interval) => {
                 self.publisher.effective_interval(&tenant, interval);
+                self.ledger.fact(now, Place::Tenant(&tenant), &Fact::EffectiveInterval(interval));
                 self.engine.set_effective_interval(now, &tenant, interval, &mut self.commands);
             }
             Seen::ClockSkew(tenant, ms) => self.publisher.clock_skew(&tenant, ms),
@@ -258,12 +267,17 @@ impl Driver {
         self.counters.action(channel.tenant.as_str(), kind, outcome.name());
         self.ledger.close(entry::of_outcome(op, &outcome));
         self.orphans.remove(&op);
+        let fact = Fact::Outcome { op, outcome: outcome.clone() };
+        self.ledger.fact(now, Place::Channel(channel), &fact);
         self.engine.outcome(now, op, outcome, &mut self.commands);
     }
 
     fn order(&mut self, now: Time, OrderRequest { order, who, reply }: OrderRequest) {
         tracing::info!(?order, who, "an operator's order");
         let answer = self.engine.operator(now, &order, &who, &mut self.commands);
+        if answer.is_ok() {
+            self.ledger.fact(now, Place::of_order(&order), &Fact::Ordered { order: order.clone(), who });
+        }
         if answer.is_ok() && matches!(order, Order::Pause { .. } | Order::PauseFor { .. }) {
             tracing::warn!("paused: no actions until resumed");
         }
@@ -279,6 +293,7 @@ impl Driver {
         }
         self.publisher.journal_writable(writable);
         self.ledger.set_writable(writable);
+        self.ledger.fact(now, Place::Process, &Fact::JournalWritable(writable));
         self.engine.set_journal_writable(now, writable, &mut self.commands);
     }
 
@@ -289,6 +304,7 @@ impl Driver {
         }
         self.platforms = platforms;
         self.publisher.configured(&params, self.clock.wall());
+        self.ledger.fact(now, Place::Process, &Fact::Reconfigured);
         self.calendar = calendar;
         self.open_windows(now);
         self.engine.reconfigure(now, params, &mut self.commands);
@@ -347,6 +363,7 @@ impl Driver {
     fn act(&mut self, action: Action) {
         let (channel, op) = (action.channel.clone(), action.op);
         tracing::warn!(tenant = %channel.tenant, channel = %channel.channel, reason = %action.reason, "{}", entry::sentence(&action));
+        self.ledger.fact(self.clock.now(), Place::Channel(&channel), &Fact::Acted(action.clone()));
         let gate = Gate::open_until(action.evidence_at + action.action_timeout);
         let intent = self.ledger.open(&action);
         let doc = self.docs.remove(&channel);
@@ -373,14 +390,6 @@ impl Driver {
                 gate.close(reason.to_string());
             }
         }
-    }
-
-    fn publish(&mut self) {
-        self.publisher.changed(self.engine.take_changed());
-        let unresolved = self.orphans.values();
-        self.publisher.publish(self.clock.now(), self.clock.wall(), &self.engine, &self.platforms, unresolved);
-        self.counters.journal_entries(self.ledger.entries_total());
-        self.counters.observations_dropped(self.ledger.observations_dropped());
     }
 }
 

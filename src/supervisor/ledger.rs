@@ -5,9 +5,12 @@
 //! given up first: they explain, they do not prove.
 
 use super::entry;
+use super::fact::{self, Fact, Place};
 use crate::clock::Clock;
 use crate::journal::{Batch, Closed, Entry, Journal, JournalError, ObservationRow, Pending};
-use crate::policy::{Action, Actor, ChannelKey, Engine, EventType, Observation, Part, Refusal, Time, WallMs};
+use crate::policy::{
+    Action, Actor, ChannelKey, Engine, EventType, Observation, Part, Reason, Refusal, TenantId, Time, WallMs,
+};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -21,6 +24,8 @@ const KEPT_BOUND: usize = 10_000;
 /// Observations are written at least this often, or when so many wait.
 const OBSERVATIONS_EVERY: Duration = Duration::from_secs(1);
 const OBSERVATIONS_AT_ONCE: usize = 512;
+/// The whole state is written beside what is observed this often, so that a past moment can be rebuilt from near by.
+const CHECKPOINT_EVERY: Duration = Duration::from_hours(1);
 /// How long a stop waits for the last commits.
 const LAST_COMMITS: Duration = Duration::from_secs(3);
 
@@ -39,12 +44,14 @@ pub struct Ledger {
     writable: bool,
     rows: Vec<ObservationRow>,
     rows_since: Time,
+    checkpoint_at: Time,
     keep_observations: bool,
 }
 
 impl Ledger {
     /// A ledger over an open journal; `keep_observations` off writes none (a simulation of years has no use for them).
     pub fn new(journal: Journal, clock: Clock, keep_observations: bool) -> Self {
+        let now = clock.now();
         Self {
             journal,
             clock,
@@ -56,6 +63,7 @@ impl Ledger {
             writable: true,
             rows: Vec::new(),
             rows_since: Time::ZERO,
+            checkpoint_at: now + CHECKPOINT_EVERY,
             keep_observations,
         }
     }
@@ -125,17 +133,47 @@ impl Ledger {
 
     /// What was observed, for explaining and replaying.
     pub fn observed(&mut self, now: Time, channel: &ChannelKey, observation: &Observation) {
-        if !self.keep_observations {
+        if self.keep_observations {
+            self.push(now, fact::observed(self.clock.wall(), now, channel, observation));
+        }
+    }
+
+    /// Whatever else the engine was told.
+    pub fn fact(&mut self, now: Time, place: Place<'_>, fact: &Fact) {
+        if self.keep_observations {
+            self.push(now, fact::row(self.clock.wall(), now, place, fact));
+        }
+    }
+
+    /// A channel's reason became another one.
+    pub fn reason(&mut self, now: Time, channel: &ChannelKey, reason: &Reason) {
+        if self.keep_observations {
+            self.push(now, fact::reason(self.clock.wall(), now, channel, reason));
+        }
+    }
+
+    /// Now and then the whole state, from which a past moment can be rebuilt.
+    pub fn checkpoint<'a>(
+        &mut self,
+        now: Time,
+        engine: &Engine,
+        tenants: impl Iterator<Item = &'a TenantId>,
+        in_flight: impl Iterator<Item = &'a Action>,
+    ) {
+        if !self.keep_observations || now < self.checkpoint_at {
             return;
         }
-        let Ok(body) = serde_json::to_string(observation) else { return };
-        if self.rows.is_empty() {
-            self.rows_since = now;
+        self.checkpoint_at = now + CHECKPOINT_EVERY;
+        self.fact(now, Place::Begin, &Fact::Checkpoint);
+        let channels = engine.channels().map(|key| Part::Channel(key.clone()));
+        for part in [Part::Engine].into_iter().chain(tenants.map(|id| Part::Tenant(id.clone()))).chain(channels) {
+            if let Some(state) = engine.save(now, &part) {
+                let fact = Fact::Restored { part: part.to_string(), state, elapsed: Duration::ZERO };
+                self.fact(now, Place::of_part(&part), &fact);
+            }
         }
-        let (tenant, channel) = (channel.tenant.to_string(), channel.channel.to_string());
-        self.rows.push(ObservationRow { at: self.clock.wall(), tenant, channel, body });
-        if self.rows.len() >= OBSERVATIONS_AT_ONCE {
-            self.flush_observations();
+        for action in in_flight {
+            self.fact(now, Place::Channel(&action.channel), &Fact::Adopted(action.clone()));
         }
     }
 
@@ -218,6 +256,17 @@ impl Ledger {
             self.kept.pop_front();
         }
         self.kept.push_back(batch);
+    }
+
+    fn push(&mut self, now: Time, row: Option<ObservationRow>) {
+        let Some(row) = row else { return };
+        if self.rows.is_empty() {
+            self.rows_since = now;
+        }
+        self.rows.push(row);
+        if self.rows.len() >= OBSERVATIONS_AT_ONCE {
+            self.flush_observations();
+        }
     }
 
     fn flush_observations(&mut self) {

@@ -14,12 +14,15 @@ mod daemon;
 mod driver;
 mod entry;
 mod executor;
+pub mod fact;
 mod ledger;
 mod liveness;
 mod orders;
 mod patch;
 mod prober;
 mod publisher;
+mod reasons;
+pub mod replay;
 mod snapshot;
 
 pub use clients::{Clients, Connect, ConnectError, Reload};

@@ -1,5 +1,6 @@
 //! Turns what changed into the next snapshot: only changed channels are reported anew, and never more often than is useful.
 
+use super::reasons::Reasons;
 use super::snapshot::{Channels, Snapshot, SnapshotCell, TenantSnapshot};
 use crate::platform::Platform;
 use crate::policy::{ChannelKey, Engine, Mode, Params, TenantId, TenantReport, TenantState, Time, WallMs};
@@ -107,7 +108,7 @@ impl Publisher {
         &mut self,
         now: Time,
         wall: WallMs,
-        engine: &Engine,
+        (engine, reasons): (&Engine, &Reasons),
         platforms: &BTreeMap<TenantId, Arc<dyn Platform>>,
         unresolved: impl Iterator<Item = &'a TenantId>,
     ) {
@@ -116,7 +117,10 @@ impl Publisher {
         }
         for key in std::mem::take(&mut self.changed) {
             match engine.channel(now, &key) {
-                Some(report) => self.channels.insert(key, Arc::new(report)),
+                Some(mut report) => {
+                    report.explanation.last_change = reasons.last_change(&key);
+                    self.channels.insert(key, Arc::new(report))
+                }
                 None => self.channels.remove(&key),
             };
         }

@@ -2,7 +2,7 @@
 //! the same model as the daemon's, with every part that the result came from.
 //!
 //! It owns the question: which values are allowed, and one clear line where one is not. It reads nothing but the
-//! configuration file, and that only where asked to. [`answer`] is what it prints.
+//! configuration file, and that only where asked to. `answer` is what it prints.
 
 mod answer;
 

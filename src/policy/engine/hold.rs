@@ -146,7 +146,11 @@ impl Engine {
         let slot = &mut self.slots[i];
         let Some(wish) = &mut slot.wish else { return };
         let to = to.or_else(|| match &slot.reason {
-            Reason::Held { to, hold: before, .. } if before.label() == hold.label() || matches!(hold, Hold::Lapsed { .. }) => to.clone(),
+            Reason::Held { to, hold: before, .. }
+                if before.label() == hold.label() || matches!(hold, Hold::Lapsed { .. }) =>
+            {
+                to.clone()
+            }
             _ => None,
         });
         let reason = Reason::Held { wanted: wish.want.name().to_owned(), to, hold: hold.clone() };

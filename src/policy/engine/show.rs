@@ -2,8 +2,11 @@
 
 use super::super::channel::Event;
 use super::super::command::TenantState;
-use super::super::reason::Ineligible;
+use super::super::explanation::{Block, BlockKind, Explanation};
+use super::super::key::ChannelKey;
+use super::super::reason::{Ineligible, Reason};
 use super::super::report::{CandidateReport, ChannelReport, MaintenanceReport, TenantReport};
+use super::super::score;
 use super::super::time::Time;
 use super::{Engine, Slot};
 
@@ -38,7 +41,43 @@ impl Engine {
             reason: slot.reason.clone(),
             reason_text: slot.reason.to_string(),
             candidates: self.ranked(now, i).into_iter().map(|c| self.candidate_report(now, i, c)).collect(),
+            explanation: self.explanation(now, i),
         }
+    }
+
+    fn explanation(&self, now: Time, i: usize) -> Explanation {
+        let slot = &self.slots[i];
+        let (health, latency) = (&slot.policy.health, self.tenants[slot.tenant].params.latency);
+        let in_use = slot.codecs.iter().min_by_key(|codec| codec.priority).map(|codec| codec.name.as_str());
+        let measured = slot.summary.as_ref().filter(|_| slot.quality_now(now).is_some());
+        let block = |kind, until: Option<Time>| {
+            until.filter(|until| *until > now).map(|until| Block { kind, left: until.since(now) })
+        };
+        let blocks = [
+            block(BlockKind::Move, slot.blocked_until),
+            block(BlockKind::RetryFailover, slot.retries.rescue.at),
+            block(BlockKind::RetryFailback, slot.retries.failback.at),
+            block(BlockKind::RetryCodec, slot.retries.codec.at),
+            block(BlockKind::Codec, slot.codec_until),
+        ];
+        Explanation {
+            fresh: slot.fresh,
+            stale_after: self.stale_limit(i),
+            single_look_age: slot.single.map(|single| now.since(single.asked)),
+            telemetry_age: slot.quality.is_some().then(|| now.since(slot.quality_at)),
+            rise: health.rise,
+            fall: health.fall,
+            failover_enabled: slot.policy.failover.enabled,
+            carries: slot.carries,
+            score_parts: measured.map(|summary| score::parts(&slot.policy.quality, latency, summary, in_use)),
+            blocks: blocks.into_iter().flatten().collect(),
+            last_change: None,
+        }
+    }
+
+    /// The last evaluation of a channel.
+    pub fn reason(&self, key: &ChannelKey) -> Option<&Reason> {
+        self.index.get(key).map(|i| &self.slots[*i].reason)
     }
 
     fn candidate_report(&self, now: Time, i: usize, c: usize) -> CandidateReport {

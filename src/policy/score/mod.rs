@@ -5,10 +5,12 @@
 //! divided by 1.29, as ITU-T G.107.1 maps it to MOS), so that predictions may be compared. It never decides anything.
 
 pub mod emodel;
+mod parts;
 pub mod playout;
 mod prediction;
 pub mod tiers;
 
+pub use parts::parts;
 pub use prediction::{Path, Prediction, predict, rate};
 
 use super::params::{CodecTable, CodecValues, Latency, QualityParams, Scorer};

@@ -104,6 +104,8 @@ fn a_prediction_is_the_sum_of_its_parts() {
         let scale = if codec == "G722" { emodel::WIDEBAND_SCALE } else { 1.0 };
         assert!((parts.r() / scale - prediction.r_factor).abs() < 1e-9);
         assert!((parts.id / scale - 7.5505).abs() < 5e-5, "the full Id at 200 ms");
+        let lost = (parts.ie_eff - codec_values(&params.codecs, codec).unwrap().ie) / scale;
+        assert!((prediction.loss_cost - lost).abs() < 1e-9 && (prediction.delay_cost - 7.5505).abs() < 5e-5);
         assert!((prediction.unplayed_pct - (2.0 + 98.0 * path.playout.late_pct / 100.0)).abs() < 1e-12);
     }
 }

@@ -87,12 +87,10 @@ impl Baseline {
     /// The half hour is over, and `now` is the one that follows.
     fn close(&mut self, over: &Open, now: u32) {
         self.forget_before(now);
-        if over.half_hour >= now.saturating_sub(MOST) {
-            if self.closed.is_empty() {
-                self.closed.reserve_exact(MOST as usize);
-            }
-            self.closed.push_back((over.half_hour, over.value(self.statistic)));
+        if self.closed.is_empty() {
+            self.closed.reserve_exact(MOST as usize);
         }
+        self.closed.push_back((over.half_hour, over.value(self.statistic)));
         self.usual = self.median();
     }
 

@@ -114,6 +114,30 @@ fn what_is_older_than_a_day_is_forgotten() {
     assert_usual(&world, 90.0);
 }
 
+fn add(baseline: &mut Baseline, half_hour: i64, latency_ms: f64) {
+    baseline.add(WallMs(half_hour * HALF_HOUR_MS), &Measured { latency_ms, jitter_ms: 0.0, packet_loss_pct: 0.0 });
+}
+
+#[test]
+fn a_day_is_48_half_hours() {
+    let mut baseline = Baseline::new(Statistic::Mean);
+    (0..=48).for_each(|n| add(&mut baseline, n, if n < 24 { 40.0 } else { 90.0 }));
+    assert!((baseline.usual().unwrap().latency_ms - 40.0).abs() < 1e-4, "24 of 48");
+    baseline.advance(WallMs(48 * HALF_HOUR_MS));
+    assert!((baseline.usual().unwrap().latency_ms - 40.0).abs() < 1e-4);
+    add(&mut baseline, 49, 90.0);
+    assert!((baseline.usual().unwrap().latency_ms - 90.0).abs() < 1e-4, "23 of 48");
+}
+
+#[test]
+fn a_sample_that_comes_late_is_passed_over() {
+    let mut baseline = Baseline::new(Statistic::Mean);
+    (0..20).for_each(|n| add(&mut baseline, n, 40.0));
+    add(&mut baseline, 3, 900.0);
+    assert!((baseline.usual().unwrap().latency_ms - 40.0).abs() < 1e-4);
+    assert_eq!(baseline.closed.len(), 19);
+}
+
 #[test]
 fn half_hours_at_the_end_of_time_are_no_matter() {
     let mut baseline = Baseline::new(Statistic::Mean);
@@ -139,11 +163,21 @@ fn undated_answers_count_once_a_window() {
 
 #[test]
 fn a_clock_far_ahead_does_not_stop_it() {
+    for dated in [true, false] {
+        far_ahead_and_back(dated);
+    }
+}
+
+fn far_ahead_and_back(dated: bool) {
     let mut world = World::new();
     world.pass(DAY, 40.0);
     let back = world.minute;
     world.minute += 400 * DAY;
     world.pass(10, 40.0);
+    (0..10).for_each(|_| {
+        world.minute += 1;
+        world.answer(vec![sample(None, 40.0)]);
+    });
     world.minute = back;
     // The window itself passes over questions that seem older, so the driver's own clock goes on.
     let mut asked = Duration::from_hours(24 * 700);
@@ -151,7 +185,7 @@ fn a_clock_far_ahead_does_not_stop_it() {
         world.minute += 1;
         asked += Duration::from_mins(1);
         let (at, to) = (WallMs((world.minute - 1) * MINUTE), WallMs(world.minute * MINUTE));
-        let samples = vec![sample(Some(at), 70.0)];
+        let samples = vec![sample(dated.then_some(at), 70.0)];
         world.window.insert(&TelemetryReading { asked_at: Time::new(asked), from: to, to, samples });
     }
     assert_usual(&world, 70.0);

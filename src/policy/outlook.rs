@@ -1,0 +1,154 @@
+//! What would have to change for an action: one sentence that follows from a report. Reads the report alone.
+//!
+//! Must never: promise more than the engine's rules do. It names the next thing that stands in the way, not all of them.
+
+use super::explanation::BlockKind;
+use super::guard::{Hold, Span};
+use super::key::ChannelId;
+use super::reason::{Ineligible, Reason};
+use super::report::{CandidateReport, ChannelReport};
+use super::time::Time;
+use std::time::Duration;
+
+impl ChannelReport {
+    /// What would have to change for an action, as of `now`.
+    pub fn outlook_at(&self, now: Time) -> String {
+        let passed = now.since(self.as_of);
+        if !self.configured {
+            return "nothing: it is watched as a candidate only, and never moved itself".to_owned();
+        }
+        let fall = self.explanation.fall;
+        match &self.reason {
+            Reason::Fine | Reason::Degraded { .. } | Reason::CodecKept { .. } => {
+                format!("{} in a row, {}", looks(fall, "more bad"), self.then())
+            }
+            Reason::Suspect { bad, fall, .. } => {
+                format!("{}, {}", looks(fall.saturating_sub(*bad), "more bad"), self.then())
+            }
+            Reason::Settling { good, rise } => {
+                let good = looks(rise.saturating_sub(*good), "more good");
+                format!("{good} and it is up; {} in a row and it is down, {}", looks(fall, "bad"), self.then())
+            }
+            Reason::Recovering { good, rise } => {
+                let good = looks(rise.saturating_sub(*good), "more good");
+                format!("{good} and it is up again; one more bad look, {}", self.then())
+            }
+            Reason::NotSeen | Reason::Stale { .. } => {
+                "an answer of the platform: without evidence that is fresh nothing is done".to_owned()
+            }
+            Reason::Missing => "the platform would have to have the channel again".to_owned(),
+            Reason::FailoverOff => format!("`enabled = true` under [policies.{}.failover]", self.policy),
+            Reason::Confirming { awaiting, .. } => {
+                let names: Vec<&str> = awaiting.iter().map(ChannelId::as_str).collect();
+                format!("an answer of {} to a last look that says the same once more", names.join(", "))
+            }
+            Reason::Held { wanted, hold, .. } => self.release(wanted, hold, passed),
+            Reason::InFlight { kind } => format!("the {kind} that is under way has to end"),
+            Reason::Unsure { kind } => format!("a look has to tell whether the {kind} was made"),
+            Reason::NoCandidate { against, .. } if against.is_empty() => {
+                "it would have to have candidates: name some under `failover`".to_owned()
+            }
+            Reason::NoCandidate { against, .. } => {
+                let needs: Vec<String> = against.iter().map(|(id, why)| format!("{id} {}", why.remedy())).collect();
+                needs.join(", or ")
+            }
+            Reason::Away { good_for: Some(good), failback_after, .. } => {
+                let left = failback_after.saturating_sub(*good).saturating_sub(passed);
+                format!("{} more of being up and good at home, then its traffic comes home", Span(left))
+            }
+            Reason::Away { failback_after, .. } => {
+                format!("up and good at home for {}, then its traffic comes home", Span(*failback_after))
+            }
+            Reason::AwayUnmeasured { .. } => {
+                "telemetry that shows home to be good, then its traffic comes home".to_owned()
+            }
+            _ => "another answer of the platform".to_owned(),
+        }
+    }
+
+    /// What would follow if it were down.
+    fn then(&self) -> String {
+        if !self.explanation.failover_enabled {
+            return "and nothing would be moved: failover is switched off in its policy".to_owned();
+        }
+        let fit = self.candidates.iter().find(|candidate| candidate.eligible);
+        match (fit, self.candidates.first()) {
+            (Some(CandidateReport { channel, .. }), _) => format!("then its traffic would go to {channel}"),
+            (None, None) => "and nobody could take its traffic: it has no candidates".to_owned(),
+            (None, Some(CandidateReport { channel, against, .. })) => {
+                let remedy = against.as_ref().map_or_else(|| "would have to be fit".to_owned(), Ineligible::remedy);
+                format!("and {channel} {remedy}")
+            }
+        }
+    }
+
+    /// What ends a hold.
+    fn release(&self, wanted: &str, hold: &Hold, passed: Duration) -> String {
+        let key = &self.key;
+        let left = |kind: BlockKind| {
+            let block = self.explanation.blocks_after(passed).find(|block| block.kind == kind);
+            block.map_or_else(|| "is over".to_owned(), |block| format!("ends in {}", Span(block.left)))
+        };
+        let retry = match wanted {
+            "failback" => BlockKind::RetryFailback,
+            "codec" => BlockKind::RetryCodec,
+            _ => BlockKind::RetryFailover,
+        };
+        match hold {
+            Hold::Journal => "the journal has to be writable again".to_owned(),
+            Hold::Paused { tenant: Some(tenant) } => format!("`trunkwarden resume {tenant}`"),
+            Hold::Paused { tenant: None } => "`trunkwarden resume`".to_owned(),
+            Hold::Blind => "the tenant's platform has to answer again, and this channel with fresh evidence".to_owned(),
+            Hold::MassChange { .. } => {
+                format!("`trunkwarden approve {}`, or fewer of the tenant's channels being bad", key.tenant)
+            }
+            Hold::Observe => format!("mode `enforce`, for the daemon and for policy `{}`", self.policy),
+            Hold::Propose => format!("`trunkwarden approve {key}`"),
+            Hold::Blocked { .. } => {
+                format!("the block {}, or `trunkwarden acknowledge {key}`", left(BlockKind::Move))
+            }
+            Hold::Backoff { .. } => {
+                format!("the pause after failed attempts {}, or `trunkwarden acknowledge {key}`", left(retry))
+            }
+            Hold::MaxConcurrent { .. } => "one of the tenant's actions in flight has to end".to_owned(),
+            Hold::MaxPerHour { .. } => "the oldest of the tenant's actions has to be an hour old".to_owned(),
+            Hold::KeepFit { up, keep_fit } => {
+                format!("{} more of the tenant's channels would have to be up", keep_fit.saturating_sub(*up))
+            }
+            Hold::ForeignRoute => format!("`trunkwarden acknowledge {key}`: someone else set the route"),
+            Hold::FailbackManual => format!("`trunkwarden approve {key}`: failback is manual"),
+            Hold::FailbackWindow => format!("the failback window has to open, or `trunkwarden approve {key}`"),
+            Hold::Cooldown { .. } => format!("the codecs' cooldown {}", left(BlockKind::Codec)),
+            Hold::OrderedRoute => format!("`trunkwarden failback {key}`, or `trunkwarden acknowledge {key}`"),
+            Hold::Lapsed { .. } => format!("an order, such as `trunkwarden {wanted} {key}`: its proposal lapsed"),
+            other => format!("this has to end: {other}"),
+        }
+    }
+}
+
+impl Ineligible {
+    /// What would have to change for the candidate to be fit: `would have to be up`.
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::NotUp { .. } => "would have to be up".to_owned(),
+            Self::NotSeen | Self::NotSeenSinceBlind => "would have to be seen".to_owned(),
+            Self::Missing => "would have to exist".to_owned(),
+            Self::LastLookNotGood { .. } => "would have to be healthy at the next look".to_owned(),
+            Self::RoutedElsewhere { .. } => "would have to have its own traffic at home".to_owned(),
+            Self::InFlight { kind } => format!("would have to end its own {kind}"),
+            Self::Full { max_dependents, .. } => {
+                format!("would have to carry fewer than {max_dependents} others")
+            }
+            Self::ScoreTooLow { min, .. } => format!("would have to score {min:.0}"),
+            Self::NoScore => "would have to have a score".to_owned(),
+            Self::NotBetter { needed, .. } => format!("would have to score {needed:.0}"),
+            Self::InMaintenance => "would have to be out of maintenance".to_owned(),
+            Self::Unconfirmed => "would have to answer a last look".to_owned(),
+            Self::Itself => "is the channel itself".to_owned(),
+        }
+    }
+}
+
+fn looks(n: u32, what: &str) -> String {
+    format!("{n} {what} look{}", if n == 1 { "" } else { "s" })
+}

@@ -1,0 +1,65 @@
+//! When a reason is another one: what moves by itself (elapsed and remaining time, values measured or counted anew) is left aside, so
+//! that the journal keeps changes and not every evaluation.
+
+use super::{Cause, Ineligible, Reason};
+use crate::policy::codec::CodecHold;
+use crate::policy::guard::Hold;
+use std::time::Duration;
+
+impl Reason {
+    /// Whether this is another reason than `other`, where only time that passes and values that are measured or counted anew do
+    /// not make another one.
+    pub fn differs(&self, other: &Self) -> bool {
+        std::mem::discriminant(self) != std::mem::discriminant(other)
+            || (self != other && self.still() != other.still())
+    }
+
+    /// The same without what moves by itself: elapsed and remaining time, scores, looks in a row.
+    fn still(&self) -> Self {
+        let mut still = self.clone();
+        match &mut still {
+            Self::Held { hold, .. } | Self::CalledBack { hold } => match hold {
+                Hold::Blocked { left } | Hold::Cooldown { left } | Hold::Backoff { left, .. } => *left = Duration::ZERO,
+                _ => {}
+            },
+            Self::Away { good_for: Some(good_for), .. }
+            | Self::Failback { good_for, .. }
+            | Self::CodecRestored { good_for } => *good_for = Duration::ZERO,
+            Self::Failover { cause, passed_over: against, .. } | Self::NoCandidate { cause, against } => {
+                cause.still();
+                for (_, why) in against {
+                    why.still();
+                }
+            }
+            Self::CodecKept { score, hold } => {
+                *score = 0.0;
+                if let CodecHold::GainTooSmall { gain, .. } = hold {
+                    *gain = 0.0;
+                }
+            }
+            Self::Suspect { bad, .. } => *bad = 0,
+            Self::Settling { good, .. } | Self::Recovering { good, .. } => *good = 0,
+            _ => {}
+        }
+        still
+    }
+}
+
+impl Cause {
+    fn still(&mut self) {
+        match self {
+            Self::Quality { score, lasted, .. } => (*score, *lasted) = (0.0, Duration::ZERO),
+            Self::Down { looks, .. } => *looks = 0,
+            Self::BackupDown { .. } | Self::BackupMissing { .. } | Self::Ordered { .. } => {}
+        }
+    }
+}
+
+impl Ineligible {
+    fn still(&mut self) {
+        match self {
+            Self::ScoreTooLow { score, .. } | Self::NotBetter { score: Some(score), .. } => *score = 0.0,
+            _ => {}
+        }
+    }
+}
