@@ -456,8 +456,11 @@ mod schema {
             ("tenants.paths", "channels channel telemetry bridge calls"),
             ("tenants.limits", "max_concurrent max_per_hour keep_fit mass_hold"),
             ("limits", "max_concurrent max_per_hour keep_fit mass_hold"),
-            ("policies", "mode inherit health telemetry quality failover codec provisioning rescue maintenance"),
-            ("policies.health", "interval timeout fast_interval fall rise"),
+            (
+                "policies",
+                "mode propose_for inherit health telemetry quality failover codec provisioning rescue maintenance",
+            ),
+            ("policies.health", "interval timeout fast_interval fall fall_of rise"),
             ("policies.telemetry", "interval window bucket min_samples"),
             (
                 "policies.quality",

@@ -49,6 +49,7 @@ fn report(tenant: &str, id: &str, health: Health) -> ChannelReport {
         codecs: vec![Codec { name: "OPUS".to_owned(), priority: 1 }, Codec { name: "PCMU".to_owned(), priority: 2 }],
         in_flight: None,
         blocked_for: None,
+        proposal_left: None,
         maintenance: None,
         held: None,
         no_candidate: false,

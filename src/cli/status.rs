@@ -141,6 +141,9 @@ fn row(c: &ChannelLine) -> [String; 5] {
     if let Some(why) = &c.held {
         let _ = write!(health, ", held ({why})");
     }
+    if let Some(left) = c.proposal_left_seconds {
+        let _ = write!(health, ", to be approved within {left:.0} s");
+    }
     let route = match &c.route {
         None => "not read yet".to_owned(),
         Some(to) if *to == c.id => "itself".to_owned(),

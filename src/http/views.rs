@@ -112,6 +112,8 @@ pub struct ChannelLine {
     pub in_flight: Option<String>,
     /// Time left of the block after an action.
     pub blocked_for_seconds: Option<f64>,
+    /// How long what is proposed may still be approved.
+    pub proposal_left_seconds: Option<f64>,
     /// The maintenance that it is in.
     pub maintenance: Option<MaintenanceView>,
     /// What holds a wanted action back.
@@ -258,6 +260,7 @@ impl ChannelLine {
             quality: c.quality.as_ref().map(QualityView::of),
             in_flight: c.in_flight.map(str::to_owned),
             blocked_for_seconds: c.blocked_for_at(now).map(|d| d.as_secs_f64()),
+            proposal_left_seconds: c.proposal_left_at(now).map(|d| d.as_secs_f64()),
             maintenance: c.maintenance.as_ref().map(|maintenance| MaintenanceView {
                 left_seconds: c.maintenance_left_at(now).map(|d| d.as_secs_f64()),
                 reason: maintenance.reason.clone(),

@@ -1,6 +1,6 @@
 //! One channel's health: the machine that turns answers of the platform into `Up`, `Degraded`, `Down` or `Unknown`.
 //!
-//! Owns the counts of good and bad looks in a row. Must never: count an error (a fact about the path), or know of time other
+//! Owns the counts of good and bad looks. Must never: count an error (a fact about the path), or know of time other
 //! than the moment it is handed.
 //!
 //! ```text
@@ -19,6 +19,8 @@
 //!                     └──────────────────────────┘   (other: stays Down)
 //! ```
 //! A bad look resets the good ones and the other way round; any other status resets the good ones and leaves the bad ones.
+//! Where `fall_of` is above `fall`, a good look does not reset the bad ones: `fall` bad looks among the last `fall_of` are
+//! enough, so that a channel that flaps goes down too. Coming up forgets them.
 
 use super::command::Health;
 use super::params::HealthParams;
@@ -47,6 +49,10 @@ pub struct Machine {
     health: Health,
     goods: u32,
     bads: u32,
+    /// Bad looks in a row.
+    row: u32,
+    /// The last looks, the newest in the lowest bit; 1: bad.
+    history: u64,
     since: Time,
 }
 
@@ -66,7 +72,7 @@ impl Machine {
         self.goods
     }
 
-    /// Bad looks in a row, looks that are neither left aside.
+    /// Bad looks in a row, or among the last `fall_of` where those are more; looks that are neither left aside.
     pub const fn bads(&self) -> u32 {
         self.bads
     }
@@ -82,10 +88,10 @@ impl Machine {
         use Health::{Degraded, Down, Unknown, Up};
         let before = self.health;
         self.health = match (before, event) {
-            (Up, Good) => self.good(1, before),
-            (Unknown | Degraded | Down, Good) => self.good(thresholds.rise, before),
-            (Down, Bad) => self.bad(1, before),
-            (Unknown | Up | Degraded, Bad) => self.bad(thresholds.fall, before),
+            (Up, Good) => self.good(1, before, thresholds),
+            (Unknown | Degraded | Down, Good) => self.good(thresholds.rise, before, thresholds),
+            (Down, Bad) => self.bad(1, before, thresholds),
+            (Unknown | Up | Degraded, Bad) => self.bad(thresholds.fall, before, thresholds),
             (Unknown | Up | Degraded, Neither) => {
                 self.goods = 0;
                 Degraded
@@ -97,7 +103,7 @@ impl Machine {
             (Unknown | Up | Degraded | Down, Failed) => before,
             (Unknown | Up | Degraded | Down, Stale | Missing) => {
                 self.goods = 0;
-                self.bads = 0;
+                self.forget_bads();
                 Unknown
             }
         };
@@ -108,16 +114,41 @@ impl Machine {
         Some(before)
     }
 
-    fn good(&mut self, rise: u32, before: Health) -> Health {
-        self.bads = 0;
+    fn good(&mut self, rise: u32, before: Health, thresholds: &HealthParams) -> Health {
+        self.row = 0;
+        self.note(false, thresholds);
         self.goods = self.goods.saturating_add(1);
-        if self.goods >= rise { Health::Up } else { before }
+        if self.goods < rise {
+            return before;
+        }
+        if before != Health::Up {
+            self.forget_bads();
+        }
+        Health::Up
     }
 
-    fn bad(&mut self, fall: u32, before: Health) -> Health {
+    fn bad(&mut self, fall: u32, before: Health, thresholds: &HealthParams) -> Health {
         self.goods = 0;
-        self.bads = self.bads.saturating_add(1);
+        self.row = self.row.saturating_add(1);
+        self.note(true, thresholds);
         if self.bads >= fall { Health::Down } else { before }
+    }
+
+    fn note(&mut self, bad: bool, thresholds: &HealthParams) {
+        self.history = self.history << 1 | u64::from(bad);
+        let among = if thresholds.fall_of > thresholds.fall {
+            let last = u64::MAX >> 64_u32.saturating_sub(thresholds.fall_of).min(63);
+            (self.history & last).count_ones()
+        } else {
+            0
+        };
+        self.bads = self.row.max(among);
+    }
+
+    const fn forget_bads(&mut self) {
+        self.bads = 0;
+        self.row = 0;
+        self.history = 0;
     }
 }
 

@@ -87,6 +87,11 @@ pub enum Hold {
     Outdated,
     /// The channel is in maintenance.
     Maintenance,
+    /// Nobody approved what was proposed in its time. It is not proposed again until something else is wanted.
+    Lapsed {
+        /// That time.
+        after: Duration,
+    },
     /// An operator moved the traffic, and the way back is an operator's too.
     OrderedRoute,
 }
@@ -115,6 +120,7 @@ impl Hold {
             Self::Outdated => "outdated",
             Self::OrderedRoute => "ordered_route",
             Self::Maintenance => "maintenance",
+            Self::Lapsed { .. } => "lapsed",
         }
     }
 
@@ -141,6 +147,7 @@ impl Hold {
             Self::Outdated => 17,
             Self::OrderedRoute => 18,
             Self::Maintenance => 19,
+            Self::Lapsed { .. } => 20,
         }
     }
 }
@@ -175,6 +182,7 @@ impl fmt::Display for Hold {
             Self::Unwatched => f.write_str("the channel is no longer configured"),
             Self::Unfit { target, against } => write!(f, "{target} is no longer fit: {against}"),
             Self::Outdated => f.write_str("what it was decided on is no longer so"),
+            Self::Lapsed { after } => write!(f, "it was proposed, and nobody approved it within {}", Span(*after)),
             Self::Maintenance => f.write_str("the channel is in maintenance"),
             Self::OrderedRoute => {
                 f.write_str("an operator moved it there, and nobody has ordered or acknowledged the way back")

@@ -34,7 +34,7 @@ pub use key::{ChannelId, ChannelKey, TenantId};
 pub use observation::{ChannelView, Codec, LookError, Observation, Sample, Source, TelemetryReading};
 pub use params::{
     ChannelParams, CodecParams, CodecTable, CodecValues, Failback, FailoverParams, HealthParams, Latency, Limits, Mode,
-    Order as CandidateOrder, Params, Policy, PolicyMode, QualityParams, Scorer, Statistic, TelemetryParams,
+    Order as CandidateOrder, Params, Policy, PolicyMode, ProposeFor, QualityParams, Scorer, Statistic, TelemetryParams,
     TenantParams, Tier, Windows,
 };
 pub use reason::{Cause, Ineligible, Reason};

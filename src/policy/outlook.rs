@@ -120,6 +120,8 @@ impl ChannelReport {
             Hold::FailbackWindow => format!("the failback window has to open, or `trunkwarden approve {key}`"),
             Hold::Maintenance => format!("maintenance has to end, or `trunkwarden maintenance end {key}`"),
             Hold::Cooldown { .. } => format!("the codecs' cooldown {}", left(BlockKind::Codec)),
+            Hold::OrderedRoute => format!("`trunkwarden failback {key}`, or `trunkwarden acknowledge {key}`"),
+            Hold::Lapsed { .. } => format!("an order, such as `trunkwarden {wanted} {key}`: its proposal lapsed"),
             other => format!("this has to end: {other}"),
         }
     }
@@ -141,6 +143,7 @@ impl Ineligible {
             Self::ScoreTooLow { min, .. } => format!("would have to score {min:.0}"),
             Self::NoScore => "would have to have a score".to_owned(),
             Self::NotBetter { needed, .. } => format!("would have to score {needed:.0}"),
+            Self::InMaintenance => "would have to be out of maintenance".to_owned(),
             Self::Unconfirmed => "would have to answer a last look".to_owned(),
             Self::InMaintenance => "would have to come out of maintenance".to_owned(),
             Self::Itself => "is the channel itself".to_owned(),

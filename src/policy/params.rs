@@ -92,6 +92,8 @@ pub struct Policy {
     pub name: String,
     /// How far it may go; capped by [`Params::mode`].
     pub mode: PolicyMode,
+    /// How long a proposal waits for approval.
+    pub propose_for: ProposeFor,
     /// How a channel is looked at, and what makes it up or down.
     pub health: HealthParams,
     /// How telemetry is asked for and summed up.
@@ -114,6 +116,16 @@ impl Default for PolicyMode {
     }
 }
 
+/// How long a proposal waits for approval, from its first moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProposeFor(pub Duration);
+
+impl Default for ProposeFor {
+    fn default() -> Self {
+        Self(secs(900))
+    }
+}
+
 /// Looking at a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HealthParams {
@@ -123,15 +135,17 @@ pub struct HealthParams {
     pub timeout: Duration,
     /// How often while suspect, and for its candidates.
     pub fast_interval: Duration,
-    /// Bad looks in a row before it is down.
+    /// Bad looks before it is down.
     pub fall: u32,
+    /// Among so many looks, those that are neither good nor bad left aside; `fall` or fewer: in a row. At most 64.
+    pub fall_of: u32,
     /// Good looks in a row before it is up again.
     pub rise: u32,
 }
 
 impl Default for HealthParams {
     fn default() -> Self {
-        Self { interval: secs(30), timeout: secs(10), fast_interval: secs(2), fall: 3, rise: 2 }
+        Self { interval: secs(30), timeout: secs(10), fast_interval: secs(2), fall: 3, fall_of: 3, rise: 2 }
     }
 }
 
@@ -375,7 +389,7 @@ pub enum Failback {
 }
 
 /// What of a policy's calendar is open at a moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Windows {
     /// Its channels are in maintenance: neither acted on nor candidates.
     pub maintenance: bool,

@@ -54,6 +54,8 @@ pub struct ChannelReport {
     pub in_flight: Option<&'static str>,
     /// Time left of the block after an action; `None`: not blocked.
     pub blocked_for: Option<Duration>,
+    /// How long what is proposed may still be approved; `None`: nothing is proposed.
+    pub proposal_left: Option<Duration>,
     /// The maintenance that it is in; it is neither acted on nor a candidate.
     pub maintenance: Option<MaintenanceReport>,
     /// What holds an action back that is wanted now; the `why` label of `actions_held`.
@@ -79,6 +81,11 @@ impl ChannelReport {
     /// How long its health has been what it is, at `now`.
     pub fn health_for_at(&self, now: Time) -> Duration {
         self.health_for + now.since(self.as_of)
+    }
+
+    /// How long what is proposed may still be approved, at `now`; `None`: nothing is proposed.
+    pub fn proposal_left_at(&self, now: Time) -> Option<Duration> {
+        Some(self.proposal_left?.saturating_sub(now.since(self.as_of)))
     }
 
     /// Time left of a maintenance that was ordered, at `now`; `None`: there is none, or it ends with its window.

@@ -190,6 +190,7 @@ impl Driver {
     fn open_windows(&mut self, now: Time) {
         for (policy, windows) in self.calendar.round(self.clock.wall()) {
             self.engine.set_windows(now, &policy, windows, &mut self.commands);
+            self.ledger.fact(now, Place::Process, &Fact::Windows { policy, windows });
         }
     }
 

@@ -9,7 +9,7 @@
 
 use crate::journal::ObservationRow;
 use crate::policy::{
-    Action, ChannelKey, Observation, OpId, Order, Outcome, Part, Reason, Saved, TenantId, Time, WallMs,
+    Action, ChannelKey, Observation, OpId, Order, Outcome, Part, Reason, Saved, TenantId, Time, WallMs, Windows,
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -55,6 +55,13 @@ pub enum Fact {
         order: Order,
         /// Who gave it.
         who: String,
+    },
+    /// What of a policy's calendar is open from now on.
+    Windows {
+        /// The policy.
+        policy: String,
+        /// What is open.
+        windows: Windows,
     },
     /// Whether the journal can be written.
     JournalWritable(bool),
@@ -127,8 +134,14 @@ impl<'a> Place<'a> {
     /// Whom an order concerns.
     pub const fn of_order(order: &'a Order) -> Self {
         match order {
-            Order::Approve { channel } | Order::Acknowledge { channel } => Self::Channel(channel),
+            Order::Approve { channel }
+            | Order::Acknowledge { channel }
+            | Order::Failover { channel, .. }
+            | Order::Failback { channel, .. }
+            | Order::StartMaintenance { channel, .. }
+            | Order::EndMaintenance { channel } => Self::Channel(channel),
             Order::Pause { tenant: Some(tenant), .. }
+            | Order::PauseFor { tenant: Some(tenant), .. }
             | Order::Resume { tenant: Some(tenant), .. }
             | Order::ApproveMass { tenant } => Self::Tenant(tenant),
             _ => Self::Process,

@@ -318,3 +318,34 @@ fn a_pause_with_an_expiry_survives_a_restart_and_no_longer() {
         assert_eq!(next.records(EventType::Lapsed), 1, "what lapsed while nobody watched is told of too");
     }
 }
+
+#[test]
+fn a_proposal_lapses_once_and_is_made_again_for_something_else() {
+    let mut w = world(&Policy { mode: PolicyMode(Mode::Propose), ..Policy::default() });
+    w.down("a");
+    w.pass(1);
+    w.look("a", "unhealthy", "a").look("b", "healthy", "b");
+    assert_eq!(w.report("a").held, Some("propose"));
+    assert_eq!(w.report("a").proposal_left, Some(secs(900)));
+    for _ in 0..29 {
+        w.pass(30);
+        w.look("a", "unhealthy", "a").look("b", "healthy", "b").look("c", "healthy", "c");
+    }
+    assert_eq!(w.report("a").proposal_left, Some(secs(30)));
+    w.pass(30);
+    assert_eq!(w.records(EventType::Lapsed), 1);
+    assert_eq!(w.text("a"), "failover to b is held: it was proposed, and nobody approved it within 15 min");
+    let late = w.engine.operator(w.now, &Order::Approve { channel: key("a") }, "alice", &mut w.out);
+    assert!(matches!(late, Err(Refusal::NothingToDo(_))));
+    for _ in 0..40 {
+        w.pass(30);
+        w.look("a", "unhealthy", "a").look("b", "healthy", "b").look("c", "healthy", "c");
+    }
+    assert_eq!(w.records(EventType::Lapsed), 1);
+    assert!(w.act().is_none());
+    w.look("a", "healthy", "a").look("a", "healthy", "a");
+    w.down("a");
+    w.pass(1);
+    w.look("a", "unhealthy", "a").look("b", "healthy", "b");
+    assert_eq!(w.report("a").held, Some("propose"), "another episode, another proposal");
+}

@@ -163,7 +163,7 @@ impl Story {
             }
             Step::Telemetry(c, good) => drop(self.w.telemetry(IDS[c], 30.0, if good { 0.0 } else { 5.0 })),
             Step::Answer => {
-                self.w.pass(1);
+                self.pass(1);
                 for id in std::mem::take(&mut self.to_answer) {
                     let c = IDS.iter().position(|other| *other == id).unwrap();
                     self.look(c, Source::Single);
@@ -172,7 +172,7 @@ impl Story {
             }
             Step::Round(n) => {
                 for _ in 0..n {
-                    self.w.pass(2);
+                    self.pass(2);
                     for c in 0..IDS.len() {
                         self.look(c, Source::Single);
                         self.check();

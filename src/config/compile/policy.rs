@@ -9,7 +9,7 @@ use crate::config::syntax::spell;
 use crate::policy::score::G711_BPL_CONCEALED;
 use crate::policy::{
     CandidateOrder, CodecParams, CodecTable, CodecValues, Failback, FailoverParams, HealthParams, Policy, PolicyMode,
-    QualityParams, Scorer, Statistic, TelemetryParams, Tier,
+    ProposeFor, QualityParams, Scorer, Statistic, TelemetryParams, Tier,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -76,6 +76,7 @@ impl Compiler<'_> {
         let policy = Policy {
             name: name.to_owned(),
             mode: PolicyMode(mode(&section.get::<String>("mode").value)),
+            propose_for: ProposeFor(section.get("propose_for").value),
             health: self.health(&section.table("health")),
             telemetry: self.telemetry(&section.table("telemetry"), statistic(&section.table("quality"))),
             quality: self.quality(&section.table("quality")),
@@ -108,11 +109,17 @@ impl Compiler<'_> {
         let fast = health.get::<Duration>("fast_interval");
         self.ordered("health", ("timeout", &timeout), ("interval", &interval), false);
         self.ordered("health", ("fast_interval", &fast), ("interval", &interval), true);
+        let (fall, fall_of) = (health.get::<u32>("fall"), health.find::<u32>("fall_of"));
+        if let Some(of) = fall_of.as_ref().filter(|of| of.sound && fall.sound && of.value < fall.value) {
+            let message = format!("health: `fall_of` ({}) must not be less than `fall` ({})", of.value, fall.value);
+            self.error(of.at, message);
+        }
         HealthParams {
             interval: interval.value,
             timeout: timeout.value,
             fast_interval: fast.value,
-            fall: health.get("fall").value,
+            fall: fall.value,
+            fall_of: fall_of.map_or(fall.value, |found| found.value),
             rise: health.get("rise").value,
         }
     }

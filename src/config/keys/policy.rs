@@ -9,6 +9,7 @@ pub(crate) static POLICY: Table = Table {
     doc: "Thresholds and permissions, shared by any number of channels.",
     keys: &[
         or("mode", Kind::Word(MODES), r#""enforce""#, "How far it may go; capped by daemon.mode."),
+        or("propose_for", Kind::Duration(1000), r#""15m""#, "In mode propose: how long an operator has to approve."),
         absent(
             "inherit",
             Kind::Text(Format::Any),
@@ -36,7 +37,8 @@ static HEALTH: Table = Table {
         or("interval", Kind::Duration(100), r#""30s""#, "How often a channel is looked at; 100ms at least."),
         or("timeout", Kind::Duration(10), r#""10s""#, "How long a look may take; below interval."),
         or("fast_interval", Kind::Duration(100), r#""2s""#, "How often while suspect, and for its candidates."),
-        or("fall", Kind::Whole(1, 1000), "3", "Bad looks in a row before it is down."),
+        or("fall", Kind::Whole(1, 1000), "3", "Bad looks before it is down."),
+        absent("fall_of", Kind::Whole(1, 64), "Among so many looks; left out: as many as fall, so in a row."),
         or("rise", Kind::Whole(1, 1000), "2", "Good looks in a row before it is up again."),
     ],
 };

@@ -86,3 +86,40 @@ fn counts_follow_the_last_looks() {
         assert_eq!((machine.goods(), machine.bads()), (goods, bads), "after {event:?}");
     }
 }
+
+fn fed(thresholds: &HealthParams, events: &[Event]) -> Machine {
+    let mut machine = Machine::new(Time::ZERO);
+    for event in events {
+        machine.step(Time::ZERO, *event, thresholds);
+    }
+    machine
+}
+
+#[test]
+fn a_flapping_channel_falls_by_bad_looks_among_the_last_ones() {
+    let among = HealthParams { fall: 3, fall_of: 5, rise: 2, ..HealthParams::default() };
+    let flapping = [Good, Good, Bad, Good, Bad, Good, Bad];
+    assert_eq!(fed(&among, &flapping).health(), Down);
+    assert_eq!(fed(&thresholds(2, 3), &flapping).health(), Up, "in a row it never falls");
+    assert_eq!(fed(&among, &[Good, Good, Bad, Good, Good, Good, Bad, Bad]).health(), Up, "the first is too long ago");
+    assert_eq!(fed(&among, &[Good, Good, Bad, Neither, Failed, Bad, Neither, Bad]).health(), Down);
+}
+
+#[test]
+fn coming_up_forgets_the_bad_looks() {
+    let among = HealthParams { fall: 3, fall_of: 8, rise: 2, ..HealthParams::default() };
+    assert_eq!(fed(&among, &[Bad, Bad, Bad, Good, Good, Bad, Bad]).health(), Up);
+    assert_eq!(fed(&among, &[Bad, Bad, Bad, Good, Good, Bad, Bad, Bad]).health(), Down);
+    assert_eq!(fed(&among, &[Good, Good, Bad, Bad, Stale, Bad, Bad]).health(), Unknown);
+}
+
+#[test]
+fn the_longest_history_counts_whole() {
+    let among = HealthParams { fall: 2, fall_of: 64, rise: 1, ..HealthParams::default() };
+    let mut events = vec![Good, Bad];
+    events.extend([Good; 62]);
+    events.push(Bad);
+    assert_eq!(fed(&among, &events).health(), Down);
+    events.insert(5, Good);
+    assert_eq!(fed(&among, &events).health(), Up);
+}

@@ -27,7 +27,7 @@ impl Engine {
         let to = self.slots[target].id().clone();
         let Some(want) = self.slots[i].wish.as_ref().map(|wish| wish.want.clone()) else { return };
         if let Err(hold) = self.keep_fit(i, &want, Some(target)).and_then(|()| self.mode_allows(now, i)) {
-            return self.hold(i, hold, Some(to), out);
+            return self.hold(now, i, hold, Some(to), out);
         }
         let slot = &self.slots[i];
         let reason = Reason::Failover {
@@ -47,7 +47,7 @@ impl Engine {
         let slot = &self.slots[i];
         let own = slot.id().clone();
         if let Err(hold) = self.mode_allows(now, i) {
-            return self.hold(i, hold, Some(own), out);
+            return self.hold(now, i, hold, Some(own), out);
         }
         let Some(from) = slot.route.clone() else { return };
         let good_for = slot.good_since.map_or(Duration::ZERO, |since| now.since(since));
@@ -58,7 +58,7 @@ impl Engine {
     /// Codecs get another order.
     pub(super) fn change_codecs(&mut self, now: Time, i: usize, want: CodecWant, out: &mut Vec<Command>) {
         if let Err(hold) = self.mode_allows(now, i) {
-            return self.hold(i, hold, None, out);
+            return self.hold(now, i, hold, None, out);
         }
         let slot = &self.slots[i];
         let (order, reason) = match want {

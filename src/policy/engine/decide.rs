@@ -183,7 +183,7 @@ impl Engine {
         match &mut slot.wish {
             Some(wish) if wish.want.same_episode(&want) => wish.want = want,
             _ => {
-                slot.wish = Some(Wish { want, since: now, seq, looked: None, asked: None, told: 0 });
+                slot.wish = Some(Wish { want, since: now, seq, looked: None, asked: None, told: 0, proposed: None });
                 slot.held = None;
                 slot.no_candidate = false;
                 // What a person approved was something else.
@@ -209,7 +209,7 @@ impl Engine {
     fn pursue(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
         let Some(wish) = self.slots[i].wish.clone() else { return };
         if let Err(hold) = self.guards(now, i, &wish.want) {
-            return self.hold(i, hold, None, out);
+            return self.hold(now, i, hold, None, out);
         }
         let wish = self.unhold(now, i, wish);
         let mut awaiting = self.unconfirmed(now, i, &wish);

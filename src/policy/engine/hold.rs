@@ -45,7 +45,7 @@ impl Engine {
         self.keep_fit(i, want, None)?;
         // A decision that was made and may not be carried out is not made again until something else changes.
         match &slot.held {
-            Some(Hold::Observe | Hold::Propose) => self.mode_allows(now, i),
+            Some(Hold::Observe | Hold::Propose | Hold::Lapsed { .. }) => self.mode_allows(now, i),
             _ => Ok(()),
         }
     }
@@ -136,23 +136,31 @@ impl Engine {
             Mode::Enforce => Ok(()),
             Mode::Propose if slot.ordered.is_some() => Ok(()),
             Mode::Propose if slot.approved.as_ref().is_some_and(|(until, _)| now < *until) => Ok(()),
-            Mode::Propose => Err(Hold::Propose),
+            Mode::Propose => Err(proposal(now, slot)),
             Mode::Observe => Err(Hold::Observe),
         }
     }
 
     /// An action is wanted and may not be made now: told once for each episode and hold.
-    pub(super) fn hold(&mut self, i: usize, hold: Hold, to: Option<ChannelId>, out: &mut Vec<Command>) {
+    pub(super) fn hold(&mut self, now: Time, i: usize, hold: Hold, to: Option<ChannelId>, out: &mut Vec<Command>) {
         let slot = &mut self.slots[i];
         let Some(wish) = &mut slot.wish else { return };
         let to = to.or_else(|| match &slot.reason {
-            Reason::Held { to, hold: before, .. } if before.label() == hold.label() => to.clone(),
+            Reason::Held { to, hold: before, .. }
+                if before.label() == hold.label() || matches!(hold, Hold::Lapsed { .. }) =>
+            {
+                to.clone()
+            }
             _ => None,
         });
         let reason = Reason::Held { wanted: wish.want.name().to_owned(), to, hold: hold.clone() };
+        if hold == Hold::Propose {
+            wish.proposed.get_or_insert(now);
+        }
         if wish.told & hold.bit() == 0 {
             wish.told |= hold.bit();
             let event = match wish.want {
+                _ if matches!(hold, Hold::Lapsed { .. }) => EventType::Lapsed,
                 Want::Failover(_) | Want::Cascade(..) => EventType::FailoverHeld,
                 Want::Failback => EventType::FailbackHeld,
                 Want::Codec(_) => EventType::CodecHeld,
@@ -175,6 +183,13 @@ impl Engine {
         }
         wish
     }
+}
+
+/// What an action that nobody has approved waits for, or waited for in vain.
+fn proposal(now: Time, slot: &Slot) -> Hold {
+    let after = slot.policy.propose_for.0;
+    let proposed = slot.wish.as_ref().and_then(|wish| wish.proposed);
+    if proposed.is_some_and(|at| now.since(at) >= after) { Hold::Lapsed { after } } else { Hold::Propose }
 }
 
 /// What forbids taking traffic home without a person.

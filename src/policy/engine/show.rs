@@ -35,6 +35,7 @@ impl Engine {
             in_flight: slot.flight.as_ref().map(|flight| flight.action.kind.name()),
             blocked_for: slot.blocked_until.filter(|until| *until > now).map(|until| until.since(now)),
             maintenance: maintenance(now, slot),
+            proposal_left: slot.proposal_until().map(|until| until.since(now)),
             held: slot.held.as_ref().map(super::super::guard::Hold::label),
             no_candidate: slot.no_candidate,
             reason: slot.reason.clone(),

@@ -166,6 +166,8 @@ pub(in crate::policy) struct Wish {
     pub asked: Option<Time>,
     /// The holds that were told of.
     pub told: u32,
+    /// When it was first proposed.
+    pub proposed: Option<Time>,
 }
 
 #[derive(Clone, Debug)]
@@ -309,6 +311,12 @@ impl Slot {
     pub(in crate::policy) fn pending(&self) -> Option<&'static str> {
         let flight = self.flight.as_ref().map(|f| f.action.kind.name());
         flight.or(self.unsure.as_ref().map(|u| u.kept.kind.name()))
+    }
+
+    /// When the proposal that waits for approval lapses.
+    pub(in crate::policy) fn proposal_until(&self) -> Option<Time> {
+        let proposed = self.wish.as_ref().and_then(|wish| wish.proposed)?;
+        matches!(self.held, Some(Hold::Propose)).then(|| proposed + self.policy.propose_for.0)
     }
 
     /// Whether a person's order passes over blocks and caps.

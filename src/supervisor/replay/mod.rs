@@ -247,6 +247,7 @@ impl Replay {
                 // In another past there may be nothing to which the order applies.
                 let _ = engine.operator(now, &order, &who, out);
             }
+            Fact::Windows { policy, windows } => engine.set_windows(now, &policy, windows, out),
             Fact::JournalWritable(writable) => engine.set_journal_writable(now, writable, out),
             Fact::ClockJumped => engine.clock_jumped(now, out),
             Fact::Started
