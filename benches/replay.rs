@@ -47,7 +47,8 @@ fn facts(keys: &[ChannelKey]) -> Vec<Told> {
             ..ChannelView::default()
         };
         let now = Time::new(Duration::from_secs(1) + after);
-        let observation = Observation::Look { asked_at: now.back(Duration::from_millis(40)), source: Source::List, view };
+        let observation =
+            Observation::Look { asked_at: now.back(Duration::from_millis(40)), source: Source::List, view };
         let at = WallMs(1_763_683_200_000 + i64::try_from(after.as_millis()).unwrap_or(0));
         let fact = Fact::Observed(observation);
         Told { at, now, tenant: Some(key.tenant.clone()), channel: Some(key.clone()), fact }
@@ -75,7 +76,9 @@ fn replay(c: &mut Criterion) {
         b.iter_batched(
             fresh,
             |(mut replay, facts)| {
-                facts.into_iter().for_each(|told| replay.feed(told));
+                for told in facts {
+                    replay.feed(told);
+                }
                 black_box(replay.into_decisions())
             },
             BatchSize::LargeInput,

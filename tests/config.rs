@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use trunkwarden::config::{self, Config, Loaded, SecretRef, Severity};
-use trunkwarden::policy::{CandidateOrder, ChannelId, Failback, Limits, Mode, Policy, Scorer};
+use trunkwarden::policy::{CandidateOrder, ChannelId, Failback, Limits, Mode, Policy, Scorer, Statistic};
 
 const EXAMPLE: &str = include_str!("../config/trunkwarden.toml");
 
@@ -257,6 +257,21 @@ mod values {
     }
 
     #[test]
+    fn the_e_models_open_parameters_and_the_statistic_reach_the_engine() {
+        let text = "[policies.default.quality]\nsummary = \"p95\"\none_way_share = 0.6\nadvantage = 5\nburst_r = 1.5\ndegraded_by = 15\n";
+        let loaded = loaded(&with(text));
+        let policy = &loaded.config.policies["default"];
+        assert_eq!(policy.telemetry.summary, Statistic::Percentile(95));
+        let quality = &policy.quality;
+        assert_eq!((quality.one_way_share, quality.advantage, quality.burst_r), (0.6, 5.0, 1.5));
+        assert_eq!(quality.degraded_by, Some(15.0));
+        for (word, statistic) in [("mean", Statistic::Mean), ("p50", Statistic::Percentile(50))] {
+            let config = read(&with(&format!("[policies.default.quality]\nsummary = \"{word}\"\n")));
+            assert_eq!(config.policies["default"].telemetry.summary, statistic);
+        }
+    }
+
+    #[test]
     fn backups_left_out_and_no_backups_differ() {
         let config = read(&with(
             "[[channels]]\nid = \"a\"\ntenant = \"acme\"\n[[channels]]\nid = \"b\"\ntenant = \"acme\"\nfailover = []\n\
@@ -444,7 +459,10 @@ mod schema {
             ("policies", "mode inherit health telemetry quality failover codec provisioning rescue maintenance"),
             ("policies.health", "interval timeout fast_interval fall rise"),
             ("policies.telemetry", "interval window bucket min_samples"),
-            ("policies.quality", "scorer optimise_below tiers otherwise codecs"),
+            (
+                "policies.quality",
+                "scorer optimise_below summary one_way_share advantage burst_r degraded_by tiers otherwise codecs",
+            ),
             ("policies.quality.tiers", "latency_ms jitter_ms score"),
             ("policies.quality.codecs", "ie bpl plc wideband kbit_s frame_ms"),
             (

@@ -58,7 +58,16 @@ fn report(tenant: &str, id: &str, health: Health) -> ChannelReport {
 }
 
 fn quality(score: f64) -> Quality {
-    Quality { score, latency_ms: 41.0, jitter_ms: 4.5, packet_loss_pct: 0.5, r_factor: 88.0, mos: 4.21, samples: 5 }
+    Quality {
+        score,
+        baseline: None,
+        latency_ms: 41.0,
+        jitter_ms: 4.5,
+        packet_loss_pct: 0.5,
+        r_factor: 88.0,
+        mos: 4.21,
+        samples: 5,
+    }
 }
 
 fn candidate(id: &str, score: Option<f64>, against: Option<(Ineligible, &str)>) -> CandidateReport {
@@ -385,21 +394,30 @@ async fn writes_over_tcp_need_the_operators_token() {
     assert_eq!(*world.given.lock().unwrap(), [(Order::Pause { tenant: None }, "token".to_owned())]);
 }
 
-const WRITES: [(&str, &str); 5] = [
+const WRITES: [(&str, &str); 9] = [
     ("/api/v1/pause", r#"{"tenant": "acme"}"#),
     ("/api/v1/resume", "{}"),
     ("/api/v1/tenants/acme/approve", ""),
     ("/api/v1/channels/acme/eu%2Fwest/approve", ""),
     ("/api/v1/channels/acme/ch-0001/acknowledge", ""),
+    ("/api/v1/pause", r#"{"tenant": "acme", "for_seconds": 7200}"#),
+    ("/api/v1/channels/acme/ch-0001/failover", r#"{"to": "ch-0002"}"#),
+    ("/api/v1/channels/acme/ch-0001/failover", r#"{"to": "ch-0002", "force": true}"#),
+    ("/api/v1/channels/acme/ch-0001/failback", ""),
 ];
 
-fn orders_of_writes() -> [Order; 5] {
+fn orders_of_writes() -> [Order; 9] {
+    let (channel, to) = (ChannelKey::new("acme", "ch-0001"), ChannelId::from("ch-0002"));
     [
         Order::Pause { tenant: Some("acme".into()) },
         Order::Resume { tenant: None },
         Order::ApproveMass { tenant: "acme".into() },
         Order::Approve { channel: ChannelKey::new("acme", "eu/west") },
-        Order::Acknowledge { channel: ChannelKey::new("acme", "ch-0001") },
+        Order::Acknowledge { channel: channel.clone() },
+        Order::PauseFor { tenant: Some("acme".into()), lasts: Duration::from_hours(2) },
+        Order::Failover { channel: channel.clone(), to: to.clone(), force: false },
+        Order::Failover { channel: channel.clone(), to, force: true },
+        Order::Failback { channel, force: false },
     ]
 }
 
@@ -432,6 +450,15 @@ async fn an_order_that_cannot_be_taken_says_why() {
     for body in ["[1", r#"{"tenants": "acme"}"#, "\"acme\""] {
         let (status, answer) = world.post("/api/v1/pause", Some(TOKEN), body).await;
         assert_eq!((status, code(&answer)), (400, "bad_body"), "{body}");
+    }
+    for body in ["", "{}", r#"{"to": 7}"#, r#"{"to": "b", "forced": true}"#] {
+        let (status, answer) = world.post("/api/v1/channels/acme/ch-0001/failover", Some(TOKEN), body).await;
+        assert_eq!((status, code(&answer)), (400, "bad_body"), "{body}");
+    }
+    for seconds in ["0", "-1", "31536001", "1.5"] {
+        let (status, answer) =
+            world.post("/api/v1/pause", Some(TOKEN), &format!(r#"{{"for_seconds": {seconds}}}"#)).await;
+        assert_eq!((status, code(&answer)), (400, "bad_body"), "{seconds}");
     }
     let (status, answer) = world.post("/api/v1/pause", Some(TOKEN), &"x".repeat(70_000)).await;
     assert_eq!((status, code(&answer)), (413, "body_too_large"));
@@ -685,6 +712,10 @@ async fn the_command_line_gives_orders_as_its_user_without_a_token() {
         &["approve", "acme"],
         &["approve", "acme/eu/west"],
         &["acknowledge", "acme/ch-0001"],
+        &["pause", "acme", "--for", "2h"],
+        &["failover", "acme/ch-0001", "--to", "ch-0002"],
+        &["failover", "acme/ch-0001", "--to", "ch-0002", "--force"],
+        &["failback", "acme/ch-0001"],
     ] {
         let (code, _, said) = control.run(arguments).await;
         assert_eq!(code, 0, "{arguments:?}: {said}");
@@ -702,6 +733,8 @@ async fn a_refused_order_ends_with_one_and_its_reason() {
     let (code, _, said) = control.run(&["pause", "nobody"]).await;
     assert_eq!((code, said.as_str()), (1, "trunkwarden: no tenant `nobody` is configured\n"));
     assert_eq!(control.run(&["acknowledge", "acme"]).await.0, 2);
+    assert_eq!(control.run(&["failover", "acme/ch-0001"]).await.0, 2);
+    assert_eq!(control.run(&["pause", "--for", "0s"]).await.0, 2);
 }
 
 #[tokio::test]

@@ -3,6 +3,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+#[path = "policy/outlook.rs"]
+mod outlook;
+#[path = "policy/persons.rs"]
+mod persons;
 #[path = "policy/rescue.rs"]
 mod rescue;
 #[path = "policy/scenarios.rs"]

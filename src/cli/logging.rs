@@ -33,7 +33,9 @@ impl LogArgs {
             eprintln!("warning: `--log {}` is no log filter ({error}); using `info`", self.log);
             EnvFilter::new("info")
         });
-        let lines = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+        // A line that cannot be written, as on a full disk, is lost; to complain about it on the same stream would panic.
+        let lines =
+            fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).log_internal_errors(false);
         // Failing means that logging runs already.
         let _ = match self.log_format {
             LogFormat::Text => lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),

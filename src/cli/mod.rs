@@ -11,6 +11,7 @@ mod orders;
 mod replay;
 mod run;
 pub mod schema;
+mod score;
 pub mod sim;
 mod socket;
 mod status;
@@ -33,6 +34,7 @@ pub struct Cli {
 enum Command {
     Check(check::Check),
     Schema(schema::Schema),
+    Score(score::Score),
     Sim(sim::Sim),
     /// Run the daemon
     Run(run::Args),
@@ -44,13 +46,17 @@ enum Command {
     Explain(explain::ExplainArgs),
     Replay(replay::ReplayArgs),
     /// Change nothing from now on, for one tenant or all; watching goes on
-    Pause(orders::ScopeArgs),
+    Pause(orders::PauseArgs),
     /// Lift a pause
     Resume(orders::ScopeArgs),
     /// Let a tenant act that is held for a mass change, or a channel do what its policy proposed
     Approve(orders::ApproveArgs),
     /// Release a channel's block, and take over a route that someone else set
     Acknowledge(orders::AcknowledgeArgs),
+    /// Move a channel's traffic to another channel that is fit
+    Failover(orders::FailoverArgs),
+    /// Take a channel's traffic home, if home is good
+    Failback(orders::FailbackArgs),
 }
 
 impl Cli {
@@ -59,6 +65,7 @@ impl Cli {
         match self.command {
             Command::Check(check) => check.run().await,
             Command::Schema(schema) => schema.run(),
+            Command::Score(score) => score.run(),
             Command::Sim(sim) => sim.run().await,
             Command::Run(args) => args.run().await,
             Command::Demo(args) => args.run().await,
@@ -69,6 +76,8 @@ impl Cli {
             Command::Resume(args) => orders::resume(args).await,
             Command::Approve(args) => orders::approve(args).await,
             Command::Acknowledge(args) => orders::acknowledge(args).await,
+            Command::Failover(args) => orders::failover(args).await,
+            Command::Failback(args) => orders::failback(args).await,
         }
     }
 }

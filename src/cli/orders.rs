@@ -1,4 +1,4 @@
-//! `pause`, `resume`, `approve`, `acknowledge`: a person's orders, given over the control socket.
+//! `pause`, `resume`, `approve`, `acknowledge`, `failover`, `failback`: a person's orders, given over the control socket.
 
 use super::socket::{Daemon, SocketArgs, SocketError};
 use clap::Args;
@@ -6,7 +6,17 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 use std::process::ExitCode;
 
-/// `pause` and `resume`.
+/// `pause`.
+#[derive(Debug, Args)]
+pub struct PauseArgs {
+    #[command(flatten)]
+    scope: ScopeArgs,
+    /// It lapses by itself after this time, such as 30m or 2h; left out: it lasts until resumed
+    #[arg(long = "for", value_name = "TIME", value_parser = lasts)]
+    lasts: Option<u64>,
+}
+
+/// Which tenants.
 #[derive(Debug, Args)]
 pub struct ScopeArgs {
     /// One tenant; left out: all of them
@@ -35,14 +45,63 @@ pub struct AcknowledgeArgs {
     socket: SocketArgs,
 }
 
+/// `failover`.
+#[derive(Debug, Args)]
+pub struct FailoverArgs {
+    /// The channel whose traffic moves
+    #[arg(value_name = "TENANT/CHANNEL")]
+    channel: String,
+    /// The channel of the same tenant that takes it
+    #[arg(long, value_name = "CHANNEL")]
+    to: String,
+    #[command(flatten)]
+    how: HowArgs,
+}
+
+/// `failback`.
+#[derive(Debug, Args)]
+pub struct FailbackArgs {
+    /// The channel whose traffic comes home
+    #[arg(value_name = "TENANT/CHANNEL")]
+    channel: String,
+    #[command(flatten)]
+    how: HowArgs,
+}
+
+/// How an order to move traffic is given.
+#[derive(Debug, Args)]
+pub struct HowArgs {
+    /// Pass over blocks and caps; never over the fitness of the target, a pause or the mode
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    socket: SocketArgs,
+}
+
 /// No more actions, for one tenant or all.
-pub async fn pause(args: ScopeArgs) -> ExitCode {
-    scoped("/api/v1/pause", "paused", args).await
+pub async fn pause(PauseArgs { scope, lasts }: PauseArgs) -> ExitCode {
+    let until = if lasts.is_some() { "paused, until it lapses," } else { "paused" };
+    scoped("/api/v1/pause", until, scope, lasts).await
+}
+
+/// Moves a channel's traffic, if the target is fit.
+pub async fn failover(args: FailoverArgs) -> ExitCode {
+    let body = json!({"to": args.to, "force": args.how.force});
+    let done =
+        format!("ordered the failover of {} to {}: `trunkwarden status` tells what comes of it", args.channel, args.to);
+    to_channel(&args.channel, "failover", &args.how.socket, Some(body), &done).await
+}
+
+/// Takes a channel's traffic home, if home is good.
+pub async fn failback(args: FailbackArgs) -> ExitCode {
+    let done = format!("ordered the failback of {}: `trunkwarden status` tells what comes of it", args.channel);
+    let body = json!({"force": args.how.force});
+    to_channel(&args.channel, "failback", &args.how.socket, Some(body), &done).await
 }
 
 /// Actions again.
 pub async fn resume(args: ScopeArgs) -> ExitCode {
-    scoped("/api/v1/resume", "resumed", args).await
+    scoped("/api/v1/resume", "resumed", args, None).await
 }
 
 /// Lets what is held or proposed be done.
@@ -56,16 +115,40 @@ pub async fn approve(args: ApproveArgs) -> ExitCode {
 
 /// Releases a channel's block, or takes over the route that someone else set.
 pub async fn acknowledge(args: AcknowledgeArgs) -> ExitCode {
-    let Some((tenant, channel)) = args.channel.split_once('/') else {
-        eprintln!("trunkwarden: `{}` names no channel: write TENANT/CHANNEL", args.channel);
-        return ExitCode::from(2);
-    };
-    let path = format!("/api/v1/channels/{}/{}/acknowledge", part(tenant), part(channel));
-    told(give(&args.socket, &path, None).await, &format!("acknowledged {}", args.channel))
+    let done = format!("acknowledged {}", args.channel);
+    to_channel(&args.channel, "acknowledge", &args.socket, None, &done).await
 }
 
-async fn scoped(path: &str, done: &str, args: ScopeArgs) -> ExitCode {
-    let body = args.tenant.as_ref().map(|tenant| json!({"tenant": tenant}));
+/// Gives an order to one channel.
+pub(super) async fn to_channel(
+    channel: &str,
+    verb: &str,
+    socket: &SocketArgs,
+    body: Option<serde_json::Value>,
+    done: &str,
+) -> ExitCode {
+    let Some((tenant, id)) = channel.split_once('/') else {
+        eprintln!("trunkwarden: `{channel}` names no channel: write TENANT/CHANNEL");
+        return ExitCode::from(2);
+    };
+    let path = format!("/api/v1/channels/{}/{}/{verb}", part(tenant), part(id));
+    told(give(socket, &path, body).await, done)
+}
+
+/// Whole seconds of "30m" or "2h": at least one, at most a year.
+pub(super) fn lasts(text: &str) -> Result<u64, String> {
+    match crate::config::duration_ms(text)? / 1000 {
+        0 => Err("must be a second at least".to_owned()),
+        seconds if seconds > crate::config::LONGEST_MS / 1000 => Err("must not be longer than a year".to_owned()),
+        seconds => Ok(seconds),
+    }
+}
+
+async fn scoped(path: &str, done: &str, args: ScopeArgs, for_seconds: Option<u64>) -> ExitCode {
+    let mut body = serde_json::Map::new();
+    body.extend(args.tenant.as_ref().map(|tenant| ("tenant".to_owned(), json!(tenant))));
+    body.extend(for_seconds.map(|seconds| ("for_seconds".to_owned(), json!(seconds))));
+    let body = (!body.is_empty()).then_some(serde_json::Value::Object(body));
     let what = args.tenant.as_deref().map_or_else(|| "all tenants".to_owned(), |t| format!("tenant {t}"));
     told(give(&args.socket, path, body).await, &format!("{done} {what}"))
 }

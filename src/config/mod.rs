@@ -19,6 +19,7 @@ mod source;
 mod syntax;
 
 pub use diagnostic::{Diagnostic, Severity};
+pub(crate) use keys::LONGEST_MS;
 pub use load::{Loaded, Rejected, load, parse_str};
 pub use model::{
     Audit, Auth, Bridge, Calendar, Channel, Config, Daemon, Export, Paths, Provision, Provisioning, Rescue, SecretRef,
@@ -26,3 +27,4 @@ pub use model::{
 };
 pub use plan::{Plan, available_per_minute, plan};
 pub use secrets::SecretError;
+pub(crate) use syntax::duration as duration_ms;

@@ -10,6 +10,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use futures_util::{StreamExt, stream};
 use prometheus::proto::{Gauge, LabelPair, Metric, MetricFamily, MetricType};
 use prometheus::{TEXT_FORMAT, TextEncoder};
 use std::collections::BTreeMap;
@@ -22,7 +23,11 @@ const PIECE: usize = 500;
 
 pub(super) async fn scrape(State(app): State<Arc<App>>) -> Response {
     let pieces = Pieces { counted: Some(app.counters.gather()), snapshot: app.snapshot.read(), family: 0, after: None };
-    let body = Body::from_stream(futures_util::stream::iter(pieces.map(Ok::<_, Infallible>)));
+    // Pieces are always ready: without a pause between them one scrape would keep a worker from all other tasks.
+    let body = Body::from_stream(stream::iter(pieces).then(|piece| async {
+        tokio::task::yield_now().await;
+        Ok::<_, Infallible>(piece)
+    }));
     ([(header::CONTENT_TYPE, TEXT_FORMAT)], body).into_response()
 }
 
@@ -132,7 +137,7 @@ fn flag(yes: bool) -> f64 {
 
 fn held(snapshot: &Snapshot, series: &mut Series) {
     let mut channels: BTreeMap<(&TenantId, &str), u32> = BTreeMap::new();
-    for (key, report) in &snapshot.channels {
+    for (key, report) in snapshot.channels.iter() {
         if let Some(why) = report.held {
             *channels.entry((&key.tenant, why)).or_default() += 1;
         }

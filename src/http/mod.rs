@@ -87,6 +87,8 @@ fn writes() -> Router<Arc<App>> {
         .route("/api/v1/tenants/{tenant}/approve", post(orders::approve_mass))
         .route("/api/v1/channels/{tenant}/{id}/approve", post(orders::approve))
         .route("/api/v1/channels/{tenant}/{id}/acknowledge", post(orders::acknowledge))
+        .route("/api/v1/channels/{tenant}/{id}/failover", post(orders::failover))
+        .route("/api/v1/channels/{tenant}/{id}/failback", post(orders::failback))
 }
 
 fn finish(routes: Router<Arc<App>>, app: Arc<App>) -> Router {

@@ -10,8 +10,10 @@ use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{Extension, Path, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Who gives an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +34,17 @@ impl Giver {
     }
 }
 
-/// The optional body of a pause or resume.
+/// The optional body of a pause.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pause {
+    #[serde(default)]
+    tenant: Option<String>,
+    #[serde(default)]
+    for_seconds: Option<u64>,
+}
+
+/// The optional body of a resume.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Scope {
@@ -40,17 +52,41 @@ struct Scope {
     tenant: Option<String>,
 }
 
+/// The body of a failover.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Move {
+    to: String,
+    #[serde(default)]
+    force: bool,
+}
+
+/// The optional body of a failback.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Home {
+    #[serde(default)]
+    force: bool,
+}
+
 type Answer = Result<Json<Value>, ApiError>;
 type Body = Result<Bytes, BytesRejection>;
 type ChannelPath = Result<Path<(String, String)>, PathRejection>;
 
 pub(super) async fn pause(State(app): State<Arc<App>>, giver: Extension<Giver>, body: Body) -> Answer {
-    let tenant = scope(body)?;
-    give(&app, giver.0, Order::Pause { tenant }).await
+    let expected = r#"{"tenant": "NAME", "for_seconds": 3600}, either or nothing"#;
+    let Pause { tenant, for_seconds } = optional(body, expected)?;
+    let tenant = tenant.map(TenantId::from);
+    let order = match for_seconds {
+        None => Order::Pause { tenant },
+        Some(seconds) => Order::PauseFor { tenant, lasts: lasts(seconds)? },
+    };
+    give(&app, giver.0, order).await
 }
 
 pub(super) async fn resume(State(app): State<Arc<App>>, giver: Extension<Giver>, body: Body) -> Answer {
-    let tenant = scope(body)?;
+    let Scope { tenant } = optional(body, r#"{"tenant": "NAME"} or nothing"#)?;
+    let tenant = tenant.map(TenantId::from);
     give(&app, giver.0, Order::Resume { tenant }).await
 }
 
@@ -73,6 +109,28 @@ pub(super) async fn acknowledge(State(app): State<Arc<App>>, giver: Extension<Gi
     give(&app, giver.0, Order::Acknowledge { channel }).await
 }
 
+pub(super) async fn failover(
+    State(app): State<Arc<App>>,
+    giver: Extension<Giver>,
+    path: ChannelPath,
+    body: Body,
+) -> Answer {
+    let channel = key(path)?;
+    let Move { to, force } = parsed(&read(body)?, r#"{"to": "CHANNEL", "force": false}, force or not"#)?;
+    give(&app, giver.0, Order::Failover { channel, to: to.into(), force }).await
+}
+
+pub(super) async fn failback(
+    State(app): State<Arc<App>>,
+    giver: Extension<Giver>,
+    path: ChannelPath,
+    body: Body,
+) -> Answer {
+    let channel = key(path)?;
+    let Home { force } = optional(body, r#"{"force": true} or nothing"#)?;
+    give(&app, giver.0, Order::Failback { channel, force }).await
+}
+
 async fn give(app: &App, giver: Giver, order: Order) -> Answer {
     match app.orders.give(order, giver.name()).await {
         Ok(()) => Ok(Json(json!({"done": true}))),
@@ -81,17 +139,29 @@ async fn give(app: &App, giver: Giver, order: Order) -> Answer {
     }
 }
 
-fn scope(body: Body) -> Result<Option<TenantId>, ApiError> {
-    let body = body.map_err(|rejection| match rejection.status() {
+/// A time that an order may last: from a second to a year.
+fn lasts(seconds: u64) -> Result<Duration, ApiError> {
+    let longest = crate::config::LONGEST_MS / 1000;
+    if seconds == 0 || seconds > longest {
+        return Err(ApiError::Body(format!("`for_seconds` must be from 1 to {longest}")));
+    }
+    Ok(Duration::from_secs(seconds))
+}
+
+fn optional<T: DeserializeOwned + Default>(body: Body, expected: &str) -> Result<T, ApiError> {
+    let body = read(body)?;
+    if body.trim_ascii().is_empty() { Ok(T::default()) } else { parsed(&body, expected) }
+}
+
+fn parsed<T: DeserializeOwned>(body: &[u8], expected: &str) -> Result<T, ApiError> {
+    serde_json::from_slice(body).map_err(|e| ApiError::Body(format!("expected {expected}: {e}")))
+}
+
+fn read(body: Body) -> Result<Bytes, ApiError> {
+    body.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => ApiError::TooLarge,
         _ => ApiError::Body("it could not be read".to_owned()),
-    })?;
-    if body.trim_ascii().is_empty() {
-        return Ok(None);
-    }
-    let scope: Scope = serde_json::from_slice(&body)
-        .map_err(|e| ApiError::Body(format!("expected {{\"tenant\": \"NAME\"}} or nothing: {e}")))?;
-    Ok(scope.tenant.map(TenantId::from))
+    })
 }
 
 fn key(path: ChannelPath) -> Result<ChannelKey, ApiError> {

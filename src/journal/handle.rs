@@ -66,7 +66,8 @@ impl Journal {
     }
 
     /// Hands in a batch. Never waits for the disk in mode `Thread`: the answer does. Batches are committed in the order
-    /// in which they were handed in.
+    /// in which they were handed in; those of observations alone keep their order among themselves and come after
+    /// whatever else waits, so that an intent never waits for a crowd of them.
     ///
     /// The answer is [`JournalError::Full`] where the queue is; a batch of observations alone is given up (and counted)
     /// before that, and answered with `Ok(None)`.

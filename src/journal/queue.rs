@@ -48,7 +48,19 @@ pub(in crate::journal) struct Queue {
 #[derive(Debug, Default)]
 struct Waiting {
     jobs: VecDeque<Job>,
+    /// What can be done without: handed out only while nothing else waits, and counted against the same bound.
+    expendable: VecDeque<Job>,
     closed: bool,
+}
+
+impl Waiting {
+    fn len(&self) -> usize {
+        self.jobs.len() + self.expendable.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }
 
 impl Queue {
@@ -62,7 +74,7 @@ impl Queue {
     }
 
     pub(in crate::journal) fn len(&self) -> usize {
-        self.lock().jobs.len()
+        self.lock().len()
     }
 
     /// Queues what `job` makes. The last quarter is kept for what is not `expendable`.
@@ -71,29 +83,34 @@ impl Queue {
         if waiting.closed {
             return Admission::Closed;
         }
-        if expendable && waiting.jobs.len() >= (self.bound - self.bound / 4) {
+        if expendable && waiting.len() >= (self.bound - self.bound / 4) {
             return Admission::GivenUp;
         }
-        if waiting.jobs.len() >= self.bound {
+        if waiting.len() >= self.bound {
             return Admission::Full;
         }
-        waiting.jobs.push_back(job());
+        let lane = if expendable { &mut waiting.expendable } else { &mut waiting.jobs };
+        lane.push_back(job());
         drop(waiting);
         self.filled.notify_one();
         Admission::Taken
     }
 
     /// At most `most` jobs, oldest first: at once where there are any, else after waiting for `patience` (`None`: for
-    /// ever). `None` when the queue is closed and empty.
+    /// ever). Where nothing but expendable jobs waits, one of them, so that what comes next waits for no more than that.
+    /// `None` when the queue is closed and empty.
     pub(in crate::journal) fn take(&self, most: usize, patience: Option<Duration>) -> Option<Vec<Job>> {
-        let idle = |w: &mut Waiting| w.jobs.is_empty() && !w.closed;
+        let idle = |w: &mut Waiting| w.is_empty() && !w.closed;
         let guard = self.lock();
         let mut waiting = match patience {
             None => self.filled.wait_while(guard, idle).unwrap_or_else(PoisonError::into_inner),
             Some(limit) => self.filled.wait_timeout_while(guard, limit, idle).unwrap_or_else(PoisonError::into_inner).0,
         };
-        if waiting.jobs.is_empty() && waiting.closed {
+        if waiting.is_empty() && waiting.closed {
             return None;
+        }
+        if waiting.jobs.is_empty() {
+            return Some(waiting.expendable.pop_front().into_iter().collect());
         }
         let count = waiting.jobs.len().min(most);
         Some(waiting.jobs.drain(..count).collect())
@@ -110,6 +127,7 @@ impl Queue {
         let mut waiting = self.lock();
         waiting.closed = true;
         waiting.jobs.clear();
+        waiting.expendable.clear();
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {

@@ -98,7 +98,7 @@ pub fn propose(
     summary: &Summary,
     codecs: &[Codec],
 ) -> Result<Proposal, CodecHold> {
-    let conditions = Conditions::new(latency, summary);
+    let conditions = Conditions::new(quality, latency, &summary.measured());
     let mut entries: Vec<Entry<'_>> = codecs.iter().map(|c| Entry::new(c, quality, &conditions)).collect();
     entries.sort_by_key(|entry| entry.codec.priority);
     let present = entries.first().ok_or(CodecHold::NoCodecs)?.clone();
@@ -152,7 +152,7 @@ struct Known {
 impl<'a> Entry<'a> {
     fn new(codec: &'a Codec, quality: &QualityParams, conditions: &Conditions) -> Self {
         let known = codec_values(&quality.codecs, &codec.name)
-            .map(|values| Known { prediction: predict(conditions, &values), kbit_s: values.kbit_s });
+            .map(|values| Known { prediction: predict(quality, conditions, &values), kbit_s: values.kbit_s });
         Self { codec, known, held_back: false }
     }
 

@@ -170,6 +170,13 @@ pub enum Order {
         /// The tenant; `None`: all.
         tenant: Option<TenantId>,
     },
+    /// As [`Self::Pause`], and it lapses by itself. Given again, it counts anew.
+    PauseFor {
+        /// The tenant; `None`: all.
+        tenant: Option<TenantId>,
+        /// For how long.
+        lasts: Duration,
+    },
     /// Lift a pause of the same scope.
     Resume {
         /// The tenant; `None`: all.
@@ -190,6 +197,22 @@ pub enum Order {
         /// The channel.
         channel: ChannelKey,
     },
+    /// Move a channel's traffic to another channel, which has to be fit by a last look.
+    Failover {
+        /// The channel.
+        channel: ChannelKey,
+        /// Where to.
+        to: ChannelId,
+        /// Whether blocks and caps are passed over; never the target's fitness, a pause, blindness or the mode.
+        force: bool,
+    },
+    /// Take a channel's traffic home, which has to be good by a last look.
+    Failback {
+        /// The channel.
+        channel: ChannelKey,
+        /// As for [`Self::Failover`].
+        force: bool,
+    },
 }
 
 /// Why an order was not taken.
@@ -201,6 +224,8 @@ pub enum Refusal {
     UnknownChannel(ChannelKey),
     /// There is nothing that the order could apply to.
     NothingToDo(String),
+    /// The rules forbid it now.
+    Forbidden(String),
 }
 
 impl fmt::Display for Refusal {
@@ -208,7 +233,7 @@ impl fmt::Display for Refusal {
         match self {
             Self::UnknownTenant(tenant) => write!(f, "no tenant `{tenant}` is configured"),
             Self::UnknownChannel(channel) => write!(f, "no channel `{channel}` is configured"),
-            Self::NothingToDo(why) => f.write_str(why),
+            Self::NothingToDo(why) | Self::Forbidden(why) => f.write_str(why),
         }
     }
 }
@@ -331,6 +356,9 @@ pub enum EventType {
     /// A person gave an order.
     #[serde(rename = "operator.ordered")]
     OperatorOrdered,
+    /// A pause, an order or a proposal was not renewed or carried out in its time.
+    #[serde(rename = "operator.lapsed")]
+    Lapsed,
     /// A configuration was taken or refused.
     #[serde(rename = "config.reloaded")]
     ConfigReloaded,

@@ -57,7 +57,7 @@ impl Engine {
         }
         let rules = &mover.policy.failover;
         let carries = slot.carries.saturating_sub(u32::from(mover.loads.contains(&Some(c))));
-        if carries >= rules.max_dependents {
+        if carries >= rules.max_dependents && !mover.forced() {
             return Some(Ineligible::Full { carries, max_dependents: rules.max_dependents });
         }
         let score = slot.quality_now(now).map(|quality| quality.score);
@@ -95,6 +95,9 @@ impl Engine {
     /// Looks for the target of `wish`. In a cascade home comes first.
     pub(super) fn pick(&self, now: Time, user: usize, wish: &Wish) -> Pick {
         let slot = &self.slots[user];
+        if let Want::Failover(Cause::Ordered { .. }) = wish.want {
+            return self.pick_ordered(now, slot, wish);
+        }
         let needed = self.needed_score(now, user, &wish.want);
         let (mut against, mut asked) = (Vec::new(), Vec::new());
         let patience_over = wish.asked.is_some_and(|at| now.since(at) >= slot.policy.health.timeout);
@@ -133,7 +136,24 @@ impl Engine {
     }
 }
 
-/// What speaks against taking traffic home.
+impl Engine {
+    /// Whether a last look found channel `c` good.
+    pub(super) fn confirms_good(&self, now: Time, user: &Slot, wish: &Wish, c: usize) -> bool {
+        let confirmed = self.slots[c].confirms(now, wish, user.last_look_for());
+        confirmed.is_some_and(|single| single.verdict == Some(Event::Good))
+    }
+
+    /// The target that a person named, once its last look has confirmed it. What speaks against it ended the order before.
+    fn pick_ordered(&self, now: Time, slot: &Slot, wish: &Wish) -> Pick {
+        let target = slot.ordered.as_ref().and_then(|ordered| self.sibling(slot, ordered.to.as_ref()?));
+        match target {
+            Some(c) if self.confirms_good(now, slot, wish, c) => Pick::Take { target: c, passed_over: Vec::new() },
+            target => Pick::Wait { asked: target.into_iter().collect() },
+        }
+    }
+}
+
+/// What speaks against taking traffic home, a last look left aside.
 pub(super) fn home_against(slot: &Slot) -> Option<Ineligible> {
     match slot.health() {
         _ if slot.missing => Some(Ineligible::Missing),

@@ -85,6 +85,8 @@ pub enum Hold {
     },
     /// What it was decided on is no longer so.
     Outdated,
+    /// An operator moved the traffic, and the way back is an operator's too.
+    OrderedRoute,
 }
 
 impl Hold {
@@ -109,6 +111,7 @@ impl Hold {
             Self::Unwatched => "unwatched",
             Self::Unfit { .. } => "unfit",
             Self::Outdated => "outdated",
+            Self::OrderedRoute => "ordered_route",
         }
     }
 
@@ -133,6 +136,7 @@ impl Hold {
             Self::Unwatched => 15,
             Self::Unfit { .. } => 16,
             Self::Outdated => 17,
+            Self::OrderedRoute => 18,
         }
     }
 }
@@ -167,6 +171,9 @@ impl fmt::Display for Hold {
             Self::Unwatched => f.write_str("the channel is no longer configured"),
             Self::Unfit { target, against } => write!(f, "{target} is no longer fit: {against}"),
             Self::Outdated => f.write_str("what it was decided on is no longer so"),
+            Self::OrderedRoute => {
+                f.write_str("an operator moved it there, and nobody has ordered or acknowledged the way back")
+            }
         }
     }
 }

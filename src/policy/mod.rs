@@ -34,9 +34,10 @@ pub use key::{ChannelId, ChannelKey, TenantId};
 pub use observation::{ChannelView, Codec, LookError, Observation, Sample, Source, TelemetryReading};
 pub use params::{
     ChannelParams, CodecParams, CodecTable, CodecValues, Failback, FailoverParams, HealthParams, Latency, Limits, Mode,
-    Order as CandidateOrder, Params, Policy, PolicyMode, QualityParams, Scorer, TelemetryParams, TenantParams, Tier,
+    Order as CandidateOrder, Params, Policy, PolicyMode, QualityParams, Scorer, Statistic, TelemetryParams,
+    TenantParams, Tier,
 };
 pub use reason::{Cause, Ineligible, Reason};
 pub use report::{CandidateReport, ChannelReport, Quality, TenantReport};
 pub use time::{Time, WallMs};
-pub use window::{Summary, Window};
+pub use window::{Measured, Summary, Window};

@@ -51,7 +51,7 @@ pub enum Latency {
     /// One-way delay.
     #[default]
     OneWay,
-    /// Round-trip: half of it counts as one-way delay.
+    /// Round-trip: the policy's share of it (a half by default) counts as one-way delay.
     RoundTrip,
 }
 
@@ -146,11 +146,40 @@ pub struct TelemetryParams {
     pub bucket: Duration,
     /// Fewer accepted samples in the window: no score.
     pub min_samples: u32,
+    /// How the samples become one number for each metric; the file's `quality.summary`. It stands here because the
+    /// window applies it.
+    pub summary: Statistic,
 }
 
 impl Default for TelemetryParams {
     fn default() -> Self {
-        Self { interval: secs(60), window: secs(300), bucket: secs(60), min_samples: 2 }
+        Self { interval: secs(60), window: secs(300), bucket: secs(60), min_samples: 2, summary: Statistic::Mean }
+    }
+}
+
+/// One number for many samples, each weighing the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Statistic {
+    /// The arithmetic mean.
+    #[default]
+    Mean,
+    /// The nearest-rank percentile, 1 to 100: of `n` samples in ascending order, the one of rank `ceil(p / 100 * n)`, always
+    /// a value that was measured. Taken of each metric by itself; more is worse for all three of them.
+    Percentile(u8),
+}
+
+impl Statistic {
+    /// The number for these samples, which it may reorder; 0 for none.
+    pub fn of(self, samples: &mut [f64]) -> f64 {
+        match self {
+            Self::Mean if samples.is_empty() => 0.0,
+            Self::Mean => samples.iter().sum::<f64>() / samples.len() as f64,
+            Self::Percentile(p) => {
+                samples.sort_unstable_by(f64::total_cmp);
+                let rank = (samples.len() * usize::from(p)).div_ceil(100);
+                samples.get(rank.max(1) - 1).or(samples.last()).copied().unwrap_or_default()
+            }
+        }
     }
 }
 
@@ -161,13 +190,31 @@ pub struct QualityParams {
     pub scorer: Scorer,
     /// Below it, codecs are re-prioritised. 0 to 100.
     pub optimise_below: f64,
+    /// Which share of a round trip is one-way delay, where the tenant's latency is round-trip. 0 to 1; a half unless the
+    /// path is known to be lopsided.
+    pub one_way_share: f64,
+    /// Advantage factor A of ITU-T G.107 section 7.6: what users forgive for the advantage of access. 0 to 20.
+    pub advantage: f64,
+    /// Burst ratio BurstR of ITU-T G.107 section 7.5: how much longer losses in a row are than under random loss. 1
+    /// (random) or more.
+    pub burst_r: f64,
+    /// A score so many points below the channel's own baseline is degraded. Above 0; `None`: off.
+    pub degraded_by: Option<f64>,
     /// E-model values for each codec; the gain of a codec order is always predicted by the E-model.
     pub codecs: CodecTable,
 }
 
 impl Default for QualityParams {
     fn default() -> Self {
-        Self { scorer: Scorer::Emodel, optimise_below: 80.0, codecs: CodecTable::default() }
+        Self {
+            scorer: Scorer::Emodel,
+            optimise_below: 80.0,
+            one_way_share: 0.5,
+            advantage: 0.0,
+            burst_r: 1.0,
+            degraded_by: None,
+            codecs: CodecTable::default(),
+        }
     }
 }
 

@@ -233,6 +233,11 @@ pub enum Reason {
         /// The order in words.
         order: String,
     },
+    /// A pause, an order or a proposal lapsed.
+    Lapsed {
+        /// What, and why, in words.
+        what: String,
+    },
     /// The channel came into the configuration.
     Configured,
     /// The channel is somebody's candidate.
@@ -282,6 +287,13 @@ pub enum Cause {
     BackupMissing {
         /// The backup.
         backup: ChannelId,
+    },
+    /// A person's order.
+    Ordered {
+        /// Who gave it.
+        who: String,
+        /// Whether blocks and caps were passed over.
+        force: bool,
     },
 }
 

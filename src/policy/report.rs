@@ -105,11 +105,14 @@ pub struct CandidateReport {
 pub struct Quality {
     /// 0 (worst) to 100 (best).
     pub score: f64,
-    /// Mean one-way latency in milliseconds.
+    /// The score that the channel's own usual conditions of the last 24 h would have with the codec in use, 0 to 100;
+    /// `None` while too little is known of them.
+    pub baseline: Option<f64>,
+    /// One-way latency in milliseconds: like jitter and loss the mean over the window, or the policy's percentile.
     pub latency_ms: f64,
-    /// Mean jitter in milliseconds.
+    /// Jitter in milliseconds.
     pub jitter_ms: f64,
-    /// Mean packet loss in percent.
+    /// Packet loss in percent.
     pub packet_loss_pct: f64,
     /// ITU-T G.107 R-factor of the codec in use.
     pub r_factor: f64,

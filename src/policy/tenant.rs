@@ -26,6 +26,8 @@ pub(super) struct Tenant {
     pub live: bool,
     pub params: TenantParams,
     pub paused: bool,
+    /// When a pause lapses by itself.
+    pub paused_until: Option<Time>,
     pub blind: bool,
     /// When it could last be seen again after having been blind.
     pub seen_since: Option<Time>,
@@ -68,6 +70,7 @@ impl Tenant {
             live: true,
             params,
             paused: false,
+            paused_until: None,
             blind: false,
             seen_since: None,
             looks: Looks::new(Duration::ZERO),

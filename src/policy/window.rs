@@ -1,13 +1,17 @@
 //! The exact window: telemetry of one channel, by the platform's own buckets and the platform's own clock.
 //!
-//! Owns which samples count and what their mean is. A dated item is known by its timestamp, and the last word on a
+//! Owns which samples count and what they come to: the mean, or a percentile, of each metric. A dated item is known by its timestamp, and the last word on a
 //! timestamp wins; an undated one counts until the next answer. A bucket that was not over when the platform was asked
 //! is not a sample yet. What is missing or absurd is rejected and counted, never read as 0. It never reads a clock:
-//! the window ends where the newest answer's span ended.
+//! the window ends where the newest answer's span ended. What leaves the window goes to the [`baseline`], which knows
+//! what is usual for the channel.
+
+mod baseline;
 
 use super::observation::{Sample, TelemetryReading};
-use super::params::TelemetryParams;
+use super::params::{Statistic, TelemetryParams};
 use super::time::{Time, WallMs};
+use baseline::Baseline;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -16,17 +20,38 @@ const MAX_SAMPLES: usize = 4096;
 /// Latency and jitter above a minute are no measurements, in milliseconds.
 const ABSURD_MS: f64 = 60_000.0;
 
-/// Means over the samples of a window.
+/// The samples of a window in one number for each metric: the mean, or the policy's percentile.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Summary {
-    /// Mean latency in milliseconds, one-way or round-trip as the platform gives it.
+    /// Latency in milliseconds, one-way or round-trip as the platform gives it.
     pub latency_ms: f64,
-    /// Mean jitter in milliseconds.
+    /// Jitter in milliseconds.
     pub jitter_ms: f64,
-    /// Mean packet loss in percent, 0 to 100.
+    /// Packet loss in percent, 0 to 100.
     pub packet_loss_pct: f64,
-    /// How many samples were averaged.
+    /// How many samples were summed up.
     pub samples: u32,
+    /// What is usual for the channel: the median over the half hours of the last day, the window itself left out. `None`
+    /// while fewer than 12 of them are known.
+    pub usual: Option<Measured>,
+}
+
+impl Summary {
+    /// The three metrics.
+    pub const fn measured(&self) -> Measured {
+        Measured { latency_ms: self.latency_ms, jitter_ms: self.jitter_ms, packet_loss_pct: self.packet_loss_pct }
+    }
+}
+
+/// The three metrics of one sample, or of many in one; all of them there and possible.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Measured {
+    /// Latency in milliseconds, one-way or round-trip as the platform gives it.
+    pub latency_ms: f64,
+    /// Jitter in milliseconds.
+    pub jitter_ms: f64,
+    /// Packet loss in percent, 0 to 100.
+    pub packet_loss_pct: f64,
 }
 
 /// The telemetry of one channel that still counts.
@@ -35,18 +60,14 @@ pub struct Window {
     span: Duration,
     bucket: Duration,
     min_samples: u32,
+    statistic: Statistic,
+    baseline: Baseline,
+    /// Up to when undated answers have gone to the baseline.
+    filed_to: Option<WallMs>,
     dated: BTreeMap<WallMs, Measured>,
     undated: Vec<Measured>,
     newest: Option<Newest>,
     rejected: u64,
-}
-
-/// An item of which every field is there and possible.
-#[derive(Clone, Copy, Debug)]
-struct Measured {
-    latency_ms: f64,
-    jitter_ms: f64,
-    packet_loss_pct: f64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +83,9 @@ impl Window {
             span: params.window,
             bucket: params.bucket,
             min_samples: params.min_samples,
+            statistic: params.summary,
+            baseline: Baseline::new(params.summary),
+            filed_to: None,
             dated: BTreeMap::new(),
             undated: Vec::new(),
             newest: None,
@@ -76,8 +100,10 @@ impl Window {
         if self.newest.is_some_and(|newest| reading.asked_at < newest.asked_at) {
             return 0;
         }
+        self.file_undated();
         self.newest = Some(Newest { asked_at: reading.asked_at, to: reading.to });
         self.undated.clear();
+        self.baseline.advance(reading.to);
         let mut rejected = 0_u32;
         for sample in &reading.samples {
             if !self.insert_sample(sample, reading.to) {
@@ -89,21 +115,26 @@ impl Window {
         rejected
     }
 
-    /// Means over exactly `[to - window, to)` of the newest answer, each sample weighing the same. `None` where fewer
-    /// than `min_samples` count (and always where none does).
+    /// The mean or percentile of each metric over exactly `[to - window, to)` of the newest answer, each sample weighing
+    /// the same. `None` where fewer than `min_samples` count (and always where none does).
     pub fn summary(&self) -> Option<Summary> {
         let count = self.dated.len() + self.undated.len();
         let samples = u32::try_from(count).unwrap_or(u32::MAX);
         if samples < self.min_samples.max(1) {
             return None;
         }
-        let n = f64::from(samples);
-        let mean = |field: fn(&Measured) -> f64| self.dated.values().chain(&self.undated).map(field).sum::<f64>() / n;
+        let mut values = Vec::with_capacity(count);
+        let mut of = |field: fn(&Measured) -> f64| {
+            values.clear();
+            values.extend(self.dated.values().chain(&self.undated).map(field));
+            self.statistic.of(&mut values)
+        };
         Some(Summary {
-            latency_ms: mean(|m| m.latency_ms),
-            jitter_ms: mean(|m| m.jitter_ms),
-            packet_loss_pct: mean(|m| m.packet_loss_pct),
+            latency_ms: of(|m| m.latency_ms),
+            jitter_ms: of(|m| m.jitter_ms),
+            packet_loss_pct: of(|m| m.packet_loss_pct),
             samples,
+            usual: self.baseline.usual(),
         })
     }
 
@@ -112,18 +143,23 @@ impl Window {
         self.rejected
     }
 
-    /// Forgets every sample; the count of rejected ones goes on.
+    /// Forgets every sample; the count of rejected ones goes on, and what is usual stays known.
     pub fn clear(&mut self) {
         self.dated.clear();
         self.undated.clear();
         self.newest = None;
     }
 
-    /// Works by other parameters from now on. A longer window fills with the next answer.
+    /// Works by other parameters from now on. A longer window fills with the next answer. Under another statistic nothing
+    /// is usual until enough has been seen again.
     pub fn reconfigure(&mut self, params: &TelemetryParams) {
         self.span = params.window;
         self.bucket = params.bucket;
         self.min_samples = params.min_samples;
+        if self.statistic != params.summary {
+            self.statistic = params.summary;
+            self.baseline = Baseline::new(params.summary);
+        }
         self.prune();
     }
 
@@ -156,7 +192,26 @@ impl Window {
     fn prune(&mut self) {
         let Some(Newest { to, .. }) = self.newest else { return };
         let (first, last) = (to.back(self.span), to.back(self.bucket));
-        self.dated.retain(|at, _| *at >= first && *at <= last);
+        while let Some(oldest) = self.dated.first_entry().filter(|entry| *entry.key() < first) {
+            let (at, measured) = oldest.remove_entry();
+            self.baseline.add(at, &measured);
+        }
+        // Only a clock that was set back leaves samples of its future behind; they were never measured then.
+        while let Some(future) = self.dated.last_entry().filter(|entry| *entry.key() > last) {
+            future.remove();
+        }
+    }
+
+    /// Undated items go to the baseline once in a window's span, since answers in between repeat them.
+    fn file_undated(&mut self) {
+        let Some(Newest { to, .. }) = self.newest.filter(|_| !self.undated.is_empty()) else { return };
+        if self.filed_to.is_some_and(|filed| to.back(self.span) < filed && to >= filed) {
+            return;
+        }
+        self.filed_to = Some(to);
+        for measured in &self.undated {
+            self.baseline.add(to, measured);
+        }
     }
 }
 

@@ -267,7 +267,7 @@ impl Driver {
         if answer.is_ok() {
             self.ledger.fact(now, Place::of_order(&order), &Fact::Ordered { order: order.clone(), who });
         }
-        if answer.is_ok() && matches!(order, Order::Pause { .. }) {
+        if answer.is_ok() && matches!(order, Order::Pause { .. } | Order::PauseFor { .. }) {
             tracing::warn!("paused: no actions until resumed");
         }
         self.carry_out();

@@ -30,7 +30,7 @@ pub use daemon::{Daemon, Parts, Reloads};
 pub use liveness::Liveness;
 pub use orders::{OrderError, OrderRequest, Orders};
 pub use prober::TenantPlan;
-pub use snapshot::{Snapshot, SnapshotCell, TenantSnapshot};
+pub use snapshot::{Channels, Snapshot, SnapshotCell, TenantSnapshot};
 
 /// A task that dies must take the daemon down, not leave a channel unwatched or an action unfinished for ever.
 fn pass_on_panic(ended: Result<(), tokio::task::JoinError>) {

@@ -1,11 +1,9 @@
 //! Turns what changed into the next snapshot: only changed channels are reported anew, and never more often than is useful.
 
 use super::reasons::Reasons;
-use super::snapshot::{Snapshot, SnapshotCell, TenantSnapshot};
+use super::snapshot::{Channels, Snapshot, SnapshotCell, TenantSnapshot};
 use crate::platform::Platform;
-use crate::policy::{
-    ChannelKey, ChannelReport, Engine, Mode, Params, TenantId, TenantReport, TenantState, Time, WallMs,
-};
+use crate::policy::{ChannelKey, Engine, Mode, Params, TenantId, TenantReport, TenantState, Time, WallMs};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +18,7 @@ pub struct Publisher {
     last: Option<Time>,
     dirty: bool,
     changed: BTreeSet<ChannelKey>,
-    channels: BTreeMap<ChannelKey, Arc<ChannelReport>>,
+    channels: Channels,
     known: BTreeMap<TenantId, Known>,
     version: u64,
     mode: Mode,
@@ -45,7 +43,7 @@ impl Publisher {
             last: None,
             dirty: true,
             changed: BTreeSet::new(),
-            channels: BTreeMap::new(),
+            channels: Channels::default(),
             known: BTreeMap::new(),
             version: 0,
             mode: Mode::Observe,

@@ -5,6 +5,7 @@ use crate::platform::BudgetReading;
 use crate::policy::{ChannelKey, ChannelReport, Mode, TenantId, TenantReport, WallMs};
 use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,11 +27,35 @@ pub struct Snapshot {
     /// The tenants.
     pub tenants: BTreeMap<TenantId, TenantSnapshot>,
     /// The channels: configured ones, and those watched as someone's candidate.
-    pub channels: BTreeMap<ChannelKey, Arc<ChannelReport>>,
+    pub channels: Channels,
     /// When the configuration was last taken.
     pub config_loaded_at: WallMs,
     /// Whether the last attempt to load a configuration succeeded.
     pub config_ok: bool,
+}
+
+/// Reports by channel, shared from one snapshot to the next as long as none of them changes; a change makes a copy.
+#[derive(Clone, Debug, Default)]
+pub struct Channels(Arc<BTreeMap<ChannelKey, Arc<ChannelReport>>>);
+
+impl Deref for Channels {
+    type Target = BTreeMap<ChannelKey, Arc<ChannelReport>>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for Channels {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        Arc::make_mut(&mut self.0)
+    }
+}
+
+impl FromIterator<(ChannelKey, Arc<ChannelReport>)> for Channels {
+    fn from_iter<I: IntoIterator<Item = (ChannelKey, Arc<ChannelReport>)>>(reports: I) -> Self {
+        Self(Arc::new(reports.into_iter().collect()))
+    }
 }
 
 /// One tenant at one moment.

@@ -37,3 +37,23 @@ async fn a_journal_that_cannot_be_written_stops_actions_and_not_the_watching() {
     assert_eq!(world.platform.patches().len(), 1);
     world.verify_journal();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_cannot_be_written_either_does_not_end_the_daemon() {
+    let mut world = World::of(unlimited(4), str::to_owned).await;
+    world.start_as(binary_without_xfsz()).await;
+    world.all_up().await;
+    // Nothing can be written any more, anywhere.
+    limit_files_to(&world, Some(0));
+    world.until("it is not ready to act", async || world.get("/readyz").await.0 == 503).await;
+    for status in ["unhealthy", "healthy", "unhealthy"] {
+        world.platform.turn("ch-0001", status);
+        let health = if status == "healthy" { "up" } else { "down" };
+        world.until("that is seen", async || world.channel("ch-0001").await["health"] == health).await;
+    }
+    assert_eq!(world.platform.patches(), []);
+
+    limit_files_to(&world, None);
+    world.entry("failover.completed", "ch-0001").await;
+    world.verify_journal();
+}

@@ -18,6 +18,11 @@ async fn tight() -> World {
 async fn the_limit_is_kept_and_a_failover_does_not_wait_behind_polls() {
     let world = tight().await;
     world.all_up().await;
+    // Trunks without a backup are looked at as fast as may be, for as long as they are down.
+    for stranded in ["ch-0011", "ch-0012"] {
+        world.platform.turn(stranded, "unhealthy");
+        world.entry("failover.no_candidate", stranded).await;
+    }
     world.platform.turn("ch-0001", "unhealthy");
     world.entry("failover.completed", "ch-0001").await;
     world.until("20 s of polling have passed", async || world.platform.now() >= Duration::from_secs(20)).await;

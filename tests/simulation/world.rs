@@ -105,7 +105,7 @@ impl World {
             cooldown: secs(600),
             max_dependents: if self.seed.is_multiple_of(5) { 1 } else { 2 },
             max_concurrent: 3,
-            max_per_hour: 30,
+            max_per_hour: if self.seed % 4 == 2 && self.channels <= 20 { 10 } else { 30 },
             requests_per_minute: 80,
         }
     }
@@ -118,6 +118,10 @@ impl World {
         scenario.options.etag = self.seed % 2 == 1;
         scenario.options.missing_items = 0.05;
         scenario.options.clock_skew_seconds = i64::try_from(self.seed % 7).unwrap() * 20 - 60;
+        if self.seed.is_multiple_of(3) {
+            // Whoever does not hear of a change cannot see it at once either.
+            scenario.options.patch_delay = secs(12);
+        }
         // Every other trunk prefers a codec that bears no loss.
         for spec in scenario.channels.iter_mut().step_by(2) {
             spec.codecs = Some(["PCMU", "G729", "OPUS"].map(str::to_owned).to_vec());
@@ -146,11 +150,13 @@ impl World {
             "[daemon]\nstate_dir = \"{state}\"\nmode = \"enforce\"\n\
              [tenants.acme]\nbase_url = \"{BASE}\"\nrequests_per_minute = {rpm}\n\
              [tenants.acme.auth]\nclient_id = \"cid\"\nclient_secret = {{ file = \"{secret}\" }}\n\
+             [limits]\nmax_per_hour = {per_hour}\n\
              [policies.default.failover]\non = [{on}]\norder = \"{order}\"\nblock_period = \"{block}s\"\n\
              failback_after = \"{back}s\"\nmax_dependents = {dependents}\n{quality}\n",
             state = folder.path().join("state").display(),
             secret = secret.display(),
             rpm = rules.requests_per_minute,
+            per_hour = rules.max_per_hour,
             on = on.join(", "),
             block = rules.block_period.as_secs(),
             back = rules.failback_after.as_secs(),

@@ -6,9 +6,10 @@ use crate::config::model::{Calendar, Provisioning, Rescue};
 use crate::config::section::{Entry, Got, Section, Value};
 use crate::config::source::Loc;
 use crate::config::syntax::spell;
+use crate::policy::score::G711_BPL_CONCEALED;
 use crate::policy::{
     CandidateOrder, CodecParams, CodecTable, CodecValues, Failback, FailoverParams, HealthParams, Policy, PolicyMode,
-    QualityParams, Scorer, TelemetryParams, Tier,
+    QualityParams, Scorer, Statistic, TelemetryParams, Tier,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,9 +20,6 @@ pub(super) struct Compiled {
     pub policy: Arc<Policy>,
     pub provisioning: Provisioning,
 }
-
-/// Bpl of G.711 with packet-loss concealment (ITU-T G.711 Appendix I, values of G.113).
-const G711_CONCEALED_BPL: f64 = 25.1;
 
 impl Compiler<'_> {
     /// Every policy by name; `default` always exists.
@@ -79,7 +77,7 @@ impl Compiler<'_> {
             name: name.to_owned(),
             mode: PolicyMode(mode(&section.get::<String>("mode").value)),
             health: self.health(&section.table("health")),
-            telemetry: self.telemetry(&section.table("telemetry")),
+            telemetry: self.telemetry(&section.table("telemetry"), statistic(&section.table("quality"))),
             quality: self.quality(&section.table("quality")),
             failover: self.failover(&section.table("failover")),
             codec: codec(&section.table("codec")),
@@ -119,7 +117,7 @@ impl Compiler<'_> {
         }
     }
 
-    fn telemetry(&mut self, telemetry: &Section) -> TelemetryParams {
+    fn telemetry(&mut self, telemetry: &Section, summary: Statistic) -> TelemetryParams {
         let window = telemetry.get::<Duration>("window");
         let bucket = telemetry.get::<Duration>("bucket");
         let min_samples = telemetry.get::<u32>("min_samples");
@@ -145,6 +143,7 @@ impl Compiler<'_> {
             window: window.value,
             bucket: bucket.value,
             min_samples: min_samples.value,
+            summary,
         }
     }
 
@@ -155,7 +154,19 @@ impl Compiler<'_> {
             "tiers" => Scorer::Tiers { rows, otherwise },
             _ => Scorer::Emodel,
         };
-        QualityParams { scorer, optimise_below: quality.get("optimise_below").value, codecs: self.codec_table(quality) }
+        let degraded_by = quality.find::<f64>("degraded_by");
+        if let Some(found) = &degraded_by {
+            self.not_yet(found.at, "`degraded_by` is");
+        }
+        QualityParams {
+            scorer,
+            optimise_below: quality.get("optimise_below").value,
+            one_way_share: quality.get("one_way_share").value,
+            advantage: quality.get("advantage").value,
+            burst_r: quality.get("burst_r").value,
+            degraded_by: degraded_by.map(|found| found.value),
+            codecs: self.codec_table(quality),
+        }
     }
 
     fn tiers(&mut self, quality: &Section) -> Vec<Tier> {
@@ -205,7 +216,7 @@ impl Compiler<'_> {
             let flag = |key, default| section.find::<bool>(key).map_or(default, |found| found.value);
             let plc = flag("plc", base.plc);
             let g711 = matches!(upper.as_str(), "PCMU" | "PCMA");
-            let bpl = number("bpl", if plc && g711 { G711_CONCEALED_BPL } else { base.bpl });
+            let bpl = number("bpl", if plc && g711 { G711_BPL_CONCEALED } else { base.bpl });
             let values = CodecValues {
                 ie: number("ie", base.ie),
                 bpl,
@@ -295,6 +306,12 @@ impl Compiler<'_> {
             failback_window: section.table("failover").find_table("failback_window").map(calendar),
         }
     }
+}
+
+/// `mean`, or `pNN`: the words that the key allows.
+fn statistic(quality: &Section) -> Statistic {
+    let word = quality.get::<String>("summary").value;
+    word.strip_prefix('p').and_then(|percent| percent.parse().ok()).map_or(Statistic::Mean, Statistic::Percentile)
 }
 
 fn codec(codec: &Section) -> CodecParams {

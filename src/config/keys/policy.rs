@@ -64,6 +64,25 @@ static QUALITY: Table = Table {
         ),
         or("optimise_below", Kind::Number(0.0, 100.0), "80.0", "Below it, codecs are re-prioritised."),
         or(
+            "summary",
+            Kind::Word(&["mean", "p50", "p75", "p90", "p95", "p99"]),
+            r#""mean""#,
+            "How the window's samples become one number for each metric: the mean, or a nearest-rank percentile.",
+        ),
+        or(
+            "one_way_share",
+            Kind::Number(0.0, 1.0),
+            "0.5",
+            "Share of the latency that is one-way delay, where the tenant's latency is round_trip.",
+        ),
+        or("advantage", Kind::Number(0.0, 20.0), "0.0", "Advantage factor A (ITU-T G.107), added to R."),
+        or("burst_r", Kind::Number(1.0, 8.0), "1.0", "Burst ratio BurstR (ITU-T G.107); 1: losses are random."),
+        absent(
+            "degraded_by",
+            Kind::Number(0.1, 100.0),
+            "A score so many points below the channel's own baseline of 24 h is degraded; left out: off.",
+        ),
+        or(
             "tiers",
             Kind::Tables(&TIER),
             "[{ latency_ms = 150, jitter_ms = 30, score = 100 }, { latency_ms = 250, jitter_ms = 50, score = 85 }, \

@@ -10,7 +10,7 @@ fn codecs(names: &[&str]) -> Vec<Codec> {
 }
 
 fn summary(latency_ms: f64, jitter_ms: f64, packet_loss_pct: f64) -> Summary {
-    Summary { latency_ms, jitter_ms, packet_loss_pct, samples: 5 }
+    Summary { latency_ms, jitter_ms, packet_loss_pct, samples: 5, usual: None }
 }
 
 const LOSSY: (f64, f64, f64) = (41.0, 4.8, 6.0);

@@ -85,7 +85,7 @@ impl Engine {
     /// Whether enough channels would be up after a move. Without a target: whether any target could do.
     pub(super) fn keep_fit(&self, i: usize, want: &Want, target: Option<usize>) -> Result<(), Hold> {
         let slot = &self.slots[i];
-        if !matches!(want, Want::Failover(_)) {
+        if !matches!(want, Want::Failover(_)) || slot.forced() {
             return Ok(());
         }
         let tenant = &self.tenants[slot.tenant];
@@ -115,7 +115,8 @@ impl Engine {
         self.next_op = OpId(op.0.saturating_add(1));
         let slot = &mut self.slots[i];
         let approved = slot.approved.take().filter(|(until, _)| now < *until);
-        let actor = approved.map_or(Actor::Engine, |(_, who)| Actor::Operator(who));
+        let who = slot.ordered.take().map(|ordered| ordered.who).or(approved.map(|(_, who)| who));
+        let actor = who.map_or(Actor::Engine, Actor::Operator);
         let action = Action {
             op,
             channel: slot.key.clone(),

@@ -20,6 +20,8 @@ impl Engine {
             .filter(|i| self.slots[*i].live && self.slots[*i].configured && !stay.contains(&self.slots[*i].key))
             .collect();
         let mut touched = Vec::with_capacity(params.channels.len());
+        // Slots are large: growing by doubling would leave up to half of their room unused.
+        self.slots.reserve_exact(params.channels.len().saturating_sub(self.slots.len()));
         for channel in &params.channels {
             touched.extend(self.configure_channel(now, channel, out));
         }
@@ -96,6 +98,7 @@ impl Engine {
     fn unconfigure(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
         self.unwish(i);
         let slot = &mut self.slots[i];
+        slot.ordered = None;
         slot.configured = false;
         slot.suspect = false;
         let left_at = slot.route.clone().filter(|route| *route != slot.key.channel);
@@ -155,6 +158,7 @@ impl Engine {
         if slot.configured {
             backups.extend(slot.listed.as_ref().unwrap_or(&slot.backups_read).iter().cloned());
             places.extend([&slot.route, &slot.expected].into_iter().flatten().cloned());
+            places.extend(slot.ordered.as_ref().and_then(|ordered| ordered.to.clone()));
         }
         places.extend(slot.pending_to().cloned());
         let candidates = self.resolve(now, i, &own, backups, &policy, out);

@@ -34,6 +34,7 @@ impl Engine {
         }
         if self.slots[i].configured {
             self.note_home_good(now, i);
+            self.lapse_order(now, i, out);
             match self.wanted(now, i) {
                 Ok(want) => {
                     self.wish(now, i, want);
@@ -75,6 +76,9 @@ impl Engine {
         }
         if slot.missing || slot.route.is_none() {
             return Err(self.quiet_reason(i));
+        }
+        if let Some(ordered) = &slot.ordered {
+            return Ok(ordered.want());
         }
         match &slot.route {
             Some(route) if slot.away() => self.wanted_away(now, i, route),
@@ -244,7 +248,9 @@ impl Engine {
         let verdict = own.and_then(|single| single.verdict);
         let mut awaiting = Vec::new();
         let confirmed = match &wish.want {
-            Want::Failover(Cause::Quality { .. }) | Want::Cascade(..) | Want::Codec(_) => own.is_some(),
+            Want::Failover(Cause::Quality { .. } | Cause::Ordered { .. }) | Want::Cascade(..) | Want::Codec(_) => {
+                own.is_some()
+            }
             Want::Failover(_) => verdict == Some(Event::Bad),
             Want::Failback => verdict == Some(Event::Good),
         };
@@ -300,7 +306,7 @@ impl Engine {
     }
 
     /// The slot of another channel of the same tenant.
-    pub(super) fn sibling(&self, slot: &Slot, id: &ChannelId) -> Option<usize> {
+    pub(in crate::policy) fn sibling(&self, slot: &Slot, id: &ChannelId) -> Option<usize> {
         // Where traffic goes is always among the needs, which are few; the index would need a key built.
         slot.needs.iter().copied().find(|n| self.slots[*n].id() == id)
     }

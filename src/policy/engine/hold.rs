@@ -16,6 +16,9 @@ impl Engine {
         let slot = &self.slots[i];
         let tenant = &self.tenants[slot.tenant];
         self.still(slot)?;
+        if slot.forced() {
+            return Ok(());
+        }
         let left = |until: Option<Time>| until.filter(|until| *until > now).map(|until| until.since(now));
         let retry = slot.retries.of(want.purpose());
         if let Some(left) = left(retry.at) {
@@ -128,6 +131,7 @@ impl Engine {
         let slot = &self.slots[i];
         match self.mode(slot) {
             Mode::Enforce => Ok(()),
+            Mode::Propose if slot.ordered.is_some() => Ok(()),
             Mode::Propose if slot.approved.as_ref().is_some_and(|(until, _)| now < *until) => Ok(()),
             Mode::Propose => Err(Hold::Propose),
             Mode::Observe => Err(Hold::Observe),
@@ -174,7 +178,9 @@ impl Engine {
 fn way_home(now: Time, slot: &Slot) -> Result<(), Hold> {
     match slot.policy.failover.failback {
         _ if slot.approved.as_ref().is_some_and(|(until, _)| now < *until) => Ok(()),
+        _ if slot.ordered.is_some() => Ok(()),
         _ if slot.foreign => Err(Hold::ForeignRoute),
+        _ if matches!(slot.moved_for, Some(Cause::Ordered { .. })) => Err(Hold::OrderedRoute),
         Failback::Auto => Ok(()),
         Failback::Manual => Err(Hold::FailbackManual),
         Failback::Window => Err(Hold::FailbackWindow),

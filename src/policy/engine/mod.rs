@@ -5,7 +5,8 @@
 //! is up allocates nothing; everything costlier happens only where something changes or is wanted.
 //!
 //! `observe` takes facts in, `decide` finds what is wanted, `hold` whether it may be done, `act` does it, `outcome` takes what
-//! came of it, `schedule` knows when to look and to evaluate again, `order` takes persons' orders, `configure` builds and rebuilds, `state` keeps what survives a restart, `show` reports.
+//! came of it, `schedule` knows when to look and to evaluate again, `order`, `ordered`
+//! and `pause` take persons' orders, `configure` builds and rebuilds, `state` keeps what survives a restart, `show` reports.
 //!
 //! Must never: read a clock, act on an error, act without last looks by single `GET`, or act twice on one channel at once.
 
@@ -15,7 +16,9 @@ mod decide;
 mod hold;
 mod observe;
 mod order;
+mod ordered;
 mod outcome;
+mod pause;
 mod retry;
 mod schedule;
 mod show;
@@ -34,7 +37,7 @@ use super::report::{ChannelReport, TenantReport};
 use super::tenant::Tenant;
 use super::time::Time;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 use std::time::Duration;
 
 /// The decision engine. See the module.
@@ -48,6 +51,8 @@ pub struct Engine {
     params: Params,
     started: bool,
     paused: bool,
+    paused_until: Option<Time>,
+    pauses: BTreeSet<(Time, Option<usize>)>,
     journal: bool,
     next_op: OpId,
     ops: BTreeMap<OpId, usize>,
@@ -73,6 +78,8 @@ impl Engine {
             params: Params::default(),
             started: false,
             paused: false,
+            paused_until: None,
+            pauses: BTreeSet::new(),
             journal: true,
             next_op: OpId(1),
             ops: BTreeMap::new(),
@@ -124,6 +131,7 @@ impl Engine {
 
     /// Does what time alone brings about: staleness, blocks that end, looks that were not answered.
     pub fn tick(&mut self, now: Time, out: &mut Vec<Command>) {
+        self.lapse_pauses(now, out);
         while let Some(&Reverse((at, i))) = self.deadlines.peek() {
             if at > now {
                 break;
@@ -138,7 +146,8 @@ impl Engine {
 
     /// When [`Self::tick`] has something to do, at the earliest. `None`: nothing is due.
     pub fn next_deadline(&self) -> Option<Time> {
-        self.deadlines.peek().map(|Reverse((at, _))| *at)
+        let channels = self.deadlines.peek().map(|Reverse((at, _))| *at);
+        channels.into_iter().chain(self.pauses.first().map(|(at, _)| *at)).min()
     }
 
     /// Works by other parameters from now on. A channel that did not change keeps its state, schedule and blocks.

@@ -332,6 +332,7 @@ impl Engine {
         if reversals < REVERSALS || std::mem::replace(&mut tenant.paused, true) {
             return;
         }
+        tenant.paused_until = None;
         let reversals = u32::try_from(reversals).unwrap_or(u32::MAX);
         let reason = Reason::OtherController { reversals, within: REVERSALS_WITHIN };
         let mut told = record(EventType::OtherController, Some(tenant.id.clone()), None, Actor::Outside, reason);

@@ -1,9 +1,10 @@
-//! Persons' orders: pause, resume, approve, acknowledge. Same rules and same audit as everything else.
+//! Persons' orders: approve, acknowledge, and the way to `pause` and `ordered`. Same rules and same audit as everything
+//! else.
 
-use super::super::command::{Actor, Command, EventType, Fact, Order, Refusal};
+use super::super::command::{Actor, Command, EventType, Order, Refusal};
 use super::super::guard::Hold;
 use super::super::key::{ChannelKey, TenantId};
-use super::super::reason::Reason;
+use super::super::reason::{Cause, Reason};
 use super::super::time::Time;
 use super::{Engine, channel_record, record};
 use std::time::Duration;
@@ -20,51 +21,15 @@ impl Engine {
         out: &mut Vec<Command>,
     ) -> Result<(), Refusal> {
         match order {
-            Order::Pause { tenant } => self.set_paused(now, tenant.as_ref(), true, who, out),
-            Order::Resume { tenant } => self.set_paused(now, tenant.as_ref(), false, who, out),
+            Order::Pause { tenant } => self.pause(now, tenant.as_ref(), None, who, out),
+            Order::PauseFor { tenant, lasts } => self.pause(now, tenant.as_ref(), Some(*lasts), who, out),
+            Order::Resume { tenant } => self.resume(now, tenant.as_ref(), who, out),
             Order::ApproveMass { tenant } => self.approve_mass(now, tenant, who, out),
             Order::Approve { channel } => self.approve(now, channel, who, out),
             Order::Acknowledge { channel } => self.acknowledge(now, channel, who, out),
+            Order::Failover { channel, to, force } => self.order_move(now, channel, Some(to), *force, who, out),
+            Order::Failback { channel, force } => self.order_move(now, channel, None, *force, who, out),
         }
-    }
-
-    fn set_paused(
-        &mut self,
-        now: Time,
-        tenant: Option<&TenantId>,
-        paused: bool,
-        who: &str,
-        out: &mut Vec<Command>,
-    ) -> Result<(), Refusal> {
-        let scope = tenant.map_or_else(|| "everything".to_owned(), |tenant| format!("tenant {tenant}"));
-        let t = tenant.map(|id| self.find_tenant(id)).transpose()?;
-        let state = match t {
-            Some(t) => &mut self.tenants[t].paused,
-            None => &mut self.paused,
-        };
-        if std::mem::replace(state, paused) == paused {
-            let state = if paused { "already paused" } else { "not paused" };
-            return Err(Refusal::NothingToDo(format!("{scope} is {state}")));
-        }
-        match t {
-            Some(t) => self.mark_tenant_unsaved(t),
-            None => self.own_unsaved = true,
-        }
-        let words = format!("{} {scope}", if paused { "paused" } else { "resumed" });
-        let mut told =
-            record(EventType::OperatorOrdered, tenant.cloned(), None, person(who), Reason::Ordered { order: words });
-        (told.before, told.after) = (Some(Fact::Paused(!paused)), Some(Fact::Paused(paused)));
-        out.push(Command::Record(told));
-        match t {
-            Some(t) => {
-                if !paused {
-                    self.tenants[t].reversals.clear();
-                }
-                self.evaluate_wanting(now, t, out);
-            }
-            None => self.evaluate_all_wanting(now, out),
-        }
-        Ok(())
     }
 
     fn approve_mass(&mut self, now: Time, id: &TenantId, who: &str, out: &mut Vec<Command>) -> Result<(), Refusal> {
@@ -85,8 +50,10 @@ impl Engine {
         let i = self.find_channel(key)?;
         let slot = &mut self.slots[i];
         let wanted = slot.wish.as_ref().map(|wish| wish.want.name());
-        let (Some(wanted), Some(Hold::Propose | Hold::FailbackManual | Hold::FailbackWindow | Hold::ForeignRoute)) =
-            (wanted, &slot.held)
+        let (
+            Some(wanted),
+            Some(Hold::Propose | Hold::FailbackManual | Hold::FailbackWindow | Hold::ForeignRoute | Hold::OrderedRoute),
+        ) = (wanted, &slot.held)
         else {
             return Err(Refusal::NothingToDo(format!("nothing that could be approved is proposed for {key}")));
         };
@@ -102,7 +69,8 @@ impl Engine {
         let slot = &mut self.slots[i];
         let blocked = slot.blocked_until.take().is_some_and(|until| until > now);
         let retrying = std::mem::take(&mut slot.retries).waiting(now);
-        let foreign = std::mem::take(&mut slot.foreign);
+        let ordered = slot.moved_for.take_if(|cause| matches!(cause, Cause::Ordered { .. })).is_some();
+        let foreign = std::mem::take(&mut slot.foreign) | ordered;
         if !blocked && !foreign && !retrying {
             return Err(Refusal::NothingToDo(format!("{key} is not blocked, and its route is not someone else's")));
         }
@@ -114,17 +82,17 @@ impl Engine {
         Ok(())
     }
 
-    fn find_tenant(&self, id: &TenantId) -> Result<usize, Refusal> {
+    pub(super) fn find_tenant(&self, id: &TenantId) -> Result<usize, Refusal> {
         let t = self.tenant_index.get(id).copied().filter(|t| self.tenants[*t].live);
         t.ok_or_else(|| Refusal::UnknownTenant(id.clone()))
     }
 
-    fn find_channel(&self, key: &ChannelKey) -> Result<usize, Refusal> {
+    pub(super) fn find_channel(&self, key: &ChannelKey) -> Result<usize, Refusal> {
         let i = self.index.get(key).copied().filter(|i| self.slots[*i].configured);
         i.ok_or_else(|| Refusal::UnknownChannel(key.clone()))
     }
 }
 
-fn person(who: &str) -> Actor {
+pub(super) fn person(who: &str) -> Actor {
     Actor::Operator(who.to_owned())
 }

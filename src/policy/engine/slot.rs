@@ -68,6 +68,7 @@ pub(in crate::policy) struct Slot {
     pub hold_down: Option<(Duration, Time)>,
     pub retries: Retries,
     pub approved: Option<(Time, String)>,
+    pub ordered: Option<Ordered>,
     /// Its quality.
     pub window: Window,
     pub summary: Option<Summary>,
@@ -113,6 +114,17 @@ pub(in crate::policy) struct Unsure {
     /// Looks asked for earlier tell nothing.
     pub since: Time,
     /// When the old state, still being read, means that it was not made.
+    pub until: Time,
+}
+
+/// A person's order to move the channel's traffic, from the moment it is taken until it is made or lapses.
+#[derive(Clone, Debug)]
+pub(in crate::policy) struct Ordered {
+    /// Where to; `None`: home.
+    pub to: Option<ChannelId>,
+    pub force: bool,
+    pub who: String,
+    /// When it lapses.
     pub until: Time,
 }
 
@@ -241,6 +253,7 @@ impl Slot {
             hold_down: None,
             retries: Retries::default(),
             approved: None,
+            ordered: None,
             window,
             summary: None,
             quality: None,
@@ -290,6 +303,11 @@ impl Slot {
     pub(in crate::policy) fn pending(&self) -> Option<&'static str> {
         let flight = self.flight.as_ref().map(|f| f.action.kind.name());
         flight.or(self.unsure.as_ref().map(|u| u.kept.kind.name()))
+    }
+
+    /// Whether a person's order passes over blocks and caps.
+    pub(in crate::policy) fn forced(&self) -> bool {
+        self.ordered.as_ref().is_some_and(|ordered| ordered.force)
     }
 
     /// Whether a good look can change nothing but its age: most looks of most channels.

@@ -62,11 +62,17 @@ pub enum Saved {
     Engine {
         /// Whether everything was paused.
         paused: bool,
+        /// For how much longer; `None`: until resumed.
+        #[serde(default)]
+        paused_for: Option<Duration>,
     },
     /// A tenant's.
     Tenant {
         /// Whether it was paused.
         paused: bool,
+        /// For how much longer; `None`: until resumed.
+        #[serde(default)]
+        paused_for: Option<Duration>,
         /// Ages of the last hour's actions.
         actions: Vec<Duration>,
         /// Ages of outside reversals of our routes.
@@ -120,14 +126,18 @@ impl Engine {
 
     pub(super) fn save_part(&self, now: Time, part: &Part) -> Option<Saved> {
         match part {
-            Part::Engine => Some(Saved::Engine { paused: self.paused }),
+            Part::Engine => {
+                let paused_for = self.paused_until.map(|until| until.since(now));
+                Some(Saved::Engine { paused: self.paused, paused_for })
+            }
             Part::Tenant(id) => {
                 let tenant = &self.tenants[*self.tenant_index.get(id)?];
                 let ages = |ends: &std::collections::VecDeque<Time>, span: Duration| {
                     ends.iter().map(|until| span.saturating_sub(until.since(now))).collect()
                 };
                 let (actions, reversals) = (ages(&tenant.actions, HOUR), ages(&tenant.reversals, REVERSALS_WITHIN));
-                Some(Saved::Tenant { paused: tenant.paused, actions, reversals })
+                let paused_for = tenant.paused_until.map(|until| until.since(now));
+                Some(Saved::Tenant { paused: tenant.paused, paused_for, actions, reversals })
             }
             Part::Channel(key) => {
                 let slot = &self.slots[*self.index.get(key)?];
@@ -141,11 +151,13 @@ impl Engine {
 
     pub(super) fn restore_part(&mut self, now: Time, part: &Part, saved: Saved, elapsed: Duration) {
         match (part, saved) {
-            (Part::Engine, Saved::Engine { paused }) => self.paused = paused,
-            (Part::Tenant(id), Saved::Tenant { paused, actions, reversals }) => {
+            (Part::Engine, Saved::Engine { paused, paused_for }) => {
+                self.restore_pause(now, None, paused, paused_for, elapsed);
+            }
+            (Part::Tenant(id), Saved::Tenant { paused, paused_for, actions, reversals }) => {
                 let Some(&t) = self.tenant_index.get(id) else { return };
+                self.restore_pause(now, Some(t), paused, paused_for, elapsed);
                 let tenant = &mut self.tenants[t];
-                tenant.paused = paused;
                 let ends = |ages: Vec<Duration>, span: Duration| {
                     let left = ages.into_iter().filter_map(move |age| span.checked_sub(age + elapsed));
                     left.filter(|left| !left.is_zero()).map(|left| now + left).take(RESTORED).collect()

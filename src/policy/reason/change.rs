@@ -50,7 +50,7 @@ impl Cause {
         match self {
             Self::Quality { score, lasted, .. } => (*score, *lasted) = (0.0, Duration::ZERO),
             Self::Down { looks, .. } => *looks = 0,
-            Self::BackupDown { .. } | Self::BackupMissing { .. } => {}
+            Self::BackupDown { .. } | Self::BackupMissing { .. } | Self::Ordered { .. } => {}
         }
     }
 }

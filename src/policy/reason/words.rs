@@ -107,6 +107,7 @@ impl fmt::Display for Reason {
             }
             Self::MassOver { bad, of } => write!(f, "{bad} of {of} channels are bad: no longer held"),
             Self::Ordered { order } => f.write_str(order),
+            Self::Lapsed { what } => f.write_str(what),
             Self::Configured => f.write_str("came into the configuration"),
             Self::CandidateOf { channel } => write!(f, "watched as a candidate for {channel}"),
             Self::NotNeeded => f.write_str("nobody's candidate any more"),
@@ -129,6 +130,8 @@ impl fmt::Display for Cause {
             }
             Self::BackupDown { backup } => write!(f, "its backup {backup} is down"),
             Self::BackupMissing { backup } => write!(f, "its backup {backup} does not exist any more"),
+            Self::Ordered { who, force: false } => write!(f, "{who} ordered it"),
+            Self::Ordered { who, force: true } => write!(f, "{who} ordered it, past blocks and caps"),
         }
     }
 }

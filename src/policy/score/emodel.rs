@@ -4,8 +4,9 @@
 //! Delays follow one convention: T = Ta and Tr = 2 Ta, a connection whose echo path is the whole of it.
 //!
 //! Wideband codecs are rated as ITU-T G.107.1 has it, as far as a comparison of codecs needs: Ro,wb 129, Is,wb 0, the
-//! constant 95 in Ie,eff kept, and MOS from R / 1.29. Its delay impairment is taken as the narrowband one times 1.29, so
-//! that delay costs a wideband and a narrowband call the same opinion, and never decides between their codecs.
+//! constant 95 in Ie,eff kept, and MOS from R / 1.29. Its delay impairment and the advantage factor are taken as the
+//! narrowband ones times 1.29, so that both mean the same opinion to a wideband and a narrowband call, and never decide
+//! between their codecs.
 
 /// What the wideband scale of R is divided by to compare with the narrowband one (ITU-T G.107.1, annex A).
 pub const WIDEBAND_SCALE: f64 = 1.29;
@@ -106,15 +107,49 @@ pub fn mos(r: f64) -> f64 {
     }
 }
 
+/// The terms of R, all on one scale: the narrowband one, or that of ITU-T G.107.1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rating {
+    /// Basic signal-to-noise ratio (Ro).
+    pub ro: f64,
+    /// Simultaneous impairment (Is).
+    pub is: f64,
+    /// Delay impairment (Id).
+    pub id: f64,
+    /// Effective equipment impairment (Ie,eff): codec and loss.
+    pub ie_eff: f64,
+    /// Advantage factor (A).
+    pub advantage: f64,
+}
+
+impl Rating {
+    /// R = Ro - Is - Id - Ie,eff + A (equation 7-1).
+    pub fn r(&self) -> f64 {
+        self.ro - self.is - self.id - self.ie_eff + self.advantage
+    }
+}
+
 impl Line {
-    /// R of a call by a narrowband codec (equation 7-1). About 93.2 at best, below 0 at worst.
-    pub fn r(&self, call: &Call) -> f64 {
-        self.ro() - self.is(call.one_way_ms) - self.id(call.one_way_ms) - call.ie_eff() + self.advantage
+    /// The terms of a call by a narrowband codec. R is about 93.2 at best (without an advantage), below 0 at worst.
+    pub fn rating(&self, call: &Call) -> Rating {
+        Rating {
+            ro: self.ro(),
+            is: self.is(call.one_way_ms),
+            id: self.id(call.one_way_ms),
+            ie_eff: call.ie_eff(),
+            advantage: self.advantage,
+        }
     }
 
-    /// R of a call by a wideband codec, on the wideband scale: 129 at best.
-    pub fn r_wideband(&self, call: &Call) -> f64 {
-        RO_WIDEBAND - call.ie_eff() + WIDEBAND_SCALE * (self.advantage - self.id(call.one_way_ms))
+    /// The terms of a call by a wideband codec, on the wideband scale. R is 129 at best (without an advantage).
+    pub fn rating_wideband(&self, call: &Call) -> Rating {
+        Rating {
+            ro: RO_WIDEBAND,
+            is: 0.0,
+            id: WIDEBAND_SCALE * self.id(call.one_way_ms),
+            ie_eff: call.ie_eff(),
+            advantage: WIDEBAND_SCALE * self.advantage,
+        }
     }
 
     /// Basic signal-to-noise ratio (Ro, equation 7-2).

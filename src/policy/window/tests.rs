@@ -37,7 +37,39 @@ fn every_field_is_averaged_over_the_samples() {
     let mut window = Window::new(&params(2));
     assert_eq!(window.insert(&dated(10, &[(7, 10.0), (8, 20.0), (9, 60.0)])), 0);
     let summary = window.summary().unwrap();
-    assert_eq!(summary, Summary { latency_ms: 30.0, jitter_ms: 3.0, packet_loss_pct: 0.3, samples: 3 });
+    assert_eq!(summary, Summary { latency_ms: 30.0, jitter_ms: 3.0, packet_loss_pct: 0.3, samples: 3, usual: None });
+}
+
+fn summed(summary: Statistic, items: &[f64]) -> Summary {
+    let mut window = Window::new(&TelemetryParams { summary, ..params(1) });
+    window.insert(&reading(10, items.iter().map(|value| item(None, *value)).collect()));
+    window.summary().unwrap()
+}
+
+#[test]
+fn a_percentile_is_the_nearest_rank_of_each_metric() {
+    let twenty: Vec<f64> = (1..=20).rev().map(f64::from).collect();
+    for (percent, want) in [(1, 1.0), (5, 1.0), (6, 2.0), (50, 10.0), (75, 15.0), (90, 18.0), (95, 19.0), (99, 20.0)] {
+        let got = summed(Statistic::Percentile(percent), &twenty);
+        let of = Summary { latency_ms: want, jitter_ms: want / 10.0, packet_loss_pct: want / 100.0, ..got };
+        assert_eq!((got, got.samples), (of, 20), "p{percent}");
+    }
+    assert!((summed(Statistic::Percentile(50), &[40.0, 10.0]).latency_ms - 10.0).abs() < 1e-12, "never in between");
+    assert!((summed(Statistic::Percentile(95), &[40.0]).latency_ms - 40.0).abs() < 1e-12);
+}
+
+#[test]
+fn a_percentile_of_each_metric_is_its_own() {
+    let mut window = Window::new(&TelemetryParams { summary: Statistic::Percentile(50), ..params(1) });
+    let sample = |latency, jitter, loss| Sample {
+        at: None,
+        latency_ms: Some(latency),
+        jitter_ms: Some(jitter),
+        packet_loss_pct: Some(loss),
+    };
+    window.insert(&reading(10, vec![sample(1.0, 9.0, 5.0), sample(2.0, 8.0, 4.0), sample(3.0, 7.0, 6.0)]));
+    let want = Measured { latency_ms: 2.0, jitter_ms: 8.0, packet_loss_pct: 5.0 };
+    assert_eq!(window.summary().unwrap().measured(), want);
 }
 
 #[test]
@@ -177,6 +209,9 @@ fn a_reload_applies_at_once() {
     assert_eq!(latency(&window), Some((30.0, 1)));
     window.reconfigure(&params(2));
     assert_eq!(window.summary(), None);
+    window.reconfigure(&TelemetryParams { summary: Statistic::Percentile(99), ..params(1) });
+    window.insert(&dated(10, &[(8, 90.0), (9, 30.0)]));
+    assert_eq!(latency(&window), Some((90.0, 2)));
 }
 
 #[test]
@@ -188,6 +223,18 @@ fn clearing_forgets_the_samples_and_keeps_the_count() {
 }
 
 proptest! {
+    /// By the definition: the least value that at least `p` percent of the samples do not exceed.
+    #[test]
+    fn a_percentile_is_what_so_many_samples_do_not_exceed(
+        items in prop::collection::vec(0.0..500.0_f64, 1..40), percent in 1..=100_u8,
+    ) {
+        let got = summed(Statistic::Percentile(percent), &items).latency_ms;
+        let share = |value: f64| items.iter().filter(|item| **item <= value).count() * 100;
+        let needed = items.len() * usize::from(percent);
+        prop_assert!(items.contains(&got) && share(got) >= needed);
+        prop_assert!(items.iter().all(|lower| *lower >= got || share(*lower) < needed));
+    }
+
     /// The model keeps every answer and, for each minute there ever was, asks the answers from the newest back for a
     /// whole bucket of it.
     #[test]

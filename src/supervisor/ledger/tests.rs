@@ -1,3 +1,5 @@
+//! What the ledger keeps while the disk is full, and what it writes afterwards.
+
 use super::*;
 use crate::journal::{IdSource, Options, WriterMode};
 use crate::policy::{Command, Order, Params, Saved};
@@ -36,7 +38,7 @@ async fn what_waited_for_the_disk_is_not_written_over_what_is_newer() {
     let (_, recovered) = Journal::open(options()).unwrap();
     let (_, value) = recovered.states.iter().find(|(key, _)| key == "engine").unwrap();
     let (_, saved, _) = state_of("engine", value, clock.wall()).unwrap();
-    assert_eq!(saved, Saved::Engine { paused: false });
+    assert_eq!(saved, Saved::Engine { paused: false, paused_for: None });
 }
 
 #[tokio::test(start_paused = true)]

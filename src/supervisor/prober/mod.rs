@@ -1,9 +1,10 @@
 //! Looks at every watched channel in its turn, and brings telemetry.
 //!
 //! One task owns one [`DelayQueue`] with an entry for each watched channel, for each tenant's telemetry, and for its own
-//! planning. Requests run as tasks of their own, bounded for each tenant, and come back through one queue; a channel never
-//! has two looks of a kind under way, and a last look never waits behind another kind. Suspect channels and last looks are asked for singly and ahead of the rest; routine looks of a
-//! tenant with a list share one sweep of its pages.
+//! planning. Requests run as tasks of their own, bounded for each tenant, and come back through one queue. A channel has
+//! one look under way, and at most one last look beside it, which must not wait in the queue of polls where the other may
+//! stand. Suspect channels and last looks are asked for singly and ahead of the rest; routine looks of a tenant with a list
+//! share one sweep of its pages.
 //!
 //! It decides nothing: what an answer means is the engine's business.
 

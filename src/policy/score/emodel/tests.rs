@@ -15,8 +15,8 @@ fn a_clean_call_has_the_default_rating_of_the_recommendation() {
     let line = Line::default();
     near(line.ro(), 94.7688, 5e-5);
     near(line.is(0.0), 1.4136, 5e-5);
-    near(line.r(&CLEAN), 93.2062, 5e-5);
-    near(mos(line.r(&CLEAN)), 4.4094, 5e-5);
+    near(line.rating(&CLEAN).r(), 93.2062, 5e-5);
+    near(mos(line.rating(&CLEAN).r()), 4.4094, 5e-5);
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn delay_costs_what_the_full_model_says() {
     ] {
         near(line.idd(ta), idd, 5e-5);
         near(line.id(ta), id, 5e-5);
-        near(line.r(&Call { one_way_ms: ta, ..CLEAN }), r, 1e-3);
+        near(line.rating(&Call { one_way_ms: ta, ..CLEAN }).r(), r, 1e-3);
     }
 }
 
@@ -61,7 +61,7 @@ fn loss_costs_what_equation_7_29_says() {
     ] {
         let call = Call { loss_pct, ie, bpl, ..CLEAN };
         near(call.ie_eff(), ie_eff, 5e-4);
-        near(mos(line.r(&call)), score, 5e-4);
+        near(mos(line.rating(&call).r()), score, 5e-4);
     }
     near(Call { loss_pct: 5.0, burst_r: 2.0, ..CLEAN }.ie_eff(), 17.210, 5e-4);
 }
@@ -96,12 +96,12 @@ fn wideband_is_compared_by_mos_on_its_own_scale() {
     }
     // G.722: 129 - 13, and nothing else but the listener echo of a connection without delay.
     let line = Line::default();
-    near(line.r_wideband(&Call { ie: 13.0, bpl: 10.0, ..CLEAN }), 116.0 - WIDEBAND_SCALE * line.id(0.0), 1e-9);
+    near(line.rating_wideband(&Call { ie: 13.0, bpl: 10.0, ..CLEAN }).r(), 116.0 - WIDEBAND_SCALE * line.id(0.0), 1e-9);
 }
 
 #[test]
 fn sidetone_and_quantizing_count() {
-    let planned = Line::default().r(&CLEAN);
+    let planned = Line::default().rating(&CLEAN).r();
     for worse in [
         Line { stmr: 5.0, lstr: 8.0, ..Line::default() },
         Line { stmr: 25.0, lstr: 28.0, ..Line::default() },
@@ -109,17 +109,17 @@ fn sidetone_and_quantizing_count() {
         Line { nc: -50.0, ..Line::default() },
         Line { slr: 18.0, ..Line::default() },
     ] {
-        assert!(worse.r(&CLEAN) < planned - 1.0, "{worse:?}");
+        assert!(worse.rating(&CLEAN).r() < planned - 1.0, "{worse:?}");
     }
-    near(Line { advantage: 10.0, ..Line::default() }.r(&CLEAN), planned + 10.0, 1e-9);
+    near(Line { advantage: 10.0, ..Line::default() }.rating(&CLEAN).r(), planned + 10.0, 1e-9);
 }
 
 #[test]
 fn echo_counts_where_it_is_loud() {
     let delayed = Call { one_way_ms: 150.0, ..CLEAN };
-    let planned = Line::default().r(&delayed);
-    assert!(Line { telr: 40.0, ..Line::default() }.r(&delayed) < planned - 10.0);
-    assert!(Line { wepl: 10.0, ..Line::default() }.r(&delayed) < planned - 10.0);
+    let planned = Line::default().rating(&delayed).r();
+    assert!(Line { telr: 40.0, ..Line::default() }.rating(&delayed).r() < planned - 10.0);
+    assert!(Line { wepl: 10.0, ..Line::default() }.rating(&delayed).r() < planned - 10.0);
     let id = |stmr| Line { stmr, ..Line::default() }.id(150.0);
     assert!(id(5.0) < id(15.0), "a loud sidetone masks the talker's echo");
     assert!(id(25.0) > id(15.0), "a faint one adds to it");
@@ -137,8 +137,8 @@ proptest! {
     fn r_never_rises_with_delay(ta in 0.0..2000.0_f64, more in 0.0..500.0_f64) {
         let line = Line::default();
         let (near, far) = (Call { one_way_ms: ta, ..CLEAN }, Call { one_way_ms: ta + more, ..CLEAN });
-        prop_assert!(line.r(&far) <= line.r(&near) + 1e-9);
-        prop_assert!(line.r_wideband(&far) <= line.r_wideband(&near) + 1e-9);
+        prop_assert!(line.rating(&far).r() <= line.rating(&near).r() + 1e-9);
+        prop_assert!(line.rating_wideband(&far).r() <= line.rating_wideband(&near).r() + 1e-9);
     }
 
     #[test]
@@ -150,8 +150,8 @@ proptest! {
         let call = Call { loss_pct: loss, burst_r: burst, ie, bpl, ..CLEAN };
         let lossier = Call { loss_pct: loss + more, ..call };
         let in_bursts = Call { burst_r: burst + burstier, ..call };
-        prop_assert!(line.r(&lossier) <= line.r(&call) + 1e-9);
-        prop_assert!(line.r(&in_bursts) <= line.r(&call) + 1e-9);
+        prop_assert!(line.rating(&lossier).r() <= line.rating(&call).r() + 1e-9);
+        prop_assert!(line.rating(&in_bursts).r() <= line.rating(&call).r() + 1e-9);
     }
 
     #[test]

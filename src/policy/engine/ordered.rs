@@ -1,0 +1,155 @@
+//! A person's order to move traffic: the same rules and the same last looks as a decision of the engine's own.
+//!
+//! An order that the rules forbid is refused at once, with the reason. One that is taken and cannot be confirmed lapses:
+//! traffic never moves long after anyone expected it to. `force` passes over blocks and caps, and never over fitness,
+//! doubt about the evidence (blindness, a mass change), a pause, the journal or the mode.
+
+use super::super::command::{Actor, Command, EventType, Refusal};
+use super::super::failover::home_against;
+use super::super::guard::Hold;
+use super::super::key::{ChannelId, ChannelKey};
+use super::super::params::Mode;
+use super::super::reason::{Cause, Reason};
+use super::super::time::Time;
+use super::order::person;
+use super::slot::Ordered;
+use super::{Engine, Slot, Want, channel_record};
+use std::time::Duration;
+
+/// An order that was not carried out within this time lapses, or twice a look's timeout where that is longer.
+const ORDERED_FOR: Duration = Duration::from_mins(1);
+
+impl Ordered {
+    pub(super) fn want(&self) -> Want {
+        match self.to {
+            Some(_) => Want::Failover(Cause::Ordered { who: self.who.clone(), force: self.force }),
+            None => Want::Failback,
+        }
+    }
+
+    fn words(&self, key: &ChannelKey) -> String {
+        match &self.to {
+            Some(to) => format!("to move the traffic of {key} to {to}"),
+            None => format!("to take the traffic of {key} home"),
+        }
+    }
+}
+
+impl Engine {
+    pub(super) fn order_move(
+        &mut self,
+        now: Time,
+        key: &ChannelKey,
+        to: Option<&ChannelId>,
+        force: bool,
+        who: &str,
+        out: &mut Vec<Command>,
+    ) -> Result<(), Refusal> {
+        let i = self.find_channel(key)?;
+        let slot = &self.slots[i];
+        applies(slot, to)?;
+        if let Some(to) = to.filter(|to| self.lookup(slot, to).is_none()) {
+            return Err(Refusal::UnknownChannel(ChannelKey { tenant: key.tenant.clone(), channel: to.clone() }));
+        }
+        let until = now + ORDERED_FOR.max(slot.policy.health.timeout * 2);
+        let ordered = Ordered { to: to.cloned(), force, who: who.to_owned(), until };
+        let words = ordered.words(key);
+        let before = self.slots[i].ordered.replace(ordered);
+        if let Err(why) = self.order_allowed(now, i) {
+            self.slots[i].ordered = before;
+            return Err(Refusal::Forbidden(format!("the order {words} is refused: {why}")));
+        }
+        // What was wanted so far had its own last looks: those of the order begin now.
+        self.unwish(i);
+        self.refresh_needs(now, i, out);
+        let order = format!("ordered {words}{}", if force { ", past blocks and caps" } else { "" });
+        let (event, reason) = (EventType::OperatorOrdered, Reason::Ordered { order });
+        out.push(Command::Record(channel_record(key, event, person(who), reason, (None, None))));
+        self.evaluate(now, i, out);
+        Ok(())
+    }
+
+    /// Ends an order that can no longer be carried out, or not in time.
+    pub(super) fn lapse_order(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
+        let slot = &self.slots[i];
+        let Some(ordered) = &slot.ordered else { return };
+        let waited = slot.wish.as_ref().and_then(|wish| wish.asked);
+        let unanswered = waited.is_some_and(|at| now.since(at) >= slot.policy.health.timeout)
+            && ordered
+                .to
+                .as_ref()
+                .and_then(|to| self.sibling(slot, to))
+                .is_some_and(|c| slot.wish.as_ref().is_some_and(|wish| !self.confirms_good(now, slot, wish, c)));
+        let why = match applies(slot, ordered.to.as_ref()) {
+            Err(refused) => refused.to_string(),
+            Ok(()) => match self.order_fit(now, i) {
+                Some(why) => why,
+                None if unanswered => "its target was not found good by a last look".to_owned(),
+                None if now >= ordered.until => slot.reason.to_string(),
+                None => return,
+            },
+        };
+        let (key, words) = (slot.key.clone(), ordered.words(&slot.key));
+        self.slots[i].ordered = None;
+        let reason = Reason::Lapsed { what: format!("the order {words} lapsed: {why}") };
+        out.push(Command::Record(channel_record(&key, EventType::Lapsed, Actor::System, reason, (None, None))));
+        self.refresh_needs(now, i, out);
+    }
+
+    /// Whether what was ordered may be done now, last looks left aside.
+    fn order_allowed(&self, now: Time, i: usize) -> Result<(), String> {
+        let slot = &self.slots[i];
+        let Some(ordered) = &slot.ordered else { return Ok(()) };
+        if let Some(why) = self.order_fit(now, i) {
+            return Err(why);
+        }
+        if self.mode(slot) == Mode::Observe {
+            return Err(Hold::Observe.to_string());
+        }
+        let target = ordered.to.as_ref().and_then(|to| self.lookup(slot, to));
+        let want = ordered.want();
+        self.guards(now, i, &want).and_then(|()| self.keep_fit(i, &want, target)).map_err(|hold| match hold {
+            Hold::Blocked { .. }
+            | Hold::Backoff { .. }
+            | Hold::MaxConcurrent { .. }
+            | Hold::MaxPerHour { .. }
+            | Hold::KeepFit { .. } => {
+                format!("{hold}; force passes over that")
+            }
+            hold => hold.to_string(),
+        })
+    }
+
+    /// What speaks against the target of the order: never passed over.
+    fn order_fit(&self, now: Time, i: usize) -> Option<String> {
+        let slot = &self.slots[i];
+        match &slot.ordered.as_ref()?.to {
+            Some(_) if slot.carries > 0 => {
+                Some(format!("{} carries the traffic of {} others", slot.id(), slot.carries))
+            }
+            None => home_against(slot).map(|why| format!("{} {why}", slot.id())),
+            Some(to) => match self.lookup(slot, to) {
+                None => Some(format!("{to} is no longer watched")),
+                Some(c) => self.against(now, i, c, None).map(|why| format!("{to} {why}")),
+            },
+        }
+    }
+}
+
+/// Whether there is anything that an order could change about the channel's route.
+fn applies(slot: &Slot, to: Option<&ChannelId>) -> Result<(), Refusal> {
+    let key = &slot.key;
+    let nothing = |why: String| Err(Refusal::NothingToDo(why));
+    if let Some(kind) = slot.pending() {
+        return nothing(format!("a {kind} of {key} is under way, or its outcome is not known yet"));
+    }
+    let Some(route) = slot.route.as_ref().filter(|_| !slot.missing) else {
+        return nothing(format!("the route of {key} is not known, so it cannot be changed"));
+    };
+    match to {
+        Some(to) if to == slot.id() => nothing(format!("{key} cannot be its own backup: a failback takes it home")),
+        Some(to) if to == route => nothing(format!("the traffic of {key} goes to {to} already")),
+        None if !slot.away() => nothing(format!("the traffic of {key} is at home already")),
+        _ => Ok(()),
+    }
+}

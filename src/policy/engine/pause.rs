@@ -1,0 +1,132 @@
+//! The kill switch: pausing one tenant or everything, for a time or until resumed. Watching goes on.
+//!
+//! Must never: let a pause lapse before its time, or one that another controller caused.
+
+use super::super::command::{Actor, Command, EventType, Fact, Refusal};
+use super::super::guard::Span;
+use super::super::key::TenantId;
+use super::super::reason::Reason;
+use super::super::time::Time;
+use super::order::person;
+use super::{Engine, record};
+use std::time::Duration;
+
+impl Engine {
+    /// Pauses a scope, or changes for how long it is paused.
+    pub(super) fn pause(
+        &mut self,
+        now: Time,
+        tenant: Option<&TenantId>,
+        lasts: Option<Duration>,
+        who: &str,
+        out: &mut Vec<Command>,
+    ) -> Result<(), Refusal> {
+        let t = tenant.map(|id| self.find_tenant(id)).transpose()?;
+        let (was, until) = self.pause_of(t);
+        if was && until.is_none() && lasts.is_none() {
+            return Err(Refusal::NothingToDo(format!("{} is already paused", scope(tenant))));
+        }
+        let until = lasts.map(|lasts| now + lasts);
+        self.set_pause(t, true, until);
+        let span = lasts.map_or_else(|| "until resumed".to_owned(), |lasts| format!("for {}", Span(lasts)));
+        let order = format!("paused {} {span}", scope(tenant));
+        self.told_of_pause(now, t, tenant, (was, true), person(who), Reason::Ordered { order }, out);
+        Ok(())
+    }
+
+    pub(super) fn resume(
+        &mut self,
+        now: Time,
+        tenant: Option<&TenantId>,
+        who: &str,
+        out: &mut Vec<Command>,
+    ) -> Result<(), Refusal> {
+        let t = tenant.map(|id| self.find_tenant(id)).transpose()?;
+        if !self.pause_of(t).0 {
+            return Err(Refusal::NothingToDo(format!("{} is not paused", scope(tenant))));
+        }
+        self.set_pause(t, false, None);
+        if let Some(t) = t {
+            self.tenants[t].reversals.clear();
+        }
+        let order = format!("resumed {}", scope(tenant));
+        self.told_of_pause(now, t, tenant, (true, false), person(who), Reason::Ordered { order }, out);
+        Ok(())
+    }
+
+    /// Ends the pauses whose time is over.
+    pub(super) fn lapse_pauses(&mut self, now: Time, out: &mut Vec<Command>) {
+        while let Some(&(until, t)) = self.pauses.first().filter(|(until, _)| *until <= now) {
+            self.pauses.pop_first();
+            if self.pause_of(t) != (true, Some(until)) {
+                continue;
+            }
+            self.set_pause(t, false, None);
+            let tenant = t.map(|t| self.tenants[t].id.clone());
+            let what = format!("the pause of {} lapsed", scope(tenant.as_ref()));
+            self.told_of_pause(now, t, tenant.as_ref(), (true, false), Actor::System, Reason::Lapsed { what }, out);
+        }
+    }
+
+    pub(super) fn restore_pause(
+        &mut self,
+        now: Time,
+        t: Option<usize>,
+        paused: bool,
+        paused_for: Option<Duration>,
+        elapsed: Duration,
+    ) {
+        match paused_for.map(|left| left.saturating_sub(elapsed)) {
+            // Told of by the first tick: what lapsed while nobody watched is in the audit all the same.
+            Some(left) if paused => self.set_pause(t, true, Some(now + left)),
+            _ => self.set_pause(t, paused, None),
+        }
+    }
+
+    fn pause_of(&self, t: Option<usize>) -> (bool, Option<Time>) {
+        match t {
+            Some(t) => (self.tenants[t].paused, self.tenants[t].paused_until),
+            None => (self.paused, self.paused_until),
+        }
+    }
+
+    fn set_pause(&mut self, t: Option<usize>, paused: bool, until: Option<Time>) {
+        if let (_, Some(before)) = self.pause_of(t) {
+            self.pauses.remove(&(before, t));
+        }
+        self.pauses.extend(until.map(|until| (until, t)));
+        if let Some(t) = t {
+            (self.tenants[t].paused, self.tenants[t].paused_until) = (paused, until);
+        } else {
+            (self.paused, self.paused_until) = (paused, until);
+        }
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "one record of a change, its parts side by side")]
+    fn told_of_pause(
+        &mut self,
+        now: Time,
+        t: Option<usize>,
+        tenant: Option<&TenantId>,
+        change: (bool, bool),
+        actor: Actor,
+        reason: Reason,
+        out: &mut Vec<Command>,
+    ) {
+        let event = if actor == Actor::System { EventType::Lapsed } else { EventType::OperatorOrdered };
+        let mut told = record(event, tenant.cloned(), None, actor, reason);
+        (told.before, told.after) = (Some(Fact::Paused(change.0)), Some(Fact::Paused(change.1)));
+        out.push(Command::Record(told));
+        if let Some(t) = t {
+            self.mark_tenant_unsaved(t);
+            self.evaluate_wanting(now, t, out);
+        } else {
+            self.own_unsaved = true;
+            self.evaluate_all_wanting(now, out);
+        }
+    }
+}
+
+fn scope(tenant: Option<&TenantId>) -> String {
+    tenant.map_or_else(|| "everything".to_owned(), |tenant| format!("tenant {tenant}"))
+}
