@@ -21,7 +21,11 @@ fn json(output: &Output) -> Value {
 
 /// What stays the same from run to run.
 fn settled(text: &str, story: &Story) -> String {
-    text.replace(story.folder().to_str().unwrap(), "DIR")
+    let text = text.replace(story.folder().to_str().unwrap(), "DIR");
+    // How many facts there are is the daemon's business.
+    let count = |word: &str| text.contains(&format!("{word} facts")) && word.chars().all(|c| c.is_ascii_digit());
+    let words = text.split(' ').map(|word| if count(word) { "N" } else { word });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 #[test]
@@ -72,7 +76,7 @@ fn a_replay_under_another_threshold_shows_what_it_would_have_done() {
     let moved = only_now.iter().find(|d| d["now"]["event"] == "failover.intended").unwrap();
     assert_eq!((&moved["now"]["channel"], &moved["now"]["target"]), (&"acme/ch-0002".into(), &"ch-0003".into()));
     assert_eq!(told["summary"]["only_then"], 0, "{told:#}");
-    insta::assert_snapshot!("another_threshold", ok(&story.run(&arguments)));
+    insta::assert_snapshot!("another_threshold", settled(&ok(&story.run(&arguments)), &story));
 }
 
 #[test]
