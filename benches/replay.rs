@@ -76,7 +76,9 @@ fn replay(c: &mut Criterion) {
         b.iter_batched(
             fresh,
             |(mut replay, facts)| {
-                facts.into_iter().for_each(|told| replay.feed(told));
+                for told in facts {
+                    replay.feed(told);
+                }
                 black_box(replay.into_decisions())
             },
             BatchSize::LargeInput,

@@ -1,5 +1,7 @@
 //! `explain --at` and `replay`: over a journal that the real daemon wrote on the simulated platform, under paused time.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
 #[path = "explain/story.rs"]
 mod story;
 
@@ -19,7 +21,11 @@ fn json(output: &Output) -> Value {
 
 /// What stays the same from run to run.
 fn settled(text: &str, story: &Story) -> String {
-    text.replace(story.folder().to_str().unwrap(), "DIR")
+    let text = text.replace(story.folder().to_str().unwrap(), "DIR");
+    // How many facts there are is the daemon's business.
+    let count = |word: &str| text.contains(&format!("{word} facts")) && word.chars().all(|c| c.is_ascii_digit());
+    let words = text.split(' ').map(|word| if count(word) { "N" } else { word });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 #[test]
@@ -31,7 +37,7 @@ fn a_past_moment_is_explained_from_the_journal_alone() {
         ("failed_over", "acme/ch-0001", 300),
         ("soon_home", "acme/ch-0001", 1400),
     ] {
-        let text = ok(&story.run(&["explain", channel, "--at", &story.at(secs(after))]));
+        let text = ok(&story.run(&["explain", channel, "--at", &Story::at(secs(after))]));
         insta::assert_snapshot!(name, settled(&text, &story));
     }
 }
@@ -42,7 +48,7 @@ fn what_is_rebuilt_is_what_the_daemon_concluded_at_every_moment() {
     let mut seen = std::collections::BTreeSet::new();
     for after in (60..5400).step_by(149).chain([150, 170, 190, 191, 192, 3010, 3025, 3034]) {
         for channel in ["acme/ch-0001", "acme/ch-0002"] {
-            let told = json(&story.run(&["explain", channel, "--json", "--at", &story.at(secs(after))]));
+            let told = json(&story.run(&["explain", channel, "--json", "--at", &Story::at(secs(after))]));
             let rests = told["rests_on"].to_string();
             assert!(!rests.contains("doubt"), "{channel} after {after} s: {rests}");
             seen.insert(told["channel"]["reason_detail"]["code"].to_string());
@@ -70,7 +76,7 @@ fn a_replay_under_another_threshold_shows_what_it_would_have_done() {
     let moved = only_now.iter().find(|d| d["now"]["event"] == "failover.intended").unwrap();
     assert_eq!((&moved["now"]["channel"], &moved["now"]["target"]), (&"acme/ch-0002".into(), &"ch-0003".into()));
     assert_eq!(told["summary"]["only_then"], 0, "{told:#}");
-    insta::assert_snapshot!("another_threshold", ok(&story.run(&arguments)));
+    insta::assert_snapshot!("another_threshold", settled(&ok(&story.run(&arguments)), &story));
 }
 
 #[test]
@@ -85,7 +91,7 @@ fn a_replay_is_deterministic() {
 fn where_the_configuration_was_another_one_the_answer_says_so() {
     let story = Story::told();
     let new = story.configured("fall = 3", "new.toml");
-    let at = story.at(Story::FLAP + secs(36));
+    let at = Story::at(Story::FLAP + secs(36));
     let told = json(&story.run(&["explain", "acme/ch-0002", "--json", "--at", &at, "--config", &new]));
     assert!(told["rests_on"].to_string().contains("doubt it"), "{told:#}");
     // What was really done is imposed: nothing was moved then.
@@ -95,7 +101,7 @@ fn where_the_configuration_was_another_one_the_answer_says_so() {
 #[test]
 fn a_restart_loses_nothing_of_the_past() {
     let story = Story::told_in_two_processes();
-    let at = story.at(Story::HEALED - secs(60));
+    let at = Story::at(Story::HEALED.saturating_sub(secs(60)));
     let told = json(&story.run(&["explain", "acme/ch-0001", "--json", "--at", &at]));
     assert_eq!(told["channel"]["route"], "ch-0002", "{told:#}");
     assert_eq!(told["channel"]["route_foreign"], false);
@@ -108,13 +114,13 @@ fn a_restart_loses_nothing_of_the_past() {
 #[test]
 fn bad_questions_are_refused_in_a_line() {
     let story = Story::told();
-    let early = story.at(Duration::ZERO).replace("2025", "2024");
+    let early = Story::at(Duration::ZERO).replace("2025", "2024");
     for (arguments, code, words) in [
         (vec!["explain", "acme", "--at", "2026-11-21T00:00:00Z"], 2, "TENANT/CHANNEL is meant"),
         (vec!["explain", "acme/ch-0001", "--at", "yesterday"], 2, "2026-11-21T08:55:00Z"),
         (vec!["explain", "acme/ch-0001", "--at", "2999-01-01T00:00:00Z"], 2, "has not come yet"),
         (vec!["explain", "acme/ch-0001", "--at", &early], 1, "the journal keeps nothing of 2024"),
-        (vec!["explain", "acme/ch-0009", "--at", &story.at(secs(100))], 1, "acme/ch-0009 is not configured"),
+        (vec!["explain", "acme/ch-0009", "--at", &Story::at(secs(100))], 1, "acme/ch-0009 is not configured"),
         (vec!["replay", "--journal", "/nowhere/journal.db"], 1, "/nowhere/journal.db"),
     ] {
         let output = story.run(&arguments);

@@ -5,6 +5,8 @@
 
 #[path = "policy/maintenance.rs"]
 mod maintenance;
+#[path = "policy/outlook.rs"]
+mod outlook;
 #[path = "policy/persons.rs"]
 mod persons;
 #[path = "policy/rescue.rs"]

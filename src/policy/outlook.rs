@@ -145,7 +145,6 @@ impl Ineligible {
             Self::NotBetter { needed, .. } => format!("would have to score {needed:.0}"),
             Self::InMaintenance => "would have to be out of maintenance".to_owned(),
             Self::Unconfirmed => "would have to answer a last look".to_owned(),
-            Self::InMaintenance => "would have to come out of maintenance".to_owned(),
             Self::Itself => "is the channel itself".to_owned(),
         }
     }

@@ -99,7 +99,7 @@ impl Story {
     }
 
     /// A moment of the story.
-    pub fn at(&self, after: Duration) -> String {
+    pub fn at(after: Duration) -> String {
         rfc3339(WallMs(BEGINNING + i64::try_from(after.as_millis()).unwrap()))
     }
 

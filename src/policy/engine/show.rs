@@ -4,6 +4,7 @@ use super::super::channel::Event;
 use super::super::command::TenantState;
 use super::super::explanation::{Block, BlockKind, Explanation};
 use super::super::key::ChannelKey;
+use super::super::params::Windows;
 use super::super::reason::{Ineligible, Reason};
 use super::super::report::{CandidateReport, ChannelReport, MaintenanceReport, TenantReport};
 use super::super::score;
@@ -73,6 +74,11 @@ impl Engine {
             blocks: blocks.into_iter().flatten().collect(),
             last_change: None,
         }
+    }
+
+    /// What of each policy's calendar is open, by the policy's name; policies that were never told of are left out.
+    pub fn windows(&self) -> impl Iterator<Item = (&str, Windows)> {
+        self.windows.iter().map(|(policy, windows)| (policy.as_str(), *windows))
     }
 
     /// The last evaluation of a channel.

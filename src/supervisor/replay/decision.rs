@@ -133,3 +133,6 @@ fn as_rfc3339<S: serde::Serializer>(at: &WallMs, serializer: S) -> Result<S::Ok,
 fn as_text<S: serde::Serializer>(channel: &ChannelKey, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(channel)
 }
+
+#[cfg(test)]
+mod tests;

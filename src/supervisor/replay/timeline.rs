@@ -104,7 +104,7 @@ mod tests {
     fn from_one_process_to_the_next_the_calendar_counts_and_never_backwards() {
         let mut t = Timeline::default();
         after(&mut t, 10_000, 5_000, true);
-        assert_eq!(after(&mut t, 70_000, 100, true), Duration::from_secs(60));
+        assert_eq!(after(&mut t, 70_000, 100, true), Duration::from_mins(1));
         assert_eq!(after(&mut t, 71_000, 1_100, false), Duration::from_secs(61));
         assert_eq!(after(&mut t, 1_000, 100, true), Duration::from_secs(61));
     }

@@ -228,3 +228,6 @@ fn remember<T: PartialEq>(known: &mut VecDeque<T>, one: T) {
     }
     known.push_back(one);
 }
+
+#[cfg(test)]
+mod tests;
