@@ -6,6 +6,7 @@
 
 mod publish;
 mod stop;
+mod windows;
 
 use super::calendar::Calendar;
 use super::clients::{Reconfiguration, Reload};
@@ -184,14 +185,6 @@ impl Driver {
         let in_flight = self.in_flight.values().map(|f| &f.action);
         self.ledger.checkpoint(now, &self.engine, self.platforms.keys(), in_flight);
         self.ledger.round(now);
-    }
-
-    /// What the calendar opened or closed since the last round.
-    fn open_windows(&mut self, now: Time) {
-        for (policy, windows) in self.calendar.round(self.clock.wall()) {
-            self.engine.set_windows(now, &policy, windows, &mut self.commands);
-            self.ledger.fact(now, Place::Process, &Fact::Windows { policy, windows });
-        }
     }
 
     fn beat(&mut self, now: Time) {
