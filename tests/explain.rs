@@ -21,7 +21,10 @@ fn json(output: &Output) -> Value {
 
 /// What stays the same from run to run.
 fn settled(text: &str, story: &Story) -> String {
-    text.replace(story.folder().to_str().unwrap(), "DIR")
+    let text = text.replace(story.folder().to_str().unwrap(), "DIR");
+    // How many facts there are is the daemon's business.
+    let Some((before, after)) = text.split_once(" facts") else { return text };
+    format!("{} N facts{after}", before.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end())
 }
 
 #[test]
@@ -72,7 +75,7 @@ fn a_replay_under_another_threshold_shows_what_it_would_have_done() {
     let moved = only_now.iter().find(|d| d["now"]["event"] == "failover.intended").unwrap();
     assert_eq!((&moved["now"]["channel"], &moved["now"]["target"]), (&"acme/ch-0002".into(), &"ch-0003".into()));
     assert_eq!(told["summary"]["only_then"], 0, "{told:#}");
-    insta::assert_snapshot!("another_threshold", ok(&story.run(&arguments)));
+    insta::assert_snapshot!("another_threshold", settled(&ok(&story.run(&arguments)), &story));
 }
 
 #[test]

@@ -15,7 +15,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use trunkwarden::clock::Clock;
-use trunkwarden::http::{App, AuditPage, AuditQuery, AuditSource, bind_control, public, serve_control, serve_tcp};
+use trunkwarden::http::{App, AuditSource, bind_control, public, serve_control, serve_tcp};
+use trunkwarden::journal::{Filter, Page};
 use trunkwarden::platform::{BudgetReading, RequestEvent};
 use trunkwarden::policy::{
     CandidateReport, ChannelId, ChannelKey, ChannelReport, Codec, Explanation, Health, Ineligible, Mode, Order,
@@ -48,6 +49,7 @@ fn report(tenant: &str, id: &str, health: Health) -> ChannelReport {
         codecs: vec![Codec { name: "OPUS".to_owned(), priority: 1 }, Codec { name: "PCMU".to_owned(), priority: 2 }],
         in_flight: None,
         blocked_for: None,
+        maintenance: None,
         held: None,
         no_candidate: false,
         reason: Reason::Fine,
@@ -119,7 +121,7 @@ fn snapshot() -> Snapshot {
 }
 
 type Given = Arc<Mutex<Vec<(Order, String)>>>;
-type Asked = Arc<Mutex<Vec<AuditQuery>>>;
+type Asked = Arc<Mutex<Vec<Filter>>>;
 
 /// A daemon's face without the daemon: orders are noted down and answered, entries are made up.
 struct World {
@@ -201,11 +203,11 @@ async fn driver(mut receiver: tokio::sync::mpsc::Receiver<OrderRequest>, given: 
 }
 
 fn entries(asked: Asked) -> AuditSource {
-    Arc::new(move |query: AuditQuery| {
+    Arc::new(move |query: Filter| {
         asked.lock().unwrap().push(query);
         let entry = json!({"seq": 41, "timestamp": "2026-11-21T08:55:00.000Z", "event_type": "failover.completed",
             "tenant": "acme", "channel_id": "ch-0001", "actor": "engine", "reason": "<b>moved</b>"});
-        Ok(AuditPage { entries: vec![entry], next: Some(41) })
+        Ok(Page { entries: vec![entry], next: Some(41) })
     })
 }
 
@@ -322,7 +324,7 @@ async fn the_audit_log_is_asked_for_what_the_query_says() {
     let (status, body) = world.json(path).await;
     assert_eq!((status, &body["entries"][0]["seq"], &body["next"]), (200, &json!(41), &json!(41)));
     let at = |text: &str| Some(WallMs(text.parse::<jiff::Timestamp>().unwrap().as_millisecond()));
-    let expected = AuditQuery {
+    let expected = Filter {
         tenant: Some("acme".to_owned()),
         channel_id: Some("ch-0001".to_owned()),
         event_type: Some("failover.completed".to_owned()),
@@ -394,7 +396,7 @@ async fn writes_over_tcp_need_the_operators_token() {
     assert_eq!(*world.given.lock().unwrap(), [(Order::Pause { tenant: None }, "token".to_owned())]);
 }
 
-const WRITES: [(&str, &str); 9] = [
+const WRITES: [(&str, &str); 11] = [
     ("/api/v1/pause", r#"{"tenant": "acme"}"#),
     ("/api/v1/resume", "{}"),
     ("/api/v1/tenants/acme/approve", ""),
@@ -404,9 +406,11 @@ const WRITES: [(&str, &str); 9] = [
     ("/api/v1/channels/acme/ch-0001/failover", r#"{"to": "ch-0002"}"#),
     ("/api/v1/channels/acme/ch-0001/failover", r#"{"to": "ch-0002", "force": true}"#),
     ("/api/v1/channels/acme/ch-0001/failback", ""),
+    ("/api/v1/channels/acme/ch-0001/maintenance", r#"{"for_seconds": 5400, "reason": "new card"}"#),
+    ("/api/v1/channels/acme/ch-0001/maintenance/end", ""),
 ];
 
-fn orders_of_writes() -> [Order; 9] {
+fn orders_of_writes() -> [Order; 11] {
     let (channel, to) = (ChannelKey::new("acme", "ch-0001"), ChannelId::from("ch-0002"));
     [
         Order::Pause { tenant: Some("acme".into()) },
@@ -417,7 +421,13 @@ fn orders_of_writes() -> [Order; 9] {
         Order::PauseFor { tenant: Some("acme".into()), lasts: Duration::from_hours(2) },
         Order::Failover { channel: channel.clone(), to: to.clone(), force: false },
         Order::Failover { channel: channel.clone(), to, force: true },
-        Order::Failback { channel, force: false },
+        Order::Failback { channel: channel.clone(), force: false },
+        Order::StartMaintenance {
+            channel: channel.clone(),
+            lasts: Duration::from_mins(90),
+            reason: "new card".to_owned(),
+        },
+        Order::EndMaintenance { channel },
     ]
 }
 
@@ -716,6 +726,8 @@ async fn the_command_line_gives_orders_as_its_user_without_a_token() {
         &["failover", "acme/ch-0001", "--to", "ch-0002"],
         &["failover", "acme/ch-0001", "--to", "ch-0002", "--force"],
         &["failback", "acme/ch-0001"],
+        &["maintenance", "start", "acme/ch-0001", "--for", "90m", "--reason", "new card"],
+        &["maintenance", "end", "acme/ch-0001"],
     ] {
         let (code, _, said) = control.run(arguments).await;
         assert_eq!(code, 0, "{arguments:?}: {said}");

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+#[path = "policy/maintenance.rs"]
+mod maintenance;
 #[path = "policy/outlook.rs"]
 mod outlook;
 #[path = "policy/persons.rs"]

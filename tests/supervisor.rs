@@ -19,7 +19,7 @@ use trunkwarden::platform::{
     TelemetryQuery,
 };
 use trunkwarden::policy::{
-    Action, ActionKind, Actor, ChannelId, ChannelKey, LookError, OpId, Reason, TenantId, Time, WallMs,
+    Action, ActionKind, Actor, ChannelId, ChannelKey, Health, LookError, OpId, Reason, TenantId, Time, WallMs,
 };
 use trunkwarden::supervisor::{Clients, Counters, Daemon, Parts};
 
@@ -37,6 +37,8 @@ struct Held {
     deaf_from: Option<Time>,
     /// Changes are taken and not made.
     drops_changes: bool,
+    /// Whoever reads runs into a defect of ours.
+    broken: bool,
     changes: Vec<(String, Value)>,
 }
 
@@ -82,6 +84,7 @@ impl Platform for Fake {
             std::future::pending::<()>().await;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
+        assert!(!self.with(|held| held.broken), "a defect");
         let now = self.clock.now();
         if self.with(|held| held.deaf_from.is_some_and(|from| now >= from)) {
             return Err(error(ErrorClass::Retryable, LookError::Server));
@@ -275,4 +278,30 @@ async fn a_change_is_not_made_only_where_the_last_word_was_the_old_state() {
     pass(45).await;
     assert_eq!((w.told("failover.failed").unwrap(), w.told("failover.unknown").unwrap()), (0, 1));
     assert_eq!(w.changes(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_calendar_that_is_set_makes_all_evidence_stale_and_moves_nothing() {
+    let w = World::start(Vec::new());
+    pass(70).await;
+    let healths = || w.daemon.snapshot.read().channels.values().map(|c| c.health).collect::<Vec<_>>();
+    assert_eq!(healths(), [Health::Up; 3]);
+    // Silence, so that nothing is known anew, and then an hour at once.
+    w.platform.with(|held| held.deaf_from = Some(Time::ZERO));
+    w.platform.clock.step_wall(3_600_000);
+    pass(2).await;
+    assert_eq!(healths(), [Health::Unknown; 3]);
+    assert_eq!((w.told("process.clock_jumped").unwrap(), w.changes()), (1, 0));
+    w.platform.with(|held| held.deaf_from = None);
+    pass(90).await;
+    assert_eq!(healths(), [Health::Up; 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_dies_ends_the_daemon() {
+    let mut w = World::start(Vec::new());
+    pass(70).await;
+    w.platform.with(|held| held.broken = true);
+    let ended = tokio::time::timeout(Duration::from_mins(2), w.daemon.stopped()).await;
+    assert!(ended.expect("it ends").is_err());
 }

@@ -57,6 +57,8 @@ enum Command {
     Failover(orders::FailoverArgs),
     /// Take a channel's traffic home, if home is good
     Failback(orders::FailbackArgs),
+    /// Put a channel into maintenance for a time, or end that
+    Maintenance(orders::MaintenanceArgs),
 }
 
 impl Cli {
@@ -78,6 +80,7 @@ impl Cli {
             Command::Acknowledge(args) => orders::acknowledge(args).await,
             Command::Failover(args) => orders::failover(args).await,
             Command::Failback(args) => orders::failback(args).await,
+            Command::Maintenance(args) => orders::maintenance(args).await,
         }
     }
 }

@@ -1,7 +1,7 @@
-//! `pause`, `resume`, `approve`, `acknowledge`, `failover`, `failback`: a person's orders, given over the control socket.
+//! `pause`, `resume`, `approve`, `acknowledge`, `failover`, `failback`, `maintenance`: a person's orders, given over the control socket.
 
 use super::socket::{Daemon, SocketArgs, SocketError};
-use clap::Args;
+use clap::{Args, Subcommand};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 use std::process::ExitCode;
@@ -68,6 +68,39 @@ pub struct FailbackArgs {
     how: HowArgs,
 }
 
+/// `maintenance`.
+#[derive(Debug, Args)]
+pub struct MaintenanceArgs {
+    #[command(subcommand)]
+    what: Maintenance,
+}
+
+#[derive(Debug, Subcommand)]
+enum Maintenance {
+    /// Neither act on the channel nor take it as a backup, for a time
+    Start {
+        /// The channel
+        #[arg(value_name = "TENANT/CHANNEL")]
+        channel: String,
+        /// It ends by itself after this time, such as 30m or 2h
+        #[arg(long = "for", value_name = "TIME", value_parser = lasts)]
+        lasts: u64,
+        /// Why, for whoever looks at it later
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        #[command(flatten)]
+        socket: SocketArgs,
+    },
+    /// End it early
+    End {
+        /// The channel
+        #[arg(value_name = "TENANT/CHANNEL")]
+        channel: String,
+        #[command(flatten)]
+        socket: SocketArgs,
+    },
+}
+
 /// How an order to move traffic is given.
 #[derive(Debug, Args)]
 pub struct HowArgs {
@@ -90,6 +123,21 @@ pub async fn failover(args: FailoverArgs) -> ExitCode {
     let done =
         format!("ordered the failover of {} to {}: `trunkwarden status` tells what comes of it", args.channel, args.to);
     to_channel(&args.channel, "failover", &args.how.socket, Some(body), &done).await
+}
+
+/// Starts or ends a channel's maintenance.
+pub async fn maintenance(args: MaintenanceArgs) -> ExitCode {
+    match args.what {
+        Maintenance::Start { channel, lasts, reason, socket } => {
+            let body = json!({"for_seconds": lasts, "reason": reason});
+            let done = format!("{channel} is in maintenance");
+            to_channel(&channel, "maintenance", &socket, Some(body), &done).await
+        }
+        Maintenance::End { channel, socket } => {
+            let done = format!("the maintenance of {channel} is over");
+            to_channel(&channel, "maintenance/end", &socket, None, &done).await
+        }
+    }
 }
 
 /// Takes a channel's traffic home, if home is good.

@@ -129,7 +129,12 @@ fn tenant_line(t: &TenantView) -> String {
 
 fn row(c: &ChannelLine) -> [String; 5] {
     let mut health = c.health.name().to_owned();
-    let signs = [(c.missing, "missing"), (c.no_candidate, "no fit backup"), (c.in_flight.is_some(), "changing")];
+    let signs = [
+        (c.missing, "missing"),
+        (c.no_candidate, "no fit backup"),
+        (c.in_flight.is_some(), "changing"),
+        (c.maintenance.is_some(), "in maintenance"),
+    ];
     for (_, word) in signs.iter().filter(|(is, _)| *is) {
         let _ = write!(health, ", {word}");
     }

@@ -16,7 +16,7 @@ mod query;
 mod serve;
 pub mod views;
 
-pub use audit::{AuditPage, AuditQuery, AuditSource};
+pub use audit::AuditSource;
 pub use serve::{bind_control, serve_control, serve_tcp};
 
 use crate::clock::Clock;
@@ -89,6 +89,8 @@ fn writes() -> Router<Arc<App>> {
         .route("/api/v1/channels/{tenant}/{id}/acknowledge", post(orders::acknowledge))
         .route("/api/v1/channels/{tenant}/{id}/failover", post(orders::failover))
         .route("/api/v1/channels/{tenant}/{id}/failback", post(orders::failback))
+        .route("/api/v1/channels/{tenant}/{id}/maintenance", post(orders::start_maintenance))
+        .route("/api/v1/channels/{tenant}/{id}/maintenance/end", post(orders::end_maintenance))
 }
 
 fn finish(routes: Router<Arc<App>>, app: Arc<App>) -> Router {

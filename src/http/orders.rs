@@ -61,6 +61,14 @@ struct Move {
     force: bool,
 }
 
+/// The body of a maintenance.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Maintenance {
+    for_seconds: u64,
+    reason: String,
+}
+
 /// The optional body of a failback.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -129,6 +137,22 @@ pub(super) async fn failback(
     let channel = key(path)?;
     let Home { force } = optional(body, r#"{"force": true} or nothing"#)?;
     give(&app, giver.0, Order::Failback { channel, force }).await
+}
+
+pub(super) async fn start_maintenance(
+    State(app): State<Arc<App>>,
+    giver: Extension<Giver>,
+    path: ChannelPath,
+    body: Body,
+) -> Answer {
+    let channel = key(path)?;
+    let Maintenance { for_seconds, reason } = parsed(&read(body)?, r#"{"for_seconds": 7200, "reason": "…"}"#)?;
+    give(&app, giver.0, Order::StartMaintenance { channel, lasts: lasts(for_seconds)?, reason }).await
+}
+
+pub(super) async fn end_maintenance(State(app): State<Arc<App>>, giver: Extension<Giver>, path: ChannelPath) -> Answer {
+    let channel = key(path)?;
+    give(&app, giver.0, Order::EndMaintenance { channel }).await
 }
 
 async fn give(app: &App, giver: Giver, order: Order) -> Answer {

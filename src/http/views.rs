@@ -112,11 +112,22 @@ pub struct ChannelLine {
     pub in_flight: Option<String>,
     /// Time left of the block after an action.
     pub blocked_for_seconds: Option<f64>,
+    /// The maintenance that it is in.
+    pub maintenance: Option<MaintenanceView>,
     /// What holds a wanted action back.
     pub held: Option<String>,
     /// Whether its traffic has to move and nobody is fit.
     pub no_candidate: bool,
     /// The last evaluation in words.
+    pub reason: String,
+}
+
+/// A maintenance.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct MaintenanceView {
+    /// Time left; null: until the policy's window closes.
+    pub left_seconds: Option<f64>,
+    /// Why.
     pub reason: String,
 }
 
@@ -247,6 +258,10 @@ impl ChannelLine {
             quality: c.quality.as_ref().map(QualityView::of),
             in_flight: c.in_flight.map(str::to_owned),
             blocked_for_seconds: c.blocked_for_at(now).map(|d| d.as_secs_f64()),
+            maintenance: c.maintenance.as_ref().map(|maintenance| MaintenanceView {
+                left_seconds: c.maintenance_left_at(now).map(|d| d.as_secs_f64()),
+                reason: maintenance.reason.clone(),
+            }),
             held: c.held.map(str::to_owned),
             no_candidate: c.no_candidate,
             reason: c.reason_text.clone(),

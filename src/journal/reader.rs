@@ -9,6 +9,7 @@ use super::store::lock;
 use crate::policy::WallMs;
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, params, params_from_iter};
+use serde::Serialize;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -54,7 +55,7 @@ impl Default for Filter {
 }
 
 /// Some audit entries, newest first.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Page {
     /// Each as it was hashed, plus its `hash`.
     pub entries: Vec<Value>,

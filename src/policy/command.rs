@@ -206,6 +206,20 @@ pub enum Order {
         /// Whether blocks and caps are passed over; never the target's fitness, a pause, blindness or the mode.
         force: bool,
     },
+    /// Neither act on a channel nor take it as a candidate for a time. Given again, it counts anew.
+    StartMaintenance {
+        /// The channel.
+        channel: ChannelKey,
+        /// For how long.
+        lasts: Duration,
+        /// Why: one line of 1 to 200 characters.
+        reason: String,
+    },
+    /// End a maintenance that was started by an order.
+    EndMaintenance {
+        /// The channel.
+        channel: ChannelKey,
+    },
     /// Take a channel's traffic home, which has to be good by a last look.
     Failback {
         /// The channel.
@@ -359,6 +373,12 @@ pub enum EventType {
     /// A pause, an order or a proposal was not renewed or carried out in its time.
     #[serde(rename = "operator.lapsed")]
     Lapsed,
+    /// A channel, or a policy's channels, went into maintenance.
+    #[serde(rename = "maintenance.started")]
+    MaintenanceStarted,
+    /// A maintenance is over.
+    #[serde(rename = "maintenance.ended")]
+    MaintenanceEnded,
     /// A configuration was taken or refused.
     #[serde(rename = "config.reloaded")]
     ConfigReloaded,

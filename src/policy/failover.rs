@@ -27,6 +27,9 @@ impl Engine {
         if slot.missing {
             return Some(Ineligible::Missing);
         }
+        if slot.in_maintenance() {
+            return Some(Ineligible::InMaintenance);
+        }
         if slot.evidence.is_none() {
             return Some(Ineligible::NotSeen);
         }
@@ -157,6 +160,7 @@ impl Engine {
 pub(super) fn home_against(slot: &Slot) -> Option<Ineligible> {
     match slot.health() {
         _ if slot.missing => Some(Ineligible::Missing),
+        _ if slot.in_maintenance() => Some(Ineligible::InMaintenance),
         Health::Up if slot.fresh && slot.verdict == Some(Event::Good) => None,
         Health::Up => Some(Ineligible::LastLookNotGood { status: slot.status.clone() }),
         health => Some(Ineligible::NotUp { health }),

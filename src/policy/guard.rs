@@ -85,6 +85,8 @@ pub enum Hold {
     },
     /// What it was decided on is no longer so.
     Outdated,
+    /// The channel is in maintenance.
+    Maintenance,
     /// An operator moved the traffic, and the way back is an operator's too.
     OrderedRoute,
 }
@@ -112,6 +114,7 @@ impl Hold {
             Self::Unfit { .. } => "unfit",
             Self::Outdated => "outdated",
             Self::OrderedRoute => "ordered_route",
+            Self::Maintenance => "maintenance",
         }
     }
 
@@ -137,6 +140,7 @@ impl Hold {
             Self::Unfit { .. } => 16,
             Self::Outdated => 17,
             Self::OrderedRoute => 18,
+            Self::Maintenance => 19,
         }
     }
 }
@@ -171,6 +175,7 @@ impl fmt::Display for Hold {
             Self::Unwatched => f.write_str("the channel is no longer configured"),
             Self::Unfit { target, against } => write!(f, "{target} is no longer fit: {against}"),
             Self::Outdated => f.write_str("what it was decided on is no longer so"),
+            Self::Maintenance => f.write_str("the channel is in maintenance"),
             Self::OrderedRoute => {
                 f.write_str("an operator moved it there, and nobody has ordered or acknowledged the way back")
             }

@@ -35,9 +35,9 @@ pub use observation::{ChannelView, Codec, LookError, Observation, Sample, Source
 pub use params::{
     ChannelParams, CodecParams, CodecTable, CodecValues, Failback, FailoverParams, HealthParams, Latency, Limits, Mode,
     Order as CandidateOrder, Params, Policy, PolicyMode, QualityParams, Scorer, Statistic, TelemetryParams,
-    TenantParams, Tier,
+    TenantParams, Tier, Windows,
 };
 pub use reason::{Cause, Ineligible, Reason};
-pub use report::{CandidateReport, ChannelReport, Quality, TenantReport};
+pub use report::{CandidateReport, ChannelReport, MaintenanceReport, Quality, TenantReport};
 pub use time::{Time, WallMs};
 pub use window::{Measured, Summary, Window};

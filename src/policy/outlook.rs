@@ -118,6 +118,7 @@ impl ChannelReport {
             Hold::ForeignRoute => format!("`trunkwarden acknowledge {key}`: someone else set the route"),
             Hold::FailbackManual => format!("`trunkwarden approve {key}`: failback is manual"),
             Hold::FailbackWindow => format!("the failback window has to open, or `trunkwarden approve {key}`"),
+            Hold::Maintenance => format!("maintenance has to end, or `trunkwarden maintenance end {key}`"),
             Hold::Cooldown { .. } => format!("the codecs' cooldown {}", left(BlockKind::Codec)),
             other => format!("this has to end: {other}"),
         }
@@ -141,6 +142,7 @@ impl Ineligible {
             Self::NoScore => "would have to have a score".to_owned(),
             Self::NotBetter { needed, .. } => format!("would have to score {needed:.0}"),
             Self::Unconfirmed => "would have to answer a last look".to_owned(),
+            Self::InMaintenance => "would have to come out of maintenance".to_owned(),
             Self::Itself => "is the channel itself".to_owned(),
         }
     }

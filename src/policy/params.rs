@@ -374,6 +374,15 @@ pub enum Failback {
     Window,
 }
 
+/// What of a policy's calendar is open at a moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Windows {
+    /// Its channels are in maintenance: neither acted on nor candidates.
+    pub maintenance: bool,
+    /// With [`Failback::Window`]: traffic may come home.
+    pub failback: bool,
+}
+
 /// Re-prioritising codecs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CodecParams {

@@ -238,6 +238,13 @@ pub enum Reason {
         /// What, and why, in words.
         what: String,
     },
+    /// A maintenance window of a policy opened or closed.
+    MaintenanceWindow {
+        /// The policy.
+        policy: String,
+        /// Whether it opened.
+        open: bool,
+    },
     /// The channel came into the configuration.
     Configured,
     /// The channel is somebody's candidate.
@@ -352,6 +359,8 @@ pub enum Ineligible {
         /// The score that it takes.
         needed: f64,
     },
+    /// In maintenance.
+    InMaintenance,
     /// Not (yet) confirmed by a last look.
     Unconfirmed,
 }

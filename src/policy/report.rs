@@ -54,6 +54,8 @@ pub struct ChannelReport {
     pub in_flight: Option<&'static str>,
     /// Time left of the block after an action; `None`: not blocked.
     pub blocked_for: Option<Duration>,
+    /// The maintenance that it is in; it is neither acted on nor a candidate.
+    pub maintenance: Option<MaintenanceReport>,
     /// What holds an action back that is wanted now; the `why` label of `actions_held`.
     pub held: Option<&'static str>,
     /// Whether its traffic has to move and nobody is fit.
@@ -79,10 +81,24 @@ impl ChannelReport {
         self.health_for + now.since(self.as_of)
     }
 
+    /// Time left of a maintenance that was ordered, at `now`; `None`: there is none, or it ends with its window.
+    pub fn maintenance_left_at(&self, now: Time) -> Option<Duration> {
+        Some(self.maintenance.as_ref()?.left?.saturating_sub(now.since(self.as_of)))
+    }
+
     /// Time left of the block at `now`; `None`: not blocked.
     pub fn blocked_for_at(&self, now: Time) -> Option<Duration> {
         self.blocked_for?.checked_sub(now.since(self.as_of)).filter(|left| !left.is_zero())
     }
+}
+
+/// A maintenance at one moment.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct MaintenanceReport {
+    /// Time left; `None`: until the policy's window closes.
+    pub left: Option<Duration>,
+    /// Why.
+    pub reason: String,
 }
 
 /// One candidate for one channel.

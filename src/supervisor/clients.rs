@@ -1,6 +1,7 @@
 //! A client for each tenant, kept across reloads where nothing about its connection changed: its token, its connections
 //! and its spent budget stay.
 
+use super::calendar::Calendar;
 use super::prober::TenantPlan;
 use crate::config::{Config, Tenant};
 use crate::platform::Platform;
@@ -34,6 +35,8 @@ pub struct Reload {
     pub plans: Vec<TenantPlan>,
     /// The clients.
     pub platforms: BTreeMap<TenantId, Arc<dyn Platform>>,
+    /// When its windows are open.
+    pub calendar: Calendar,
     /// Why it is taken, for the audit log.
     pub why: String,
 }
@@ -88,7 +91,7 @@ impl Clients {
                 telemetry: telemetry_groups(config, id),
             })
             .collect();
-        Ok(Reload { params: config.params(), plans, platforms, why })
+        Ok(Reload { params: config.params(), plans, platforms, calendar: Calendar::new(&config.provisioning), why })
     }
 
     fn client(&self, tenant: &Tenant, recent: Option<Vec<Duration>>) -> Result<Client, String> {

@@ -125,6 +125,7 @@ impl Daemon {
             ledger: Ledger::new(journal, clock.clone(), keep_observations),
             publisher,
             reasons: Reasons::default(),
+            calendar: start.calendar,
             platforms: start.platforms,
             wiring: Wiring { seen, tasks, orders: order_requests, reloads, writable, stop: stop.clone(), on_beat },
             backlog: VecDeque::from([Task::Tenants(start.plans)]),
@@ -155,21 +156,19 @@ impl Daemon {
         Ok((daemon, Reloads { clients, driver: reload_sender }))
     }
 
-    /// Waits until it has stopped; `Err`: a task died, and the process must not pretend to be alive.
+    /// Waits until it has stopped; `Err`: unasked, since a task died, and the process must not pretend to be alive.
     pub async fn stopped(&mut self) -> Result<(), String> {
         let told = |name: &str, result: Result<(), tokio::task::JoinError>| match result {
             Ok(()) => Ok(()),
             Err(error) => Err(format!("the {name} died: {error}")),
         };
-        tokio::select! {
-            biased;
-            driver = &mut self.driver => told("driver", driver),
-            prober = &mut self.prober => {
-                told("prober", prober)?;
-                // The prober ends when the driver lets go of it, and never before.
-                told("driver", (&mut self.driver).await)
-            }
+        told("driver", (&mut self.driver).await)?;
+        if self.stop.is_cancelled() {
+            return Ok(());
         }
+        // A driver that nobody stopped has lost its prober.
+        told("prober", (&mut self.prober).await)?;
+        Err("the driver ended unasked".to_owned())
     }
 }
 

@@ -6,7 +6,9 @@
 
 mod publish;
 mod stop;
+mod windows;
 
+use super::calendar::Calendar;
 use super::clients::{Reconfiguration, Reload};
 use super::entry;
 use super::executor::{Execution, Told};
@@ -80,6 +82,7 @@ pub struct Driver {
     pub(super) ledger: Ledger,
     pub(super) publisher: Publisher,
     pub(super) reasons: Reasons,
+    pub(super) calendar: Calendar,
     pub(super) platforms: BTreeMap<TenantId, Arc<dyn Platform>>,
     pub(super) wiring: Wiring,
     pub(super) backlog: VecDeque<Task>,
@@ -172,6 +175,7 @@ impl Driver {
             self.ledger.fact(now, Place::Process, &Fact::ClockJumped);
             self.engine.clock_jumped(now, &mut self.commands);
         }
+        self.open_windows(now);
         if self.engine.next_deadline().is_some_and(|deadline| deadline <= now) {
             self.engine.tick(now, &mut self.commands);
         }
@@ -287,13 +291,15 @@ impl Driver {
     }
 
     fn reload(&mut self, now: Time, reload: Reload) {
-        let Reload { params, plans, platforms, why } = reload;
+        let Reload { params, plans, platforms, calendar, why } = reload;
         for gone in self.platforms.keys().filter(|id| !platforms.contains_key(*id)) {
             self.counters.forget_tenant(gone.as_str());
         }
         self.platforms = platforms;
         self.publisher.configured(&params, self.clock.wall());
         self.ledger.fact(now, Place::Process, &Fact::Reconfigured);
+        self.calendar = calendar;
+        self.open_windows(now);
         self.engine.reconfigure(now, params, &mut self.commands);
         self.backlog.push_back(Task::Tenants(plans));
         self.write_process(EventType::ConfigReloaded, &Actor::Config, why, json!({}));

@@ -9,7 +9,7 @@
 
 use crate::journal::ObservationRow;
 use crate::policy::{
-    Action, ChannelKey, Observation, OpId, Order, Outcome, Part, Reason, Saved, TenantId, Time, WallMs,
+    Action, ChannelKey, Observation, OpId, Order, Outcome, Part, Reason, Saved, TenantId, Time, WallMs, Windows,
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -55,6 +55,13 @@ pub enum Fact {
         order: Order,
         /// Who gave it.
         who: String,
+    },
+    /// What of a policy's calendar is open.
+    Windows {
+        /// The policy's name.
+        policy: String,
+        /// What is open.
+        windows: Windows,
     },
     /// Whether the journal can be written.
     JournalWritable(bool),

@@ -172,6 +172,9 @@ impl Ledger {
                 self.fact(now, Place::of_part(&part), &fact);
             }
         }
+        for (policy, windows) in engine.windows() {
+            self.fact(now, Place::Process, &Fact::Windows { policy: policy.to_owned(), windows });
+        }
         for action in in_flight {
             self.fact(now, Place::Channel(&action.channel), &Fact::Adopted(action.clone()));
         }

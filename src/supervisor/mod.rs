@@ -7,6 +7,7 @@
 //! Tasks: one driver, one prober, a task for each request under way (dropped at a stop: a look changes nothing), a task
 //! for each action in flight (waited for at a stop, within the grace time).
 
+mod calendar;
 mod clients;
 mod counters;
 mod daemon;

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use trunkwarden::policy::{
     Action, ActionKind, Cause, ChannelId, Command, EventType, Fact, Health, Mode, OpId, Order, Outcome, Params, Policy,
-    Reason, Source, TenantId, TenantState, Time,
+    Reason, Source, TenantId, TenantState, Time, Windows,
 };
 
 const IDS: [&str; 5] = ["a", "b", "c", "d", "e"];
@@ -37,6 +37,8 @@ enum Step {
     PauseFor(u64),
     Failover(usize, usize, bool),
     Failback(usize, bool),
+    Maintain(usize, u64),
+    Windows(bool),
     Journal(bool),
     Jump,
     Mode(u8),
@@ -67,6 +69,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (1_u64..60).prop_map(Step::PauseFor),
         3 => (c.clone(), c.clone(), any::<bool>()).prop_map(|(c, to, f)| Step::Failover(c, to, f)),
         2 => (c.clone(), any::<bool>()).prop_map(|(c, f)| Step::Failback(c, f)),
+        1 => (c.clone(), 1_u64..90).prop_map(|(c, s)| Step::Maintain(c, s)),
+        1 => any::<bool>().prop_map(Step::Windows),
         1 => any::<bool>().prop_map(Step::Journal),
         1 => Just(Step::Jump),
         1 => (0_u8..6).prop_map(Step::Mode),
@@ -136,7 +140,7 @@ impl Story {
     fn take(&mut self, step: &Step) {
         let acme = TenantId::from("acme");
         match *step {
-            Step::Pass(s) => self.w.pass(s),
+            Step::Pass(s) => self.pass(s),
             Step::Status(c, s) => self.status[c] = s,
             Step::Route(c, r) => self.route[c] = r,
             Step::Look(c, true) => self.look(c, Source::Single),
@@ -186,6 +190,14 @@ impl Story {
                 self.order(&Order::Failover { channel: key(IDS[c]), to: ChannelId::from(IDS[to]), force });
             }
             Step::Failback(c, force) => self.order(&Order::Failback { channel: key(IDS[c]), force }),
+            Step::Maintain(c, s) => {
+                let reason = "why".to_owned();
+                self.order(&Order::StartMaintenance { channel: key(IDS[c]), lasts: secs(s), reason });
+            }
+            Step::Windows(maintenance) => {
+                let windows = Windows { maintenance, failback: false };
+                self.w.engine.set_windows(self.w.now, "", windows, &mut self.w.out);
+            }
             Step::Journal(writable) => {
                 self.journal = writable;
                 self.w.engine.set_journal_writable(self.w.now, writable, &mut self.w.out);
@@ -209,6 +221,17 @@ impl Story {
             }
         }
         self.check();
+    }
+
+    /// Time passes, and what each deadline brings is held against the moment at which it came.
+    fn pass(&mut self, s: u64) {
+        let end = self.w.now + secs(s);
+        while let Some(at) = self.w.engine.next_deadline().filter(|at| *at <= end) {
+            self.w.now = at.max(self.w.now);
+            self.w.engine.tick(self.w.now, &mut self.w.out);
+            self.check();
+        }
+        self.w.now = end;
     }
 
     fn order(&mut self, order: &Order) {
@@ -278,6 +301,7 @@ impl Story {
         self.last_op = action.op;
         assert!(self.journal && !tenant.paused && tenant.state == TenantState::Seen && !tenant.mass_hold);
         assert!(self.params.mode != Mode::Observe);
+        assert!(self.w.report(&id).maintenance.is_none());
         assert!(self.flying.iter().all(|other| other.channel != action.channel), "two actions on one channel");
         let mover = self.single.get(&id).copied().expect("the mover was looked at alone");
         match &action.kind {
@@ -302,6 +326,7 @@ impl Story {
                 let then = action.evidence_at;
                 assert!(then.since(target.asked) <= secs(30), "the last look is fresh");
                 let report = self.w.report(to.as_str());
+                assert!(report.maintenance.is_none());
                 assert!(report.health == Health::Up && !report.failed_over && report.in_flight.is_none());
                 assert!(*to != action.channel.channel && *to != *from);
                 let forced = matches!(cause, Cause::Ordered { force: true, .. });

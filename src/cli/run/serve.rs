@@ -3,7 +3,6 @@
 use crate::clock::Clock;
 use crate::config::{Config, Tenant};
 use crate::http::{self, App};
-use crate::journal::Filter;
 use crate::platform::{Client, ClientSettings, HttpTransport, Platform, RequestEvent};
 use crate::supervisor::{Connect, Counters, Daemon};
 use secrecy::SecretString;
@@ -56,12 +55,7 @@ pub(in crate::cli) struct Served {
 pub(in crate::cli) fn serve(daemon: &Daemon, sockets: Sockets, clock: Clock, token: Option<SecretString>) -> Served {
     let Sockets { tcp, control } = sockets;
     let reader = daemon.reader.clone();
-    let audit: http::AuditSource = Arc::new(move |query| {
-        let http::AuditQuery { tenant, channel_id, event_type, before_seq, since, until, limit } = query;
-        let filter = Filter { tenant, channel_id, event_type, before_seq, since, until, limit };
-        let page = reader.entries(&filter).map_err(|error| error.to_string())?;
-        Ok(http::AuditPage { entries: page.entries, next: page.next })
-    });
+    let audit: http::AuditSource = Arc::new(move |filter| reader.entries(&filter).map_err(|error| error.to_string()));
     let app = Arc::new(App {
         snapshot: daemon.snapshot.clone(),
         counters: daemon.counters.clone(),

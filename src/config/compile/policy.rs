@@ -247,8 +247,7 @@ impl Compiler<'_> {
             ("window", false) => {
                 self.error(failback.at, "failover: `failback = \"window\"` needs a `failback_window`");
             }
-            ("window", true) => self.not_yet(failback.at, "`failback = \"window\"` is"),
-            (_, true) if failback.sound => {
+            (word, true) if failback.sound && word != "window" => {
                 let at = failover.key_at("failback_window");
                 self.warning(at, "failover: `failback_window` has no effect without `failback = \"window\"`");
             }
@@ -286,9 +285,6 @@ impl Compiler<'_> {
         let mode = section.table("provisioning").get::<String>("mode");
         if mode.sound && mode.value != "report" {
             self.not_yet(mode.at, &format!("provisioning with mode \"{}\" is", mode.value));
-        }
-        if let Some(entry) = section.entries.get("maintenance") {
-            self.not_yet(entry.key_at, "maintenance windows are");
         }
         let rescue = section.find_table("rescue").map(|rescue| Rescue {
             target: rescue.get::<String>("target").value,

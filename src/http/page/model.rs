@@ -3,7 +3,7 @@
 use super::words::{count, interval, lasting, one};
 use crate::clock::rfc3339;
 use crate::http::App;
-use crate::http::audit::AuditQuery;
+use crate::journal;
 use crate::policy::{ChannelReport, Health, Mode, TenantId, TenantState, Time};
 use crate::supervisor::{Snapshot, TenantSnapshot};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -294,7 +294,7 @@ impl ChannelRow {
 fn entries(app: &App, filter: &Filter) -> (Vec<EntryRow>, Option<String>) {
     let Some(source) = &app.audit else { return (Vec::new(), Some("There is no journal.".to_owned())) };
     let tenant = Some(filter.tenant.clone()).filter(|t| !t.is_empty());
-    match source(AuditQuery { tenant, limit: ENTRIES, ..AuditQuery::default() }) {
+    match source(journal::Filter { tenant, limit: ENTRIES, ..journal::Filter::default() }) {
         Ok(page) if page.entries.is_empty() => (Vec::new(), Some("Nothing yet.".to_owned())),
         Ok(page) => (page.entries.iter().take(ENTRIES).map(EntryRow::of).collect(), None),
         Err(why) => (Vec::new(), Some(format!("The audit log cannot be read: {why}"))),

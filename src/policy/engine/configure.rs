@@ -87,6 +87,7 @@ impl Engine {
             }
             slot.policy = channel.policy.clone();
         }
+        slot.windows = self.windows.get(&channel.policy.name).copied().unwrap_or_default();
         if !(new || promoted || listed || policy) {
             return None;
         }
@@ -99,6 +100,7 @@ impl Engine {
         self.unwish(i);
         let slot = &mut self.slots[i];
         slot.ordered = None;
+        slot.maintenance = None;
         slot.configured = false;
         slot.suspect = false;
         let left_at = slot.route.clone().filter(|route| *route != slot.key.channel);

@@ -34,6 +34,7 @@ impl Engine {
         }
         if self.slots[i].configured {
             self.note_home_good(now, i);
+            self.lapse_maintenance(now, i, out);
             self.lapse_order(now, i, out);
             match self.wanted(now, i) {
                 Ok(want) => {

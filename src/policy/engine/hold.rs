@@ -65,6 +65,9 @@ impl Engine {
         if tenant.blind {
             return Err(Hold::Blind);
         }
+        if slot.in_maintenance() {
+            return Err(Hold::Maintenance);
+        }
         if tenant.mass.held && !tenant.mass.approved {
             return Err(Hold::MassChange { bad: tenant.bad(), of: tenant.configured });
         }
@@ -183,6 +186,7 @@ fn way_home(now: Time, slot: &Slot) -> Result<(), Hold> {
         _ if matches!(slot.moved_for, Some(Cause::Ordered { .. })) => Err(Hold::OrderedRoute),
         Failback::Auto => Ok(()),
         Failback::Manual => Err(Hold::FailbackManual),
+        Failback::Window if slot.windows.failback => Ok(()),
         Failback::Window => Err(Hold::FailbackWindow),
     }
 }

@@ -5,8 +5,8 @@
 //! is up allocates nothing; everything costlier happens only where something changes or is wanted.
 //!
 //! `observe` takes facts in, `decide` finds what is wanted, `hold` whether it may be done, `act` does it, `outcome` takes what
-//! came of it, `schedule` knows when to look and to evaluate again, `order`, `ordered`
-//! and `pause` take persons' orders, `configure` builds and rebuilds, `state` keeps what survives a restart, `show` reports.
+//! came of it, `schedule` knows when to look and to evaluate again, `order`, `ordered`,
+//! `pause` and `maintenance` take persons' orders, `configure` builds and rebuilds, `state` keeps what survives a restart, `show` reports.
 //!
 //! Must never: read a clock, act on an error, act without last looks by single `GET`, or act twice on one channel at once.
 
@@ -14,6 +14,7 @@ mod act;
 mod configure;
 mod decide;
 mod hold;
+mod maintenance;
 mod observe;
 mod order;
 mod ordered;
@@ -31,7 +32,7 @@ pub use state::{Part, Saved, SavedChannel};
 use super::command::{Action, Actor, Command, EventType, Fact, OpId, Order, Outcome, Record, Refusal};
 use super::key::{ChannelKey, TenantId};
 use super::observation::Observation;
-use super::params::Params;
+use super::params::{Params, Windows};
 use super::reason::Reason;
 use super::report::{ChannelReport, TenantReport};
 use super::tenant::Tenant;
@@ -52,6 +53,7 @@ pub struct Engine {
     started: bool,
     paused: bool,
     paused_until: Option<Time>,
+    windows: BTreeMap<String, Windows>,
     pauses: BTreeSet<(Time, Option<usize>)>,
     journal: bool,
     next_op: OpId,
@@ -79,6 +81,7 @@ impl Engine {
             started: false,
             paused: false,
             paused_until: None,
+            windows: BTreeMap::new(),
             pauses: BTreeSet::new(),
             journal: true,
             next_op: OpId(1),
@@ -174,6 +177,11 @@ impl Engine {
         }
     }
 
+    /// What of a policy's calendar is open from now on. A policy that was never told of has nothing open.
+    pub fn set_windows(&mut self, now: Time, policy: &str, windows: Windows, out: &mut Vec<Command>) {
+        self.open_windows(now, policy, windows, out);
+    }
+
     /// Whether the journal can be written. Without it nothing is changed on any platform.
     pub fn set_journal_writable(&mut self, now: Time, writable: bool, out: &mut Vec<Command>) {
         if self.journal == writable {
@@ -191,12 +199,14 @@ impl Engine {
     pub fn clock_jumped(&mut self, now: Time, out: &mut Vec<Command>) {
         let event = EventType::ClockJumped;
         out.push(Command::Record(record(event, None, None, Actor::System, Reason::ClockJumped)));
+        // All of them first: what follows from one channel's staleness must not lean on another's old answer.
+        for slot in self.slots.iter_mut().filter(|slot| slot.live) {
+            slot.asked = slot.asked.max(Some(now));
+            slot.single = None;
+            slot.good_since = None;
+        }
         for i in 0..self.slots.len() {
             if self.slots[i].live {
-                let slot = &mut self.slots[i];
-                slot.asked = slot.asked.max(Some(now));
-                slot.single = None;
-                slot.good_since = None;
                 self.turn_stale(now, i, out);
             }
         }

@@ -28,6 +28,10 @@ impl Engine {
             Order::Approve { channel } => self.approve(now, channel, who, out),
             Order::Acknowledge { channel } => self.acknowledge(now, channel, who, out),
             Order::Failover { channel, to, force } => self.order_move(now, channel, Some(to), *force, who, out),
+            Order::StartMaintenance { channel, lasts, reason } => {
+                self.start_maintenance(now, channel, *lasts, reason, who, out)
+            }
+            Order::EndMaintenance { channel } => self.end_maintenance(now, channel, who, out),
             Order::Failback { channel, force } => self.order_move(now, channel, None, *force, who, out),
         }
     }

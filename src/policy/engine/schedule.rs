@@ -68,7 +68,8 @@ impl Engine {
         };
         let unsure = slot.unsure.as_ref().map(|unsure| unsure.until);
         let ordered = slot.ordered.as_ref().map(|ordered| ordered.until);
-        let all = [stale, looked, patience, home, low, fine, hour, unsure, ordered];
+        let maintenance = slot.maintenance.as_ref().map(|(until, _)| *until);
+        let all = [stale, looked, patience, home, low, fine, hour, unsure, ordered, maintenance];
         let retry = wish.and_then(|wish| slot.retries.of(wish.want.purpose()).at);
         let blocks = [slot.blocked_until, retry, slot.codec_until].into_iter().filter(|_| wish.is_some());
         all.into_iter().chain(blocks).flatten().filter(|at| *at > now).min()

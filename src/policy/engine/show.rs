@@ -4,11 +4,12 @@ use super::super::channel::Event;
 use super::super::command::TenantState;
 use super::super::explanation::{Block, BlockKind, Explanation};
 use super::super::key::ChannelKey;
+use super::super::params::Windows;
 use super::super::reason::{Ineligible, Reason};
-use super::super::report::{CandidateReport, ChannelReport, TenantReport};
+use super::super::report::{CandidateReport, ChannelReport, MaintenanceReport, TenantReport};
 use super::super::score;
 use super::super::time::Time;
-use super::Engine;
+use super::{Engine, Slot};
 
 impl Engine {
     pub(super) fn channel_report(&self, now: Time, i: usize) -> ChannelReport {
@@ -34,6 +35,7 @@ impl Engine {
             codecs: slot.codecs.clone(),
             in_flight: slot.flight.as_ref().map(|flight| flight.action.kind.name()),
             blocked_for: slot.blocked_until.filter(|until| *until > now).map(|until| until.since(now)),
+            maintenance: maintenance(now, slot),
             held: slot.held.as_ref().map(super::super::guard::Hold::label),
             no_candidate: slot.no_candidate,
             reason: slot.reason.clone(),
@@ -73,6 +75,11 @@ impl Engine {
         }
     }
 
+    /// What of each policy's calendar is open, by the policy's name; policies that were never told of are left out.
+    pub fn windows(&self) -> impl Iterator<Item = (&str, Windows)> {
+        self.windows.iter().map(|(policy, windows)| (policy.as_str(), *windows))
+    }
+
     /// The last evaluation of a channel.
     pub fn reason(&self, key: &ChannelKey) -> Option<&Reason> {
         self.index.get(key).map(|i| &self.slots[*i].reason)
@@ -105,5 +112,13 @@ impl Engine {
             actions_last_hour: tenant.actions_last_hour(now),
             up: tenant.up,
         }
+    }
+}
+
+fn maintenance(now: Time, slot: &Slot) -> Option<MaintenanceReport> {
+    let window = || format!("a maintenance window of policy {}", slot.policy.name);
+    match &slot.maintenance {
+        Some((until, reason)) => Some(MaintenanceReport { left: Some(until.since(now)), reason: reason.clone() }),
+        None => slot.in_maintenance().then(|| MaintenanceReport { left: None, reason: window() }),
     }
 }

@@ -6,7 +6,7 @@ use super::super::command::{Action, ActionKind, Cadence, Health};
 use super::super::guard::Hold;
 use super::super::key::{ChannelId, ChannelKey};
 use super::super::observation::Codec;
-use super::super::params::Policy;
+use super::super::params::{Policy, Windows};
 use super::super::reason::{Cause, Reason};
 use super::super::report::Quality;
 use super::super::time::Time;
@@ -69,6 +69,10 @@ pub(in crate::policy) struct Slot {
     pub retries: Retries,
     pub approved: Option<(Time, String)>,
     pub ordered: Option<Ordered>,
+    /// What of its policy's calendar is open.
+    pub windows: Windows,
+    /// A maintenance that a person started: when it ends, and why.
+    pub maintenance: Option<(Time, String)>,
     /// Its quality.
     pub window: Window,
     pub summary: Option<Summary>,
@@ -254,6 +258,8 @@ impl Slot {
             retries: Retries::default(),
             approved: None,
             ordered: None,
+            windows: Windows::default(),
+            maintenance: None,
             window,
             summary: None,
             quality: None,
@@ -310,6 +316,11 @@ impl Slot {
         self.ordered.as_ref().is_some_and(|ordered| ordered.force)
     }
 
+    /// Neither acted on nor a candidate.
+    pub(in crate::policy) fn in_maintenance(&self) -> bool {
+        self.maintenance.is_some() || (self.configured && self.windows.maintenance)
+    }
+
     /// Whether a good look can change nothing but its age: most looks of most channels.
     pub(in crate::policy) fn quiet(&self) -> bool {
         self.wish.is_none()
@@ -319,6 +330,7 @@ impl Slot {
             && self.verdict == Some(Event::Good)
             && self.reason == Reason::Fine
             && self.low_since.is_none()
+            && self.maintenance.is_none()
             && self.codecs_first.is_none()
             && !self.away()
     }

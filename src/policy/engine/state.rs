@@ -102,6 +102,8 @@ pub struct SavedChannel {
     /// An action whose outcome was unknown, and how long its old state still means nothing.
     unsure: Option<(Kept, Duration)>,
     late: Option<Kept>,
+    /// How long a maintenance that a person started goes on, and why.
+    maintenance: Option<(Duration, String)>,
 }
 
 impl Engine {
@@ -198,6 +200,7 @@ fn save_channel(now: Time, slot: &Slot) -> SavedChannel {
         codecs_set: slot.codecs_set.clone(),
         unsure: slot.unsure.as_ref().map(|unsure| (unsure.kept.clone(), unsure.until.since(now))),
         late: slot.late.clone(),
+        maintenance: slot.maintenance.clone().map(|(until, reason)| (until.since(now), reason)),
     }
 }
 
@@ -218,6 +221,8 @@ fn restore_channel(now: Time, slot: &mut Slot, saved: SavedChannel, elapsed: Dur
     slot.codecs_first = saved.codecs_first;
     slot.codecs_set = saved.codecs_set;
     slot.late = saved.late;
+    // One that ended meanwhile is told of by the first evaluation.
+    slot.maintenance = saved.maintenance.map(|(left, reason)| (now + left.saturating_sub(elapsed), reason));
     slot.unsure = saved.unsure.map(|(kept, left)| {
         let until = now + left.saturating_sub(elapsed);
         Unsure { kept, since: now, until }

@@ -108,6 +108,15 @@ impl fmt::Display for Reason {
             Self::MassOver { bad, of } => write!(f, "{bad} of {of} channels are bad: no longer held"),
             Self::Ordered { order } => f.write_str(order),
             Self::Lapsed { what } => f.write_str(what),
+            Self::MaintenanceWindow { policy, open: true } => {
+                write!(
+                    f,
+                    "a maintenance window of policy {policy} opened: its channels are neither acted on nor candidates"
+                )
+            }
+            Self::MaintenanceWindow { policy, open: false } => {
+                write!(f, "the maintenance window of policy {policy} closed")
+            }
             Self::Configured => f.write_str("came into the configuration"),
             Self::CandidateOf { channel } => write!(f, "watched as a candidate for {channel}"),
             Self::NotNeeded => f.write_str("nobody's candidate any more"),
@@ -154,6 +163,7 @@ impl fmt::Display for Ineligible {
                 write!(f, "has a score of {score:.1}, where {needed:.1} is needed")
             }
             Self::NotBetter { score: None, needed } => write!(f, "has no score, where {needed:.1} is needed"),
+            Self::InMaintenance => f.write_str("is in maintenance"),
             Self::Unconfirmed => f.write_str("has not answered a last look"),
         }
     }

@@ -19,7 +19,7 @@ pub use timeline::{Placed, Timeline};
 
 use super::fact::{Fact, Told};
 use crate::policy::{
-    Action, ChannelKey, Command, Engine, Observation, OpId, Outcome, Params, Part, Saved, Time, WallMs,
+    Action, ChannelKey, Command, Engine, Observation, OpId, Outcome, Params, Part, Saved, Time, WallMs, Windows,
 };
 use hands::Hands;
 use std::time::Duration;
@@ -91,6 +91,7 @@ impl Replay {
             match fact {
                 Fact::Restored { part, state, elapsed } => return self.restore(&part, state, elapsed),
                 Fact::Adopted(action) => return self.adopt(action),
+                Fact::Windows { policy, windows } => return self.open(&policy, windows),
                 Fact::Started | Fact::Checkpoint => return,
                 _ => self.start(),
             }
@@ -150,6 +151,9 @@ impl Replay {
             }
             engine.start(now, &mut self.out);
         }
+        for (policy, windows) in old.windows() {
+            engine.set_windows(now, policy, windows, &mut self.out);
+        }
         engine.set_next_op(OpId(self.last_op.0 + 1));
         match &mut self.side {
             Side::Rebuild(hands) => *hands = Hands::default(),
@@ -162,6 +166,12 @@ impl Replay {
     fn restore(&mut self, part: &str, state: Saved, elapsed: Duration) {
         if let (Some(engine), Ok(part)) = (&mut self.engine, part.parse()) {
             engine.restore(self.now, &part, state, elapsed);
+        }
+    }
+
+    fn open(&mut self, policy: &str, windows: Windows) {
+        if let Some(engine) = &mut self.engine {
+            engine.set_windows(self.now, policy, windows, &mut self.out);
         }
     }
 
@@ -247,6 +257,7 @@ impl Replay {
                 // In another past there may be nothing to which the order applies.
                 let _ = engine.operator(now, &order, &who, out);
             }
+            Fact::Windows { policy, windows } => engine.set_windows(now, &policy, windows, out),
             Fact::JournalWritable(writable) => engine.set_journal_writable(now, writable, out),
             Fact::ClockJumped => engine.clock_jumped(now, out),
             Fact::Started

@@ -1,0 +1,124 @@
+//! Maintenance: a channel that is neither acted on nor a candidate, by its policy's calendar or by a person's order. It is
+//! watched on.
+//!
+//! Must never: begin without a reason and an end.
+
+use super::super::command::{Actor, Command, EventType, Refusal};
+use super::super::guard::Span;
+use super::super::key::ChannelKey;
+use super::super::params::Windows;
+use super::super::reason::Reason;
+use super::super::time::Time;
+use super::order::person;
+use super::{Engine, channel_record, record};
+use std::time::Duration;
+
+/// The longest reason, in characters.
+const MAX_REASON: usize = 200;
+
+impl Engine {
+    /// Tells once for each policy, however many channels it has.
+    pub(super) fn open_windows(&mut self, now: Time, policy: &str, windows: Windows, out: &mut Vec<Command>) {
+        let before = self.windows.insert(policy.to_owned(), windows).unwrap_or_default();
+        if before == windows {
+            return;
+        }
+        if before.maintenance != windows.maintenance {
+            let open = windows.maintenance;
+            let reason = Reason::MaintenanceWindow { policy: policy.to_owned(), open };
+            out.push(Command::Record(record(event(open), None, None, Actor::System, reason)));
+        }
+        let touched: Vec<usize> = (0..self.slots.len())
+            .filter(|i| self.slots[*i].live && self.slots[*i].configured && self.slots[*i].policy.name == policy)
+            .collect();
+        for i in &touched {
+            self.slots[*i].windows = windows;
+            self.mark_changed(*i);
+        }
+        for i in touched {
+            self.after_maintenance(now, i, out);
+        }
+    }
+
+    pub(super) fn start_maintenance(
+        &mut self,
+        now: Time,
+        key: &ChannelKey,
+        lasts: Duration,
+        why: &str,
+        who: &str,
+        out: &mut Vec<Command>,
+    ) -> Result<(), Refusal> {
+        let i = self.find_channel(key)?;
+        let length = why.chars().count();
+        if why.trim().is_empty() || length > MAX_REASON || why.chars().any(char::is_control) {
+            return Err(Refusal::Forbidden(format!(
+                "a maintenance needs a reason: one line of 1 to {MAX_REASON} characters"
+            )));
+        }
+        self.slots[i].maintenance = Some((now + lasts, why.to_owned()));
+        let order = format!("started the maintenance of {key} for {}: {why}", Span(lasts));
+        self.told_of_maintenance(now, i, true, person(who), Reason::Ordered { order }, out);
+        Ok(())
+    }
+
+    pub(super) fn end_maintenance(
+        &mut self,
+        now: Time,
+        key: &ChannelKey,
+        who: &str,
+        out: &mut Vec<Command>,
+    ) -> Result<(), Refusal> {
+        let i = self.find_channel(key)?;
+        if self.slots[i].maintenance.take().is_none() {
+            let why = if self.slots[i].in_maintenance() {
+                format!("{key} is in a maintenance window of its policy, which ends by the calendar")
+            } else {
+                format!("{key} is not in maintenance")
+            };
+            return Err(Refusal::NothingToDo(why));
+        }
+        let order = format!("ended the maintenance of {key}");
+        self.told_of_maintenance(now, i, false, person(who), Reason::Ordered { order }, out);
+        Ok(())
+    }
+
+    /// Ends a maintenance whose time is up.
+    pub(super) fn lapse_maintenance(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
+        let slot = &mut self.slots[i];
+        if slot.maintenance.take_if(|(until, _)| *until <= now).is_some() {
+            let what = format!("the maintenance of {} is over: its time is up", slot.key);
+            self.told_of_maintenance(now, i, false, Actor::System, Reason::Lapsed { what }, out);
+        }
+    }
+
+    fn told_of_maintenance(
+        &mut self,
+        now: Time,
+        i: usize,
+        open: bool,
+        actor: Actor,
+        reason: Reason,
+        out: &mut Vec<Command>,
+    ) {
+        out.push(Command::Record(channel_record(&self.slots[i].key, event(open), actor, reason, (None, None))));
+        self.mark_unsaved(i);
+        self.mark_changed(i);
+        self.after_maintenance(now, i, out);
+    }
+
+    /// The channel, and those that want something and might take it as their target.
+    fn after_maintenance(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
+        self.evaluate(now, i, out);
+        for n in 0..self.slots[i].users.len() {
+            let Some(&user) = self.slots[i].users.get(n) else { break };
+            if self.slots[user].wish.is_some() {
+                self.evaluate(now, user, out);
+            }
+        }
+    }
+}
+
+const fn event(open: bool) -> EventType {
+    if open { EventType::MaintenanceStarted } else { EventType::MaintenanceEnded }
+}
