@@ -3,7 +3,7 @@
 //!
 //! Rebuilding tells the engine everything that the real one was told, and what really came of its actions; where it
 //! decides otherwise (the configuration was another one), the real action is imposed and its own withdrawn. What-if
-//! answers actions and looks by the model that [`world`] states. Both are deterministic: they read no clock.
+//! answers actions and looks by the model that `world` states. Both are deterministic: they read no clock.
 //!
 //! Must never: touch a platform, or write to a journal.
 
