@@ -6,6 +6,7 @@
 
 mod channel;
 pub mod codec;
+mod codec_table;
 mod command;
 mod engine;
 mod explanation;
@@ -16,6 +17,7 @@ mod observation;
 mod outlook;
 mod params;
 mod reason;
+mod record;
 mod report;
 pub mod score;
 mod tenant;
