@@ -1,6 +1,6 @@
 //! What a client is built with.
 
-use crate::config::Paths;
+use crate::config::{Paths, Tenant};
 use crate::policy::TenantId;
 use secrecy::SecretString;
 use std::collections::BTreeMap;
@@ -32,6 +32,25 @@ pub struct ClientSettings {
     pub recent: Option<Vec<Duration>>,
     /// Where jitter begins.
     pub seed: u64,
+}
+
+impl ClientSettings {
+    /// Those of a tenant as configured, with what the file does not hold.
+    pub fn of(tenant: &Tenant, client_secret: SecretString, recent: Option<Vec<Duration>>, seed: u64) -> Self {
+        Self {
+            tenant: tenant.id.clone(),
+            base_url: tenant.base_url.clone(),
+            paths: tenant.paths.clone(),
+            client_id: tenant.auth.client_id.clone(),
+            client_secret,
+            token_url: tenant.auth.token_url.clone(),
+            scopes: tenant.auth.scopes.clone(),
+            headers: tenant.headers.clone(),
+            requests_per_minute: tenant.requests_per_minute,
+            recent,
+            seed,
+        }
+    }
 }
 
 impl fmt::Debug for ClientSettings {

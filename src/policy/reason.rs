@@ -56,7 +56,7 @@ pub enum Reason {
         /// Looks that it takes.
         rise: u32,
     },
-    /// Bad, and the policy does not move traffic.
+    /// Traffic would have to move, and the policy does not move any.
     FailoverOff,
     /// Health changed.
     Health {

@@ -134,19 +134,7 @@ impl Story {
 
 fn connect(transport: Arc<dyn Transport>, clock: Clock) -> Clients {
     Clients::new(Box::new(move |tenant: &Tenant, client_secret: SecretString, recent| {
-        let settings = ClientSettings {
-            tenant: tenant.id.clone(),
-            base_url: tenant.base_url.clone(),
-            paths: tenant.paths.clone(),
-            client_id: tenant.auth.client_id.clone(),
-            client_secret,
-            token_url: tenant.auth.token_url.clone(),
-            scopes: tenant.auth.scopes.clone(),
-            headers: tenant.headers.clone(),
-            requests_per_minute: tenant.requests_per_minute,
-            recent,
-            seed: 7,
-        };
+        let settings = ClientSettings::of(tenant, client_secret, recent, 7);
         Ok(Arc::new(Client::new(settings, Arc::clone(&transport), clock.clone(), Arc::new(|_| ())))
             as Arc<dyn Platform>)
     }))

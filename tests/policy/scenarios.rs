@@ -265,6 +265,22 @@ fn manual_failback_waits_for_a_person() {
 }
 
 #[test]
+fn where_failover_is_switched_off_nothing_comes_home_either() {
+    let mut w = World::three_up();
+    let action = w.fail_over();
+    w.applied(action.op);
+    let mut off = Policy::default();
+    off.failover.enabled = false;
+    w.engine.reconfigure(w.now, params(&off, THREE), &mut w.out);
+    for _ in 0..40 {
+        w.pass(30);
+        w.look("a", "healthy", "b").look("b", "healthy", "b").look("c", "healthy", "c");
+    }
+    assert!(w.act().is_none());
+    assert_eq!(w.report("a").reason, Reason::FailoverOff);
+}
+
+#[test]
 fn our_own_status_is_no_evidence() {
     let mut w = World::three_up();
     let action = w.fail_over();

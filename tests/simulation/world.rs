@@ -288,19 +288,7 @@ impl Stage<'_> {
 fn connect(wire: &Arc<Wire>, clock: &Clock, seed: u64) -> Clients {
     let (wire, clock) = (Arc::clone(wire), clock.clone());
     Clients::new(Box::new(move |tenant: &Tenant, client_secret: SecretString, recent| {
-        let settings = ClientSettings {
-            tenant: tenant.id.clone(),
-            base_url: tenant.base_url.clone(),
-            paths: tenant.paths.clone(),
-            client_id: tenant.auth.client_id.clone(),
-            client_secret,
-            token_url: tenant.auth.token_url.clone(),
-            scopes: tenant.auth.scopes.clone(),
-            headers: tenant.headers.clone(),
-            requests_per_minute: tenant.requests_per_minute,
-            recent,
-            seed,
-        };
+        let settings = ClientSettings::of(tenant, client_secret, recent, seed);
         let transport = Arc::clone(&wire) as Arc<dyn trunkwarden::platform::Transport>;
         Ok(Arc::new(Client::new(settings, transport, clock.clone(), Arc::new(|_| ()))) as Arc<dyn Platform>)
     }))

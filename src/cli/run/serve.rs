@@ -128,19 +128,7 @@ fn client(
 ) -> Result<Client, String> {
     let transport = HttpTransport::new(tenant.ca_file.as_deref(), tenant.proxy.as_deref(), BODY_LIMIT)
         .map_err(|error| error.to_string())?;
-    let settings = ClientSettings {
-        tenant: tenant.id.clone(),
-        base_url: tenant.base_url.clone(),
-        paths: tenant.paths.clone(),
-        client_id: tenant.auth.client_id.clone(),
-        client_secret,
-        token_url: tenant.auth.token_url.clone(),
-        scopes: tenant.auth.scopes.clone(),
-        headers: tenant.headers.clone(),
-        requests_per_minute: tenant.requests_per_minute,
-        recent,
-        seed: rand::random(),
-    };
+    let settings = ClientSettings::of(tenant, client_secret, recent, rand::random());
     let name = tenant.id.to_string();
     let observer = Arc::new(move |event: &RequestEvent| counters.request(&name, event));
     Ok(Client::new(settings, Arc::new(transport), clock.clone(), observer))

@@ -154,7 +154,7 @@ impl Engine {
         if matches!(slot.moved_for, Some(Cause::Quality { .. })) && slot.quality_now(now).is_none() {
             return Err(Reason::AwayUnmeasured { at: route.clone() });
         }
-        Ok(Want::Failback)
+        if rules.enabled { Ok(Want::Failback) } else { Err(Reason::FailoverOff) }
     }
 
     /// The reason where nothing is wanted at home: what is known of the channel's health.

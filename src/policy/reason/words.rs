@@ -24,7 +24,7 @@ impl fmt::Display for Reason {
             Self::Recovering { good, rise } => {
                 write!(f, "down, its last look was not bad: {good} of {rise} good looks")
             }
-            Self::FailoverOff => f.write_str("down, and failover is switched off in its policy"),
+            Self::FailoverOff => f.write_str("failover is switched off in its policy: its traffic stays where it goes"),
             Self::Health { was, now, looks: 0, .. } => write!(f, "{was} to {now}: no evidence that is fresh"),
             Self::Health { was, now, looks, status } => {
                 write!(f, "{was} to {now}: {} for {}", Status(status.as_deref()), Count(*looks, "look"))
