@@ -4,6 +4,7 @@
 //! commits are awaited beside the loop. So one slow tenant never delays another's failover, and the loop's own pulse (the
 //! systemd watchdog, `/healthz`) tells the truth.
 
+mod carry_out;
 mod publish;
 mod stop;
 mod windows;
@@ -11,7 +12,7 @@ mod windows;
 use super::calendar::Calendar;
 use super::clients::{Reconfiguration, Reload};
 use super::entry;
-use super::executor::{Execution, Told};
+use super::executor::Told;
 use super::fact::{Fact, Place};
 use super::ledger::Ledger;
 use super::orders::OrderRequest;
@@ -22,7 +23,7 @@ use super::{Counters, Liveness};
 use crate::clock::Clock;
 use crate::platform::{ChannelDoc, Gate, Platform};
 use crate::policy::{
-    Action, Actor, ChannelKey, Command, Engine, EventType, Observation, OpId, Order, Outcome, Reason, TenantId, Time,
+    Action, Actor, ChannelKey, Command, Engine, EventType, Observation, OpId, Order, Outcome, TenantId, Time,
 };
 use serde_json::json;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
@@ -314,86 +315,9 @@ impl Driver {
     ) {
         self.ledger.write(entry::of_process(self.clock.wall(), event, actor, reason, details));
     }
-
-    /// Carries the engine's commands out, in order.
-    fn carry_out(&mut self) {
-        let now = self.clock.now();
-        for command in std::mem::take(&mut self.commands) {
-            match command {
-                Command::Watch { channel, cadence } => {
-                    if cadence.suspect {
-                        // Its next look may be the last one before a change.
-                        self.wanted.insert(channel.clone());
-                    }
-                    self.backlog.push_back(Task::Watch(channel, cadence));
-                }
-                Command::Unwatch { channel } => {
-                    self.wanted.remove(&channel);
-                    self.docs.remove(&channel);
-                    self.backlog.push_back(Task::Unwatch(channel));
-                }
-                Command::LookNow { channel } => {
-                    self.wanted.insert(channel.clone());
-                    self.backlog.push_back(Task::LookNow(channel));
-                }
-                Command::Record(record) => {
-                    log(&record);
-                    self.ledger.write(entry::of_record(self.clock.wall(), record));
-                }
-                Command::Act(action) => self.act(action),
-            }
-        }
-        self.ledger.save(now, &mut self.engine);
-        self.ledger.commit();
-        while let Some(task) = self.backlog.pop_front() {
-            if let Err(mpsc::error::TrySendError::Full(task)) = self.wiring.tasks.try_send(task) {
-                self.backlog.push_front(task);
-                break;
-            }
-        }
-    }
-
-    fn act(&mut self, action: Action) {
-        let (channel, op) = (action.channel.clone(), action.op);
-        tracing::warn!(tenant = %channel.tenant, channel = %channel.channel, reason = %action.reason, "{}", entry::sentence(&action));
-        self.ledger.fact(self.clock.now(), Place::Channel(&channel), &Fact::Acted(action.clone()));
-        let gate = Gate::open_until(action.evidence_at + action.action_timeout);
-        let intent = self.ledger.open(&action);
-        let doc = self.docs.remove(&channel);
-        self.wanted.remove(&channel);
-        self.in_flight.insert(op, InFlight { action: action.clone(), gate: gate.clone() });
-        let (clock, tell) = (self.clock.clone(), self.told.0.clone());
-        if let (Some(platform), Some(doc)) = (self.platforms.get(&channel.tenant), doc) {
-            let execution = Execution { action, doc: doc.1, gate, platform: Arc::clone(platform), clock, tell };
-            self.executions.spawn(execution.run(intent));
-        } else {
-            // What must stay beside the change is not known: it is not sent.
-            let outcome = Outcome::NotSent { why: format!("{channel} was not read singly before the change") };
-            self.executions.spawn(async move {
-                let _ = intent.await;
-                let _ = tell.send(Told::Finished { op, outcome }).await;
-            });
-        }
-    }
-
-    /// Calls back what is no longer allowed and not yet sent.
-    fn call_back(&mut self) {
-        for (op, InFlight { gate, .. }) in &self.in_flight {
-            if let Err(reason) = self.engine.may_send(*op) {
-                gate.close(reason.to_string());
-            }
-        }
-    }
 }
 
 /// A channel of which nothing is known but its id: what an orphan starts from.
 pub(super) fn bare(channel: &ChannelKey) -> Option<Arc<ChannelDoc>> {
     ChannelDoc::from_value(json!({ "id": channel.channel.as_str() }), None).map(Arc::new)
-}
-
-fn log(record: &crate::policy::Record) {
-    let (tenant, channel) = (record.tenant.as_ref().map_or("", TenantId::as_str), record.channel.as_ref());
-    let channel = channel.map_or("", |c| c.as_str());
-    let reason: &Reason = &record.reason;
-    tracing::info!(tenant, channel, event = entry::event_name(record.event), actor = %record.actor, "{reason}");
 }
