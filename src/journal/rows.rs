@@ -1,17 +1,19 @@
 //! One batch as rows, within the transaction that commits it.
 
-use super::chain::{self, Head, MAX_TEXT, Stamp};
+use super::chain::{self, MAX_TEXT, Stamp};
 use super::model::{Closed, Entry, Intent, JournalError, ObservationRow};
 use super::queue::Stamped;
+use super::tip::Tip;
+use super::tree::leaf;
 use crate::policy::{OpId, WallMs};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::Value;
 use uuid::Uuid;
 
-/// Writes everything of `job`; on an error the caller rolls all of it back, and `head` is worth nothing.
+/// Writes everything of `job`; on an error the caller rolls all of it back, and `tip` is worth nothing.
 pub(in crate::journal) fn write(
     db: &Connection,
-    head: &mut Head,
+    tip: &mut Tip,
     tag: &str,
     job: &Stamped,
 ) -> Result<(), JournalError> {
@@ -23,7 +25,7 @@ pub(in crate::journal) fn write(
     }
     for (entry, id) in job.batch.entries.iter().zip(&job.ids) {
         let operation_id = entry.op.map(|op| operation_of(db, op)).transpose()?.flatten();
-        append(db, head, entry, &Stamp { id: *id, operation_id: operation_id.as_deref(), compliance_tag: tag })?;
+        append(db, tip, entry, &Stamp { id: *id, operation_id: operation_id.as_deref(), compliance_tag: tag })?;
     }
     for closed in &job.batch.close {
         close(db, closed, job.wall)?;
@@ -83,8 +85,15 @@ fn number_or_none(op: OpId) -> Option<i64> {
     i64::try_from(op.0).ok()
 }
 
-fn append(db: &Connection, head: &mut Head, entry: &Entry, stamp: &Stamp<'_>) -> Result<(), JournalError> {
-    let (text, next) = chain::link(head, entry, stamp)?;
+/// Adds an entry to the log: its row, and its leaf in the tree.
+pub(in crate::journal) fn append(
+    db: &Connection,
+    tip: &mut Tip,
+    entry: &Entry,
+    stamp: &Stamp<'_>,
+) -> Result<(), JournalError> {
+    let (text, next) = chain::link(&tip.head, entry, stamp)?;
+    let leaf = leaf(text.as_bytes());
     db.prepare_cached(
         "INSERT INTO audit (seq, entry, hash, at, event_type, tenant, channel_id) VALUES (?, ?, ?, ?, ?, ?, ?)",
     )
@@ -100,7 +109,8 @@ fn append(db: &Connection, head: &mut Head, entry: &Entry, stamp: &Stamp<'_>) ->
         ])
     })
     .map_err(JournalError::sqlite("append to the audit log"))?;
-    *head = next;
+    tip.head = next;
+    tip.tree.push(leaf);
     Ok(())
 }
 

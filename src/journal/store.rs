@@ -1,17 +1,19 @@
-//! The one writing connection, and the head of the chain. Everything that changes the file goes through here.
+//! The one writing connection, and the end of the log. Everything that changes the file goes through here.
 //!
-//! The head is kept in memory and moves only with a commit; after a failed one it is read anew, since a commit that
+//! The end is kept in memory and moves only with a commit; after a failed one it is read anew, since a commit that
 //! reports an error may have reached the disk all the same.
 
-use super::chain::Head;
 use super::file;
 use super::lock::Lock;
 use super::model::{JournalError, Recovered};
 use super::options::Options;
 use super::queue::Stamped;
+use super::seal::{self, Signing};
+use super::tip::{self, Sealed, Tip};
 use super::{recovery, rows};
 use crate::policy::WallMs;
 use rusqlite::{Connection, TransactionBehavior, params};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -26,7 +28,11 @@ const PRUNE_STEP: i64 = 2000;
 pub(in crate::journal) struct Store {
     /// Shared with the reader of a journal in memory, and with nobody else.
     db: Arc<Mutex<Connection>>,
-    head: Head,
+    path: PathBuf,
+    tip: Tip,
+    sealed: Sealed,
+    /// `None`: no checkpoints are made.
+    signing: Option<Signing>,
     compliance_tag: String,
     observation_retention: Duration,
     /// Held until the store is dropped; none in memory.
@@ -52,30 +58,46 @@ impl Store {
         &mut self,
         jobs: impl IntoIterator<Item = &'a Stamped>,
     ) -> Result<u64, JournalError> {
-        let db = Arc::clone(&self.db);
-        let mut db = lock(&db);
-        let mut head = self.head.clone();
-        let done = transact(&mut db, |tx| {
-            jobs.into_iter().try_for_each(|j| rows::write(tx, &mut head, &self.compliance_tag, j))
-        });
-        match done {
-            Ok(()) => {
-                let entries = head.seq - self.head.seq;
-                self.head = head;
-                Ok(entries)
-            }
-            Err(e) => {
-                if let Ok(head) = recovery::head(&db) {
-                    self.head = head;
-                }
-                Err(e)
-            }
+        let mut wall = None;
+        self.extend(|tx, tip, tag| {
+            jobs.into_iter().try_for_each(|job| {
+                wall = Some(job.wall);
+                rows::write(tx, tip, tag, job)
+            })?;
+            Ok(wall)
+        })
+    }
+
+    /// Makes a checkpoint where one is due at `wall`; with `at_once`, where there is anything new.
+    pub(in crate::journal) fn seal(&mut self, wall: WallMs, at_once: bool) -> Result<u64, JournalError> {
+        let Some(signing) = &self.signing else { return Ok(0) };
+        if !signing.is_due(&self.tip, self.sealed, wall) && !(at_once && seal::is_new(&self.tip, self.sealed)) {
+            return Ok(0);
         }
+        let signer = signing.signer.clone();
+        let mut made = Sealed::default();
+        let entries = self.extend(|tx, tip, tag| {
+            made = seal::write(tx, tip, &signer, tag, wall)?;
+            Ok(None)
+        })?;
+        self.sealed = made;
+        Ok(entries)
+    }
+
+    /// The newest checkpoint.
+    pub(in crate::journal) const fn sealed(&self) -> Sealed {
+        self.sealed
+    }
+
+    /// Whether the checkpoints to come are signed by another key than those that are there.
+    pub(in crate::journal) fn has_new_key(&self) -> Option<String> {
+        let signer = &self.signing.as_ref()?.signer;
+        (!seal::is_last_signer(&lock(&self.db), signer)).then(|| signer.public().to_string())
     }
 
     /// How many entries there are.
     pub(in crate::journal) const fn entries(&self) -> u64 {
-        self.head.seq
+        self.tip.head.seq
     }
 
     /// Whether the file can be written and can grow: 64 KiB, written and removed again.
@@ -123,16 +145,61 @@ impl Store {
     }
 
     fn start(db: Connection, lock: Option<Lock>, options: &Options) -> Result<(Self, Recovered), JournalError> {
-        let head = recovery::head(&db)?;
+        let tip = tip::read(&db, &options.path)?;
+        let sealed = tip::sealed(&db)?;
         let recovered = recovery::read(&db, &options.path)?;
         let store = Self {
             db: Arc::new(Mutex::new(db)),
-            head,
+            path: options.path.clone(),
+            tip,
+            sealed,
+            signing: options.signing.clone(),
             compliance_tag: options.compliance_tag.clone(),
             observation_retention: options.observation_retention,
             _lock: lock,
         };
         Ok((store, recovered))
+    }
+
+    /// Lets `work` write, and makes a checkpoint where what it wrote is due for one at the time that it answers; how many
+    /// entries came of it all. All of it is committed or none.
+    fn extend(
+        &mut self,
+        work: impl FnOnce(&Connection, &mut Tip, &str) -> Result<Option<WallMs>, JournalError>,
+    ) -> Result<u64, JournalError> {
+        let db = Arc::clone(&self.db);
+        let mut db = lock(&db);
+        let (mut tip, mut sealed) = (self.tip.clone(), self.sealed);
+        let done = transact(&mut db, |tx| {
+            let wall = work(tx, &mut tip, &self.compliance_tag)?;
+            if let (Some(signing), Some(wall)) = (&self.signing, wall)
+                && signing.is_due(&tip, sealed, wall)
+            {
+                sealed = seal::write(tx, &mut tip, &signing.signer, &self.compliance_tag, wall)?;
+            }
+            Ok(())
+        });
+        match done {
+            Ok(()) => {
+                let entries = tip.head.seq - self.tip.head.seq;
+                (self.tip, self.sealed) = (tip, sealed);
+                Ok(entries)
+            }
+            Err(e) => {
+                self.find_end(&db);
+                Err(e)
+            }
+        }
+    }
+
+    /// After a commit that failed: it may have reached the disk all the same.
+    fn find_end(&mut self, db: &Connection) {
+        if recovery::head(db).is_ok_and(|head| head == self.tip.head) {
+            return;
+        }
+        if let (Ok(tip), Ok(sealed)) = (tip::read(db, &self.path), tip::sealed(db)) {
+            (self.tip, self.sealed) = (tip, sealed);
+        }
     }
 }
 
