@@ -33,7 +33,9 @@ pub(in crate::journal) fn open_for_writing(path: &Path, max_pages: Option<u32>) 
     prepare(&db, max_pages).map_err(|e| damaged_or("set up the journal", path, e))?;
     match state {
         State::Empty => create_tables(&db).map_err(JournalError::sqlite("create the journal's tables"))?,
-        State::Older(version) => upgrade(&db, version).map_err(JournalError::sqlite("bring the journal's tables up to date"))?,
+        State::Older(version) => {
+            upgrade(&db, version).map_err(JournalError::sqlite("bring the journal's tables up to date"))?
+        }
         State::Ours => {}
     }
     // The names of the file and of its WAL are durable only once their folder is.
@@ -51,7 +53,8 @@ pub(in crate::journal) fn open_for_reading(path: &Path) -> Result<Connection, Jo
         State::Ours => Ok(db),
         State::Empty => Err(corrupt(path, format!("it holds nothing at all; {KEEP_IT}"))),
         State::Older(_) => {
-            let why = "an older trunkwarden has written it; the daemon of this version brings it up to date when it starts";
+            let why =
+                "an older trunkwarden has written it; the daemon of this version brings it up to date when it starts";
             Err(corrupt(path, why.to_owned()))
         }
     }

@@ -1,5 +1,6 @@
 //! The journal as everybody else holds it: submit, read, prune, close.
 
+use super::archive::{self, Segment};
 use super::ids::{IdSource, Ids};
 use super::model::{Batch, Entry, JournalError, Recovered};
 use super::options::{JournalCounters, Options, WriterMode};
@@ -120,7 +121,7 @@ impl Journal {
     }
 
     /// Removes observations older than the retention and closed intents older than 90 days, as of `now`, in small steps
-    /// between commits. Audit entries stay.
+    /// between commits; and audit entries that are archived. Other audit entries stay.
     pub fn prune(&self, now: WallMs) -> Pending {
         match &self.0.back {
             Back::Inline { store } => {
@@ -143,6 +144,42 @@ impl Journal {
             }
             Back::Thread { queue, .. } => {
                 self.queue(queue, false, |reply| Job::Seal { wall: now, at_once: false, reply }).into_pending()
+            }
+        }
+    }
+
+    /// Archives entries that are older than `before`, up to a checkpoint, segment by segment: each is in its file, synced
+    /// and read back, before the journal notes it; the next [`Journal::prune`] removes what is noted. Entries that are not
+    /// delivered stay. How many segments.
+    ///
+    /// # Errors
+    /// Where an archive cannot be written or read back, or the entries are not what was signed. They stay then.
+    pub async fn archive(&self, before: WallMs) -> Result<usize, JournalError> {
+        let mut count = 0;
+        loop {
+            let reader = self.reader();
+            // On a thread: compressing takes its time, and commits must not wait for it.
+            let written = tokio::task::spawn_blocking(move || {
+                archive::plan(&reader, before)?.map(|plan| archive::write(&reader, &plan)).transpose()
+            });
+            let Some(segment) = written.await.map_err(|_| JournalError::Closed)?? else { return Ok(count) };
+            self.archived(segment).await?;
+            count += 1;
+        }
+    }
+
+    fn archived(&self, segment: Segment) -> Pending {
+        let wall = self.0.clock.wall();
+        let id = self.0.ids.lock().unwrap_or_else(PoisonError::into_inner).next(wall);
+        match &self.0.back {
+            Back::Inline { store } => {
+                let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
+                let Some(store) = store.as_mut() else { return Pending::ready(Err(JournalError::Closed)) };
+                Pending::ready(writer::archived(store, &segment, wall, id, &self.0.standing))
+            }
+            Back::Thread { queue, .. } => {
+                let segment = Box::new(segment);
+                self.queue(queue, false, |reply| Job::Archived { segment, wall, id, reply }).into_pending()
             }
         }
     }

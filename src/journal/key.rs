@@ -5,6 +5,7 @@
 //! oldest first. Must never replace a key that is there, nor show one.
 
 use super::file;
+use super::model::JournalError;
 use super::note::{NoteError, Signer, VerifierKey};
 use rand::TryRngCore;
 use secrecy::{ExposeSecret, SecretString};
@@ -71,10 +72,9 @@ pub fn read_public_keys(path: &Path) -> Result<Vec<VerifierKey>, KeyError> {
 /// # Errors
 /// Where a file cannot be read or written, holds no key, or the key has another name than `origin`.
 pub fn signer(journal: &Path, origin: Option<&str>, given: Option<&SecretString>) -> Result<Signer, KeyError> {
-    file::create_folder(journal).map_err(|e| KeyError::Io {
-        attempted: "create the folder of",
-        path: journal.to_owned(),
-        why: e.to_string(),
+    file::create_folder(journal).map_err(|error| match error {
+        JournalError::Io { attempted, path, why } => KeyError::Io { attempted, path, why },
+        other => KeyError::Io { attempted: "create the folder of", path: journal.to_owned(), why: other.to_string() },
     })?;
     let path = journal.with_file_name("audit.key");
     let (place, signer) = match given {
@@ -109,7 +109,8 @@ fn create(path: &Path, origin: Option<&str>) -> Result<Signer, KeyError> {
     let mut seed = [0; 32];
     rand::rngs::OsRng.try_fill_bytes(&mut seed).map_err(|e| io("make", path)(std::io::Error::other(e)))?;
     let name = origin.map_or_else(|| name_of(&seed), str::to_owned);
-    let signer = Signer::new(&name, &seed).map_err(|source| KeyError::Content { place: "`audit.origin`".to_owned(), source })?;
+    let signer =
+        Signer::new(&name, &seed).map_err(|source| KeyError::Content { place: "`audit.origin`".to_owned(), source })?;
     let folder = path.parent().unwrap_or(Path::new("."));
     let write = || {
         // Created 0600.

@@ -5,6 +5,7 @@
 //! under simulation the same code is called in line. Must never: change or remove an audit entry, hand out a receipt before
 //! the commit, or hold a secret.
 
+mod archive;
 mod chain;
 mod file;
 mod handle;
@@ -37,4 +38,4 @@ pub use pending::Pending;
 pub use reader::{Filter, Page, Reader};
 pub use recorded::Recorded;
 pub use seal::Signing;
-pub use verify::{Broken, Verified};
+pub use verify::{Against, Archive, Broken, Fault, Verified};

@@ -42,6 +42,11 @@ pub enum NoteError {
     },
 }
 
+/// Whether this can be a key's name: 1 to 200 bytes without spaces, control characters and `+`.
+pub fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.len() <= 200 && !name.chars().any(|c| c.is_whitespace() || c.is_control() || c == '+')
+}
+
 /// A public key with its name: the text form is `NAME+ID+KEY`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifierKey {
@@ -110,7 +115,8 @@ impl Signer {
     /// Where it is not of that form, or its id is not that of its name and key.
     pub fn parse(text: &str) -> Result<Self, NoteError> {
         const WHAT: &str = "private key";
-        let rest = text.trim().strip_prefix("PRIVATE+KEY+").ok_or(malformed(WHAT, "it does not begin with PRIVATE+KEY+"))?;
+        let rest =
+            text.trim().strip_prefix("PRIVATE+KEY+").ok_or(malformed(WHAT, "it does not begin with PRIVATE+KEY+"))?;
         let (name, id, seed) = parts(rest, WHAT)?;
         let signer = Self::new(name, &seed)?;
         if signer.public.id == id { Ok(signer) } else { Err(malformed(WHAT, "its id is not that of its name and key")) }
@@ -175,7 +181,9 @@ impl Checkpoint {
         let mut good = false;
         for line in signatures.lines() {
             let (name, id, signature) = signature(line)?;
-            let Some(key) = keys.iter().find(|k| k.name == name && k.id == id && k.name == self.origin) else { continue };
+            let Some(key) = keys.iter().find(|k| k.name == name && k.id == id && k.name == self.origin) else {
+                continue;
+            };
             let signature = <[u8; 64]>::try_from(signature).map(|bytes| Signature::from_bytes(&bytes));
             let holds = signature.is_ok_and(|s| key.key.verify_strict(text.as_bytes(), &s).is_ok());
             if !holds {
@@ -239,10 +247,6 @@ fn key_id(name: &str, key: &VerifyingKey) -> [u8; 4] {
     let hash: Hash = hash.finalize().into();
     let [a, b, c, d, ..] = hash;
     [a, b, c, d]
-}
-
-fn is_name(name: &str) -> bool {
-    !name.is_empty() && name.len() <= 200 && !name.chars().any(|c| c.is_whitespace() || c.is_control() || c == '+')
 }
 
 /// A number as it is written: no sign, no leading zero.

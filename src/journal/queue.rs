@@ -1,5 +1,6 @@
 //! What waits for the disk: a bounded queue between those who submit, who never wait, and the one writer.
 
+use super::archive::Segment;
 use super::model::Batch;
 use super::pending::Answer;
 use crate::policy::WallMs;
@@ -23,10 +24,27 @@ pub(in crate::journal) struct Stamped {
 /// What the writer is asked for.
 #[derive(Debug)]
 pub(in crate::journal) enum Job {
-    Commit { batch: Box<Stamped>, reply: oneshot::Sender<Answer> },
-    Prune { now: WallMs, reply: oneshot::Sender<Answer> },
+    Commit {
+        batch: Box<Stamped>,
+        reply: oneshot::Sender<Answer>,
+    },
+    Prune {
+        now: WallMs,
+        reply: oneshot::Sender<Answer>,
+    },
+    /// A segment that is in its file, whole: from now on its entries may be removed.
+    Archived {
+        segment: Box<Segment>,
+        wall: WallMs,
+        id: Uuid,
+        reply: oneshot::Sender<Answer>,
+    },
     /// A checkpoint where one is due at `wall`; with `at_once`, where there is anything new.
-    Seal { wall: WallMs, at_once: bool, reply: oneshot::Sender<Answer> },
+    Seal {
+        wall: WallMs,
+        at_once: bool,
+        reply: oneshot::Sender<Answer>,
+    },
 }
 
 /// What became of an attempt to queue.

@@ -151,6 +151,17 @@ impl Reader {
         Self { db, path }
     }
 
+    /// Where the journal is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A second connection to the same file; `None` for a journal in memory, which has one only.
+    pub(in crate::journal) fn again(&self) -> Result<Option<Self>, JournalError> {
+        let is_file = lock(&self.db).path().is_some_and(|path| !path.is_empty());
+        if is_file { Self::open(&self.path).map(Some) } else { Ok(None) }
+    }
+
     /// The connection, for what else reads.
     pub(in crate::journal) fn connection(&self) -> &Mutex<Connection> {
         &self.db

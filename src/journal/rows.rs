@@ -1,22 +1,19 @@
 //! One batch as rows, within the transaction that commits it.
 
+use super::archive::Segment;
 use super::chain::{self, MAX_TEXT, Stamp};
 use super::model::{Closed, Entry, Intent, JournalError, ObservationRow};
 use super::queue::Stamped;
+use super::seal::of_journal;
 use super::tip::Tip;
 use super::tree::leaf;
-use crate::policy::{OpId, WallMs};
+use crate::policy::{EventType, OpId, WallMs};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::Value;
 use uuid::Uuid;
 
 /// Writes everything of `job`; on an error the caller rolls all of it back, and `tip` is worth nothing.
-pub(in crate::journal) fn write(
-    db: &Connection,
-    tip: &mut Tip,
-    tag: &str,
-    job: &Stamped,
-) -> Result<(), JournalError> {
+pub(in crate::journal) fn write(db: &Connection, tip: &mut Tip, tag: &str, job: &Stamped) -> Result<(), JournalError> {
     if let (Some(intent), Some(id)) = (&job.batch.open, job.operation_id) {
         open(db, intent, id, job.wall)?;
     }
@@ -112,6 +109,27 @@ pub(in crate::journal) fn append(
     tip.head = next;
     tip.tree.push(leaf);
     Ok(())
+}
+
+/// A segment's row, and the entry that tells of it.
+pub(in crate::journal) fn archive(
+    db: &Connection,
+    tip: &mut Tip,
+    segment: &Segment,
+    at: WallMs,
+    stamp: &Stamp<'_>,
+) -> Result<(), JournalError> {
+    let Segment { first, last, file, sha256, head, .. } = segment;
+    let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let entry = number(tip.head.seq + 1);
+    db.prepare_cached("INSERT INTO segments (first, last, file, sha256, head, entry) VALUES (?, ?, ?, ?, ?, ?)")
+        .and_then(|mut s| s.execute(params![number(*first), number(*last), file, sha256, head, entry]))
+        .map_err(JournalError::sqlite("note an archived segment"))?;
+    let entry = Entry {
+        details: segment.details(),
+        ..of_journal(at, EventType::JournalArchived, format!("entries {first} to {last} are archived in {file}"))
+    };
+    append(db, tip, &entry, stamp)
 }
 
 /// An intent that is not there, or has its outcome already, is left as it is: the first outcome stands.

@@ -37,7 +37,7 @@ CREATE TABLE segments (
     file   TEXT NOT NULL,
     sha256 TEXT NOT NULL,
     head   TEXT NOT NULL,
-    at     INTEGER NOT NULL
+    entry  INTEGER NOT NULL
 ) STRICT;
 CREATE TRIGGER segments_no_update BEFORE UPDATE ON segments
     BEGIN SELECT RAISE(ABORT, 'archived segments are never changed'); END;

@@ -3,6 +3,8 @@
 //! The end is kept in memory and moves only with a commit; after a failed one it is read anew, since a commit that
 //! reports an error may have reached the disk all the same.
 
+use super::archive::Segment;
+use super::chain::Stamp;
 use super::file;
 use super::lock::Lock;
 use super::model::{JournalError, Recovered};
@@ -16,6 +18,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use uuid::Uuid;
 
 /// How long an intent with its outcome is kept. Its audit entries stay.
 const KEEP_INTENTS: Duration = Duration::from_hours(90 * 24);
@@ -84,6 +87,19 @@ impl Store {
         Ok(entries)
     }
 
+    /// Notes that a segment is archived: from now on its entries may be removed.
+    pub(in crate::journal) fn archived(
+        &mut self,
+        segment: &Segment,
+        wall: WallMs,
+        id: Uuid,
+    ) -> Result<u64, JournalError> {
+        self.extend(|tx, tip, tag| {
+            rows::archive(tx, tip, segment, wall, &Stamp { id, operation_id: None, compliance_tag: tag })?;
+            Ok(Some(wall))
+        })
+    }
+
     /// The newest checkpoint.
     pub(in crate::journal) const fn sealed(&self) -> Sealed {
         self.sealed
@@ -109,8 +125,8 @@ impl Store {
             .map_err(JournalError::sqlite("write to the journal"))
     }
 
-    /// Removes one step of what is too old at `now`; whether there is more. Audit entries and open intents stay, and the
-    /// greatest intent number with them.
+    /// Removes one step of what is too old at `now`, and of audit entries that are archived; whether there is more. Other
+    /// audit entries and open intents stay, and the greatest intent number with them.
     pub(in crate::journal) fn prune(&self, now: WallMs) -> Result<bool, JournalError> {
         let mut db = lock(&self.db);
         transact(&mut db, |tx| {
@@ -125,7 +141,14 @@ impl Store {
                      AND op < (SELECT max(op) FROM intents) ORDER BY closed_at LIMIT ?)",
                     )?
                     .execute(params![now.back(KEEP_INTENTS).0, PRUNE_STEP])?;
-                Ok(i64::try_from(observations.max(intents)).unwrap_or(PRUNE_STEP) >= PRUNE_STEP)
+                let archived = tx
+                    .prepare_cached(
+                        "DELETE FROM audit WHERE seq IN (SELECT seq FROM audit
+                     WHERE seq <= (SELECT max(last) FROM segments) ORDER BY seq LIMIT ?)",
+                    )?
+                    .execute([PRUNE_STEP])?;
+                let most = observations.max(intents).max(archived);
+                Ok(i64::try_from(most).unwrap_or(PRUNE_STEP) >= PRUNE_STEP)
             };
             prune().map_err(JournalError::sqlite("remove old observations from the journal"))
         })

@@ -4,6 +4,7 @@
 //! that fails for the disk's sake fails as a whole; the journal is then not writable until a write succeeds, and an
 //! idle writer tries one every second.
 
+use super::archive::Segment;
 use super::model::{JournalError, Receipt};
 use super::options::JournalCounters;
 use super::pending::Answer;
@@ -15,6 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
+use uuid::Uuid;
 
 /// Batches in one transaction at most.
 const GROUP: usize = 512;
@@ -120,6 +122,21 @@ pub(in crate::journal) fn commit_group(store: &mut Store, batches: &[&Stamped], 
     }
 }
 
+/// Notes that a segment is archived.
+pub(in crate::journal) fn archived(
+    store: &mut Store,
+    segment: &Segment,
+    wall: WallMs,
+    id: Uuid,
+    standing: &Standing,
+) -> Answer {
+    let result = store.archived(segment, wall, id);
+    standing.note(result.as_ref().map(drop));
+    standing.sealed(store.sealed());
+    standing.entries.fetch_add(result?, Ordering::Relaxed);
+    Ok(None)
+}
+
 /// A checkpoint where one is due at `wall`; with `at_once`, where there is anything new.
 pub(in crate::journal) fn seal(store: &mut Store, wall: WallMs, at_once: bool, standing: &Standing) -> Answer {
     let result = store.seal(wall, at_once);
@@ -206,6 +223,9 @@ impl Writer {
                 Job::Prune { reply, .. } => answer(reply, Err(JournalError::Full { bound: PRUNINGS })),
                 // After what was submitted before it.
                 Job::Seal { wall, at_once, reply } => seals.push((wall, at_once, reply)),
+                Job::Archived { segment, wall, id, reply } => {
+                    answer(reply, archived(&mut self.store, &segment, wall, id, &self.standing));
+                }
             }
         }
         self.commit(&batches, replies);

@@ -48,7 +48,8 @@ fn a_checkpoint_has_the_form_of_the_specification() {
 #[test]
 fn a_signature_by_another_key_or_under_another_name_does_not_count() {
     let read = Checkpoint::parse(&signer().checkpoint(42, &[0xab; 32])).unwrap();
-    let others = [Signer::new("trunkwarden/test", &[8; 32]).unwrap(), Signer::new("trunkwarden/other", &[7; 32]).unwrap()];
+    let others =
+        [Signer::new("trunkwarden/test", &[8; 32]).unwrap(), Signer::new("trunkwarden/other", &[7; 32]).unwrap()];
     let keys: Vec<VerifierKey> = others.iter().map(|s| s.public().clone()).collect();
     assert_eq!(read.verify(&keys), Err(NoteError::Unsigned));
     assert_eq!(read.verify(&[]), Err(NoteError::Unsigned));
@@ -71,7 +72,9 @@ fn any_change_of_a_checkpoint_is_found() {
 #[test]
 fn what_is_no_checkpoint_is_refused() {
     let good = signer().checkpoint(42, &[0xab; 32]);
-    for bad in ["", "\n\n", "a\n1\n", &good.replace("\n42\n", "\n042\n"), &good.replace("\n42\n", "\n+42\n"), good.trim_end()] {
+    for bad in
+        ["", "\n\n", "a\n1\n", &good.replace("\n42\n", "\n042\n"), &good.replace("\n42\n", "\n+42\n"), good.trim_end()]
+    {
         assert!(Checkpoint::parse(bad).is_err(), "{bad:?}");
     }
     // Lines that a later version may add are passed over, and signed all the same.

@@ -4,16 +4,8 @@ use super::*;
 use proptest::prelude::*;
 
 /// The leaves of the reference tree (certificate-transparency, `merkletree` tests), in hex.
-const LEAVES: [&str; 8] = [
-    "",
-    "00",
-    "10",
-    "2021",
-    "3031",
-    "40414243",
-    "5051525354555657",
-    "606162636465666768696a6b6c6d6e6f",
-];
+const LEAVES: [&str; 8] =
+    ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"];
 
 /// Its roots at sizes 1 to 8.
 const ROOTS: [&str; 8] = [
