@@ -485,7 +485,7 @@ mod schema {
             ("channels.provision", "sip_server sip_port username password codecs failover health_check"),
             ("channels.provision.codecs", "name priority"),
             ("channels.provision.health_check", "interval_seconds timeout_seconds"),
-            ("audit", "compliance_tag export"),
+            ("audit", "compliance_tag origin signing_key checkpoint_entries checkpoint_interval retention_days export"),
             ("audit.export", "url token bulk_interval"),
             ("webhooks", "url events secret"),
         ])

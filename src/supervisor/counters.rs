@@ -36,6 +36,8 @@ struct Families {
     action_seconds: HistogramVec,
     journal_entries: Total,
     observations_dropped: Total,
+    checkpoint_at: Gauge,
+    checkpoint_size: IntGauge,
     reload_ok: IntGauge,
     reload_at: Gauge,
     loop_lag: Histogram,
@@ -118,6 +120,20 @@ impl Counters {
                     "Observations that the journal's queue had no room for.",
                 )),
             )),
+            checkpoint_at: add(
+                &registry,
+                Gauge::with_opts(opts(
+                    "audit_checkpoint_timestamp_seconds",
+                    "When the newest signed checkpoint of the audit log was made, in seconds since 1970; 0 before the first.",
+                )),
+            ),
+            checkpoint_size: add(
+                &registry,
+                IntGauge::with_opts(opts(
+                    "audit_checkpoint_entries",
+                    "How many audit entries the newest signed checkpoint covers.",
+                )),
+            ),
             reload_ok: add(
                 &registry,
                 IntGauge::with_opts(opts(
@@ -178,6 +194,12 @@ impl Counters {
     /// `total` observations were dropped since the start. It never goes down.
     pub fn observations_dropped(&self, total: u64) {
         self.0.observations_dropped.reach(total);
+    }
+
+    /// The newest signed checkpoint covers `size` entries and was made `at`.
+    pub fn checkpoint(&self, size: u64, at: Option<WallMs>) {
+        self.0.checkpoint_size.set(i64::try_from(size).unwrap_or(i64::MAX));
+        self.0.checkpoint_at.set(at.map_or(0.0, |at| at.0 as f64 / 1000.0));
     }
 
     /// An attempt to load the configuration ended at `at`.

@@ -5,6 +5,7 @@
 
 mod channel;
 mod policy;
+mod proof;
 mod sinks;
 mod tenant;
 

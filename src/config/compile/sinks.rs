@@ -18,7 +18,8 @@ impl Compiler<'_> {
             bulk_interval: sink.get("bulk_interval").value,
         });
         let exports = exports.collect();
-        Audit { compliance_tag: audit.get::<String>("compliance_tag").value, exports }
+        let proof = self.proof(audit, dir);
+        Audit { compliance_tag: audit.get::<String>("compliance_tag").value, proof, exports }
     }
 
     /// `[[webhooks]]`, which stand in the main file only.
