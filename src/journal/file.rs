@@ -34,7 +34,7 @@ pub(in crate::journal) fn open_for_writing(path: &Path, max_pages: Option<u32>) 
     match state {
         State::Empty => create_tables(&db).map_err(JournalError::sqlite("create the journal's tables"))?,
         State::Older(version) => {
-            upgrade(&db, version).map_err(JournalError::sqlite("bring the journal's tables up to date"))?
+            upgrade(&db, version).map_err(JournalError::sqlite("bring the journal's tables up to date"))?;
         }
         State::Ours => {}
     }
@@ -159,7 +159,7 @@ fn prepare(db: &Connection, max_pages: Option<u32>) -> rusqlite::Result<()> {
 }
 
 /// All of it in one transaction: a crash half-way leaves an empty file, which is recognised as one.
-fn create_tables(db: &Connection) -> rusqlite::Result<()> {
+pub(in crate::journal) fn create_tables(db: &Connection) -> rusqlite::Result<()> {
     let tx = db.unchecked_transaction()?;
     tx.execute_batch(CREATE)?;
     tx.pragma_update(None, "application_id", APPLICATION_ID)?;

@@ -37,7 +37,7 @@ struct Inner {
 #[derive(Debug)]
 enum Back {
     Thread { queue: Arc<Queue>, ended: Mutex<Option<mpsc::Receiver<()>>> },
-    Inline { store: Mutex<Option<Store>> },
+    Inline { store: Box<Mutex<Option<Store>>> },
 }
 
 impl Journal {
@@ -56,7 +56,7 @@ impl Journal {
         let new_key = store.has_new_key();
         let journal = Self::start(store, reader, &options, recovered.last_op)?;
         if let Some(key) = new_key {
-            journal.tell_key(key);
+            journal.tell_key(&key);
         }
         Ok((journal, recovered))
     }
@@ -216,7 +216,7 @@ impl Journal {
         let standing = Arc::new(Standing::new());
         standing.sealed(store.sealed());
         let back = match options.mode {
-            WriterMode::Inline => Back::Inline { store: Mutex::new(Some(store)) },
+            WriterMode::Inline => Back::Inline { store: Box::new(Mutex::new(Some(store))) },
             WriterMode::Thread => {
                 let queue = Arc::new(Queue::new(options.queue));
                 let ended = Writer::spawn(store, Arc::clone(&queue), Arc::clone(&standing))
@@ -228,7 +228,7 @@ impl Journal {
     }
 
     /// Under which key the checkpoints from now on are to be checked.
-    fn tell_key(&self, key: String) {
+    fn tell_key(&self, key: &str) {
         let reason = "checkpoints are signed by this key from now on".to_owned();
         let entry = Entry {
             after: serde_json::json!({ "key": key }),

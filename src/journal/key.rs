@@ -126,8 +126,8 @@ fn create(path: &Path, origin: Option<&str>) -> Result<Signer, KeyError> {
 
 fn name_of(seed: &[u8; 32]) -> String {
     let key = ed25519_dalek::SigningKey::from_bytes(seed).verifying_key();
-    let digits: String = Sha256::digest(key.as_bytes()).iter().take(4).map(|b| format!("{b:02x}")).collect();
-    format!("trunkwarden/{digits}")
+    let [a, b, c, d, ..] = <[u8; 32]>::from(Sha256::digest(key.as_bytes()));
+    format!("trunkwarden/{:08x}", u32::from_be_bytes([a, b, c, d]))
 }
 
 fn restrict(path: &Path) -> Result<(), KeyError> {

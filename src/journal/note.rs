@@ -77,7 +77,7 @@ impl VerifierKey {
 
 impl fmt::Display for VerifierKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}+{}+{}", self.name, hex(&self.id), encode(self.key.as_bytes()))
+        write!(f, "{}+{}+{}", self.name, hex(self.id), encode(self.key.as_bytes()))
     }
 }
 
@@ -125,7 +125,7 @@ impl Signer {
     /// The text form, which is a secret.
     pub fn to_secret_text(&self) -> secrecy::SecretString {
         let Self { public, key } = self;
-        format!("PRIVATE+KEY+{}+{}+{}", public.name, hex(&public.id), encode(key.as_bytes())).into()
+        format!("PRIVATE+KEY+{}+{}+{}", public.name, hex(public.id), encode(key.as_bytes())).into()
     }
 
     /// The public half.
@@ -264,8 +264,8 @@ fn encode(key: &[u8; 32]) -> String {
     STANDARD.encode([[ED25519].as_slice(), key].concat())
 }
 
-fn hex(id: &[u8; 4]) -> String {
-    format!("{:08x}", u32::from_be_bytes(*id))
+fn hex(id: [u8; 4]) -> String {
+    format!("{:08x}", u32::from_be_bytes(id))
 }
 
 const fn malformed(what: &'static str, why: &'static str) -> NoteError {

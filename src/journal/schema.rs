@@ -1,5 +1,15 @@
 //! The tables, and the rules that the database itself enforces: audit entries are appended in order and stay.
 
+use super::{check, file};
+use std::collections::BTreeMap;
+
+/// The triggers of this version, by name: what keeps the log from being changed by the way.
+pub(in crate::journal) fn expected_rules() -> rusqlite::Result<BTreeMap<String, String>> {
+    let db = rusqlite::Connection::open_in_memory()?;
+    file::create_tables(&db)?;
+    check::rules(&db)
+}
+
 /// `PRAGMA application_id`: what makes an SQLite file a journal of ours ("TrkW").
 pub(in crate::journal) const APPLICATION_ID: i64 = 0x5472_6b57;
 

@@ -74,7 +74,8 @@ impl Store {
     /// Makes a checkpoint where one is due at `wall`; with `at_once`, where there is anything new.
     pub(in crate::journal) fn seal(&mut self, wall: WallMs, at_once: bool) -> Result<u64, JournalError> {
         let Some(signing) = &self.signing else { return Ok(0) };
-        if !signing.is_due(&self.tip, self.sealed, wall) && !(at_once && seal::is_new(&self.tip, self.sealed)) {
+        let is_wanted = at_once && seal::is_new(&self.tip, self.sealed);
+        if !is_wanted && !signing.is_due(&self.tip, self.sealed, wall) {
             return Ok(0);
         }
         let signer = signing.signer.clone();

@@ -39,7 +39,7 @@ impl Calendar {
                     match journal.archive(before).await {
                         Ok(segments) => tracing::info!(segments, "audit entries past their retention are archived"),
                         Err(error) => {
-                            tracing::warn!(%error, "old audit entries are not archived and stay in the journal")
+                            tracing::warn!(%error, "old audit entries are not archived and stay in the journal");
                         }
                     }
                 })

@@ -56,6 +56,8 @@ pub(in crate::cli) fn serve(daemon: &Daemon, sockets: Sockets, clock: Clock, tok
     let Sockets { tcp, control } = sockets;
     let reader = daemon.reader.clone();
     let audit: http::AuditSource = Arc::new(move |filter| reader.entries(&filter).map_err(|error| error.to_string()));
+    let reader = daemon.reader.clone();
+    let checkpoint: http::CheckpointSource = Arc::new(move || super::audit::newest_checkpoint(&reader));
     let app = Arc::new(App {
         snapshot: daemon.snapshot.clone(),
         counters: daemon.counters.clone(),
@@ -63,6 +65,7 @@ pub(in crate::cli) fn serve(daemon: &Daemon, sockets: Sockets, clock: Clock, tok
         clock,
         orders: daemon.orders.clone(),
         audit: Some(audit),
+        checkpoint: Some(checkpoint),
         operator_token: token,
     });
     let stop = CancellationToken::new();
