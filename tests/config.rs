@@ -455,7 +455,7 @@ mod schema {
             ("tenants.bridge", "scopes max_legs"),
             ("tenants.paths", "channels channel telemetry bridge calls"),
             ("tenants.limits", "max_concurrent max_per_hour keep_fit mass_hold"),
-            ("limits", "max_concurrent max_per_hour keep_fit mass_hold"),
+            ("limits", "max_concurrent max_per_hour keep_fit mass_hold global_max_concurrent global_max_per_hour"),
             (
                 "policies",
                 "mode propose_for inherit health telemetry quality failover codec provisioning rescue maintenance",
@@ -471,7 +471,8 @@ mod schema {
             (
                 "policies.failover",
                 "enabled on quality_below quality_for better_by min_candidate_score require_score order block_period \
-                 hold_down_max hold_down_half_life action_timeout verify_for max_dependents failback failback_after failback_window",
+                 hold_down_max hold_down_half_life hold_down_suppress hold_down_reuse action_timeout verify_for \
+                 max_dependents failback failback_after failback_window",
             ),
             ("policies.failover.failback_window", "cron for timezone"),
             (

@@ -19,8 +19,8 @@ use trunkwarden::http::{App, AuditSource, bind_control, public, serve_control, s
 use trunkwarden::journal::{Filter, Page};
 use trunkwarden::platform::{BudgetReading, RequestEvent};
 use trunkwarden::policy::{
-    CandidateReport, ChannelId, ChannelKey, ChannelReport, Codec, Explanation, Health, Ineligible, Mode, Order,
-    Quality, Reason, Refusal, TenantReport, TenantState, Time, WallMs,
+    CandidateReport, ChannelId, ChannelKey, ChannelReport, Codec, Explanation, Health, HoldDownReport, Ineligible,
+    Mode, Order, Quality, Reason, Refusal, TenantReport, TenantState, Time, WallMs,
 };
 use trunkwarden::supervisor::{Counters, Liveness, OrderRequest, Orders, Snapshot, SnapshotCell, TenantSnapshot};
 
@@ -94,6 +94,8 @@ fn snapshot() -> Snapshot {
     down.route = Some(ChannelId::from("ch-0002"));
     down.failed_over = true;
     down.blocked_for = Some(Duration::from_secs(590));
+    down.explanation.hold_down =
+        Some(HoldDownReport { penalty: 1.5, half_life: Duration::from_mins(30), ceiling: 8.0, reuse: None });
     down.reason_text = "moved to ch-0002: ch-0001 is down".into();
     let itself = Some((Ineligible::Itself, "it is the channel itself"));
     down.candidates = vec![candidate("ch-0002", Some(91.5), None), candidate("ch-0001", None, itself)];
@@ -551,15 +553,18 @@ fn families(text: &str) -> BTreeMap<String, (String, String)> {
     families
 }
 
-const OWN: [&str; 27] = [
+const OWN: [&str; 31] = [
     "action_latency_seconds",
     "actions_held",
     "actions_total",
     "build_info",
+    "channel_blocked_seconds",
     "channel_failed_over",
     "channel_health",
+    "channel_hold_down_penalty",
     "channel_jitter_seconds",
     "channel_latency_seconds",
+    "channel_maintenance",
     "channel_packet_loss_ratio",
     "channel_quality_score",
     "clock_skew_seconds",
@@ -572,6 +577,7 @@ const OWN: [&str; 27] = [
     "malformed_answers_total",
     "no_candidate",
     "observations_dropped_total",
+    "paused",
     "platform_requests_total",
     "poll_duration_seconds",
     "polls_total",
@@ -620,6 +626,10 @@ async fn metrics_say_what_the_snapshot_says() {
         r#"trunkwarden_clock_skew_seconds{tenant="acme"} -1.25"#,
         r#"trunkwarden_effective_interval_seconds{tenant="acme"} 30.5"#,
         r#"trunkwarden_request_budget_available{tenant="acme"} 17"#,
+        r#"trunkwarden_channel_hold_down_penalty{tenant="acme",channel="ch-0001"} 1.5"#,
+        r#"trunkwarden_channel_blocked_seconds{tenant="acme",channel="ch-0001"} 590"#,
+        r#"trunkwarden_channel_maintenance{tenant="acme",channel="ch-0001"} 0"#,
+        "trunkwarden_paused 0",
         "trunkwarden_journal_writable 1",
     ] {
         assert!(text.lines().any(|l| l == line), "{line} is missing in\n{text}");

@@ -3,6 +3,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+#[path = "policy/guards.rs"]
+mod guards;
+#[path = "policy/limits.rs"]
+mod limits;
 #[path = "policy/maintenance.rs"]
 mod maintenance;
 #[path = "policy/outlook.rs"]

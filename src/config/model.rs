@@ -1,6 +1,6 @@
 //! The checked configuration. Whoever holds one may trust every value in it: the compiler is the only one who builds it.
 
-use crate::policy::{ChannelId, ChannelKey, Codec, Latency, Limits, Mode, Params, Policy, TenantId};
+use crate::policy::{ChannelId, ChannelKey, Codec, GlobalLimits, Latency, Limits, Mode, Params, Policy, TenantId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -16,6 +16,8 @@ pub struct Config {
     pub folders: BTreeSet<PathBuf>,
     /// The process.
     pub daemon: Daemon,
+    /// How much may be changed at once over all tenants.
+    pub global_limits: GlobalLimits,
     /// The tenants, by name.
     pub tenants: BTreeMap<TenantId, Tenant>,
     /// The policies, by name, as the engine takes them.
@@ -37,6 +39,7 @@ impl Config {
     pub fn params(&self) -> Params {
         Params {
             mode: self.daemon.mode,
+            global: self.global_limits,
             tenants: self
                 .tenants
                 .iter()

@@ -1,5 +1,4 @@
-//! What holds an action back that is wanted: the closed list of holds, the ring that tells when a tenant is blind, and the
-//! block that grows with repeated moves.
+//! What holds an action back that is wanted: the closed list of holds, and the ring that tells when a tenant is blind.
 //!
 //! Must never: decide that something is wanted.
 
@@ -53,6 +52,16 @@ pub enum Hold {
     },
     /// As many actions were made in the last hour as may be.
     MaxPerHour {
+        /// The limit.
+        max: u32,
+    },
+    /// As many actions are in flight (or about to be) over all tenants as may be.
+    GlobalMaxConcurrent {
+        /// The limit.
+        max: u32,
+    },
+    /// As many actions were made (or are about to be) in the last hour over all tenants as may be.
+    GlobalMaxPerHour {
         /// The limit.
         max: u32,
     },
@@ -110,6 +119,8 @@ impl Hold {
             Self::Backoff { .. } => "backoff",
             Self::MaxConcurrent { .. } => "max_concurrent",
             Self::MaxPerHour { .. } => "max_per_hour",
+            Self::GlobalMaxConcurrent { .. } => "global_max_concurrent",
+            Self::GlobalMaxPerHour { .. } => "global_max_per_hour",
             Self::KeepFit { .. } => "keep_fit",
             Self::ForeignRoute => "foreign_route",
             Self::FailbackManual => "failback_manual",
@@ -148,6 +159,8 @@ impl Hold {
             Self::OrderedRoute => 18,
             Self::Maintenance => 19,
             Self::Lapsed { .. } => 20,
+            Self::GlobalMaxConcurrent { .. } => 21,
+            Self::GlobalMaxPerHour { .. } => 22,
         }
     }
 }
@@ -173,6 +186,12 @@ impl fmt::Display for Hold {
             }
             Self::MaxPerHour { max } => {
                 write!(f, "{max} actions were made within the hour, which is the tenant's max_per_hour")
+            }
+            Self::GlobalMaxConcurrent { max } => {
+                write!(f, "{max} actions are under way over all tenants, which is global_max_concurrent")
+            }
+            Self::GlobalMaxPerHour { max } => {
+                write!(f, "{max} actions fall within the hour over all tenants, which is global_max_per_hour")
             }
             Self::KeepFit { up, keep_fit } => write!(f, "{up} channels would be up and keep_fit is {keep_fit}"),
             Self::ForeignRoute => f.write_str("someone else set the route, and nobody has acknowledged it"),
@@ -318,20 +337,6 @@ impl Looks {
 
 fn window(interval: Duration) -> Duration {
     (interval * 3).max(Duration::from_secs(10))
-}
-
-/// The block after a move: it doubles with each further one, and what it had grown to decays by half in `half_life`.
-/// `previous` is the last block's length and how long ago it began.
-pub(super) fn hold_down(
-    block_period: Duration,
-    max: Duration,
-    half_life: Duration,
-    previous: Option<(Duration, Duration)>,
-) -> Duration {
-    let Some((level, age)) = previous else { return block_period };
-    let decay = if half_life.is_zero() { 0.0 } else { 0.5_f64.powf(age.as_secs_f64() / half_life.as_secs_f64()) };
-    let grown = Duration::try_from_secs_f64(2.0 * level.as_secs_f64() * decay).unwrap_or(max);
-    grown.min(max).max(block_period)
 }
 
 #[cfg(test)]

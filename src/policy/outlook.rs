@@ -112,6 +112,12 @@ impl ChannelReport {
             }
             Hold::MaxConcurrent { .. } => "one of the tenant's actions in flight has to end".to_owned(),
             Hold::MaxPerHour { .. } => "the oldest of the tenant's actions has to be an hour old".to_owned(),
+            Hold::GlobalMaxConcurrent { .. } => {
+                "one of the actions under way over all tenants has to end, and it has to be next in line".to_owned()
+            }
+            Hold::GlobalMaxPerHour { .. } => {
+                "the oldest action over all tenants has to be an hour old, and it has to be next in line".to_owned()
+            }
             Hold::KeepFit { up, keep_fit } => {
                 format!("{} more of the tenant's channels would have to be up", keep_fit.saturating_sub(*up))
             }

@@ -20,6 +20,9 @@ pub fn render(explained: &Explained) -> String {
         lines.push(("", made_of(parts)));
     }
     lines.push(("blocks", blocks(c)));
+    if let Some(held) = &c.explanation.hold_down {
+        lines.push(("hold-down", hold_down(held)));
+    }
     let candidates: Vec<String> = c.candidates.iter().map(candidate).collect();
     if candidates.is_empty() {
         lines.push(("candidates", "none".to_owned()));
@@ -128,6 +131,12 @@ fn blocks(c: &ChannelView) -> String {
     let mut all: Vec<String> = c.explanation.blocks.iter().map(one).collect();
     all.extend(c.line.held.as_ref().map(|why| format!("held: {why}")));
     if all.is_empty() { "none".to_owned() } else { all.join("; ") }
+}
+
+fn hold_down(held: &crate::http::views::HoldDownView) -> String {
+    let release = held.reuse.map_or_else(String::new, |reuse| format!("; suppressed until it is below {reuse}"));
+    let (penalty, ceiling) = (held.penalty, held.ceiling);
+    format!("penalty {penalty:.1} of at most {ceiling:.0}, halving every {}{release}", span(held.half_life_seconds))
 }
 
 fn candidate(c: &crate::http::views::CandidateView) -> String {

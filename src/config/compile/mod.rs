@@ -4,6 +4,7 @@
 //! of a run with errors is thrown away, but its messages are not.
 
 mod channel;
+mod damping;
 mod policy;
 mod sinks;
 mod tenant;
@@ -15,7 +16,7 @@ use super::plan;
 use super::section::Section;
 use super::source::{Loc, Sources};
 use super::syntax;
-use crate::policy::Mode;
+use crate::policy::{GlobalLimits, Mode};
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -49,7 +50,12 @@ impl Compiler<'_> {
         let tenants = self.tenants(&root.table("limits"), daemon.mode, &policies, &channels);
         let provisions = self.provisions(&policies);
         self.references(&channels, &tenants);
+        let limits = root.table("limits");
         let config = Config {
+            global_limits: GlobalLimits {
+                max_concurrent: limits.find("global_max_concurrent").map(|found| found.value),
+                max_per_hour: limits.find("global_max_per_hour").map(|found| found.value),
+            },
             files: self.sources.names(),
             folders: BTreeSet::new(),
             daemon,

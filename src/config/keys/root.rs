@@ -1,6 +1,6 @@
 //! The keys of everything but policies.
 
-use super::{Format, Kind, POLICY, Table, absent, or, required};
+use super::{Format, Key, Kind, POLICY, Table, absent, or, required};
 
 /// The main file.
 pub(crate) static ROOT: Table = Table {
@@ -15,7 +15,7 @@ pub(crate) static ROOT: Table = Table {
         absent("daemon", Kind::Table(&DAEMON), "The process."),
         absent("tenants", Kind::Named(&TENANT), "The tenants, by name."),
         absent("policies", Kind::Named(&POLICY), "The policies, by name; `default` always exists."),
-        absent("limits", Kind::Table(&LIMITS), "How much may be changed at once, for each tenant."),
+        absent("limits", Kind::Table(&LIMITS), "How much may be changed at once."),
         absent("channels", Kind::Tables(&CHANNEL), "The channels to keep."),
         absent("audit", Kind::Table(&AUDIT), "The audit log."),
         absent("webhooks", Kind::Tables(&WEBHOOK), "Where events are posted."),
@@ -89,7 +89,7 @@ static TENANT: Table = Table {
         required("auth", Kind::Table(&AUTH), "How the daemon is authorised."),
         absent("bridge", Kind::Table(&BRIDGE), "Bridging of calls; left out: none."),
         absent("paths", Kind::Table(&PATHS), "Paths below base_url; {id} and {call} are replaced, percent-encoded."),
-        absent("limits", Kind::Table(&LIMITS), "Overrides [limits], key by key."),
+        absent("limits", Kind::Table(&TENANT_LIMITS), "Overrides [limits], key by key."),
     ],
 };
 
@@ -143,14 +143,35 @@ static PATHS: Table = Table {
 
 static LIMITS: Table = Table {
     name: "[limits]",
-    doc: "How much may be changed at once, for each tenant.",
+    doc: "How much may be changed at once, for each tenant and over all of them.",
     keys: &[
-        or("max_concurrent", Kind::Whole(1, 100_000), "3", "Actions in flight."),
-        or("max_per_hour", Kind::Whole(1, 1_000_000), "30", "Actions in any hour."),
-        or("keep_fit", Kind::Whole(0, 1_000_000), "1", "Channels that must be Up after an action."),
-        or("mass_hold", Kind::Flag, "true", "Hold when half of the tenant turns bad at once."),
+        MAX_CONCURRENT,
+        MAX_PER_HOUR,
+        KEEP_FIT,
+        MASS_HOLD,
+        absent(
+            "global_max_concurrent",
+            Kind::Whole(1, 100_000),
+            "Actions in flight over all tenants; left out: as many as their own limits allow.",
+        ),
+        absent(
+            "global_max_per_hour",
+            Kind::Whole(1, 100_000),
+            "Actions in any hour over all tenants; left out: as many as their own limits allow.",
+        ),
     ],
 };
+
+static TENANT_LIMITS: Table = Table {
+    name: "[tenants.NAME.limits]",
+    doc: "How much may be changed at once for this tenant.",
+    keys: &[MAX_CONCURRENT, MAX_PER_HOUR, KEEP_FIT, MASS_HOLD],
+};
+
+const MAX_CONCURRENT: Key = or("max_concurrent", Kind::Whole(1, 100_000), "3", "Actions in flight.");
+const MAX_PER_HOUR: Key = or("max_per_hour", Kind::Whole(1, 1_000_000), "30", "Actions in any hour.");
+const KEEP_FIT: Key = or("keep_fit", Kind::Whole(0, 1_000_000), "1", "Channels that must be Up after an action.");
+const MASS_HOLD: Key = or("mass_hold", Kind::Flag, "true", "Hold when half of the tenant turns bad at once.");
 
 static CHANNEL: Table = Table {
     name: "[[channels]]",

@@ -25,6 +25,7 @@ impl Engine {
         for channel in &params.channels {
             touched.extend(self.configure_channel(now, channel, out));
         }
+        self.places.limit(params.global);
         self.params = params;
         for i in touched {
             self.refresh_needs(now, i, out);

@@ -189,6 +189,7 @@ impl Engine {
                 // What a person approved was something else.
                 slot.approved = None;
                 self.tenants[slot.tenant].wanting.insert(i);
+                self.places.forget(i);
             }
         }
     }
@@ -201,6 +202,7 @@ impl Engine {
             slot.held = None;
             slot.no_candidate = false;
             slot.approved = None;
+            self.places.forget(i);
             self.mark_changed(i);
         }
     }
@@ -211,6 +213,7 @@ impl Engine {
         if let Err(hold) = self.guards(now, i, &wish.want) {
             return self.hold(now, i, hold, None, out);
         }
+        self.take_place(now, i, &wish.want);
         let wish = self.unhold(now, i, wish);
         let mut awaiting = self.unconfirmed(now, i, &wish);
         match wish.want.clone() {
@@ -224,6 +227,7 @@ impl Engine {
                     awaiting.extend(asked);
                 }
                 Pick::Nobody { against, asked } => {
+                    self.places.leave(i);
                     self.nobody(i, cause, against, out);
                     if !asked.is_empty() {
                         awaiting.extend(asked);

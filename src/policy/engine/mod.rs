@@ -4,7 +4,7 @@
 //! inputs give the same commands: only vectors and ordered sets are walked, never a hash map. A good look at a channel that
 //! is up allocates nothing; everything costlier happens only where something changes or is wanted.
 //!
-//! `observe` takes facts in, `decide` finds what is wanted, `hold` whether it may be done, `act` does it, `outcome` takes what
+//! `observe` takes facts in, `decide` finds what is wanted, `hold` whether it may be done, `line` who is next, `act` does it, `outcome` takes what
 //! came of it, `schedule` knows when to look and to evaluate again, `order`, `ordered`,
 //! `pause` and `maintenance` take persons' orders, `configure` builds and rebuilds, `state` keeps what survives a restart, `show` reports.
 //!
@@ -14,6 +14,7 @@ mod act;
 mod configure;
 mod decide;
 mod hold;
+mod line;
 mod maintenance;
 mod observe;
 mod order;
@@ -33,6 +34,7 @@ use super::command::{Action, Actor, Command, EventType, Fact, OpId, Order, Outco
 use super::key::{ChannelKey, TenantId};
 use super::observation::Observation;
 use super::params::{Params, Windows};
+use super::places::Places;
 use super::reason::Reason;
 use super::report::{ChannelReport, TenantReport};
 use super::tenant::Tenant;
@@ -55,6 +57,7 @@ pub struct Engine {
     paused_until: Option<Time>,
     windows: BTreeMap<String, Windows>,
     pauses: BTreeSet<(Time, Option<usize>)>,
+    places: Places,
     journal: bool,
     next_op: OpId,
     ops: BTreeMap<OpId, usize>,
@@ -83,6 +86,7 @@ impl Engine {
             paused_until: None,
             windows: BTreeMap::new(),
             pauses: BTreeSet::new(),
+            places: Places::default(),
             journal: true,
             next_op: OpId(1),
             ops: BTreeMap::new(),
@@ -117,11 +121,13 @@ impl Engine {
             Observation::Failed { .. } => self.on_failed(now, i, out),
             Observation::Telemetry(reading) => self.on_telemetry(now, i, reading, out),
         }
+        self.serve_line(now, out);
     }
 
     /// Takes what came of an action. An operation that is not in flight is ignored.
     pub fn outcome(&mut self, now: Time, op: OpId, outcome: Outcome, out: &mut Vec<Command>) {
         self.on_outcome(now, op, outcome, out);
+        self.serve_line(now, out);
     }
 
     /// Takes a person's order.
@@ -129,7 +135,9 @@ impl Engine {
     /// # Errors
     /// [`Refusal`]: who or what it names does not exist, or there is nothing to apply it to. Nothing was changed.
     pub fn operator(&mut self, now: Time, order: &Order, who: &str, out: &mut Vec<Command>) -> Result<(), Refusal> {
-        self.on_order(now, order, who, out)
+        let taken = self.on_order(now, order, who, out);
+        self.serve_line(now, out);
+        taken
     }
 
     /// Does what time alone brings about: staleness, blocks that end, looks that were not answered.
@@ -145,17 +153,20 @@ impl Engine {
                 self.on_due(now, i, out);
             }
         }
+        self.serve_line(now, out);
     }
 
     /// When [`Self::tick`] has something to do, at the earliest. `None`: nothing is due.
     pub fn next_deadline(&self) -> Option<Time> {
         let channels = self.deadlines.peek().map(|Reverse((at, _))| *at);
-        channels.into_iter().chain(self.pauses.first().map(|(at, _)| *at)).min()
+        let pauses = self.pauses.first().map(|(at, _)| *at);
+        [channels, pauses, self.places.next_change()].into_iter().flatten().min()
     }
 
     /// Works by other parameters from now on. A channel that did not change keeps its state, schedule and blocks.
     pub fn reconfigure(&mut self, now: Time, params: Params, out: &mut Vec<Command>) {
         self.configure(now, params, out);
+        self.serve_line(now, out);
     }
 
     /// The request budget allows no shorter interval than this for a tenant's routine looks.
@@ -175,11 +186,13 @@ impl Engine {
                 self.arm(now, i);
             }
         }
+        self.serve_line(now, out);
     }
 
     /// What of a policy's calendar is open from now on. A policy that was never told of has nothing open.
     pub fn set_windows(&mut self, now: Time, policy: &str, windows: Windows, out: &mut Vec<Command>) {
         self.open_windows(now, policy, windows, out);
+        self.serve_line(now, out);
     }
 
     /// Whether the journal can be written. Without it nothing is changed on any platform.
@@ -193,6 +206,7 @@ impl Engine {
             out.push(Command::Record(record(event, None, None, Actor::System, Reason::JournalWritable)));
         }
         self.evaluate_all_wanting(now, out);
+        self.serve_line(now, out);
     }
 
     /// The clock jumped or the machine slept: nothing that was known is evidence any more.
@@ -210,6 +224,7 @@ impl Engine {
                 self.turn_stale(now, i, out);
             }
         }
+        self.serve_line(now, out);
     }
 
     /// The next action gets this number, or a greater one.

@@ -2,7 +2,7 @@
 
 use super::super::channel::Event;
 use super::super::command::TenantState;
-use super::super::explanation::{Block, BlockKind, Explanation};
+use super::super::explanation::{Block, BlockKind, Explanation, HoldDownReport};
 use super::super::key::ChannelKey;
 use super::super::params::Windows;
 use super::super::reason::{Ineligible, Reason};
@@ -72,6 +72,7 @@ impl Engine {
             carries: slot.carries,
             score_parts: measured.map(|summary| score::parts(&slot.policy.quality, latency, summary, in_use)),
             blocks: blocks.into_iter().flatten().collect(),
+            hold_down: hold_down(now, slot),
             last_change: None,
         }
     }
@@ -114,6 +115,17 @@ impl Engine {
             up: tenant.up,
         }
     }
+}
+
+fn hold_down(now: Time, slot: &Slot) -> Option<HoldDownReport> {
+    let (held, rules) = (slot.hold_down.as_ref()?, &slot.policy.failover);
+    let suppressed = held.suppressed && slot.blocked_until.is_some_and(|until| until > now);
+    Some(HoldDownReport {
+        penalty: held.penalty(rules, now)?,
+        half_life: rules.hold_down_half_life,
+        ceiling: rules.hold_down_max.as_secs_f64() / rules.block_period.as_secs_f64(),
+        reuse: rules.damping.filter(|_| suppressed).map(|limits| limits.reuse),
+    })
 }
 
 fn maintenance(now: Time, slot: &Slot) -> Option<MaintenanceReport> {

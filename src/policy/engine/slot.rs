@@ -4,6 +4,7 @@ use super::super::channel::{Event, Machine};
 use super::super::codec::{self};
 use super::super::command::{Action, ActionKind, Cadence, Health};
 use super::super::guard::Hold;
+use super::super::hold_down::HoldDown;
 use super::super::key::{ChannelId, ChannelKey};
 use super::super::observation::Codec;
 use super::super::params::{Policy, Windows};
@@ -65,7 +66,7 @@ pub(in crate::policy) struct Slot {
     pub unsure: Option<Unsure>,
     pub late: Option<Kept>,
     pub blocked_until: Option<Time>,
-    pub hold_down: Option<(Duration, Time)>,
+    pub hold_down: Option<HoldDown>,
     pub retries: Retries,
     pub approved: Option<(Time, String)>,
     pub ordered: Option<Ordered>,
@@ -322,6 +323,12 @@ impl Slot {
     /// Whether a person's order passes over blocks and caps.
     pub(in crate::policy) fn forced(&self) -> bool {
         self.ordered.as_ref().is_some_and(|ordered| ordered.force)
+    }
+
+    /// Whether its traffic is home because its backup failed, and home fails now: a block does not hold that rescue.
+    pub(in crate::policy) fn rescued(&self, want: &Want) -> bool {
+        let home = self.route_ours && self.hold_down.is_some_and(|held| held.rescued_home);
+        home && matches!(want, Want::Failover(Cause::Down { .. }))
     }
 
     /// Neither acted on nor a candidate.
