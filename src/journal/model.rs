@@ -1,9 +1,11 @@
 //! What goes into the journal and what comes back.
 
+use super::operation::{Ended, KeptOperation, Operation};
 use crate::platform::Gate;
 use crate::policy::{OpId, WallMs};
 use serde_json::Value;
 use std::path::PathBuf;
+use uuid::Uuid;
 
 /// What is committed together: all of it or nothing.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +18,10 @@ pub struct Batch {
     pub open: Option<Intent>,
     /// Intents that have their outcome.
     pub close: Vec<Closed>,
+    /// An operation to begin; [`Journal::begin`](super::Journal::begin) brings its receipt back.
+    pub begin: Option<Operation>,
+    /// Operations that have their outcome.
+    pub end: Vec<Ended>,
     /// What was observed. Given up first where the queue is full; never together with the rest of a batch.
     pub observations: Vec<ObservationRow>,
 }
@@ -42,6 +48,8 @@ pub struct Entry {
     pub after: Value,
     /// The action that it belongs to; the journal writes the intent's UUID as `operation_id`.
     pub op: Option<OpId>,
+    /// The operation that it belongs to; written as `operation_id`, before `op`'s.
+    pub operation: Option<Uuid>,
     /// Everything else, structured.
     pub details: Value,
 }
@@ -128,6 +136,8 @@ pub struct Recovered {
     pub states: Vec<(String, Value)>,
     /// Intents without an outcome: the process died between the two.
     pub orphans: Vec<OpenIntent>,
+    /// Operations without an outcome, for the same reason.
+    pub open_operations: Vec<KeptOperation>,
     /// The greatest intent number ever used.
     pub last_op: OpId,
     /// When the last entry was written; `None`: the journal is new.
