@@ -99,6 +99,11 @@ impl Journal {
         self.0.standing.subscribe()
     }
 
+    /// Rises with every commit that may have put something into the outbox, or brought it back to be tried again.
+    pub fn outbox(&self) -> watch::Receiver<u64> {
+        self.0.standing.outbox.subscribe()
+    }
+
     /// What was done since the journal was opened.
     pub fn counters(&self) -> JournalCounters {
         let queued = match &self.0.back {
@@ -213,5 +218,9 @@ impl Queued {
 }
 
 fn is_observations_alone(batch: &Batch) -> bool {
-    batch.entries.is_empty() && batch.states.is_empty() && batch.open.is_none() && batch.close.is_empty()
+    batch.entries.is_empty()
+        && batch.states.is_empty()
+        && batch.open.is_none()
+        && batch.close.is_empty()
+        && batch.outbox.is_empty()
 }

@@ -12,6 +12,7 @@ mod ids;
 mod lock;
 mod model;
 mod options;
+mod outbox;
 mod pending;
 mod queue;
 mod reader;
@@ -27,6 +28,10 @@ pub use handle::Journal;
 pub use ids::IdSource;
 pub use model::{Batch, Closed, Entry, Intent, JournalError, ObservationRow, OpenIntent, Receipt, Recovered};
 pub use options::{JournalCounters, Options, WriterMode};
+pub use outbox::{
+    Due, MAX_DEAD, OutboxChange, OutboxFilter, OutboxPage, OutboxRow, Place, Selection, SinkState, Subscription,
+    event_matches,
+};
 pub use pending::Pending;
 pub use reader::{Filter, Page, Reader};
 pub use recorded::Recorded;
