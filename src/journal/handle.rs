@@ -123,6 +123,11 @@ impl Journal {
         self.0.standing.subscribe()
     }
 
+    /// Rises with every commit that may have put something into the outbox, or brought it back to be tried again.
+    pub fn outbox(&self) -> watch::Receiver<u64> {
+        self.0.standing.outbox.subscribe()
+    }
+
     /// What was done since the journal was opened.
     pub fn counters(&self) -> JournalCounters {
         let queued = match &self.0.back {
@@ -237,7 +242,7 @@ impl Queued {
 }
 
 fn is_observations_alone(batch: &Batch) -> bool {
-    let Batch { entries, states, open, close, begin, end, observations: _ } = batch;
+    let Batch { entries, states, open, close, begin, end, outbox, observations: _ } = batch;
     let intents = open.is_none() && close.is_empty() && begin.is_none() && end.is_empty();
-    entries.is_empty() && states.is_empty() && intents
+    entries.is_empty() && states.is_empty() && outbox.is_empty() && intents
 }

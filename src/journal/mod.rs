@@ -13,6 +13,7 @@ mod lock;
 mod model;
 mod operation;
 mod options;
+mod outbox;
 mod pending;
 mod queue;
 mod reader;
@@ -29,6 +30,10 @@ pub use ids::IdSource;
 pub use model::{Batch, Closed, Entry, Intent, JournalError, ObservationRow, OpenIntent, Receipt, Recovered};
 pub use operation::{Ended, KeptOperation, Operation, OperationReceipt};
 pub use options::{JournalCounters, Options, WriterMode};
+pub use outbox::{
+    Due, MAX_DEAD, OutboxChange, OutboxFilter, OutboxPage, OutboxRow, Place, Selection, SinkState, Subscription,
+    event_matches,
+};
 pub use pending::Pending;
 pub use reader::{Filter, Page, Reader};
 pub use recorded::Recorded;

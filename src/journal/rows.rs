@@ -3,6 +3,7 @@
 use super::chain::{self, Head, MAX_TEXT, Stamp};
 use super::model::{Closed, Entry, Intent, JournalError, ObservationRow};
 use super::operation;
+use super::outbox::{self, Subscribed};
 use super::queue::Stamped;
 use crate::policy::{OpId, WallMs};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -13,6 +14,7 @@ use uuid::Uuid;
 pub(in crate::journal) fn write(
     db: &Connection,
     head: &mut Head,
+    sinks: &mut Subscribed,
     tag: &str,
     job: &Stamped,
 ) -> Result<(), JournalError> {
@@ -25,12 +27,14 @@ pub(in crate::journal) fn write(
     for (key, value) in &job.batch.states {
         keep(db, key, value.as_ref(), job.wall)?;
     }
+    job.batch.outbox.iter().try_for_each(|change| outbox::apply(db, sinks, change, job.wall))?;
     for (entry, id) in job.batch.entries.iter().zip(&job.ids) {
         let operation_id = match entry.operation {
             Some(id) => Some(id.to_string()),
             None => entry.op.map(|op| operation_of(db, op)).transpose()?.flatten(),
         };
         append(db, head, entry, &Stamp { id: *id, operation_id: operation_id.as_deref(), compliance_tag: tag })?;
+        outbox::enqueue(db, sinks, head.seq, &entry.event_type, entry.at)?;
     }
     for closed in &job.batch.close {
         close(db, closed, job.wall)?;

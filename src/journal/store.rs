@@ -9,6 +9,7 @@ use super::lock::Lock;
 use super::model::{JournalError, Recovered};
 use super::operation;
 use super::options::Options;
+use super::outbox::{self, Subscribed};
 use super::queue::Stamped;
 use super::{recovery, rows};
 use crate::policy::WallMs;
@@ -28,6 +29,7 @@ pub(in crate::journal) struct Store {
     /// Shared with the reader of a journal in memory, and with nobody else.
     db: Arc<Mutex<Connection>>,
     head: Head,
+    sinks: Subscribed,
     compliance_tag: String,
     observation_retention: Duration,
     /// Held until the store is dropped; none in memory.
@@ -55,19 +57,20 @@ impl Store {
     ) -> Result<u64, JournalError> {
         let db = Arc::clone(&self.db);
         let mut db = lock(&db);
-        let mut head = self.head.clone();
+        let (mut head, mut sinks) = (self.head.clone(), Arc::clone(&self.sinks));
         let done = transact(&mut db, |tx| {
-            jobs.into_iter().try_for_each(|j| rows::write(tx, &mut head, &self.compliance_tag, j))
+            jobs.into_iter().try_for_each(|j| rows::write(tx, &mut head, &mut sinks, &self.compliance_tag, j))
         });
         match done {
             Ok(()) => {
                 let entries = head.seq - self.head.seq;
                 self.head = head;
+                self.sinks = sinks;
                 Ok(entries)
             }
             Err(e) => {
-                if let Ok(head) = recovery::head(&db) {
-                    self.head = head;
+                if let (Ok(head), Ok(sinks)) = (recovery::head(&db), outbox::subscriptions(&db)) {
+                    (self.head, self.sinks) = (head, sinks);
                 }
                 Err(e)
             }
@@ -127,9 +130,11 @@ impl Store {
     fn start(db: Connection, lock: Option<Lock>, options: &Options) -> Result<(Self, Recovered), JournalError> {
         let head = recovery::head(&db)?;
         let recovered = recovery::read(&db, &options.path)?;
+        let sinks = outbox::subscriptions(&db)?;
         let store = Self {
             db: Arc::new(Mutex::new(db)),
             head,
+            sinks,
             compliance_tag: options.compliance_tag.clone(),
             observation_retention: options.observation_retention,
             _lock: lock,
