@@ -447,9 +447,10 @@ mod schema {
 
     fn contract() -> BTreeMap<&'static str, &'static str> {
         BTreeMap::from([
-            ("", "include daemon tenants policies limits channels audit webhooks"),
+            ("", "include daemon references tenants policies limits channels audit webhooks"),
             ("daemon", "listen state_dir mode tokens"),
             ("daemon.tokens", "operator"),
+            ("references", "targets interval timeout"),
             ("tenants", "base_url requests_per_minute latency ca_file proxy headers auth bridge paths limits"),
             ("tenants.auth", "grant client_id client_secret token_path scopes"),
             ("tenants.bridge", "scopes max_legs"),

@@ -22,7 +22,9 @@ use trunkwarden::policy::{
     CandidateReport, ChannelId, ChannelKey, ChannelReport, Codec, Explanation, Health, HoldDownReport, Ineligible,
     Mode, Order, Quality, Reason, Refusal, TenantReport, TenantState, Time, WallMs,
 };
-use trunkwarden::supervisor::{Counters, Liveness, OrderRequest, Orders, Snapshot, SnapshotCell, TenantSnapshot};
+use trunkwarden::supervisor::{
+    Counters, Liveness, OrderRequest, Orders, ReferenceReading, Snapshot, SnapshotCell, TenantSnapshot,
+};
 
 const TOKEN: &str = "correct horse battery staple";
 
@@ -111,6 +113,7 @@ fn snapshot() -> Snapshot {
         version: 7,
         mode: Mode::Enforce,
         paused: false,
+        references: vec![ReferenceReading { target: "192.0.2.1:443".to_owned(), up: true, known: true }],
         journal_writable: true,
         orphans_resolved: true,
         tenants: BTreeMap::from([
@@ -553,7 +556,7 @@ fn families(text: &str) -> BTreeMap<String, (String, String)> {
     families
 }
 
-const OWN: [&str; 31] = [
+const OWN: [&str; 32] = [
     "action_latency_seconds",
     "actions_held",
     "actions_total",
@@ -581,6 +584,7 @@ const OWN: [&str; 31] = [
     "platform_requests_total",
     "poll_duration_seconds",
     "polls_total",
+    "reference_up",
     "request_budget_available",
     "tenant_blind",
     "tenant_mass_hold",
@@ -630,6 +634,7 @@ async fn metrics_say_what_the_snapshot_says() {
         r#"trunkwarden_channel_blocked_seconds{tenant="acme",channel="ch-0001"} 590"#,
         r#"trunkwarden_channel_maintenance{tenant="acme",channel="ch-0001"} 0"#,
         "trunkwarden_paused 0",
+        r#"trunkwarden_reference_up{target="192.0.2.1:443"} 1"#,
         "trunkwarden_journal_writable 1",
     ] {
         assert!(text.lines().any(|l| l == line), "{line} is missing in\n{text}");

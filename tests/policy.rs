@@ -17,6 +17,8 @@ mod persons;
 mod rescue;
 #[path = "policy/scenarios.rs"]
 mod scenarios;
+#[path = "policy/sight.rs"]
+mod sight;
 #[path = "policy/stories.rs"]
 mod stories;
 #[path = "policy/world.rs"]

@@ -22,7 +22,8 @@ pub use diagnostic::{Diagnostic, Severity};
 pub(crate) use keys::LONGEST_MS;
 pub use load::{Loaded, Rejected, load, parse_str};
 pub use model::{
-    Audit, Auth, Bridge, Calendar, Channel, Config, Daemon, Export, Paths, Provision, Provisioning, Rescue, SecretRef,
+    Audit, Auth, Bridge, Calendar, Channel, Config, Daemon, Export, Paths, Provision, Provisioning, References, Rescue,
+    SecretRef,
     Tenant, Webhook,
 };
 pub use plan::{Plan, available_per_minute, plan};

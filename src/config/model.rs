@@ -16,6 +16,8 @@ pub struct Config {
     pub folders: BTreeSet<PathBuf>,
     /// The process.
     pub daemon: Daemon,
+    /// Targets that tell whether our own network is there.
+    pub references: References,
     /// How much may be changed at once over all tenants.
     pub global_limits: GlobalLimits,
     /// The tenants, by name.
@@ -69,6 +71,17 @@ pub struct Daemon {
     pub mode: Mode,
     /// The operator's token for writes over TCP; `None`: they are refused.
     pub operator_token: Option<SecretRef>,
+}
+
+/// `[references]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct References {
+    /// Host and port of each; empty: none is asked.
+    pub targets: Vec<String>,
+    /// How often they are asked.
+    pub interval: Duration,
+    /// How long a connection may take; below `interval`.
+    pub timeout: Duration,
 }
 
 /// Where a secret is found. The secret itself is read at `run`, and never kept in a [`Config`].

@@ -45,7 +45,7 @@ enum Of {
     Channel(fn(&ChannelReport, &mut Series)),
 }
 
-const FAMILIES: [Family; 20] = [
+const FAMILIES: [Family; 21] = [
     Family {
         name: "trunkwarden_build_info",
         help: "Always 1; the labels say what is running.",
@@ -55,6 +55,15 @@ const FAMILIES: [Family; 20] = [
         name: "trunkwarden_journal_writable",
         help: "Whether the journal can be written; without it nothing is changed.",
         of: Of::Daemon(|snapshot, s| s.add(&[], flag(snapshot.journal_writable))),
+    },
+    Family {
+        name: "trunkwarden_reference_up",
+        help: "Whether a reference target outside the platforms answers; where none does, our own network is gone.",
+        of: Of::Daemon(|snapshot, s| {
+            for reference in &snapshot.references {
+                s.add(&[("target", &reference.target)], flag(reference.up));
+            }
+        }),
     },
     Family {
         name: "trunkwarden_paused",

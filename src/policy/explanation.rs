@@ -8,14 +8,16 @@ use std::time::Duration;
 /// What explains a channel's report. Ages and remaining times are of the report's `as_of`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Explanation {
-    /// Whether the evidence is fresh; otherwise nothing is decided by it.
+    /// Whether the platform's status is fresh; otherwise nothing is decided by it.
     pub fresh: bool,
-    /// Evidence older than this is stale.
+    /// A status older than this is stale.
     pub stale_after: Duration,
     /// Age of the last answer to a look at it alone; `None`: there was none.
     pub single_look_age: Option<Duration>,
     /// Age of the last telemetry; `None`: there was none that counts.
     pub telemetry_age: Option<Duration>,
+    /// Telemetry older than this is stale.
+    pub telemetry_stale_after: Duration,
     /// Good looks in a row before it is up.
     pub rise: u32,
     /// Bad looks in a row before it is down.

@@ -22,6 +22,8 @@ pub enum Hold {
     },
     /// The tenant's platform cannot be seen.
     Blind,
+    /// No reference target answers: our own network is gone.
+    Network,
     /// Too many of the tenant's channels turned bad at once.
     MassChange {
         /// Channels whose last look was bad.
@@ -112,6 +114,7 @@ impl Hold {
             Self::Journal => "journal",
             Self::Paused { .. } => "paused",
             Self::Blind => "blind",
+            Self::Network => "network",
             Self::MassChange { .. } => "mass_change",
             Self::Observe => "observe",
             Self::Propose => "propose",
@@ -161,6 +164,7 @@ impl Hold {
             Self::Lapsed { .. } => 20,
             Self::GlobalMaxConcurrent { .. } => 21,
             Self::GlobalMaxPerHour { .. } => 22,
+            Self::Network => 23,
         }
     }
 }
@@ -172,6 +176,7 @@ impl fmt::Display for Hold {
             Self::Paused { tenant: Some(tenant) } => write!(f, "tenant {tenant} is paused"),
             Self::Paused { tenant: None } => f.write_str("everything is paused"),
             Self::Blind => f.write_str("the tenant's platform cannot be seen"),
+            Self::Network => f.write_str("our own network is gone: no reference target answers"),
             Self::MassChange { bad, of } => {
                 write!(f, "{bad} of {of} channels turned bad at once, which an operator has to approve")
             }
@@ -292,6 +297,12 @@ impl Looks {
     /// Whether at least 3 and at least half of the looks failed, and not those of one channel among several only.
     pub(super) fn failing(&self, channels: usize) -> bool {
         self.failed >= 3 && self.failed >= self.answered && (channels <= 1 || self.several())
+    }
+
+    /// Forgets all of them.
+    pub(super) fn clear(&mut self) {
+        self.ring = [Bucket::default(); BUCKETS as usize];
+        (self.answered, self.failed) = (0, 0);
     }
 
     /// Whether anything was answered at all.

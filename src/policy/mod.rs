@@ -9,6 +9,7 @@ pub mod codec;
 mod codec_table;
 mod command;
 mod engine;
+mod evidence;
 mod explanation;
 mod failover;
 mod guard;

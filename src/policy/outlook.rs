@@ -99,6 +99,7 @@ impl ChannelReport {
             Hold::Paused { tenant: Some(tenant) } => format!("`trunkwarden resume {tenant}`"),
             Hold::Paused { tenant: None } => "`trunkwarden resume`".to_owned(),
             Hold::Blind => "the tenant's platform has to answer again, and this channel with fresh evidence".to_owned(),
+            Hold::Network => "a reference target has to answer again, and this channel with fresh evidence".to_owned(),
             Hold::MassChange { .. } => {
                 format!("`trunkwarden approve {}`, or fewer of the tenant's channels being bad", key.tenant)
             }

@@ -6,6 +6,7 @@
 mod channel;
 mod damping;
 mod policy;
+mod references;
 mod sinks;
 mod tenant;
 
@@ -59,6 +60,7 @@ impl Compiler<'_> {
             files: self.sources.names(),
             folders: BTreeSet::new(),
             daemon,
+            references: self.reference_targets(&root.table("references")),
             tenants: tenants.into_iter().map(|(name, tenant)| (name.as_str().into(), tenant.value)).collect(),
             provisioning: policies.iter().map(|(name, p)| (name.clone(), p.provisioning.clone())).collect(),
             policies: policies.into_iter().map(|(name, p)| (name, p.policy)).collect(),

@@ -13,6 +13,7 @@ pub(crate) static ROOT: Table = Table {
             "More files with [[channels]], [policies.*] and [tenants.*]: globs, relative to this file.",
         ),
         absent("daemon", Kind::Table(&DAEMON), "The process."),
+        absent("references", Kind::Table(&REFERENCES), "Targets outside the platforms; left out: none are asked."),
         absent("tenants", Kind::Named(&TENANT), "The tenants, by name."),
         absent("policies", Kind::Named(&POLICY), "The policies, by name; `default` always exists."),
         absent("limits", Kind::Table(&LIMITS), "How much may be changed at once."),
@@ -69,6 +70,20 @@ static TOKENS: Table = Table {
         Kind::Secret,
         "The operator's token; left out: writes over TCP are refused (the control socket needs no token).",
     )],
+};
+
+static REFERENCES: Table = Table {
+    name: "[references]",
+    doc: "Targets outside the platforms: where none of them answers, our own network is gone and nothing is done.",
+    keys: &[
+        required(
+            "targets",
+            Kind::List(&Kind::Text(Format::HostPort), 1),
+            "Hosts and ports to which a TCP connection is opened; at most 16.",
+        ),
+        or("interval", Kind::Duration(100), r#""10s""#, "How often they are asked."),
+        or("timeout", Kind::Duration(10), r#""3s""#, "How long a connection may take; below interval."),
+    ],
 };
 
 static TENANT: Table = Table {

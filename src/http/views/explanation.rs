@@ -17,6 +17,8 @@ pub struct ExplanationView {
     pub single_look_age_seconds: Option<f64>,
     /// Age of the last telemetry.
     pub telemetry_age_seconds: Option<f64>,
+    /// Telemetry older than this is stale.
+    pub telemetry_stale_after_seconds: f64,
     /// Good looks in a row before it is up.
     pub rise: u32,
     /// Bad looks in a row before it is down.
@@ -76,6 +78,7 @@ impl ExplanationView {
             evidence_stale_after_seconds: explanation.stale_after.as_secs_f64(),
             single_look_age_seconds: age(explanation.single_look_age),
             telemetry_age_seconds: age(explanation.telemetry_age),
+            telemetry_stale_after_seconds: explanation.telemetry_stale_after.as_secs_f64(),
             rise: explanation.rise,
             fall: explanation.fall,
             carries: explanation.carries,

@@ -129,9 +129,14 @@ impl Engine {
                 tenant.mass.bad.extend(slot.bad_since.map(|since| (since, i)));
             }
         }
+        for tenant in &mut self.tenants {
+            tenant.set_stretch();
+        }
+        for slot in &mut self.slots {
+            slot.stretch = self.tenants[slot.tenant].stretch;
+        }
         for t in 0..self.tenants.len() {
             let interval = self.tenants[t].interval();
-            self.tenants[t].set_stretch();
             self.tenants[t].looks.set_interval(now, interval);
             self.mass_check(now, t, out);
         }
@@ -139,7 +144,7 @@ impl Engine {
 
     fn add_slot(&mut self, now: Time, key: ChannelKey, policy: Arc<Policy>) -> usize {
         let t = self.ensure_tenant(&key.tenant);
-        let slot = Slot::new(now, key.clone(), t, policy);
+        let slot = Slot { stretch: self.tenants[t].stretch, ..Slot::new(now, key.clone(), t, policy) };
         let i = if let Some(i) = self.free.pop() {
             self.slots[i] = slot;
             i

@@ -62,6 +62,9 @@ impl Engine {
         if tenant.paused {
             return Err(Hold::Paused { tenant: Some(tenant.id.clone()) });
         }
+        if self.network.lost {
+            return Err(Hold::Network);
+        }
         if tenant.blind {
             return Err(Hold::Blind);
         }

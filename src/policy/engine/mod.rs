@@ -5,7 +5,7 @@
 //! is up allocates nothing; everything costlier happens only where something changes or is wanted.
 //!
 //! `observe` takes facts in, `decide` finds what is wanted, `hold` whether it may be done, `line` who is next, `act` does it, `outcome` takes what
-//! came of it, `schedule` knows when to look and to evaluate again, `order`, `ordered`,
+//! came of it, `sight` tells whether anything can be seen, `schedule` knows when to look and to evaluate again, `order`, `ordered`,
 //! `pause` and `maintenance` take persons' orders, `configure` builds and rebuilds, `state` keeps what survives a restart, `show` reports.
 //!
 //! Must never: read a clock, act on an error, act without last looks by single `GET`, or act twice on one channel at once.
@@ -24,6 +24,7 @@ mod pause;
 mod retry;
 mod schedule;
 mod show;
+mod sight;
 mod slot;
 mod state;
 
@@ -39,6 +40,7 @@ use super::reason::Reason;
 use super::report::{ChannelReport, TenantReport};
 use super::tenant::Tenant;
 use super::time::Time;
+use sight::Network;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 use std::time::Duration;
@@ -58,6 +60,7 @@ pub struct Engine {
     windows: BTreeMap<String, Windows>,
     pauses: BTreeSet<(Time, Option<usize>)>,
     places: Places,
+    network: Network,
     journal: bool,
     next_op: OpId,
     ops: BTreeMap<OpId, usize>,
@@ -87,6 +90,7 @@ impl Engine {
             windows: BTreeMap::new(),
             pauses: BTreeSet::new(),
             places: Places::default(),
+            network: Network::default(),
             journal: true,
             next_op: OpId(1),
             ops: BTreeMap::new(),
@@ -180,13 +184,24 @@ impl Engine {
         tenant.set_stretch();
         let longest = tenant.interval();
         tenant.looks.set_interval(now, longest);
+        let stretch = tenant.stretch;
         for i in 0..self.slots.len() {
             if self.slots[i].live && self.slots[i].tenant == t {
+                self.slots[i].stretch = stretch;
                 self.stale_check(now, i, out);
                 self.arm(now, i);
             }
         }
         self.serve_line(now, out);
+    }
+
+    /// So many of the reference targets outside the platforms answer now, of those that ever did; where none of them does,
+    /// our own network is gone. `of` 0: none is asked, or none has ever answered. Whether that said anything new: if not, it
+    /// need not be told again.
+    pub fn set_references(&mut self, now: Time, answered: u32, of: u32, out: &mut Vec<Command>) -> bool {
+        let news = self.on_references(now, answered, of, out);
+        self.serve_line(now, out);
+        news
     }
 
     /// What of a policy's calendar is open from now on. A policy that was never told of has nothing open.
@@ -250,6 +265,11 @@ impl Engine {
     /// All that is known and decided of a tenant.
     pub fn tenant(&self, now: Time, id: &TenantId) -> Option<TenantReport> {
         self.tenant_index.get(id).map(|t| self.tenant_report(now, *t))
+    }
+
+    /// Reference targets that answer, and of how many; as last told.
+    pub const fn references(&self) -> (u32, u32) {
+        (self.network.answered, self.network.of)
     }
 
     /// Whether everything is paused.

@@ -66,6 +66,7 @@ impl Engine {
             stale_after: self.stale_limit(i),
             single_look_age: slot.single.map(|single| now.since(single.asked)),
             telemetry_age: slot.quality.is_some().then(|| now.since(slot.quality_at)),
+            telemetry_stale_after: slot.telemetry_limit(),
             rise: health.rise,
             fall: health.fall,
             failover_enabled: slot.policy.failover.enabled,
@@ -107,7 +108,7 @@ impl Engine {
     pub(super) fn tenant_report(&self, now: Time, t: usize) -> TenantReport {
         let tenant = &self.tenants[t];
         TenantReport {
-            state: if tenant.blind { TenantState::Blind } else { TenantState::Seen },
+            state: if self.is_blind(t) { TenantState::Blind } else { TenantState::Seen },
             paused: self.paused || tenant.paused,
             mass_hold: tenant.mass.held && !tenant.mass.approved,
             in_flight: tenant.in_flight,

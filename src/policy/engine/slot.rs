@@ -36,6 +36,8 @@ pub(in crate::policy) struct Slot {
     pub suspect: bool,
     /// Evidence.
     pub machine: Machine,
+    /// By how much the request budget stretches its intervals; 1 or more.
+    pub stretch: f64,
     pub verdict: Option<Event>,
     pub missing: bool,
     pub fresh: bool,
@@ -233,6 +235,7 @@ impl Slot {
             cadence: None,
             suspect: false,
             machine: Machine::new(now),
+            stretch: 1.0,
             verdict: None,
             missing: false,
             fresh: false,
@@ -348,13 +351,6 @@ impl Slot {
             && self.maintenance.is_none()
             && self.codecs_first.is_none()
             && !self.away()
-    }
-
-    /// Its quality, unless telemetry has stopped.
-    pub(in crate::policy) fn quality_now(&self, now: Time) -> Option<&Quality> {
-        let telemetry = &self.policy.telemetry;
-        let limit = (telemetry.interval * 3).max(telemetry.window);
-        self.quality.as_ref().filter(|_| now.since(self.quality_at) <= limit)
     }
 
     /// How long an answer may serve as a last look.
