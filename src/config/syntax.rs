@@ -59,6 +59,11 @@ pub(crate) fn check(format: Format, text: &str) -> Result<(), String> {
                 .to_owned()
         }),
         Format::PhoneTarget => phone(text),
+        Format::SinkName => {
+            let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+            let fine = text.len() <= 64 && text.chars().all(plain);
+            if fine { Ok(()) } else { Err("must have 1 to 64 letters, digits, dots, dashes or underscores".to_owned()) }
+        }
     }
 }
 
@@ -248,7 +253,8 @@ fn host_port(text: &str) -> Result<(), String> {
     if known && port {
         Ok(())
     } else {
-        Err("must be a host and a port, such as \"dns.example:53\", \"192.0.2.1:443\" or \"[2001:db8::1]:443\"".to_owned())
+        Err("must be a host and a port, such as \"dns.example:53\", \"192.0.2.1:443\" or \"[2001:db8::1]:443\""
+            .to_owned())
     }
 }
 
