@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 pub(in crate::journal) fn expected_rules() -> rusqlite::Result<BTreeMap<String, String>> {
     let db = rusqlite::Connection::open_in_memory()?;
     file::create_tables(&db)?;
+    file::add_tables(&db)?;
     check::rules(&db)
 }
 
@@ -63,6 +64,27 @@ DROP TRIGGER audit_no_delete;
 CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit
     WHEN OLD.seq > (SELECT coalesce(max(last), 0) FROM segments)
     BEGIN SELECT RAISE(ABORT, 'audit entries are never removed before they are archived'); END;
+";
+
+/// What came after the first tables and changes none of them: added to any journal of this version that lacks it, so
+/// that an older trunkwarden still opens the file.
+pub(in crate::journal) const ADD: &str = "
+CREATE TABLE IF NOT EXISTS operations (
+    operation_id TEXT NOT NULL UNIQUE,
+    kind         TEXT NOT NULL,
+    tenant       TEXT NOT NULL,
+    subject      TEXT NOT NULL,
+    key          TEXT,
+    actor        TEXT NOT NULL,
+    request      TEXT NOT NULL,
+    opened_at    INTEGER NOT NULL,
+    closed_at    INTEGER,
+    outcome      TEXT,
+    result       TEXT
+) STRICT;
+CREATE INDEX IF NOT EXISTS operations_by_key ON operations (tenant, kind, key);
+CREATE INDEX IF NOT EXISTS operations_open ON operations (opened_at) WHERE outcome IS NULL;
+CREATE INDEX IF NOT EXISTS operations_by_closed_at ON operations (closed_at) WHERE closed_at IS NOT NULL;
 ";
 
 /// The first tables, for an empty file. `audit.entry` is the text that is hashed; the columns after `hash` repeat parts of it

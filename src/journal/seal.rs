@@ -2,10 +2,9 @@
 //!
 //! Written in the transaction whose entries make it due. Reads no clock: whoever submits says what time it is.
 
-use super::chain::Stamp;
 use super::model::{Entry, JournalError};
 use super::note::{Checkpoint, Signer};
-use super::rows;
+use super::rows::{self, Log};
 use super::tip::{Sealed, Tip};
 use crate::policy::{EventType, WallMs};
 use base64::Engine;
@@ -46,17 +45,17 @@ pub(in crate::journal) fn is_new(tip: &Tip, sealed: Sealed) -> bool {
 /// Writes a checkpoint over all entries, and the entry that tells of it.
 pub(in crate::journal) fn write(
     db: &Connection,
-    tip: &mut Tip,
+    log: &mut Log<'_>,
     signer: &Signer,
-    tag: &str,
     wall: WallMs,
 ) -> Result<Sealed, JournalError> {
-    let (size, root) = (tip.tree.size(), tip.tree.root());
+    let tree = &log.tip.tree;
+    let (size, root) = (tree.size(), tree.root());
     let note = signer.checkpoint(size, &root);
     let root = STANDARD.encode(root);
     db.prepare_cached("INSERT INTO checkpoints (size, root, at, note, frontier) VALUES (?, ?, ?, ?, ?)")
         .and_then(|mut s| {
-            s.execute(params![i64::try_from(size).unwrap_or(i64::MAX), root, wall.0, note, tip.tree.to_bytes()])
+            s.execute(params![i64::try_from(size).unwrap_or(i64::MAX), root, wall.0, note, tree.to_bytes()])
         })
         .map_err(JournalError::sqlite("write a checkpoint"))?;
     let entry = Entry {
@@ -64,7 +63,7 @@ pub(in crate::journal) fn write(
         ..of_journal(wall, EventType::JournalCheckpoint, format!("signed checkpoint of entries 1 to {size}"))
     };
     let id = id_of(&note, wall);
-    rows::append(db, tip, &entry, &Stamp { id, operation_id: None, compliance_tag: tag })?;
+    rows::append(db, log, &entry, id, None)?;
     Ok(Sealed { size, at: Some(wall) })
 }
 
@@ -80,6 +79,7 @@ pub(in crate::journal) fn of_journal(at: WallMs, event: EventType, reason: Strin
         before: Value::Null,
         after: Value::Null,
         op: None,
+        operation: None,
         details: Value::Null,
     }
 }

@@ -4,15 +4,17 @@
 //! reports an error may have reached the disk all the same.
 
 use super::archive::Segment;
-use super::chain::Stamp;
 use super::file;
 use super::lock::Lock;
 use super::model::{JournalError, Recovered};
+use super::operation;
 use super::options::Options;
+use super::outbox::{self, Subscribed};
 use super::queue::Stamped;
+use super::recovery;
+use super::rows::{self, Log};
 use super::seal::{self, Signing};
 use super::tip::{self, Sealed, Tip};
-use super::{recovery, rows};
 use crate::policy::WallMs;
 use rusqlite::{Connection, TransactionBehavior, params};
 use std::path::PathBuf;
@@ -20,7 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use uuid::Uuid;
 
-/// How long an intent with its outcome is kept. Its audit entries stay.
+/// How long an intent or an operation with its outcome is kept. Its audit entries stay.
 const KEEP_INTENTS: Duration = Duration::from_hours(90 * 24);
 
 /// Rows removed in one transaction, so that pruning never delays a commit for long.
@@ -34,6 +36,7 @@ pub(in crate::journal) struct Store {
     path: PathBuf,
     tip: Tip,
     sealed: Sealed,
+    sinks: Subscribed,
     /// `None`: no checkpoints are made.
     signing: Option<Signing>,
     compliance_tag: String,
@@ -62,10 +65,10 @@ impl Store {
         jobs: impl IntoIterator<Item = &'a Stamped>,
     ) -> Result<u64, JournalError> {
         let mut wall = None;
-        self.extend(|tx, tip, tag| {
+        self.extend(|tx, log| {
             jobs.into_iter().try_for_each(|job| {
                 wall = Some(job.wall);
-                rows::write(tx, tip, tag, job)
+                rows::write(tx, log, job)
             })?;
             Ok(wall)
         })
@@ -80,8 +83,8 @@ impl Store {
         }
         let signer = signing.signer.clone();
         let mut made = Sealed::default();
-        let entries = self.extend(|tx, tip, tag| {
-            made = seal::write(tx, tip, &signer, tag, wall)?;
+        let entries = self.extend(|tx, log| {
+            made = seal::write(tx, log, &signer, wall)?;
             Ok(None)
         })?;
         self.sealed = made;
@@ -95,8 +98,8 @@ impl Store {
         wall: WallMs,
         id: Uuid,
     ) -> Result<u64, JournalError> {
-        self.extend(|tx, tip, tag| {
-            rows::archive(tx, tip, segment, wall, &Stamp { id, operation_id: None, compliance_tag: tag })?;
+        self.extend(|tx, log| {
+            rows::archive(tx, log, segment, wall, id)?;
             Ok(Some(wall))
         })
     }
@@ -127,7 +130,7 @@ impl Store {
     }
 
     /// Removes one step of what is too old at `now`, and of audit entries that are archived; whether there is more. Other
-    /// audit entries and open intents stay, and the greatest intent number with them.
+    /// audit entries and what is open stay, and the greatest intent number with them.
     pub(in crate::journal) fn prune(&self, now: WallMs) -> Result<bool, JournalError> {
         let mut db = lock(&self.db);
         transact(&mut db, |tx| {
@@ -142,13 +145,14 @@ impl Store {
                      AND op < (SELECT max(op) FROM intents) ORDER BY closed_at LIMIT ?)",
                     )?
                     .execute(params![now.back(KEEP_INTENTS).0, PRUNE_STEP])?;
+                let operations = operation::prune(tx, now.back(KEEP_INTENTS), PRUNE_STEP)?;
                 let archived = tx
                     .prepare_cached(
                         "DELETE FROM audit WHERE seq IN (SELECT seq FROM audit
                      WHERE seq <= (SELECT max(last) FROM segments) ORDER BY seq LIMIT ?)",
                     )?
                     .execute([PRUNE_STEP])?;
-                let most = observations.max(intents).max(archived);
+                let most = observations.max(intents).max(operations).max(archived);
                 Ok(i64::try_from(most).unwrap_or(PRUNE_STEP) >= PRUNE_STEP)
             };
             prune().map_err(JournalError::sqlite("remove old observations from the journal"))
@@ -172,11 +176,13 @@ impl Store {
         let tip = tip::read(&db, &options.path)?;
         let sealed = tip::sealed(&db)?;
         let recovered = recovery::read(&db, &options.path)?;
+        let sinks = outbox::subscriptions(&db)?;
         let store = Self {
             db: Arc::new(Mutex::new(db)),
             path: options.path.clone(),
             tip,
             sealed,
+            sinks,
             signing: options.signing.clone(),
             compliance_tag: options.compliance_tag.clone(),
             observation_retention: options.observation_retention,
@@ -189,24 +195,26 @@ impl Store {
     /// entries came of it all. All of it is committed or none.
     fn extend(
         &mut self,
-        work: impl FnOnce(&Connection, &mut Tip, &str) -> Result<Option<WallMs>, JournalError>,
+        work: impl FnOnce(&Connection, &mut Log<'_>) -> Result<Option<WallMs>, JournalError>,
     ) -> Result<u64, JournalError> {
         let db = Arc::clone(&self.db);
         let mut db = lock(&db);
-        let (mut tip, mut sealed) = (self.tip.clone(), self.sealed);
+        let (tag, mut sealed) = (self.compliance_tag.as_str(), self.sealed);
+        let mut log = Log { tip: self.tip.clone(), sinks: Arc::clone(&self.sinks), tag };
         let done = transact(&mut db, |tx| {
-            let wall = work(tx, &mut tip, &self.compliance_tag)?;
+            let wall = work(tx, &mut log)?;
             if let (Some(signing), Some(wall)) = (&self.signing, wall)
-                && signing.is_due(&tip, sealed, wall)
+                && signing.is_due(&log.tip, sealed, wall)
             {
-                sealed = seal::write(tx, &mut tip, &signing.signer, &self.compliance_tag, wall)?;
+                sealed = seal::write(tx, &mut log, &signing.signer, wall)?;
             }
             Ok(())
         });
         match done {
             Ok(()) => {
+                let Log { tip, sinks, .. } = log;
                 let entries = tip.head.seq - self.tip.head.seq;
-                (self.tip, self.sealed) = (tip, sealed);
+                (self.tip, self.sinks, self.sealed) = (tip, sinks, sealed);
                 Ok(entries)
             }
             Err(e) => {
@@ -218,6 +226,9 @@ impl Store {
 
     /// After a commit that failed: it may have reached the disk all the same.
     fn find_end(&mut self, db: &Connection) {
+        if let Ok(sinks) = outbox::subscriptions(db) {
+            self.sinks = sinks;
+        }
         if recovery::head(db).is_ok_and(|head| head == self.tip.head) {
             return;
         }

@@ -53,6 +53,7 @@ impl Counters {
     /// A registry of its own with every family in it, and the process's own metrics.
     pub fn new() -> Self {
         let registry = Registry::new();
+        let (checkpoint_at, checkpoint_size) = checkpoint_gauges(&registry);
         let families = Families {
             polls: add(
                 &registry,
@@ -120,20 +121,8 @@ impl Counters {
                     "Observations that the journal's queue had no room for.",
                 )),
             )),
-            checkpoint_at: add(
-                &registry,
-                Gauge::with_opts(opts(
-                    "audit_checkpoint_timestamp_seconds",
-                    "When the newest signed checkpoint of the audit log was made, in seconds since 1970; 0 before the first.",
-                )),
-            ),
-            checkpoint_size: add(
-                &registry,
-                IntGauge::with_opts(opts(
-                    "audit_checkpoint_entries",
-                    "How many audit entries the newest signed checkpoint covers.",
-                )),
-            ),
+            checkpoint_at,
+            checkpoint_size,
             reload_ok: add(
                 &registry,
                 IntGauge::with_opts(opts(
@@ -230,6 +219,11 @@ impl Counters {
         forget(&self.0.action_seconds, tenant);
     }
 
+    /// A family of another room, in the same registry.
+    pub fn add<C: Collector + Clone + 'static>(&self, family: prometheus::Result<C>) -> C {
+        add(&self.0.registry, family)
+    }
+
     /// Every family that has a series, by name.
     pub fn gather(&self) -> Vec<MetricFamily> {
         self.0.registry.gather()
@@ -252,6 +246,15 @@ impl Total {
         let before = self.reached.fetch_max(total, Ordering::Relaxed);
         self.counter.inc_by(total.saturating_sub(before));
     }
+}
+
+fn checkpoint_gauges(registry: &Registry) -> (Gauge, IntGauge) {
+    let at = opts(
+        "audit_checkpoint_timestamp_seconds",
+        "When the newest signed checkpoint of the audit log was made, in seconds since 1970; 0 before the first.",
+    );
+    let size = opts("audit_checkpoint_entries", "How many audit entries the newest signed checkpoint covers.");
+    (add(registry, Gauge::with_opts(at)), add(registry, IntGauge::with_opts(size)))
 }
 
 fn opts(name: &str, help: &str) -> Opts {

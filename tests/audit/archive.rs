@@ -3,7 +3,9 @@
 use super::place::{FAR, Place, T0, close, found, now, write};
 use rusqlite::Connection;
 use std::time::Duration;
-use trunkwarden::journal::{Against, Archive, Fault, Filter, Journal, Options, WriterMode};
+use trunkwarden::journal::{
+    Against, Archive, Batch, Fault, Filter, Journal, Options, OutboxChange, Subscription, WriterMode,
+};
 use trunkwarden::policy::WallMs;
 
 fn journal(place: &Place) -> Journal {
@@ -221,4 +223,39 @@ fn in_line_as_in_a_simulation_nothing_is_different() {
     now(journal.prune(T0));
     close(journal);
     assert!(place.verify().unwrap().archived > 0);
+}
+
+#[tokio::test]
+async fn what_a_sink_still_waits_for_is_not_archived() {
+    let place = Place::new();
+    let journal = journal(&place);
+    let subscription = Subscription { sink: "nms".into(), events: vec!["health.*".into()], max_pending: 1000 };
+    let subscribe = OutboxChange::Subscribe(vec![subscription]);
+    journal.submit(Batch { outbox: vec![subscribe], ..Batch::default() }).await.unwrap();
+    for n in 0..12 {
+        journal.submit(Batch { entries: vec![super::place::entry(n)], ..Batch::default() }).await.unwrap();
+    }
+    let waiting = |journal: &Journal| journal.reader().outbox_due("nms", &["health.*".to_owned()], 16).unwrap();
+    // The first few are delivered, the rest are not.
+    for due in waiting(&journal).into_iter().take(5) {
+        let delivered = OutboxChange::Delivered { row: due.row, next: due.next };
+        journal.submit(Batch { outbox: vec![delivered], ..Batch::default() }).await.unwrap();
+    }
+    let first = waiting(&journal)[0].seq.unwrap();
+    journal.archive(FAR).await.unwrap();
+    journal.prune(T0).await.unwrap();
+    let mark = count(&place, "SELECT max(last) FROM segments");
+    assert!(mark > 0 && u64::try_from(mark).unwrap() < first, "{mark} {first}");
+    assert_eq!(waiting(&journal).len(), 7, "each still has its text");
+    assert!(waiting(&journal).iter().all(|due| due.text.is_some()));
+    // Checkpoints leave with whoever subscribes to them, like any other entry.
+    let all = Subscription { sink: "auditor".into(), events: vec!["journal.*".into()], max_pending: 1000 };
+    let subscribe = OutboxChange::Subscribe(vec![all]);
+    journal.submit(Batch { outbox: vec![subscribe], ..Batch::default() }).await.unwrap();
+    for n in 0..6 {
+        journal.submit(Batch { entries: vec![super::place::entry(n)], ..Batch::default() }).await.unwrap();
+    }
+    let sent = journal.reader().outbox_due("auditor", &["journal.*".to_owned()], 16).unwrap();
+    assert!(sent.iter().any(|due| due.text.as_ref().is_some_and(|t| t.contains("log.example/audit\\n"))));
+    journal.close().await;
 }

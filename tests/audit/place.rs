@@ -131,6 +131,7 @@ pub fn entry(n: usize) -> Entry {
         before: json!({"health": "up"}),
         after: json!({"health": "down"}),
         op: None,
+        operation: None,
         details: json!({"n": n, "words": "ключ, \"quoted\"\n"}),
     }
 }

@@ -12,7 +12,7 @@ use super::chain::MAX_TEXT;
 use super::model::JournalError;
 use super::verify::to_hex;
 use flate2::read::GzDecoder;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::fs::File;
@@ -75,17 +75,10 @@ pub(in crate::journal) fn segments(db: &Connection) -> Result<Vec<Segment>, Jour
         .map_err(JournalError::sqlite("read the archived segments"))
 }
 
-/// The first entry that somebody still has to be sent; `None` where there is none, or nobody to send to.
+/// The first entry that a sink still waits for; `None` where none does. What a dead letter holds is copied into the outbox
+/// before the entry is removed.
 pub(in crate::journal) fn undelivered_from(db: &Connection) -> Result<Option<u64>, JournalError> {
-    let failed = JournalError::sqlite("read what is still to be delivered");
-    let has_outbox = db
-        .query_row("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'outbox'", [], |_| Ok(()))
-        .optional()
-        .map_err(failed)?;
-    if has_outbox.is_none() {
-        return Ok(None);
-    }
-    db.query_row("SELECT min(seq) FROM outbox", [], |r| r.get::<_, Option<i64>>(0))
+    db.query_row("SELECT min(seq) FROM outbox WHERE payload IS NULL AND dead = 0", [], |r| r.get::<_, Option<i64>>(0))
         .map(|seq| seq.and_then(|seq| u64::try_from(seq).ok()))
         .map_err(JournalError::sqlite("read what is still to be delivered"))
 }
