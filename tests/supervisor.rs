@@ -135,3 +135,21 @@ async fn looks_at_suspects_stretch_the_others_intervals_where_the_budget_is_smal
     };
     tokio::time::timeout(Duration::from_mins(5), stretched).await.expect("routine looks give way to urgent ones");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_candidate_that_only_the_platform_names_is_measured_and_may_be_taken_by_its_score() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = platform::file(folder.path()).replace("failover = [\"b\", \"c\"]\n", "")
+        + "[policies.default.failover]\nrequire_score = true\n";
+    let w = World::over(folder.path(), &text, std::sync::Arc::default(), WALL, Vec::new());
+    w.platform.with(|held| {
+        held.backups.insert("a".to_owned(), vec!["x".to_owned()]);
+        held.loss.insert("x".to_owned(), 0.0);
+    });
+    pass(150).await;
+    assert!(w.platform.with(|held| held.measured.contains("x")));
+    w.platform.say("a", "unhealthy");
+    pass(60).await;
+    let body = w.platform.with(|held| held.changes[0].1.clone());
+    assert_eq!(body["routing"]["primary_channel_id"], "x");
+}

@@ -23,8 +23,7 @@ pub(crate) use keys::LONGEST_MS;
 pub use load::{Loaded, Rejected, load, parse_str};
 pub use model::{
     Audit, Auth, Bridge, Calendar, Channel, Config, Daemon, Export, Paths, Provision, Provisioning, References, Rescue,
-    SecretRef,
-    Tenant, Webhook,
+    SecretRef, Tenant, Webhook,
 };
 pub use plan::{Plan, available_per_minute, plan};
 pub use secrets::SecretError;

@@ -248,7 +248,8 @@ fn host_port(text: &str) -> Result<(), String> {
     if known && port {
         Ok(())
     } else {
-        Err("must be a host and a port, such as \"dns.example:53\", \"192.0.2.1:443\" or \"[2001:db8::1]:443\"".to_owned())
+        Err("must be a host and a port, such as \"dns.example:53\", \"192.0.2.1:443\" or \"[2001:db8::1]:443\""
+            .to_owned())
     }
 }
 

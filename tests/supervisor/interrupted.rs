@@ -35,17 +35,15 @@ impl Stage {
     }
 
     /// One process, from its start to the end of `life`; whatever is under way then is gone with it.
-    fn live<T, F: Future<Output = T>>(&mut self, life: impl FnOnce(World) -> F) -> T
-    where
-        F: Future<Output = T>,
-    {
+    fn live<T, F: Future<Output = T>>(&mut self, life: impl FnOnce(World) -> F) -> T {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
         let text = config(self.folder.path());
         let held = Arc::clone(&self.held);
         let (out, lasted) = runtime.block_on(async {
-            let began = tokio::time::Instant::now();
-            let out = life(World::over(self.folder.path(), &text, held, self.now, Vec::new())).await;
-            (out, began.elapsed())
+            let world = World::over(self.folder.path(), &text, held, self.now, Vec::new());
+            let clock = world.platform.clock.clone();
+            let out = life(world).await;
+            (out, clock.now().since_origin())
         });
         drop(runtime);
         self.now = WallMs(self.now.0 + i64::try_from(lasted.as_millis()).unwrap() + 2000);
@@ -163,22 +161,28 @@ fn resumed(kind: &str, state: &str, dies: Option<(Fate, Death)>) {
     assert_eq!(count(&entries, "channel.route_changed"), 0, "{case}: the route is ours");
 }
 
+fn from_every_state(kind: &str) {
+    for (state, dies) in STATES {
+        resumed(kind, state, dies);
+    }
+}
+
 #[test]
 fn a_failover_is_resumed_from_every_state() {
-    STATES.iter().for_each(|(state, dies)| resumed("failover", state, *dies));
+    from_every_state("failover");
 }
 
 #[test]
 fn a_failback_is_resumed_from_every_state() {
-    STATES.iter().for_each(|(state, dies)| resumed("failback", state, *dies));
+    from_every_state("failback");
 }
 
 #[test]
 fn a_codec_order_is_resumed_from_every_state() {
-    STATES.iter().for_each(|(state, dies)| resumed("codec", state, *dies));
+    from_every_state("codec");
 }
 
 #[test]
 fn a_cascade_is_resumed_from_every_state() {
-    STATES.iter().for_each(|(state, dies)| resumed("cascade", state, *dies));
+    from_every_state("cascade");
 }

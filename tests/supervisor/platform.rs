@@ -48,6 +48,8 @@ pub struct Held {
     pub status: BTreeMap<String, String>,
     pub route: BTreeMap<String, String>,
     pub codecs: BTreeMap<String, Value>,
+    /// The backups that the platform names.
+    pub backups: BTreeMap<String, Vec<String>>,
     /// Packet loss, where there is telemetry.
     pub loss: BTreeMap<String, f64>,
     pub gone: BTreeSet<String>,
@@ -116,6 +118,9 @@ impl Fake {
             let status = held.status.get(id).cloned().unwrap_or_else(|| "healthy".to_owned());
             let mut value =
                 json!({ "id": id, "status": status, "routing": { "primary_channel_id": route, "region": "east" } });
+            if let Some(backups) = held.backups.get(id) {
+                value["routing"]["failover_channels"] = json!(backups);
+            }
             if let Some(codecs) = held.codecs.get(id) {
                 value["configuration"] = json!({ "codecs": codecs });
             }

@@ -88,7 +88,13 @@ impl Compiler<'_> {
     }
 
     /// An error where `small < big` does not hold (`<=` where `equal`), at the one that the file sets.
-    pub(super) fn ordered(&mut self, table: &str, small: (&str, &Got<Duration>), big: (&str, &Got<Duration>), equal: bool) {
+    pub(super) fn ordered(
+        &mut self,
+        table: &str,
+        small: (&str, &Got<Duration>),
+        big: (&str, &Got<Duration>),
+        equal: bool,
+    ) {
         let ((a, small), (b, big)) = (small, big);
         if !small.sound || !big.sound || small.value < big.value || (equal && small.value == big.value) {
             return;

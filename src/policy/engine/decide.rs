@@ -62,7 +62,8 @@ impl Engine {
         let slot = &mut self.slots[i];
         let blind = blind || slot.evidence < seen;
         let bad_score = slot.quality_now(now).is_some_and(|q| q.score < slot.policy.quality.optimise_below);
-        let good = slot.health() == Health::Up && slot.fresh && slot.verdict == Some(Event::Good) && !bad_score && !blind;
+        let good =
+            slot.health() == Health::Up && slot.fresh && slot.verdict == Some(Event::Good) && !bad_score && !blind;
         slot.good_since = if good { slot.good_since.or(Some(now)) } else { None };
         slot.forget_stale_telemetry(now);
     }

@@ -77,7 +77,9 @@ impl fmt::Display for Reason {
                     Span(*failback_after)
                 )
             }
-            Self::Away { at, home: Health::Up, .. } => write!(f, "traffic is at {at}; home is up and not known to be good"),
+            Self::Away { at, home: Health::Up, .. } => {
+                write!(f, "traffic is at {at}; home is up and not known to be good")
+            }
             Self::Away { at, home, .. } => write!(f, "traffic is at {at}; home is {home}"),
             Self::AwayUnmeasured { at } => {
                 write!(f, "traffic went to {at} for quality and stays there: no telemetry says that home is good again")
