@@ -487,9 +487,15 @@ mod schema {
             ("channels.provision", "sip_server sip_port username password codecs failover health_check"),
             ("channels.provision.codecs", "name priority"),
             ("channels.provision.health_check", "interval_seconds timeout_seconds"),
-            ("audit", "compliance_tag export"),
-            ("audit.export", "url token bulk_interval"),
-            ("webhooks", "url events secret"),
+            ("audit", "compliance_tag export file"),
+            (
+                "audit.export",
+                "name url events token basic headers client_cert client_key ca_file proxy timeout max_pending max_tries \
+                 bulk bulk_interval bulk_cron bulk_batch",
+            ),
+            ("audit.export.basic", "username password"),
+            ("audit.file", "name path events max_bytes keep max_pending"),
+            ("webhooks", "name url events secret secrets token basic headers client_cert client_key timeout max_tries"),
         ])
     }
 

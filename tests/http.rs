@@ -157,6 +157,7 @@ impl World {
             clock: Clock::system(),
             orders,
             audit: Some(entries(Arc::clone(&asked))),
+            delivery: None,
             operator_token: Some(TOKEN.to_owned().into()),
         };
         app.snapshot.publish(snapshot());

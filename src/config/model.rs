@@ -1,5 +1,6 @@
 //! The checked configuration. Whoever holds one may trust every value in it: the compiler is the only one who builds it.
 
+use super::sink::{Export, FileSink, Webhook};
 use crate::policy::{ChannelId, ChannelKey, Codec, GlobalLimits, Latency, Limits, Mode, Params, Policy, TenantId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -241,26 +242,6 @@ pub struct Audit {
     pub compliance_tag: String,
     /// Where entries are sent.
     pub exports: Vec<Export>,
-}
-
-/// `[[audit.export]]`.
-#[derive(Clone, Debug)]
-pub struct Export {
-    /// Where each entry is posted; bulk metrics go to `{url}/metrics/bulk`.
-    pub url: String,
-    /// Its own bearer token.
-    pub token: Option<SecretRef>,
-    /// How often bulk metrics are sent.
-    pub bulk_interval: Duration,
-}
-
-/// `[[webhooks]]`.
-#[derive(Clone, Debug)]
-pub struct Webhook {
-    /// Where events are posted.
-    pub url: String,
-    /// Globs over event types; `*` matches dots too.
-    pub events: Vec<String>,
-    /// The signing secret.
-    pub secret: Option<SecretRef>,
+    /// Files that get each entry.
+    pub files: Vec<FileSink>,
 }

@@ -59,6 +59,11 @@ pub(crate) fn check(format: Format, text: &str) -> Result<(), String> {
                 .to_owned()
         }),
         Format::PhoneTarget => phone(text),
+        Format::SinkName => {
+            let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+            let fine = text.len() <= 64 && text.chars().all(plain);
+            if fine { Ok(()) } else { Err("must have 1 to 64 letters, digits, dots, dashes or underscores".to_owned()) }
+        }
     }
 }
 

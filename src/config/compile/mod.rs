@@ -52,6 +52,9 @@ impl Compiler<'_> {
         let provisions = self.provisions(&policies);
         self.references(&channels, &tenants);
         let limits = root.table("limits");
+        let audit = self.audit(&root.table("audit"), dir);
+        let webhooks = self.webhooks();
+        self.sink_names(&root.table("audit"), (&audit, &webhooks));
         let config = Config {
             global_limits: GlobalLimits {
                 max_concurrent: limits.find("global_max_concurrent").map(|found| found.value),
@@ -66,8 +69,8 @@ impl Compiler<'_> {
             policies: policies.into_iter().map(|(name, p)| (name, p.policy)).collect(),
             channels: channels.into_iter().map(|read| read.channel).collect(),
             provisions,
-            audit: self.audit(&root.table("audit"), dir),
-            webhooks: self.webhooks(),
+            audit,
+            webhooks,
         };
         self.plans(&config);
         Some(config)
@@ -129,14 +132,19 @@ impl Compiler<'_> {
     /// A secret's place, with a relative file made relative to `dir`; noted for `check`.
     fn secret(&mut self, section: &Section, key: &str, name: &str, dir: &Path) -> Option<SecretRef> {
         let found = section.find::<Option<SecretRef>>(key)?;
-        let secret = match found.value? {
+        Some(self.note_secret(found.value?, found.at, name, dir))
+    }
+
+    /// The same for a secret that was found elsewhere.
+    fn note_secret(&mut self, found: SecretRef, at: Loc, name: &str, dir: &Path) -> SecretRef {
+        let secret = match found {
             SecretRef::File(path) => SecretRef::File(dir.join(path)),
             other => other,
         };
-        if let Some(place) = diagnostic::place(self.sources, found.at, "") {
+        if let Some(place) = diagnostic::place(self.sources, at, "") {
             self.secrets.push(SecretUse { name: name.to_owned(), secret: secret.clone(), place });
         }
-        Some(secret)
+        secret
     }
 
     /// An error for a name that nothing has, with the nearest one that something has.

@@ -1,5 +1,6 @@
 //! The keys of everything but policies.
 
+use super::sinks::{EXPORT, FILE, WEBHOOK};
 use super::{Format, Key, Kind, POLICY, Table, absent, or, required};
 
 /// The main file.
@@ -248,25 +249,6 @@ static AUDIT: Table = Table {
             "The tag that every entry carries.",
         ),
         absent("export", Kind::Tables(&EXPORT), "Where entries are sent."),
-    ],
-};
-
-static EXPORT: Table = Table {
-    name: "[[audit.export]]",
-    doc: "A sink for audit entries and bulk metrics.",
-    keys: &[
-        required("url", Kind::Text(Format::Url), "Each entry is posted here; bulk metrics go to {url}/metrics/bulk."),
-        absent("token", Kind::Secret, "The sink's own bearer token."),
-        or("bulk_interval", Kind::Duration(1000), r#""5m""#, "How often bulk metrics are sent."),
-    ],
-};
-
-static WEBHOOK: Table = Table {
-    name: "[[webhooks]]",
-    doc: "A subscriber to events.",
-    keys: &[
-        required("url", Kind::Text(Format::Url), "Events are posted here."),
-        required("events", Kind::List(&Kind::Text(Format::Any), 1), "Globs over event types; * matches dots too."),
-        absent("secret", Kind::Secret, "The signing secret."),
+        absent("file", Kind::Tables(&FILE), "Files that get each entry as a line of JSON."),
     ],
 };
