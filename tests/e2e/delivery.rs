@@ -136,6 +136,12 @@ async fn people_see_the_outbox_and_give_orders_about_it() {
     let row = serde_json::from_slice::<Value>(&row.stdout).unwrap()["rows"][0]["id"].to_string();
     let dropped = world.cli(&["outbox", "drop", "--sink", "nms", "--row", &row, "--json"]).await;
     assert_eq!(serde_json::from_slice::<Value>(&dropped.stdout).unwrap()["rows"], 1);
+    world
+        .until("the order itself is a dead letter too", async || {
+            let dead = world.json("/api/v1/outbox?state=dead").await;
+            dead["rows"].as_array().unwrap().iter().any(|row| row["event_type"] == "operator.ordered")
+        })
+        .await;
     sink.answers(200, Duration::ZERO);
     world.order(&["outbox", "retry", "--sink", "nms", "--dead"]).await;
     world
