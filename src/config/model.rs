@@ -1,7 +1,7 @@
 //! The checked configuration. Whoever holds one may trust every value in it: the compiler is the only one who builds it.
 
 use super::sink::{Export, FileSink, Webhook};
-use crate::policy::{ChannelId, ChannelKey, Codec, Latency, Limits, Mode, Params, Policy, TenantId};
+use crate::policy::{ChannelId, ChannelKey, Codec, GlobalLimits, Latency, Limits, Mode, Params, Policy, TenantId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,6 +17,10 @@ pub struct Config {
     pub folders: BTreeSet<PathBuf>,
     /// The process.
     pub daemon: Daemon,
+    /// Targets that tell whether our own network is there.
+    pub references: References,
+    /// How much may be changed at once over all tenants.
+    pub global_limits: GlobalLimits,
     /// The tenants, by name.
     pub tenants: BTreeMap<TenantId, Tenant>,
     /// The policies, by name, as the engine takes them.
@@ -38,6 +42,7 @@ impl Config {
     pub fn params(&self) -> Params {
         Params {
             mode: self.daemon.mode,
+            global: self.global_limits,
             tenants: self
                 .tenants
                 .iter()
@@ -67,6 +72,17 @@ pub struct Daemon {
     pub mode: Mode,
     /// The operator's token for writes over TCP; `None`: they are refused.
     pub operator_token: Option<SecretRef>,
+}
+
+/// `[references]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct References {
+    /// Host and port of each; empty: none is asked.
+    pub targets: Vec<String>,
+    /// How often they are asked.
+    pub interval: Duration,
+    /// How long a connection may take; below `interval`.
+    pub timeout: Duration,
 }
 
 /// Where a secret is found. The secret itself is read at `run`, and never kept in a [`Config`].

@@ -117,6 +117,7 @@ impl Order<'_> {
             before: Value::Null,
             after: Value::Null,
             op: None,
+            operation: None,
             details: json!({ "order": format!("outbox_{word}"), "sink": self.sink, "rows": count }),
         }
     }

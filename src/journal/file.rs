@@ -4,7 +4,7 @@
 
 use super::model::JournalError;
 use super::outbox;
-use super::schema::{APPLICATION_ID, CREATE, VERSION};
+use super::schema::{ADD, APPLICATION_ID, CREATE, VERSION};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -35,6 +35,7 @@ pub(in crate::journal) fn open_for_writing(path: &Path, max_pages: Option<u32>) 
     if state == State::Empty {
         create_tables(&db).map_err(JournalError::sqlite("create the journal's tables"))?;
     }
+    db.execute_batch(ADD).map_err(JournalError::sqlite("add to the journal's tables"))?;
     db.execute_batch(outbox::CREATE).map_err(JournalError::sqlite("create the outbox's tables"))?;
     // The names of the file and of its WAL are durable only once their folder is.
     let folder = folder_of(path);
@@ -59,6 +60,7 @@ pub(in crate::journal) fn open_in_memory() -> Result<Connection, JournalError> {
         let db = Connection::open_in_memory()?;
         prepare(&db, None)?;
         create_tables(&db)?;
+        db.execute_batch(ADD)?;
         db.execute_batch(outbox::CREATE)?;
         Ok(db)
     };

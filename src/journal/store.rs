@@ -7,6 +7,7 @@ use super::chain::Head;
 use super::file;
 use super::lock::Lock;
 use super::model::{JournalError, Recovered};
+use super::operation;
 use super::options::Options;
 use super::outbox::{self, Subscribed};
 use super::queue::Stamped;
@@ -16,7 +17,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How long an intent with its outcome is kept. Its audit entries stay.
+/// How long an intent or an operation with its outcome is kept. Its audit entries stay.
 const KEEP_INTENTS: Duration = Duration::from_hours(90 * 24);
 
 /// Rows removed in one transaction, so that pruning never delays a commit for long.
@@ -90,7 +91,7 @@ impl Store {
             .map_err(JournalError::sqlite("write to the journal"))
     }
 
-    /// Removes one step of what is too old at `now`; whether there is more. Audit entries and open intents stay, and the
+    /// Removes one step of what is too old at `now`; whether there is more. Audit entries and what is open stay, and the
     /// greatest intent number with them.
     pub(in crate::journal) fn prune(&self, now: WallMs) -> Result<bool, JournalError> {
         let mut db = lock(&self.db);
@@ -106,7 +107,8 @@ impl Store {
                      AND op < (SELECT max(op) FROM intents) ORDER BY closed_at LIMIT ?)",
                     )?
                     .execute(params![now.back(KEEP_INTENTS).0, PRUNE_STEP])?;
-                Ok(i64::try_from(observations.max(intents)).unwrap_or(PRUNE_STEP) >= PRUNE_STEP)
+                let operations = operation::prune(tx, now.back(KEEP_INTENTS), PRUNE_STEP)?;
+                Ok(i64::try_from(observations.max(intents).max(operations)).unwrap_or(PRUNE_STEP) >= PRUNE_STEP)
             };
             prune().map_err(JournalError::sqlite("remove old observations from the journal"))
         })

@@ -4,7 +4,9 @@
 //! of a run with errors is thrown away, but its messages are not.
 
 mod channel;
+mod damping;
 mod policy;
+mod references;
 mod sinks;
 mod tenant;
 
@@ -15,7 +17,7 @@ use super::plan;
 use super::section::Section;
 use super::source::{Loc, Sources};
 use super::syntax;
-use crate::policy::Mode;
+use crate::policy::{GlobalLimits, Mode};
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -49,13 +51,19 @@ impl Compiler<'_> {
         let tenants = self.tenants(&root.table("limits"), daemon.mode, &policies, &channels);
         let provisions = self.provisions(&policies);
         self.references(&channels, &tenants);
+        let limits = root.table("limits");
         let audit = self.audit(&root.table("audit"), dir);
         let webhooks = self.webhooks();
         self.sink_names(&root.table("audit"), (&audit, &webhooks));
         let config = Config {
+            global_limits: GlobalLimits {
+                max_concurrent: limits.find("global_max_concurrent").map(|found| found.value),
+                max_per_hour: limits.find("global_max_per_hour").map(|found| found.value),
+            },
             files: self.sources.names(),
             folders: BTreeSet::new(),
             daemon,
+            references: self.reference_targets(&root.table("references")),
             tenants: tenants.into_iter().map(|(name, tenant)| (name.as_str().into(), tenant.value)).collect(),
             provisioning: policies.iter().map(|(name, p)| (name.clone(), p.provisioning.clone())).collect(),
             policies: policies.into_iter().map(|(name, p)| (name, p.policy)).collect(),

@@ -114,6 +114,8 @@ pub(crate) enum Format {
     ChannelName,
     /// A host name or IP address.
     Host,
+    /// Either with a port.
+    HostPort,
     /// A cron expression of six fields.
     Cron,
     /// An IANA time zone.

@@ -33,6 +33,7 @@ async fn write(journal: &Journal, event_type: &str) {
         before: Value::Null,
         after: Value::Null,
         op: None,
+        operation: None,
         details: json!({}),
     };
     journal.submit(Batch { entries: vec![entry], ..Batch::default() }).await.unwrap();
