@@ -120,6 +120,7 @@ pub fn entry(event_type: &str) -> Entry {
         before: Value::Null,
         after: Value::Null,
         op: None,
+        operation: None,
         details: json!({ "score": 41.5 }),
     }
 }
