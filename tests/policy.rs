@@ -9,11 +9,15 @@ mod maintenance;
 mod outlook;
 #[path = "policy/persons.rs"]
 mod persons;
+#[path = "policy/quality.rs"]
+mod quality;
 #[path = "policy/rescue.rs"]
 mod rescue;
 #[path = "policy/scenarios.rs"]
 mod scenarios;
 #[path = "policy/stories.rs"]
 mod stories;
+#[path = "policy/trunks.rs"]
+mod trunks;
 #[path = "policy/world.rs"]
 mod world;

@@ -22,6 +22,7 @@ mod report;
 pub mod score;
 mod tenant;
 mod time;
+mod trial;
 mod window;
 
 pub use codec::{CodecHold, Proposal};
@@ -30,16 +31,20 @@ pub use command::{
     TenantState,
 };
 pub use engine::{Engine, Part, Saved, SavedChannel};
-pub use explanation::{Block, BlockKind, Explanation, LastChange, ScoreParts};
+pub use explanation::{
+    Block, BlockKind, CodecTrialReport, Explanation, LastChange, LowReport, ProbationReport, QualityWatch,
+    RefutedReport, ScoreParts,
+};
 pub use guard::Hold;
 pub use key::{ChannelId, ChannelKey, TenantId};
 pub use observation::{ChannelView, Codec, LookError, Observation, Sample, Source, TelemetryReading};
 pub use params::{
     ChannelParams, CodecParams, CodecTable, CodecValues, Failback, FailoverParams, HealthParams, Latency, Limits, Mode,
-    Order as CandidateOrder, Params, Policy, PolicyMode, ProposeFor, QualityParams, Scorer, Statistic, TelemetryParams,
-    TenantParams, Tier, Windows,
+    OPUS_WIDEBAND, Order as CandidateOrder, Params, Policy, PolicyMode, ProposeFor, QualityParams, Scorer, Statistic,
+    TelemetryParams, TenantParams, Tier, Windows,
 };
 pub use reason::{Cause, Ineligible, Reason};
 pub use report::{CandidateReport, ChannelReport, MaintenanceReport, Quality, TenantReport};
 pub use time::{Time, WallMs};
-pub use window::{Measured, Summary, Window};
+pub use trial::{CodecTrial, Probation, Promise, Refuted, Verdict};
+pub use window::{Measured, SavedBaseline, Summary, Window};
