@@ -11,6 +11,8 @@ mod outlook;
 mod persons;
 #[path = "policy/quality.rs"]
 mod quality;
+#[path = "policy/remedies.rs"]
+mod remedies;
 #[path = "policy/rescue.rs"]
 mod rescue;
 #[path = "policy/scenarios.rs"]

@@ -281,3 +281,6 @@ impl Refutations {
         Self { list, level: saved.level.map(decayed) }
     }
 }
+
+#[cfg(test)]
+mod tests;
