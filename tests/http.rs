@@ -19,10 +19,12 @@ use trunkwarden::http::{App, AuditSource, bind_control, public, serve_control, s
 use trunkwarden::journal::{Filter, Page};
 use trunkwarden::platform::{BudgetReading, RequestEvent};
 use trunkwarden::policy::{
-    CandidateReport, ChannelId, ChannelKey, ChannelReport, Codec, Explanation, Health, Ineligible, Mode, Order,
-    Quality, Reason, Refusal, TenantReport, TenantState, Time, WallMs,
+    CandidateReport, ChannelId, ChannelKey, ChannelReport, Codec, Explanation, Health, HoldDownReport, Ineligible,
+    Mode, Order, Quality, Reason, Refusal, TenantReport, TenantState, Time, WallMs,
 };
-use trunkwarden::supervisor::{Counters, Liveness, OrderRequest, Orders, Snapshot, SnapshotCell, TenantSnapshot};
+use trunkwarden::supervisor::{
+    Counters, Liveness, OrderRequest, Orders, ReferenceReading, Snapshot, SnapshotCell, TenantSnapshot,
+};
 
 const TOKEN: &str = "correct horse battery staple";
 
@@ -94,6 +96,8 @@ fn snapshot() -> Snapshot {
     down.route = Some(ChannelId::from("ch-0002"));
     down.failed_over = true;
     down.blocked_for = Some(Duration::from_secs(590));
+    down.explanation.hold_down =
+        Some(HoldDownReport { penalty: 1.5, half_life: Duration::from_mins(30), ceiling: 8.0, reuse: None });
     down.reason_text = "moved to ch-0002: ch-0001 is down".into();
     let itself = Some((Ineligible::Itself, "it is the channel itself"));
     down.candidates = vec![candidate("ch-0002", Some(91.5), None), candidate("ch-0001", None, itself)];
@@ -109,6 +113,7 @@ fn snapshot() -> Snapshot {
         version: 7,
         mode: Mode::Enforce,
         paused: false,
+        references: vec![ReferenceReading { target: "192.0.2.1:443".to_owned(), up: true, known: true }],
         journal_writable: true,
         orphans_resolved: true,
         tenants: BTreeMap::from([
@@ -152,6 +157,7 @@ impl World {
             clock: Clock::system(),
             orders,
             audit: Some(entries(Arc::clone(&asked))),
+            delivery: None,
             operator_token: Some(TOKEN.to_owned().into()),
         };
         app.snapshot.publish(snapshot());
@@ -551,15 +557,18 @@ fn families(text: &str) -> BTreeMap<String, (String, String)> {
     families
 }
 
-const OWN: [&str; 28] = [
+const OWN: [&str; 33] = [
     "action_latency_seconds",
     "actions_held",
     "actions_total",
     "build_info",
+    "channel_blocked_seconds",
     "channel_failed_over",
     "channel_health",
+    "channel_hold_down_penalty",
     "channel_jitter_seconds",
     "channel_latency_seconds",
+    "channel_maintenance",
     "channel_packet_loss_ratio",
     "channel_quality_baseline",
     "channel_quality_score",
@@ -573,9 +582,11 @@ const OWN: [&str; 28] = [
     "malformed_answers_total",
     "no_candidate",
     "observations_dropped_total",
+    "paused",
     "platform_requests_total",
     "poll_duration_seconds",
     "polls_total",
+    "reference_up",
     "request_budget_available",
     "tenant_blind",
     "tenant_mass_hold",
@@ -621,6 +632,11 @@ async fn metrics_say_what_the_snapshot_says() {
         r#"trunkwarden_clock_skew_seconds{tenant="acme"} -1.25"#,
         r#"trunkwarden_effective_interval_seconds{tenant="acme"} 30.5"#,
         r#"trunkwarden_request_budget_available{tenant="acme"} 17"#,
+        r#"trunkwarden_channel_hold_down_penalty{tenant="acme",channel="ch-0001"} 1.5"#,
+        r#"trunkwarden_channel_blocked_seconds{tenant="acme",channel="ch-0001"} 590"#,
+        r#"trunkwarden_channel_maintenance{tenant="acme",channel="ch-0001"} 0"#,
+        "trunkwarden_paused 0",
+        r#"trunkwarden_reference_up{target="192.0.2.1:443"} 1"#,
         "trunkwarden_journal_writable 1",
     ] {
         assert!(text.lines().any(|l| l == line), "{line} is missing in\n{text}");

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+#[path = "journal/operations.rs"]
+mod operations;
+
 use futures_util::FutureExt;
 use proptest::collection::vec;
 use proptest::option;
@@ -40,6 +43,7 @@ fn entry(event: &str) -> Entry {
         before: Value::Null,
         after: Value::Null,
         op: None,
+        operation: None,
         details: Value::Null,
     }
 }

@@ -8,6 +8,7 @@ mod demo;
 mod explain;
 mod logging;
 mod orders;
+mod outbox;
 mod replay;
 mod run;
 pub mod schema;
@@ -59,6 +60,8 @@ enum Command {
     Failback(orders::FailbackArgs),
     /// Put a channel into maintenance for a time, or end that
     Maintenance(orders::MaintenanceArgs),
+    /// Show what waits to be delivered to sinks, try it again, or give it up
+    Outbox(outbox::OutboxArgs),
 }
 
 impl Cli {
@@ -81,6 +84,7 @@ impl Cli {
             Command::Failover(args) => orders::failover(args).await,
             Command::Failback(args) => orders::failback(args).await,
             Command::Maintenance(args) => orders::maintenance(args).await,
+            Command::Outbox(args) => outbox::outbox(args).await,
         }
     }
 }

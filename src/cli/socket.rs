@@ -31,6 +31,14 @@ impl SocketArgs {
     pub fn config(&self) -> &Path {
         &self.config
     }
+
+    /// The daemon's state directory: the named socket's folder, or as the configuration says.
+    pub fn state_dir(&self) -> Result<PathBuf, SocketError> {
+        match &self.socket {
+            Some(socket) => Ok(socket.parent().unwrap_or(Path::new("")).to_owned()),
+            None => state_dir(&self.config),
+        }
+    }
 }
 
 /// Why the daemon did not do, or show, what was asked.
@@ -97,6 +105,11 @@ impl Daemon {
     /// Gives an order.
     pub async fn post(&self, path: &str, body: Option<Value>) -> Result<(), SocketError> {
         self.call(Method::POST, path, body).await.map(drop)
+    }
+
+    /// Gives an order, and brings what is answered.
+    pub async fn order(&self, path: &str, body: Option<Value>) -> Result<Value, SocketError> {
+        self.call(Method::POST, path, body).await
     }
 
     async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Result<Value, SocketError> {

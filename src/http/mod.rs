@@ -10,6 +10,7 @@ mod error;
 mod guard;
 mod metrics;
 mod orders;
+mod outbox;
 mod page;
 mod probes;
 mod query;
@@ -17,9 +18,11 @@ mod serve;
 pub mod views;
 
 pub use audit::AuditSource;
+pub use outbox::OutboxView;
 pub use serve::{bind_control, serve_control, serve_tcp};
 
 use crate::clock::Clock;
+use crate::delivery::Delivery;
 use crate::supervisor::{Counters, Liveness, Orders, SnapshotCell};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -51,6 +54,8 @@ pub struct App {
     pub audit: Option<AuditSource>,
     /// What authorises writes over TCP; `None`: they are refused.
     pub operator_token: Option<SecretString>,
+    /// What leaves through the outbox; `None`: nothing does.
+    pub delivery: Option<Delivery>,
 }
 
 /// The face on TCP: everything to read, and writes for whoever shows the operator's token.
@@ -78,11 +83,14 @@ fn reads() -> Router<Arc<App>> {
         .route("/api/v1/channels", get(api::channels))
         .route("/api/v1/channels/{tenant}/{id}", get(api::channel))
         .route("/api/v1/audit", get(audit::entries))
+        .route("/api/v1/outbox", get(outbox::list))
 }
 
 fn writes() -> Router<Arc<App>> {
     Router::new()
         .route("/api/v1/pause", post(orders::pause))
+        .route("/api/v1/outbox/retry", post(outbox::retry))
+        .route("/api/v1/outbox/drop", post(outbox::give_up))
         .route("/api/v1/resume", post(orders::resume))
         .route("/api/v1/tenants/{tenant}/approve", post(orders::approve_mass))
         .route("/api/v1/channels/{tenant}/{id}/approve", post(orders::approve))

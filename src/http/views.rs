@@ -5,7 +5,7 @@
 mod explanation;
 mod quality;
 
-pub use explanation::{BlockView, ExplanationView, LastChangeView};
+pub use explanation::{BlockView, ExplanationView, HoldDownView, LastChangeView};
 pub use quality::{CodecTrialView, LowView, ProbationView, QualityView, QualityWatchView, RefutedView};
 
 use crate::clock::rfc3339;

@@ -3,7 +3,8 @@
 //! Must never alter a file that is not a journal of ours, nor one that a newer version has written.
 
 use super::model::JournalError;
-use super::schema::{APPLICATION_ID, CREATE, VERSION};
+use super::outbox;
+use super::schema::{ADD, APPLICATION_ID, CREATE, VERSION};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -34,6 +35,8 @@ pub(in crate::journal) fn open_for_writing(path: &Path, max_pages: Option<u32>) 
     if state == State::Empty {
         create_tables(&db).map_err(JournalError::sqlite("create the journal's tables"))?;
     }
+    db.execute_batch(ADD).map_err(JournalError::sqlite("add to the journal's tables"))?;
+    db.execute_batch(outbox::CREATE).map_err(JournalError::sqlite("create the outbox's tables"))?;
     // The names of the file and of its WAL are durable only once their folder is.
     let folder = folder_of(path);
     File::open(folder).and_then(|f| f.sync_all()).map_err(JournalError::io("sync the state directory", folder))?;
@@ -57,6 +60,8 @@ pub(in crate::journal) fn open_in_memory() -> Result<Connection, JournalError> {
         let db = Connection::open_in_memory()?;
         prepare(&db, None)?;
         create_tables(&db)?;
+        db.execute_batch(ADD)?;
+        db.execute_batch(outbox::CREATE)?;
         Ok(db)
     };
     create().map_err(JournalError::sqlite("create a journal in memory"))
@@ -142,7 +147,7 @@ fn prepare(db: &Connection, max_pages: Option<u32>) -> rusqlite::Result<()> {
     if let Some(pages) = max_pages {
         db.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
     }
-    db.set_prepared_statement_cache_capacity(32);
+    db.set_prepared_statement_cache_capacity(64);
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use super::ids::{IdSource, Ids};
 use super::model::{Batch, JournalError, Recovered};
+use super::operation::{Operation, OperationReceipt};
 use super::options::{JournalCounters, Options, WriterMode};
 use super::pending::{Answer, Pending};
 use super::queue::{Admission, Job, Queue, Stamped};
@@ -10,11 +11,13 @@ use super::store::Store;
 use super::writer::{self, Standing, Writer};
 use crate::clock::Clock;
 use crate::policy::{OpId, WallMs};
+use std::future::Future;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
+use uuid::Uuid;
 
 /// How long [`Journal::close`] waits for the disk.
 const CLOSE_WITHIN: Duration = Duration::from_secs(10);
@@ -93,10 +96,36 @@ impl Journal {
         }
     }
 
+    /// Begins an operation together with the rest of `batch`, which is handed in at once; the answer is its receipt,
+    /// once it is durable.
+    ///
+    /// # Errors
+    /// As [`Journal::submit`]; also where the operation's id was used before.
+    pub fn begin(
+        &self,
+        operation: Operation,
+        batch: Batch,
+    ) -> impl Future<Output = Result<OperationReceipt, JournalError>> + Send + use<> {
+        let id = operation.id;
+        let pending = self.submit(Batch { begin: Some(operation), ..batch });
+        async move { pending.await.map(|_| OperationReceipt::after_commit(id)) }
+    }
+
+    /// An id for an operation, from the journal's own source: under simulation the seed's.
+    pub fn new_operation_id(&self) -> Uuid {
+        let wall = self.0.clock.wall();
+        self.0.ids.lock().unwrap_or_else(PoisonError::into_inner).next(wall)
+    }
+
     /// Whether the journal can be written: false after a commit failed for the disk's sake, true again once a write
     /// succeeded. Mode `Thread` tries one every second by itself, mode `Inline` with the next batch.
     pub fn writable(&self) -> watch::Receiver<bool> {
         self.0.standing.subscribe()
+    }
+
+    /// Rises with every commit that may have put something into the outbox, or brought it back to be tried again.
+    pub fn outbox(&self) -> watch::Receiver<u64> {
+        self.0.standing.outbox.subscribe()
     }
 
     /// What was done since the journal was opened.
@@ -113,7 +142,7 @@ impl Journal {
         self.0.reader.clone()
     }
 
-    /// Removes observations older than the retention and closed intents older than 90 days, as of `now`, in small steps
+    /// Removes observations older than the retention and intents and operations that ended over 90 days ago, as of `now`, in small steps
     /// between commits. Audit entries stay.
     pub fn prune(&self, now: WallMs) -> Pending {
         match &self.0.back {
@@ -213,5 +242,7 @@ impl Queued {
 }
 
 fn is_observations_alone(batch: &Batch) -> bool {
-    batch.entries.is_empty() && batch.states.is_empty() && batch.open.is_none() && batch.close.is_empty()
+    let Batch { entries, states, open, close, begin, end, outbox, observations: _ } = batch;
+    let intents = open.is_none() && close.is_empty() && begin.is_none() && end.is_empty();
+    entries.is_empty() && states.is_empty() && outbox.is_empty() && intents
 }

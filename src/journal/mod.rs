@@ -1,9 +1,9 @@
 //! The journal: what is on disk before anything changes, and what proves afterwards what was done.
 //!
-//! Owns `{state_dir}/journal.db` (SQLite, WAL, `synchronous=FULL`): the hash-chained audit entries, intents and their
-//! outcomes, the engine's state, and observations with retention. A writer thread commits in groups from a bounded queue;
-//! under simulation the same code is called in line. Must never: change or remove an audit entry, hand out a receipt before
-//! the commit, or hold a secret.
+//! Owns `{state_dir}/journal.db` (SQLite, WAL, `synchronous=FULL`): the hash-chained audit entries, intents and
+//! operations with their outcomes, the engine's state, and observations with retention. A writer thread commits in
+//! groups from a bounded queue; under simulation the same code is called in line. Must never: change or remove an audit
+//! entry, hand out a receipt before the commit, or hold a secret.
 
 mod chain;
 mod file;
@@ -11,7 +11,9 @@ mod handle;
 mod ids;
 mod lock;
 mod model;
+mod operation;
 mod options;
+mod outbox;
 mod pending;
 mod queue;
 mod reader;
@@ -26,7 +28,12 @@ mod writer;
 pub use handle::Journal;
 pub use ids::IdSource;
 pub use model::{Batch, Closed, Entry, Intent, JournalError, ObservationRow, OpenIntent, Receipt, Recovered};
+pub use operation::{Ended, KeptOperation, Operation, OperationReceipt};
 pub use options::{JournalCounters, Options, WriterMode};
+pub use outbox::{
+    Due, MAX_DEAD, OutboxChange, OutboxFilter, OutboxPage, OutboxRow, Place, Selection, SinkState, Subscription,
+    event_matches,
+};
 pub use pending::Pending;
 pub use reader::{Filter, Page, Reader};
 pub use recorded::Recorded;

@@ -4,6 +4,7 @@
 
 use super::file;
 use super::model::{JournalError, ObservationRow, OpenIntent};
+use super::operation::{self, KeptOperation};
 use super::recovery;
 use super::store::lock;
 use crate::policy::WallMs;
@@ -13,6 +14,7 @@ use serde::Serialize;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use uuid::Uuid;
 
 /// Entries on a page at most.
 const MAX_PAGE: usize = 1000;
@@ -117,6 +119,28 @@ impl Reader {
     /// Where the file cannot be read.
     pub fn open_intents(&self) -> Result<Vec<OpenIntent>, JournalError> {
         recovery::open_intents(&lock(&self.db), &self.path)
+    }
+
+    /// An operation by its id.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn operation(&self, id: Uuid) -> Result<Option<KeptOperation>, JournalError> {
+        operation::by_id(&lock(&self.db), &self.path, id)
+    }
+
+    /// The newest operation of a tenant and kind under `key` that was begun at `not_before` or later.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn operation_by_key(
+        &self,
+        tenant: &str,
+        kind: &str,
+        key: &str,
+        not_before: WallMs,
+    ) -> Result<Option<KeptOperation>, JournalError> {
+        operation::by_key(&lock(&self.db), &self.path, (tenant, kind, key), not_before)
     }
 
     /// A channel's observations from `from` until before `to`, oldest first, `limit` (10,000 at most) of them.

@@ -2,6 +2,8 @@
 
 use super::chain::{self, Head, MAX_TEXT, Stamp};
 use super::model::{Closed, Entry, Intent, JournalError, ObservationRow};
+use super::operation;
+use super::outbox::{self, Subscribed};
 use super::queue::Stamped;
 use crate::policy::{OpId, WallMs};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -12,22 +14,32 @@ use uuid::Uuid;
 pub(in crate::journal) fn write(
     db: &Connection,
     head: &mut Head,
+    sinks: &mut Subscribed,
     tag: &str,
     job: &Stamped,
 ) -> Result<(), JournalError> {
     if let (Some(intent), Some(id)) = (&job.batch.open, job.operation_id) {
         open(db, intent, id, job.wall)?;
     }
+    if let Some(operation) = &job.batch.begin {
+        operation::begin(db, operation, job.wall)?;
+    }
     for (key, value) in &job.batch.states {
         keep(db, key, value.as_ref(), job.wall)?;
     }
+    job.batch.outbox.iter().try_for_each(|change| outbox::apply(db, sinks, change, job.wall))?;
     for (entry, id) in job.batch.entries.iter().zip(&job.ids) {
-        let operation_id = entry.op.map(|op| operation_of(db, op)).transpose()?.flatten();
+        let operation_id = match entry.operation {
+            Some(id) => Some(id.to_string()),
+            None => entry.op.map(|op| operation_of(db, op)).transpose()?.flatten(),
+        };
         append(db, head, entry, &Stamp { id: *id, operation_id: operation_id.as_deref(), compliance_tag: tag })?;
+        outbox::enqueue(db, sinks, head.seq, &entry.event_type, entry.at)?;
     }
     for closed in &job.batch.close {
         close(db, closed, job.wall)?;
     }
+    job.batch.end.iter().try_for_each(|ended| operation::end(db, ended, job.wall))?;
     job.batch.observations.iter().try_for_each(|row| observe(db, row))
 }
 

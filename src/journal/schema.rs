@@ -6,7 +6,28 @@ pub(in crate::journal) const APPLICATION_ID: i64 = 0x5472_6b57;
 /// `PRAGMA user_version`: rises with every change of the tables.
 pub(in crate::journal) const VERSION: i64 = 1;
 
-/// Everything, for an empty file. `audit.entry` is the text that is hashed; the columns after `hash` repeat parts of it
+/// What came after the first tables and changes none of them: added to any journal of this version that lacks it, so
+/// that an older trunkwarden still opens the file.
+pub(in crate::journal) const ADD: &str = "
+CREATE TABLE IF NOT EXISTS operations (
+    operation_id TEXT NOT NULL UNIQUE,
+    kind         TEXT NOT NULL,
+    tenant       TEXT NOT NULL,
+    subject      TEXT NOT NULL,
+    key          TEXT,
+    actor        TEXT NOT NULL,
+    request      TEXT NOT NULL,
+    opened_at    INTEGER NOT NULL,
+    closed_at    INTEGER,
+    outcome      TEXT,
+    result       TEXT
+) STRICT;
+CREATE INDEX IF NOT EXISTS operations_by_key ON operations (tenant, kind, key);
+CREATE INDEX IF NOT EXISTS operations_open ON operations (opened_at) WHERE outcome IS NULL;
+CREATE INDEX IF NOT EXISTS operations_by_closed_at ON operations (closed_at) WHERE closed_at IS NOT NULL;
+";
+
+/// Everything else, for an empty file. `audit.entry` is the text that is hashed; the columns after `hash` repeat parts of it
 /// so that they can be filtered on, and verification holds them against it. The insert trigger also catches
 /// `INSERT OR REPLACE`, which would remove a row without the delete trigger being asked.
 pub(in crate::journal) const CREATE: &str = "

@@ -7,7 +7,9 @@ use super::chain::Head;
 use super::file;
 use super::lock::Lock;
 use super::model::{JournalError, Recovered};
+use super::operation;
 use super::options::Options;
+use super::outbox::{self, Subscribed};
 use super::queue::Stamped;
 use super::{recovery, rows};
 use crate::policy::WallMs;
@@ -15,7 +17,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How long an intent with its outcome is kept. Its audit entries stay.
+/// How long an intent or an operation with its outcome is kept. Its audit entries stay.
 const KEEP_INTENTS: Duration = Duration::from_hours(90 * 24);
 
 /// Rows removed in one transaction, so that pruning never delays a commit for long.
@@ -27,6 +29,7 @@ pub(in crate::journal) struct Store {
     /// Shared with the reader of a journal in memory, and with nobody else.
     db: Arc<Mutex<Connection>>,
     head: Head,
+    sinks: Subscribed,
     compliance_tag: String,
     observation_retention: Duration,
     /// Held until the store is dropped; none in memory.
@@ -54,19 +57,20 @@ impl Store {
     ) -> Result<u64, JournalError> {
         let db = Arc::clone(&self.db);
         let mut db = lock(&db);
-        let mut head = self.head.clone();
+        let (mut head, mut sinks) = (self.head.clone(), Arc::clone(&self.sinks));
         let done = transact(&mut db, |tx| {
-            jobs.into_iter().try_for_each(|j| rows::write(tx, &mut head, &self.compliance_tag, j))
+            jobs.into_iter().try_for_each(|j| rows::write(tx, &mut head, &mut sinks, &self.compliance_tag, j))
         });
         match done {
             Ok(()) => {
                 let entries = head.seq - self.head.seq;
                 self.head = head;
+                self.sinks = sinks;
                 Ok(entries)
             }
             Err(e) => {
-                if let Ok(head) = recovery::head(&db) {
-                    self.head = head;
+                if let (Ok(head), Ok(sinks)) = (recovery::head(&db), outbox::subscriptions(&db)) {
+                    (self.head, self.sinks) = (head, sinks);
                 }
                 Err(e)
             }
@@ -87,7 +91,7 @@ impl Store {
             .map_err(JournalError::sqlite("write to the journal"))
     }
 
-    /// Removes one step of what is too old at `now`; whether there is more. Audit entries and open intents stay, and the
+    /// Removes one step of what is too old at `now`; whether there is more. Audit entries and what is open stay, and the
     /// greatest intent number with them.
     pub(in crate::journal) fn prune(&self, now: WallMs) -> Result<bool, JournalError> {
         let mut db = lock(&self.db);
@@ -103,7 +107,8 @@ impl Store {
                      AND op < (SELECT max(op) FROM intents) ORDER BY closed_at LIMIT ?)",
                     )?
                     .execute(params![now.back(KEEP_INTENTS).0, PRUNE_STEP])?;
-                Ok(i64::try_from(observations.max(intents)).unwrap_or(PRUNE_STEP) >= PRUNE_STEP)
+                let operations = operation::prune(tx, now.back(KEEP_INTENTS), PRUNE_STEP)?;
+                Ok(i64::try_from(observations.max(intents).max(operations)).unwrap_or(PRUNE_STEP) >= PRUNE_STEP)
             };
             prune().map_err(JournalError::sqlite("remove old observations from the journal"))
         })
@@ -125,9 +130,11 @@ impl Store {
     fn start(db: Connection, lock: Option<Lock>, options: &Options) -> Result<(Self, Recovered), JournalError> {
         let head = recovery::head(&db)?;
         let recovered = recovery::read(&db, &options.path)?;
+        let sinks = outbox::subscriptions(&db)?;
         let store = Self {
             db: Arc::new(Mutex::new(db)),
             head,
+            sinks,
             compliance_tag: options.compliance_tag.clone(),
             observation_retention: options.observation_retention,
             _lock: lock,

@@ -6,6 +6,7 @@
 
 use super::model::{JournalError, Receipt};
 use super::options::JournalCounters;
+use super::outbox::OutboxChange;
 use super::pending::Answer;
 use super::queue::{Job, Queue, Stamped};
 use super::store::Store;
@@ -33,6 +34,8 @@ pub(in crate::journal) struct Standing {
     failed: AtomicU64,
     pub(in crate::journal) refused: AtomicU64,
     commits: AtomicU64,
+    /// Counts the commits after which the outbox may hold more to do.
+    pub(in crate::journal) outbox: watch::Sender<u64>,
     pub(in crate::journal) dropped: AtomicU64,
 }
 
@@ -46,6 +49,7 @@ impl Standing {
             failed: zero(),
             refused: zero(),
             commits: zero(),
+            outbox: watch::Sender::new(0),
             dropped: zero(),
         }
     }
@@ -95,6 +99,9 @@ pub(in crate::journal) fn commit_group(store: &mut Store, batches: &[&Stamped], 
             standing.commits.fetch_add(1, Ordering::Relaxed);
             standing.entries.fetch_add(entries, Ordering::Relaxed);
             standing.batches.fetch_add(batches.len() as u64, Ordering::Relaxed);
+            if entries > 0 || batches.iter().any(|b| b.batch.outbox.iter().any(OutboxChange::is_more_to_do)) {
+                standing.outbox.send_modify(|commits| *commits += 1);
+            }
             batches.iter().map(|b| Ok(b.batch.open.as_ref().map(|i| Receipt::after_commit(i.op)))).collect()
         }
         Err(e) if batches.len() > 1 && !e.is_systemic() => {

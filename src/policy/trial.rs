@@ -247,10 +247,9 @@ impl Refutations {
             self.list.remove(0);
         }
         self.list.push((refuted, now + params.cooldown.saturating_mul(REFUTED_FOR)));
-        let previous = self.level.map(|(level, at)| (level, now.since(at)));
-        let times = |n| params.cooldown.saturating_mul(n);
-        let (most, half_life) = (times(COOLDOWN_GROWS_TO), times(COOLDOWN_HALF_LIFE));
-        let level = super::guard::hold_down(params.cooldown, most, half_life, previous);
+        let left = self.level.map_or(Duration::ZERO, |(level, at)| decayed(level, now.since(at), params));
+        let most = params.cooldown.saturating_mul(COOLDOWN_GROWS_TO);
+        let level = left.saturating_mul(2).clamp(params.cooldown, most);
         self.level = Some((level, now));
         level
     }
@@ -273,13 +272,15 @@ impl Refutations {
             Some((refuted, now + left))
         };
         let list = saved.list.into_iter().filter_map(left).take(MOST_REFUTED).collect();
-        let half_life = params.cooldown.saturating_mul(COOLDOWN_HALF_LIFE).as_secs_f64().max(f64::MIN_POSITIVE);
-        let decayed = |(level, age): (Duration, Duration)| {
-            let decay = 0.5_f64.powf((age + elapsed).as_secs_f64() / half_life);
-            (level.mul_f64(decay.clamp(0.0, 1.0)), now)
-        };
-        Self { list, level: saved.level.map(decayed) }
+        let level = saved.level.map(|(level, age)| (decayed(level, age + elapsed, params), now));
+        Self { list, level }
     }
+}
+
+/// A grown cooldown that is `age` old.
+fn decayed(level: Duration, age: Duration, params: &CodecParams) -> Duration {
+    let half_life = params.cooldown.saturating_mul(COOLDOWN_HALF_LIFE).as_secs_f64().max(f64::MIN_POSITIVE);
+    level.mul_f64(0.5_f64.powf(age.as_secs_f64() / half_life).clamp(0.0, 1.0))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use super::calendar::Calendar;
 use super::prober::TenantPlan;
-use crate::config::{Config, Tenant};
+use crate::config::{Config, References, Tenant};
 use crate::platform::Platform;
 use crate::policy::{ChannelId, Params, TelemetryParams, TenantId};
 use secrecy::{ExposeSecret, SecretString};
@@ -37,6 +37,8 @@ pub struct Reload {
     pub platforms: BTreeMap<TenantId, Arc<dyn Platform>>,
     /// When its windows are open.
     pub calendar: Calendar,
+    /// The reference targets.
+    pub references: References,
     /// Why it is taken, for the audit log.
     pub why: String,
 }
@@ -91,7 +93,14 @@ impl Clients {
                 telemetry: telemetry_groups(config, id),
             })
             .collect();
-        Ok(Reload { params: config.params(), plans, platforms, calendar: Calendar::new(&config.provisioning), why })
+        Ok(Reload {
+            params: config.params(),
+            plans,
+            platforms,
+            calendar: Calendar::new(&config.provisioning),
+            references: config.references.clone(),
+            why,
+        })
     }
 
     fn client(&self, tenant: &Tenant, recent: Option<Vec<Duration>>) -> Result<Client, String> {

@@ -208,6 +208,11 @@ impl Counters {
         forget(&self.0.action_seconds, tenant);
     }
 
+    /// A family of another room, in the same registry.
+    pub fn add<C: Collector + Clone + 'static>(&self, family: prometheus::Result<C>) -> C {
+        add(&self.0.registry, family)
+    }
+
     /// Every family that has a series, by name.
     pub fn gather(&self) -> Vec<MetricFamily> {
         self.0.registry.gather()

@@ -175,6 +175,9 @@ impl Ledger {
         for (policy, windows) in engine.windows() {
             self.fact(now, Place::Process, &Fact::Windows { policy: policy.to_owned(), windows });
         }
+        if let (answered, of @ 1..) = engine.references() {
+            self.fact(now, Place::Process, &Fact::References { answered, of });
+        }
         for action in in_flight {
             self.fact(now, Place::Channel(&action.channel), &Fact::Adopted(action.clone()));
         }

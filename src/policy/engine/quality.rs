@@ -21,6 +21,7 @@ impl Engine {
     pub(super) fn on_telemetry(&mut self, now: Time, i: usize, reading: &TelemetryReading, out: &mut Vec<Command>) {
         let latency = self.tenants[self.slots[i].tenant].params.latency;
         let slot = &mut self.slots[i];
+        slot.forget_stale_telemetry(now);
         let usual = slot.window.last_half_hour();
         slot.window.insert(reading);
         let usual_changed = slot.window.last_half_hour() != usual;

@@ -3,6 +3,7 @@
 use super::super::channel::{Event, Machine};
 use super::super::command::{Action, ActionKind, Cadence, Health};
 use super::super::guard::Hold;
+use super::super::hold_down::HoldDown;
 use super::super::key::{ChannelId, ChannelKey};
 use super::super::observation::Codec;
 use super::super::params::{Policy, Windows};
@@ -12,7 +13,7 @@ use super::super::time::Time;
 use super::super::trial::{CodecTrial, Probation, Promise, Refutations, Timed};
 use super::super::window::{Summary, Window};
 use super::retry::{Purpose, Retries};
-use super::want::Wish;
+use super::want::{Want, Wish};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +37,8 @@ pub(in crate::policy) struct Slot {
     pub suspect: bool,
     /// Evidence.
     pub machine: Machine,
+    /// By how much the request budget stretches its intervals; 1 or more.
+    pub stretch: f64,
     pub verdict: Option<Event>,
     pub missing: bool,
     pub fresh: bool,
@@ -66,7 +69,7 @@ pub(in crate::policy) struct Slot {
     pub unsure: Option<Unsure>,
     pub late: Option<Kept>,
     pub blocked_until: Option<Time>,
-    pub hold_down: Option<(Duration, Time)>,
+    pub hold_down: Option<HoldDown>,
     pub retries: Retries,
     pub approved: Option<(Time, String)>,
     pub ordered: Option<Ordered>,
@@ -183,6 +186,7 @@ impl Slot {
             cadence: None,
             suspect: false,
             machine: Machine::new(now),
+            stretch: 1.0,
             verdict: None,
             missing: false,
             fresh: false,
@@ -280,6 +284,12 @@ impl Slot {
         self.ordered.as_ref().is_some_and(|ordered| ordered.force)
     }
 
+    /// Whether its traffic is home because its backup failed, and home fails now: a block does not hold that rescue.
+    pub(in crate::policy) fn rescued(&self, want: &Want) -> bool {
+        let home = self.route_ours && self.hold_down.is_some_and(|held| held.rescued_home);
+        home && matches!(want, Want::Failover(Cause::Down { .. }))
+    }
+
     /// Neither acted on nor a candidate.
     pub(in crate::policy) fn in_maintenance(&self) -> bool {
         self.maintenance.is_some() || (self.configured && self.windows.maintenance)
@@ -314,13 +324,6 @@ impl Slot {
     /// The codec that calls are expected to use: the first by priority.
     pub(in crate::policy) fn codec_in_use(&self) -> Option<&str> {
         self.codecs.iter().min_by_key(|codec| codec.priority).map(|codec| codec.name.as_str())
-    }
-
-    /// Its quality, unless telemetry has stopped.
-    pub(in crate::policy) fn quality_now(&self, now: Time) -> Option<&Quality> {
-        let telemetry = &self.policy.telemetry;
-        let limit = (telemetry.interval * 3).max(telemetry.window);
-        self.quality.as_ref().filter(|_| now.since(self.quality_at) <= limit)
     }
 
     /// How long an answer may serve as a last look.

@@ -68,7 +68,7 @@ fn traffic_stays_away_while_home_is_degraded_though_its_score_is_no_bad_one() {
     let mut t = usual(degraded(5.0));
     t.set("a", (30.0, 0.5)).minutes(40);
     assert!(score(&t) > 80.0 && t.w.report("a").failed_over);
-    assert_eq!(t.w.text("a"), "traffic is at b; home is up and its score is low");
+    assert_eq!(t.w.text("a"), "traffic is at b; home is up and not known to be good");
     t.set("a", CLEAN).minutes(25);
     assert!(!t.w.report("a").failed_over);
 }
