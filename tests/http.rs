@@ -557,7 +557,7 @@ fn families(text: &str) -> BTreeMap<String, (String, String)> {
     families
 }
 
-const OWN: [&str; 32] = [
+const OWN: [&str; 33] = [
     "action_latency_seconds",
     "actions_held",
     "actions_total",
@@ -579,6 +579,7 @@ const OWN: [&str; 32] = [
     "journal_writable",
     "loop_lag_seconds",
     "malformed_answers_total",
+    "network_up",
     "no_candidate",
     "observations_dropped_total",
     "paused",
@@ -635,6 +636,7 @@ async fn metrics_say_what_the_snapshot_says() {
         r#"trunkwarden_channel_blocked_seconds{tenant="acme",channel="ch-0001"} 590"#,
         r#"trunkwarden_channel_maintenance{tenant="acme",channel="ch-0001"} 0"#,
         "trunkwarden_paused 0",
+        "trunkwarden_network_up 1",
         r#"trunkwarden_reference_up{target="192.0.2.1:443"} 1"#,
         "trunkwarden_journal_writable 1",
     ] {
