@@ -597,7 +597,7 @@ fn families(text: &str) -> BTreeMap<String, (String, String)> {
     families
 }
 
-const OWN: [&str; 41] = [
+const OWN: [&str; 42] = [
     "action_latency_seconds",
     "actions_held",
     "actions_total",
@@ -625,6 +625,7 @@ const OWN: [&str; 41] = [
     "journal_writable",
     "loop_lag_seconds",
     "malformed_answers_total",
+    "network_up",
     "no_candidate",
     "observations_dropped_total",
     "outbox_given_up_total",
@@ -684,6 +685,7 @@ async fn metrics_say_what_the_snapshot_says() {
         r#"trunkwarden_channel_blocked_seconds{tenant="acme",channel="ch-0001"} 590"#,
         r#"trunkwarden_channel_maintenance{tenant="acme",channel="ch-0001"} 0"#,
         "trunkwarden_paused 0",
+        "trunkwarden_network_up 1",
         r#"trunkwarden_reference_up{target="192.0.2.1:443"} 1"#,
         "trunkwarden_journal_writable 1",
         r#"trunkwarden_outbox_oldest_seconds{sink="nms"} 300"#,

@@ -66,6 +66,14 @@ const FAMILIES: [Family; 22] = [
         }),
     },
     Family {
+        name: "trunkwarden_network_up",
+        help: "Whether any reference target answers that ever did; without one nothing is changed. Absent where none is asked.",
+        of: Of::Daemon(|snapshot, s| {
+            let known = snapshot.references.iter().any(|reference| reference.known);
+            s.maybe(known.then(|| flag(snapshot.references.iter().any(|reference| reference.up))));
+        }),
+    },
+    Family {
         name: "trunkwarden_paused",
         help: "Whether all actions of all tenants are paused by an operator.",
         of: Of::Daemon(|snapshot, s| s.add(&[], flag(snapshot.paused))),
