@@ -45,7 +45,7 @@ enum Of {
     Channel(fn(&ChannelReport, &mut Series)),
 }
 
-const FAMILIES: [Family; 22] = [
+const FAMILIES: [Family; 23] = [
     Family {
         name: "trunkwarden_build_info",
         help: "Always 1; the labels say what is running.",
