@@ -584,7 +584,7 @@ fn families(text: &str) -> BTreeMap<String, (String, String)> {
     families
 }
 
-const OWN: [&str; 32] = [
+const OWN: [&str; 34] = [
     "action_latency_seconds",
     "actions_held",
     "actions_total",
