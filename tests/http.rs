@@ -258,6 +258,19 @@ fn exercised() -> Counters {
     counters.config_reload(true, WallMs(1_795_251_000_000));
     counters.loop_lag(Duration::from_micros(300));
     counters.malformed("acme");
+    let meters = trunkwarden::delivery::Meters::new(&counters);
+    meters.attempt("nms", "delivered", 1, Duration::from_millis(20));
+    let waiting = trunkwarden::journal::SinkState {
+        name: "nms".to_owned(),
+        subscribed: true,
+        max_pending: 10,
+        pending: 2,
+        dead: 1,
+        given_up: 0,
+        oldest_at: Some(WallMs(1_795_251_000_000)),
+        error: None,
+    };
+    meters.waiting(&[waiting], WallMs(1_795_251_300_000));
     counters
 }
 
@@ -584,7 +597,7 @@ fn families(text: &str) -> BTreeMap<String, (String, String)> {
     families
 }
 
-const OWN: [&str; 34] = [
+const OWN: [&str; 40] = [
     "action_latency_seconds",
     "actions_held",
     "actions_total",
@@ -603,6 +616,9 @@ const OWN: [&str; 34] = [
     "clock_skew_seconds",
     "config_last_reload_success_timestamp_seconds",
     "config_last_reload_successful",
+    "dead_letters",
+    "deliveries_total",
+    "delivery_duration_seconds",
     "effective_interval_seconds",
     "journal_entries_total",
     "journal_writable",
@@ -610,6 +626,9 @@ const OWN: [&str; 34] = [
     "malformed_answers_total",
     "no_candidate",
     "observations_dropped_total",
+    "outbox_given_up_total",
+    "outbox_oldest_seconds",
+    "outbox_pending",
     "paused",
     "platform_requests_total",
     "poll_duration_seconds",
@@ -666,6 +685,8 @@ async fn metrics_say_what_the_snapshot_says() {
         "trunkwarden_paused 0",
         r#"trunkwarden_reference_up{target="192.0.2.1:443"} 1"#,
         "trunkwarden_journal_writable 1",
+        r#"trunkwarden_outbox_oldest_seconds{sink="nms"} 300"#,
+        r#"trunkwarden_deliveries_total{result="delivered",sink="nms"} 1"#,
     ] {
         assert!(text.lines().any(|l| l == line), "{line} is missing in\n{text}");
     }

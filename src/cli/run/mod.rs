@@ -136,6 +136,7 @@ impl Process {
                 () = self.reloader.changed() => self.reloader.reload("a configuration file changed").await,
                 ended = self.daemon.stopped() => break Some(ended.err().unwrap_or_else(|| "the driver ended".into())),
                 ended = self.served.ended() => break Some(ended),
+                died = self.delivery.died() => break Some(died),
             }
         };
         let _ = sd_notify::notify(&[NotifyState::Stopping]);
