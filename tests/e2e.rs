@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test's own code may fail the test")]
 
+#[path = "e2e/audit.rs"]
+mod audit;
 #[path = "e2e/blindness.rs"]
 mod blindness;
 #[path = "e2e/changes.rs"]

@@ -45,7 +45,7 @@ enum Of {
     Channel(fn(&ChannelReport, &mut Series)),
 }
 
-const FAMILIES: [Family; 23] = [
+const FAMILIES: &[Family] = &[
     Family {
         name: "trunkwarden_build_info",
         help: "Always 1; the labels say what is running.",
