@@ -9,6 +9,8 @@
 mod audit;
 #[path = "e2e/blindness.rs"]
 mod blindness;
+#[path = "e2e/bridge.rs"]
+mod bridge;
 #[path = "e2e/changes.rs"]
 mod changes;
 #[path = "e2e/commands.rs"]

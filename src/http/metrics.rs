@@ -22,6 +22,7 @@ use std::sync::Arc;
 const PIECE: usize = 500;
 
 pub(super) async fn scrape(State(app): State<Arc<App>>) -> Response {
+    app.counters.bridges().refresh(app.clock.now());
     let (counted, now) = (Some(app.counters.gather()), app.clock.now());
     let pieces = Pieces { counted, snapshot: app.snapshot.read(), now, family: 0, after: None };
     // Pieces are always ready: without a pause between them one scrape would keep a worker from all other tasks.
