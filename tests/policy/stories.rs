@@ -461,7 +461,9 @@ fn stories_take_codec_orders_and_moves_back() {
     let told = |steps: &[Step]| {
         let mut story = Story::new();
         story.take(&Step::Round(3));
-        steps.iter().for_each(|step| story.take(step));
+        for step in steps {
+            story.take(step);
+        }
         (story.remedies.undone("a"), story.remedies.rolled_back("a"))
     };
     assert_eq!(told(&[Minutes(6), Sound(0, 1), Minutes(3), Sound(0, 4), Minutes(4)]), (true, false));
