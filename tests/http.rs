@@ -15,7 +15,9 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use trunkwarden::clock::Clock;
-use trunkwarden::http::{App, AuditSource, bind_control, public, serve_control, serve_tcp};
+use trunkwarden::http::{
+    App, AuditSource, CheckpointSource, CheckpointView, bind_control, public, serve_control, serve_tcp,
+};
 use trunkwarden::journal::{Filter, Page};
 use trunkwarden::platform::{BudgetReading, RequestEvent};
 use trunkwarden::policy::{
@@ -189,6 +191,7 @@ impl World {
             clock: Clock::system(),
             orders,
             audit: Some(entries(Arc::clone(&asked))),
+            checkpoint: Some(Arc::new(|| Ok(Some(checkpoint())))),
             delivery: None,
             operator_token: Some(TOKEN.to_owned().into()),
         };
@@ -230,6 +233,30 @@ impl World {
     }
 }
 
+fn checkpoint() -> CheckpointView {
+    CheckpointView {
+        origin: "log.example/audit".to_owned(),
+        size: 7,
+        root: "cm9vdA==".to_owned(),
+        note: "a note\n".to_owned(),
+        keys: vec!["log.example/audit+00000000+AQ==".to_owned()],
+    }
+}
+
+#[tokio::test]
+async fn the_newest_checkpoint_is_there_for_whoever_keeps_it_elsewhere() {
+    let (status, body) = World::new().await.json("/api/v1/audit/checkpoint").await;
+    assert_eq!((status, &body), (200, &serde_json::to_value(checkpoint()).unwrap()));
+    for (source, want) in [
+        (Some(Arc::new(|| Ok(None)) as CheckpointSource), (404, "no_checkpoint")),
+        (Some(Arc::new(|| Err("it is gone".to_owned()))), (503, "audit_unreadable")),
+        (None, (503, "no_journal")),
+    ] {
+        let (status, body) = World::with(|app| app.checkpoint = source).await.json("/api/v1/audit/checkpoint").await;
+        assert_eq!((status, body["error"]["code"].as_str().unwrap()), want);
+    }
+}
+
 async fn driver(mut receiver: tokio::sync::mpsc::Receiver<OrderRequest>, given: Given) {
     while let Some(request) = receiver.recv().await {
         let answer = match &request.order {
@@ -263,6 +290,19 @@ fn exercised() -> Counters {
     counters.config_reload(true, WallMs(1_795_251_000_000));
     counters.loop_lag(Duration::from_micros(300));
     counters.malformed("acme");
+    let meters = trunkwarden::delivery::Meters::new(&counters);
+    meters.attempt("nms", "delivered", 1, Duration::from_millis(20));
+    let waiting = trunkwarden::journal::SinkState {
+        name: "nms".to_owned(),
+        subscribed: true,
+        max_pending: 10,
+        pending: 2,
+        dead: 1,
+        given_up: 0,
+        oldest_at: Some(WallMs(1_795_251_000_000)),
+        error: None,
+    };
+    meters.waiting(&[waiting], WallMs(1_795_251_300_000));
     counters
 }
 
@@ -609,10 +649,12 @@ fn families(text: &str) -> BTreeMap<String, (String, String)> {
     families
 }
 
-const OWN: [&str; 33] = [
+const OWN: [&str; 42] = [
     "action_latency_seconds",
     "actions_held",
     "actions_total",
+    "audit_checkpoint_entries",
+    "audit_checkpoint_timestamp_seconds",
     "build_info",
     "channel_blocked_seconds",
     "channel_failed_over",
@@ -627,13 +669,20 @@ const OWN: [&str; 33] = [
     "clock_skew_seconds",
     "config_last_reload_success_timestamp_seconds",
     "config_last_reload_successful",
+    "dead_letters",
+    "deliveries_total",
+    "delivery_duration_seconds",
     "effective_interval_seconds",
     "journal_entries_total",
     "journal_writable",
     "loop_lag_seconds",
     "malformed_answers_total",
+    "network_up",
     "no_candidate",
     "observations_dropped_total",
+    "outbox_given_up_total",
+    "outbox_oldest_seconds",
+    "outbox_pending",
     "paused",
     "platform_requests_total",
     "poll_duration_seconds",
@@ -688,8 +737,11 @@ async fn metrics_say_what_the_snapshot_says() {
         r#"trunkwarden_channel_blocked_seconds{tenant="acme",channel="ch-0001"} 590"#,
         r#"trunkwarden_channel_maintenance{tenant="acme",channel="ch-0001"} 0"#,
         "trunkwarden_paused 0",
+        "trunkwarden_network_up 1",
         r#"trunkwarden_reference_up{target="192.0.2.1:443"} 1"#,
         "trunkwarden_journal_writable 1",
+        r#"trunkwarden_outbox_oldest_seconds{sink="nms"} 300"#,
+        r#"trunkwarden_deliveries_total{result="delivered",sink="nms"} 1"#,
     ] {
         assert!(text.lines().any(|l| l == line), "{line} is missing in\n{text}");
     }

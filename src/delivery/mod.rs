@@ -62,6 +62,8 @@ struct Inner {
     connect: Connect,
     /// Ends everything.
     stop: CancellationToken,
+    /// The first task that died, and why.
+    died: watch::Sender<Option<String>>,
     running: Mutex<Running>,
 }
 
@@ -84,7 +86,8 @@ impl Delivery {
     pub fn new(journal: Journal, clock: Clock, counters: &Counters, connect: Connect, pace: Pace) -> Self {
         let (meters, standing) = (Meters::new(counters), Standing::default());
         let with = Surroundings { journal, clock, meters, standing, pace };
-        Self(Arc::new(Inner { with, connect, stop: CancellationToken::new(), running: Mutex::default() }))
+        let (stop, died) = (CancellationToken::new(), watch::Sender::new(None));
+        Self(Arc::new(Inner { with, connect, stop, died, running: Mutex::default() }))
     }
 
     /// The sinks of a configuration, with their secrets and their TLS read.
@@ -138,7 +141,7 @@ impl Delivery {
             stays
         });
         if tasks.is_empty() {
-            tasks.push(tokio::spawn(count(self.0.with.clone(), self.0.stop.clone())));
+            tasks.push(self.task(count(self.0.with.clone(), self.0.stop.clone())));
         }
         tasks.retain(|task| !task.is_finished());
         for target in sinks.targets {
@@ -147,7 +150,7 @@ impl Delivery {
                 handle.target.send_replace(target);
             } else {
                 let (handle, worker) = self.worker(target);
-                tasks.push(tokio::spawn(worker.run()));
+                tasks.push(self.task(worker.run()));
                 workers.insert(name, handle);
             }
         }
@@ -159,7 +162,7 @@ impl Delivery {
             let (journal, clock) = (self.0.with.journal.clone(), self.0.with.clock.clone());
             let (snapshot, thresholds) = (snapshot.clone(), sinks.thresholds.clone());
             let exporter = Exporter { sink, bulk, thresholds, snapshot, journal, clock };
-            tasks.push(tokio::spawn(exporter.run(stop.clone())));
+            tasks.push(self.task(exporter.run(stop.clone())));
         }
     }
 
@@ -169,13 +172,21 @@ impl Delivery {
         let tasks = std::mem::take(&mut self.0.running.lock().unwrap_or_else(PoisonError::into_inner).tasks);
         let all = async {
             for task in tasks {
-                if let Err(error) = task.await {
-                    tracing::error!(%error, "a worker of the delivery died");
-                }
+                // A death was told already.
+                let _ = task.await;
             }
         };
         if tokio::time::timeout(STOP_WITHIN, all).await.is_err() {
             tracing::warn!("deliveries under way were left to the next start");
+        }
+    }
+
+    /// Waits for a task to die, which none should: the process must not pretend then that everything leaves.
+    pub async fn died(&self) -> String {
+        let mut died = self.0.died.subscribe();
+        match died.wait_for(Option::is_some).await {
+            Ok(why) => why.clone().unwrap_or_default(),
+            Err(_) => std::future::pending().await,
         }
     }
 
@@ -194,6 +205,15 @@ impl Delivery {
     /// Where the journal cannot be read.
     pub fn rows(&self, filter: &OutboxFilter) -> Result<OutboxPage, JournalError> {
         self.0.with.journal.reader().outbox_rows(filter)
+    }
+
+    fn task(&self, work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+        let (work, died) = (tokio::spawn(work), self.0.died.clone());
+        tokio::spawn(async move {
+            if let Err(error) = work.await {
+                died.send_replace(Some(format!("a worker of the delivery died: {error}")));
+            }
+        })
     }
 
     fn journal(&self) -> &Journal {

@@ -45,7 +45,7 @@ enum Of {
     Channel(fn(&ChannelReport, &mut Series)),
 }
 
-const FAMILIES: [Family; 22] = [
+const FAMILIES: [Family; 23] = [
     Family {
         name: "trunkwarden_build_info",
         help: "Always 1; the labels say what is running.",
@@ -63,6 +63,14 @@ const FAMILIES: [Family; 22] = [
             for reference in &snapshot.references {
                 s.add(&[("target", &reference.target)], flag(reference.up));
             }
+        }),
+    },
+    Family {
+        name: "trunkwarden_network_up",
+        help: "Whether any reference target answers that ever did; without one nothing is changed. Absent where none is asked.",
+        of: Of::Daemon(|snapshot, s| {
+            let known = snapshot.references.iter().any(|reference| reference.known);
+            s.maybe(known.then(|| flag(snapshot.references.iter().any(|reference| reference.up))));
         }),
     },
     Family {

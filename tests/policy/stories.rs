@@ -6,8 +6,8 @@ use super::world::{World, key, params, secs, view};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use trunkwarden::policy::{
-    Action, ActionKind, Cause, ChannelId, Command, EventType, Fact, Health, Mode, OpId, Order, Outcome, Params, Policy,
-    Reason, Source, TenantId, TenantState, Time, Windows,
+    Action, ActionKind, Actor, Cause, ChannelId, Command, EventType, Fact, GlobalLimits, Health, Mode, OpId, Order,
+    Outcome, Params, Policy, Reason, Source, TenantId, TenantState, Time, Windows,
 };
 
 const IDS: [&str; 5] = ["a", "b", "c", "d", "e"];
@@ -48,6 +48,10 @@ enum Step {
     Mode(u8),
     Drop(usize),
     Interval(u64),
+    /// How many of two reference targets answer.
+    References(u32),
+    /// Limits over all tenants: none, in flight, or within the hour.
+    Global(u8, u32),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -82,6 +86,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0_u8..6).prop_map(Step::Mode),
         1 => c.prop_map(Step::Drop),
         1 => (1_u64..60).prop_map(Step::Interval),
+        1 => (0_u32..3).prop_map(Step::References),
+        2 => (0_u8..3, 1_u32..3).prop_map(|(kind, max)| Step::Global(kind, max)),
     ]
 }
 
@@ -104,6 +110,9 @@ struct Story {
     to_answer: BTreeSet<String>,
     last_op: OpId,
     journal: bool,
+    network: bool,
+    /// Actions that count for an hour.
+    counted: Vec<(OpId, Time)>,
     acts: usize,
     remedies: Remedies,
 }
@@ -135,6 +144,8 @@ impl Story {
             to_answer: BTreeSet::new(),
             last_op: OpId(0),
             journal: true,
+            network: true,
+            counted: Vec::new(),
             acts: 0,
             remedies: Remedies::default(),
         }
@@ -258,6 +269,15 @@ impl Story {
                 self.check();
                 self.w.engine.reconfigure(self.w.now, self.params.clone(), &mut self.w.out);
             }
+            Step::References(answered) => {
+                self.network = answered > 0;
+                self.w.engine.set_references(self.w.now, answered, 2, &mut self.w.out);
+            }
+            Step::Global(kind, max) => {
+                let limit = |wanted| (kind == wanted).then_some(max);
+                self.params.global = GlobalLimits { max_concurrent: limit(1), max_per_hour: limit(2) };
+                self.w.engine.reconfigure(self.w.now, self.params.clone(), &mut self.w.out);
+            }
             Step::Interval(s) => {
                 self.w.engine.set_effective_interval(self.w.now, &acme, secs(s), &mut self.w.out);
             }
@@ -285,6 +305,9 @@ impl Story {
             return;
         }
         let action = self.flying.remove(n);
+        if matches!(outcome, 2 | 3) {
+            self.counted.retain(|(op, _)| *op != action.op);
+        }
         let c = IDS.iter().position(|id| *id == action.channel.channel.as_str()).unwrap();
         let why = || "why".to_owned();
         let (made, outcome) = match outcome {
@@ -334,9 +357,27 @@ impl Story {
             self.w.engine.channel(self.w.now, &key(id)).is_some_and(|r| r.configured && r.health == Health::Up)
         });
         assert_eq!(tenant.up as usize, up.count());
+        self.check_line();
         if let Some(at) = self.w.engine.next_deadline() {
             assert!(at > self.w.now.back(secs(1)), "a deadline in the past is never left behind");
         }
+    }
+
+    /// Nobody waits for a place while one is free.
+    fn check_line(&self) {
+        let reports: Vec<_> = IDS.iter().filter_map(|id| self.w.engine.channel(self.w.now, &key(id))).collect();
+        let waits = |why| reports.iter().any(|report| report.held == Some(why));
+        let confirming = reports.iter().filter(|r| matches!(r.reason, Reason::Confirming { .. })).count();
+        if let Some(max) = self.params.global.max_concurrent.filter(|_| waits("global_max_concurrent")) {
+            assert!(self.flying.len() + confirming >= max as usize, "a place is free and somebody waits");
+        }
+        if let Some(max) = self.params.global.max_per_hour.filter(|_| waits("global_max_per_hour")) {
+            assert!(self.within_the_hour() + confirming >= max as usize, "an action is left and somebody waits");
+        }
+    }
+
+    fn within_the_hour(&self) -> usize {
+        self.counted.iter().filter(|(_, at)| self.w.now.since(*at) < secs(3600)).count()
     }
 
     fn check_act(&mut self, action: Action) {
@@ -345,6 +386,7 @@ impl Story {
         let tenant = self.w.engine.tenant(self.w.now, &TenantId::from("acme")).unwrap();
         assert!(action.op > self.last_op, "operations rise");
         self.last_op = action.op;
+        assert!(self.network, "our own network is gone");
         assert!(self.journal && !tenant.paused && tenant.state == TenantState::Seen && !tenant.mass_hold);
         assert!(self.params.mode != Mode::Observe);
         assert!(self.w.report(&id).maintenance.is_none());
@@ -398,7 +440,26 @@ impl Story {
             }
         }
         self.remedies.check(self.w.now, &action);
+        self.check_limits(&action);
+        self.counted.push((action.op, action.evidence_at));
         self.flying.push(action);
+    }
+
+    /// The limits over all tenants hold everything but rescues and what a person forced.
+    fn check_limits(&self, action: &Action) {
+        let free = match &action.reason {
+            Reason::Failover { cause, .. } => {
+                matches!(
+                    cause,
+                    Cause::BackupDown { .. } | Cause::BackupMissing { .. } | Cause::Ordered { force: true, .. }
+                )
+            }
+            Reason::Failback { backup_failed, .. } => *backup_failed || action.actor != Actor::Engine,
+            _ => false,
+        };
+        let GlobalLimits { max_concurrent, max_per_hour } = self.params.global;
+        assert!(free || max_concurrent.is_none_or(|max| self.flying.len() < max as usize), "too many at once");
+        assert!(free || max_per_hour.is_none_or(|max| self.within_the_hour() < max as usize), "too many in an hour");
     }
 
     /// Others whose traffic goes to `to`, or is about to, as far as the engine was told.

@@ -28,7 +28,7 @@ impl Engine {
             way_home(now, slot, want)?;
         }
         if !matches!(want, Want::Cascade(..)) {
-            if let Some(left) = left(slot.blocked_until).filter(|_| !slot.rescued(want) && !want.takes_back()) {
+            if let Some(left) = left(slot.blocked_until).filter(|_| !want.takes_back()) {
                 return Err(Hold::Blocked { left });
             }
             if let (Want::Codec(_), Some(left), false) = (want, left(slot.codec_until), want.takes_back()) {

@@ -13,7 +13,7 @@ use super::super::time::Time;
 use super::super::trial::{CodecTrial, Probation, Promise, Refutations, Timed};
 use super::super::window::{Summary, Window};
 use super::retry::{Purpose, Retries};
-use super::want::{Want, Wish};
+use super::want::Wish;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
@@ -282,12 +282,6 @@ impl Slot {
     /// Whether a person's order passes over blocks and caps.
     pub(in crate::policy) fn forced(&self) -> bool {
         self.ordered.as_ref().is_some_and(|ordered| ordered.force)
-    }
-
-    /// Whether its traffic is home because its backup failed, and home fails now: a block does not hold that rescue.
-    pub(in crate::policy) fn rescued(&self, want: &Want) -> bool {
-        let home = self.route_ours && self.hold_down.is_some_and(|held| held.rescued_home);
-        home && matches!(want, Want::Failover(Cause::Down { .. }))
     }
 
     /// Neither acted on nor a candidate.
