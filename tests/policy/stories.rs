@@ -175,6 +175,22 @@ impl Story {
         }
     }
 
+    fn minutes(&mut self, n: u8) {
+        for half in 0..2 * n {
+            self.pass(30);
+            for c in 0..IDS.len() {
+                self.look(c, Source::Single);
+                self.check();
+            }
+            if half % 2 == 1 {
+                (0..IDS.len()).for_each(|c| self.telemetry(c));
+            }
+            self.answer();
+            self.end_one(0, 8);
+            self.check();
+        }
+    }
+
     fn take(&mut self, step: &Step) {
         let acme = TenantId::from("acme");
         match *step {
@@ -201,21 +217,7 @@ impl Story {
             }
             Step::Telemetry(c) => self.telemetry(c),
             Step::Sound(c, like) => self.remedies.sounds(IDS[c], like),
-            Step::Minutes(n) => {
-                for half in 0..2 * n {
-                    self.pass(30);
-                    for c in 0..IDS.len() {
-                        self.look(c, Source::Single);
-                        self.check();
-                    }
-                    if half % 2 == 1 {
-                        (0..IDS.len()).for_each(|c| self.telemetry(c));
-                    }
-                    self.answer();
-                    self.end_one(0, 8);
-                    self.check();
-                }
-            }
+            Step::Minutes(n) => self.minutes(n),
             Step::Answer => {
                 self.pass(1);
                 self.answer();
