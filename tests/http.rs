@@ -597,7 +597,7 @@ fn families(text: &str) -> BTreeMap<String, (String, String)> {
     families
 }
 
-const OWN: [&str; 39] = [
+const OWN: [&str; 41] = [
     "action_latency_seconds",
     "actions_held",
     "actions_total",
