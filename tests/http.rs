@@ -67,7 +67,7 @@ fn report(tenant: &str, id: &str, health: Health) -> ChannelReport {
 fn quality(score: f64) -> Quality {
     Quality {
         score,
-        baseline: None,
+        baseline: Some(96.5),
         latency_ms: 41.0,
         jitter_ms: 4.5,
         packet_loss_pct: 0.5,
@@ -597,7 +597,7 @@ fn families(text: &str) -> BTreeMap<String, (String, String)> {
     families
 }
 
-const OWN: [&str; 41] = [
+const OWN: [&str; 42] = [
     "action_latency_seconds",
     "actions_held",
     "actions_total",
@@ -612,6 +612,7 @@ const OWN: [&str; 41] = [
     "channel_latency_seconds",
     "channel_maintenance",
     "channel_packet_loss_ratio",
+    "channel_quality_baseline",
     "channel_quality_score",
     "clock_skew_seconds",
     "config_last_reload_success_timestamp_seconds",

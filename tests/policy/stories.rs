@@ -1,6 +1,7 @@
 //! Random stories against a small model of a platform. After every step the engine's commands are held against what it must
 //! never do, by a bookkeeping of the test's own.
 
+use super::remedies::Remedies;
 use super::world::{World, key, params, secs, view};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,7 +25,10 @@ enum Step {
     Fail(usize),
     FailAll,
     Missing(usize),
-    Telemetry(usize, bool),
+    Telemetry(usize),
+    Sound(usize, usize),
+    /// So many minutes, with looks and telemetry of everything.
+    Minutes(u8),
     /// Every look that the engine asked for is answered.
     Answer,
     /// A round of looks at everything.
@@ -62,7 +66,9 @@ fn step() -> impl Strategy<Value = Step> {
         1 => c.clone().prop_map(Step::Fail),
         1 => Just(Step::FailAll),
         1 => c.clone().prop_map(Step::Missing),
-        2 => (c.clone(), any::<bool>()).prop_map(|(c, good)| Step::Telemetry(c, good)),
+        1 => c.clone().prop_map(Step::Telemetry),
+        3 => (c.clone(), 0_usize..5).prop_map(|(c, like)| Step::Sound(c, like)),
+        2 => (1_u8..5).prop_map(Step::Minutes),
         12 => Just(Step::Answer),
         12 => (1_u8..6).prop_map(Step::Round),
         6 => (0_usize..3, 0_u8..9).prop_map(|(n, o)| Step::Outcome(n, o)),
@@ -108,6 +114,7 @@ struct Story {
     /// Actions that count for an hour.
     counted: Vec<(OpId, Time)>,
     acts: usize,
+    remedies: Remedies,
 }
 
 impl Story {
@@ -119,7 +126,11 @@ impl Story {
             ("d", Some(&["e"])),
             ("e", Some(&["a", "b", "c", "d"])),
         ];
-        let params = params(&Policy::default(), all);
+        let mut policy = Policy::default();
+        policy.failover.quality_below = Some(60.0);
+        policy.failover.quality_for = secs(120);
+        policy.quality.degraded_by = Some(12.0);
+        let params = params(&policy, all);
         let mut w = World::new(params.clone());
         w.out.clear();
         Self {
@@ -136,6 +147,7 @@ impl Story {
             network: true,
             counted: Vec::new(),
             acts: 0,
+            remedies: Remedies::default(),
         }
     }
 
@@ -145,7 +157,22 @@ impl Story {
             let seen = Seen { asked: now, good: status == "healthy", bad: status == "unhealthy" };
             self.single.insert(id.to_owned(), seen);
         }
-        self.w.look_from(id, now, source, view(status, IDS[self.route[c]]));
+        let view = self.remedies.view(id, status, IDS[self.route[c]]);
+        self.w.look_from(id, now, source, view);
+    }
+
+    fn telemetry(&mut self, c: usize) {
+        let reading = self.remedies.telemetry(IDS[c], self.w.now);
+        self.w.tell(IDS[c], &reading);
+        self.check();
+    }
+
+    fn answer(&mut self) {
+        for id in std::mem::take(&mut self.to_answer) {
+            let c = IDS.iter().position(|other| *other == id).unwrap();
+            self.look(c, Source::Single);
+            self.check();
+        }
     }
 
     fn take(&mut self, step: &Step) {
@@ -172,14 +199,26 @@ impl Story {
                 self.single.insert(IDS[c].to_owned(), Seen { asked: self.w.now, ..Seen::default() });
                 self.w.missing(IDS[c]);
             }
-            Step::Telemetry(c, good) => drop(self.w.telemetry(IDS[c], 30.0, if good { 0.0 } else { 5.0 })),
-            Step::Answer => {
-                self.pass(1);
-                for id in std::mem::take(&mut self.to_answer) {
-                    let c = IDS.iter().position(|other| *other == id).unwrap();
-                    self.look(c, Source::Single);
+            Step::Telemetry(c) => self.telemetry(c),
+            Step::Sound(c, like) => self.remedies.sounds(IDS[c], like),
+            Step::Minutes(n) => {
+                for half in 0..2 * n {
+                    self.pass(30);
+                    for c in 0..IDS.len() {
+                        self.look(c, Source::Single);
+                        self.check();
+                    }
+                    if half % 2 == 1 {
+                        (0..IDS.len()).for_each(|c| self.telemetry(c));
+                    }
+                    self.answer();
+                    self.end_one(0, 8);
                     self.check();
                 }
+            }
+            Step::Answer => {
+                self.pass(1);
+                self.answer();
             }
             Step::Round(n) => {
                 for _ in 0..n {
@@ -195,7 +234,10 @@ impl Story {
             Step::Pause(false) => self.order(&Order::Resume { tenant: Some(acme) }),
             Step::Approve(c) => self.order(&Order::Approve { channel: key(IDS[c]) }),
             Step::ApproveMass => self.order(&Order::ApproveMass { tenant: acme }),
-            Step::Acknowledge(c) => self.order(&Order::Acknowledge { channel: key(IDS[c]) }),
+            Step::Acknowledge(c) => {
+                self.remedies.acknowledged(IDS[c]);
+                self.order(&Order::Acknowledge { channel: key(IDS[c]) });
+            }
             Step::PauseFor(s) => self.order(&Order::PauseFor { tenant: Some(acme), lasts: secs(s) }),
             Step::Failover(c, to, force) => {
                 self.order(&Order::Failover { channel: key(IDS[c]), to: ChannelId::from(IDS[to]), force });
@@ -278,6 +320,7 @@ impl Story {
             _ => (true, Outcome::Applied { siblings_lost: Vec::new() }),
         };
         if made {
+            self.remedies.made(&action);
             match &action.kind {
                 ActionKind::Failover { to, .. } => {
                     self.route[c] = IDS.iter().position(|id| *id == to.as_str()).unwrap();
@@ -292,6 +335,9 @@ impl Story {
     /// Holds the commands given since the last step against what must never be.
     fn check(&mut self) {
         for command in std::mem::take(&mut self.w.out) {
+            if let Command::Record(record) = &command {
+                self.remedies.note(self.w.now, record);
+            }
             match command {
                 Command::LookNow { channel } => drop(self.to_answer.insert(channel.channel.to_string())),
                 Command::Record(record) if record.event == EventType::HealthChanged => {
@@ -355,7 +401,10 @@ impl Story {
                     other => panic!("{other:?}"),
                 };
                 let since = match cause {
-                    Cause::BackupMissing { .. } | Cause::Ordered { .. } => Time::ZERO,
+                    Cause::BackupMissing { .. }
+                    | Cause::Ordered { .. }
+                    | Cause::Quality { .. }
+                    | Cause::Degraded { .. } => Time::ZERO,
                     _ => self.down_since.get(&failed).copied().expect("what failed is down"),
                 };
                 assert!(mover.asked >= since, "last look at the mover");
@@ -390,6 +439,7 @@ impl Story {
                 assert_eq!(order.iter().map(|codec| codec.priority).collect::<Vec<_>>(), [1, 2, 3]);
             }
         }
+        self.remedies.check(self.w.now, &action);
         self.check_limits(&action);
         self.counted.push((action.op, action.evidence_at));
         self.flying.push(action);
@@ -464,6 +514,19 @@ proptest! {
         };
         prop_assert_eq!(tell(), tell());
     }
+}
+
+#[test]
+fn stories_take_codec_orders_and_moves_back() {
+    use Step::{Minutes, Sound};
+    let told = |steps: &[Step]| {
+        let mut story = Story::new();
+        story.take(&Step::Round(3));
+        steps.iter().for_each(|step| story.take(step));
+        (story.remedies.undone("a"), story.remedies.rolled_back("a"))
+    };
+    assert_eq!(told(&[Minutes(6), Sound(0, 1), Minutes(3), Sound(0, 4), Minutes(4)]), (true, false));
+    assert_eq!(told(&[Minutes(6), Sound(0, 3), Minutes(6), Sound(1, 4), Minutes(8)]), (false, true));
 }
 
 #[test]
