@@ -335,6 +335,19 @@ mod warnings {
     }
 
     #[test]
+    fn a_rescue_without_a_way_to_bridge_or_to_list() {
+        let text = |more: &str| {
+            with(&format!("{more}\n[policies.default.rescue]\ntarget = \"phone:+12025550100\"\n{}", channels(1)))
+        };
+        assert_eq!(of(&text("")), ["no calls of `acme` are rescued: it lacks a [tenants.NAME.bridge] table"]);
+        assert_eq!(of(&text("[tenants.acme.bridge]")), ["no calls of `acme` are rescued: it lacks `paths.calls`"]);
+        let sip = "[tenants.acme.bridge]\ntarget_types = [\"sip\"]";
+        assert_eq!(of(&text(sip)), ["no calls of `acme` are rescued: it lacks \"phone\" in its target_types"]);
+        let whole = "[tenants.acme.bridge]\n[tenants.acme.paths]\ncalls = \"/calls?channel={id}\"";
+        assert_eq!(of(&text(whole)), Vec::<String>::new());
+    }
+
+    #[test]
     fn a_poll_plan_that_does_not_fit_names_the_interval_that_would() {
         let text = with(&channels(200));
         let found = loaded(&text).warnings;

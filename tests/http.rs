@@ -14,6 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use trunkwarden::calls::Outcome;
 use trunkwarden::clock::Clock;
 use trunkwarden::http::{
     App, AuditSource, CheckpointSource, CheckpointView, bind_control, public, serve_control, serve_tcp,
@@ -158,6 +159,7 @@ impl World {
             liveness: Liveness::default(),
             clock: Clock::system(),
             orders,
+            switchboard: None,
             audit: Some(entries(Arc::clone(&asked))),
             checkpoint: Some(Arc::new(|| Ok(Some(checkpoint())))),
             delivery: None,
@@ -258,6 +260,9 @@ fn exercised() -> Counters {
     counters.config_reload(true, WallMs(1_795_251_000_000));
     counters.loop_lag(Duration::from_micros(300));
     counters.malformed("acme");
+    let made = Outcome::Completed { bridge_id: None, read_back: false };
+    counters.bridges().ended(Clock::system().now(), "acme", &made, Duration::from_millis(300));
+    counters.bridges().rescue("acme", "completed");
     let meters = trunkwarden::delivery::Meters::new(&counters);
     meters.attempt("nms", "delivered", 1, Duration::from_millis(20));
     let waiting = trunkwarden::journal::SinkState {
@@ -597,12 +602,15 @@ fn families(text: &str) -> BTreeMap<String, (String, String)> {
     families
 }
 
-const OWN: [&str; 42] = [
+const OWN: &[&str] = &[
     "action_latency_seconds",
     "actions_held",
     "actions_total",
     "audit_checkpoint_entries",
     "audit_checkpoint_timestamp_seconds",
+    "bridge_duration_seconds",
+    "bridge_success_ratio",
+    "bridges_total",
     "build_info",
     "channel_blocked_seconds",
     "channel_failed_over",
@@ -637,6 +645,7 @@ const OWN: [&str; 42] = [
     "polls_total",
     "reference_up",
     "request_budget_available",
+    "rescued_calls_total",
     "tenant_blind",
     "tenant_mass_hold",
     "tenant_paused",

@@ -2,7 +2,7 @@
 
 use super::{Compiler, mode};
 use crate::config::keys::POLICY;
-use crate::config::model::{Calendar, Provisioning, Rescue};
+use crate::config::model::{Calendar, Provisioning};
 use crate::config::section::{Entry, Got, Section, Value};
 use crate::config::source::Loc;
 use crate::config::syntax::spell;
@@ -310,15 +310,7 @@ impl Compiler<'_> {
         if mode.sound && mode.value != "report" {
             self.not_yet(mode.at, &format!("provisioning with mode \"{}\" is", mode.value));
         }
-        let rescue = section.find_table("rescue").map(|rescue| Rescue {
-            target: rescue.get::<String>("target").value,
-            max_calls: rescue.get("max_calls").value,
-            per_minute: rescue.get("per_minute").value,
-            directions: rescue.texts("directions").into_iter().map(|(word, _)| word).collect(),
-        });
-        if let Some(entry) = section.entries.get("rescue") {
-            self.not_yet(entry.key_at, "rescue of calls is");
-        }
+        let rescue = section.find_table("rescue").map(|rescue| self.rescue(rescue));
         Provisioning {
             mode: mode.value,
             rescue,
