@@ -83,16 +83,16 @@ fn the_first_bad_entry_is_named_and_what_was_done_to_it() {
         (
             "rewritten from there on",
             Box::new(|db| rewrite(db, 7, |e| e["reason"] = json!("nothing happened"))),
-            (2, Fault::Rewritten),
+            (3, Fault::Rewritten),
         ),
-        ("a checkpoint taken out", sql("DELETE FROM checkpoints WHERE size = 11"), (12, Fault::Checkpoint)),
+        ("a checkpoint taken out", sql("DELETE FROM checkpoints WHERE size = 12"), (13, Fault::Checkpoint)),
         (
             "a checkpoint made up",
-            sql("INSERT INTO checkpoints SELECT 3, root, at, note, frontier FROM checkpoints WHERE size = 11"),
-            (2, Fault::Checkpoint),
+            sql("INSERT INTO checkpoints SELECT 3, root, at, note, frontier FROM checkpoints WHERE size = 12"),
+            (3, Fault::Checkpoint),
         ),
     ];
-    // Entry 1 tells of the key, 2 of its checkpoint; 12 and 15 of those of 11 and 14 entries.
+    // Entry 2 tells of the key; 3, 13 and 15 of the checkpoints of 2, 12 and 14 entries.
     let good = Place::with(11, 10);
     assert_eq!(good.verify().unwrap().entries, 15);
     for (name, tamper, want) in cases {
