@@ -487,11 +487,14 @@ mod schema {
             ("channels.provision", "sip_server sip_port username password codecs failover health_check"),
             ("channels.provision.codecs", "name priority"),
             ("channels.provision.health_check", "interval_seconds timeout_seconds"),
-            ("audit", "compliance_tag export file"),
+            (
+                "audit",
+                "compliance_tag origin signing_key checkpoint_entries checkpoint_interval retention_days export file",
+            ),
             (
                 "audit.export",
                 "name url events token basic headers client_cert client_key ca_file proxy timeout max_pending max_tries \
-                 bulk bulk_interval bulk_cron bulk_batch",
+                  bulk bulk_interval bulk_cron bulk_batch",
             ),
             ("audit.export.basic", "username password"),
             ("audit.file", "name path events max_bytes keep max_pending"),

@@ -15,7 +15,9 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use trunkwarden::clock::Clock;
-use trunkwarden::http::{App, AuditSource, bind_control, public, serve_control, serve_tcp};
+use trunkwarden::http::{
+    App, AuditSource, CheckpointSource, CheckpointView, bind_control, public, serve_control, serve_tcp,
+};
 use trunkwarden::journal::{Filter, Page};
 use trunkwarden::platform::{BudgetReading, RequestEvent};
 use trunkwarden::policy::{
@@ -157,6 +159,7 @@ impl World {
             clock: Clock::system(),
             orders,
             audit: Some(entries(Arc::clone(&asked))),
+            checkpoint: Some(Arc::new(|| Ok(Some(checkpoint())))),
             delivery: None,
             operator_token: Some(TOKEN.to_owned().into()),
         };
@@ -195,6 +198,30 @@ impl World {
         }
         let answer = request.send().await.unwrap();
         (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+}
+
+fn checkpoint() -> CheckpointView {
+    CheckpointView {
+        origin: "log.example/audit".to_owned(),
+        size: 7,
+        root: "cm9vdA==".to_owned(),
+        note: "a note\n".to_owned(),
+        keys: vec!["log.example/audit+00000000+AQ==".to_owned()],
+    }
+}
+
+#[tokio::test]
+async fn the_newest_checkpoint_is_there_for_whoever_keeps_it_elsewhere() {
+    let (status, body) = World::new().await.json("/api/v1/audit/checkpoint").await;
+    assert_eq!((status, &body), (200, &serde_json::to_value(checkpoint()).unwrap()));
+    for (source, want) in [
+        (Some(Arc::new(|| Ok(None)) as CheckpointSource), (404, "no_checkpoint")),
+        (Some(Arc::new(|| Err("it is gone".to_owned()))), (503, "audit_unreadable")),
+        (None, (503, "no_journal")),
+    ] {
+        let (status, body) = World::with(|app| app.checkpoint = source).await.json("/api/v1/audit/checkpoint").await;
+        assert_eq!((status, body["error"]["code"].as_str().unwrap()), want);
     }
 }
 
@@ -574,6 +601,8 @@ const OWN: [&str; 38] = [
     "action_latency_seconds",
     "actions_held",
     "actions_total",
+    "audit_checkpoint_entries",
+    "audit_checkpoint_timestamp_seconds",
     "build_info",
     "channel_blocked_seconds",
     "channel_failed_over",

@@ -150,7 +150,7 @@ pub fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
-fn state_dir(config: &Path) -> Result<PathBuf, SocketError> {
+pub(super) fn state_dir(config: &Path) -> Result<PathBuf, SocketError> {
     let text = match std::fs::read_to_string(config) {
         Ok(text) => text,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound && config == Path::new(DEFAULT_CONFIG) => String::new(),

@@ -240,8 +240,25 @@ pub struct Calendar {
 pub struct Audit {
     /// The tag that every entry carries.
     pub compliance_tag: String,
+    /// What proves the log.
+    pub proof: Proof,
     /// Where entries are sent.
     pub exports: Vec<Export>,
     /// Files that get each entry.
     pub files: Vec<FileSink>,
+}
+
+/// What of `[audit]` proves the log: signed checkpoints, and how long entries stay in the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// The log's name; `None`: the key's.
+    pub origin: Option<String>,
+    /// The signing key; `None`: `{state_dir}/audit.key`.
+    pub signing_key: Option<SecretRef>,
+    /// A checkpoint after so many entries.
+    pub checkpoint_entries: u32,
+    /// A checkpoint after this time, where there is anything new.
+    pub checkpoint_interval: Duration,
+    /// Entries older than this are archived and removed; `None`: never.
+    pub retention: Option<Duration>,
 }

@@ -43,6 +43,8 @@ pub(super) enum ApiError {
     Outbox(String),
     #[error("there is no journal to read")]
     NoJournal,
+    #[error("the audit log has no signed checkpoint yet")]
+    NoCheckpoint,
     #[error("the daemon made a mistake; its log says more")]
     Internal,
 }
@@ -63,6 +65,7 @@ impl ApiError {
             Self::Refused(_) => (StatusCode::CONFLICT, "refused"),
             Self::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
             Self::Audit(_) => (StatusCode::SERVICE_UNAVAILABLE, "audit_unreadable"),
+            Self::NoCheckpoint => (StatusCode::NOT_FOUND, "no_checkpoint"),
             Self::Outbox(_) => (StatusCode::SERVICE_UNAVAILABLE, "outbox_unusable"),
             Self::NoJournal => (StatusCode::SERVICE_UNAVAILABLE, "no_journal"),
             Self::Timeout(_) => (StatusCode::GATEWAY_TIMEOUT, "timeout"),

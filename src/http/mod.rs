@@ -17,7 +17,7 @@ mod query;
 mod serve;
 pub mod views;
 
-pub use audit::AuditSource;
+pub use audit::{AuditSource, CheckpointSource, CheckpointView};
 pub use outbox::OutboxView;
 pub use serve::{bind_control, serve_control, serve_tcp};
 
@@ -52,6 +52,8 @@ pub struct App {
     pub orders: Orders,
     /// Where audit entries are read; `None`: there is no journal.
     pub audit: Option<AuditSource>,
+    /// Where the newest signed checkpoint is read; `None`: there is no journal.
+    pub checkpoint: Option<CheckpointSource>,
     /// What authorises writes over TCP; `None`: they are refused.
     pub operator_token: Option<SecretString>,
     /// What leaves through the outbox; `None`: nothing does.
@@ -83,6 +85,7 @@ fn reads() -> Router<Arc<App>> {
         .route("/api/v1/channels", get(api::channels))
         .route("/api/v1/channels/{tenant}/{id}", get(api::channel))
         .route("/api/v1/audit", get(audit::entries))
+        .route("/api/v1/audit/checkpoint", get(audit::checkpoint))
         .route("/api/v1/outbox", get(outbox::list))
 }
 

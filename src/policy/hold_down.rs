@@ -12,8 +12,8 @@
 //!   reached the first suppresses the route until it has decayed below the second, where that is later, and within
 //!   `hold_down_max`.
 //!
-//! The penalty is tied to the outcome: only a move that shows adds any, so an action that failed holds nothing back; and a
-//! move home that a failed backup forced does not hold the next rescue.
+//! The penalty is tied to the outcome: only a move that shows adds any, so an action that failed holds nothing back; and
+//! whatever it holds, the rescue from a backup that failed is free of it (`engine/hold`).
 //!
 //! Must never: decide that something is held. It says for how long a move holds.
 
@@ -30,8 +30,6 @@ pub(super) struct HoldDown {
     pub at: Time,
     /// Whether the penalty had reached the suppress limit, and has not decayed below the reuse limit since.
     pub suppressed: bool,
-    /// Whether the last move was one home because the backup had failed.
-    pub rescued_home: bool,
 }
 
 impl HoldDown {
@@ -49,7 +47,7 @@ impl HoldDown {
         let limits = rules.damping.filter(|limits| was_suppressed || ratio(level, rules) >= limits.suppress);
         let until_reuse = limits.map_or(Duration::ZERO, |limits| time_to(limits.reuse, level, rules));
         let held = level.max(until_reuse.min(rules.hold_down_max));
-        (Self { level, at: now, suppressed: limits.is_some(), rescued_home: false }, held)
+        (Self { level, at: now, suppressed: limits.is_some() }, held)
     }
 
     /// The penalty at `now`, in block periods; `None` once it makes no difference to the next move any more.

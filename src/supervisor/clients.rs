@@ -5,7 +5,7 @@ use super::calendar::Calendar;
 use super::prober::TenantPlan;
 use crate::config::{Config, References, Tenant};
 use crate::platform::Platform;
-use crate::policy::{ChannelId, Params, TelemetryParams, TenantId};
+use crate::policy::{Params, TelemetryParams, TenantId};
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -90,7 +90,7 @@ impl Clients {
             .map(|(id, platform)| TenantPlan {
                 id: id.clone(),
                 platform: Arc::clone(platform),
-                telemetry: telemetry_groups(config, id),
+                telemetry: telemetry_of(config, id),
             })
             .collect();
         Ok(Reload {
@@ -132,16 +132,13 @@ fn same_connection(a: &Tenant, b: &Tenant) -> bool {
         && paths(a) == paths(b)
 }
 
-/// Channels whose telemetry can be asked for in the same query.
-fn telemetry_groups(config: &Config, tenant: &TenantId) -> Vec<(TelemetryParams, Vec<ChannelId>)> {
-    let mut groups: Vec<(TelemetryParams, Vec<ChannelId>)> = Vec::new();
+/// The ways in which telemetry is asked for.
+fn telemetry_of(config: &Config, tenant: &TenantId) -> Vec<TelemetryParams> {
+    let mut ways: Vec<TelemetryParams> = Vec::new();
     for channel in config.channels.iter().filter(|c| c.key.tenant == *tenant) {
-        let params = channel.policy.telemetry;
-        let id = channel.key.channel.clone();
-        match groups.iter_mut().find(|(known, _)| *known == params) {
-            Some((_, ids)) => ids.push(id),
-            None => groups.push((params, vec![id])),
+        if !ways.contains(&channel.policy.telemetry) {
+            ways.push(channel.policy.telemetry);
         }
     }
-    groups
+    ways
 }

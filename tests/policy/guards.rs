@@ -84,23 +84,17 @@ fn an_action_that_did_not_show_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_rescue_that_went_home_does_not_hold_the_next_rescue() {
+fn a_move_whose_backup_failed_does_not_hold_the_rescue_and_the_penalty_grows_all_the_same() {
     let mut w = world(FailoverParams::default());
     moved(&mut w);
-    w.look("a", "healthy", "b").look("a", "healthy", "b");
     for _ in 0..4 {
         w.pass(2);
-        w.look("b", "unhealthy", "b").look("a", "healthy", "b");
+        w.look("b", "unhealthy", "b").look("a", "unhealthy", "b").look("c", "healthy", "c");
     }
-    let action = w.act().unwrap();
-    assert_eq!(action.kind, ActionKind::Failback { from: "b".into() });
+    let action = w.act().expect("free of the block");
+    assert_eq!(action.kind, ActionKind::Failover { from: "b".into(), to: "c".into() });
     w.applied(action.op);
-    assert!(blocked(&w) > Some(1100), "the penalty grows all the same");
-    w.down("a");
-    w.pass(1);
-    w.look("a", "unhealthy", "a").look("c", "healthy", "c");
-    let action = w.act().expect("not held by the block");
-    assert_eq!(action.kind, ActionKind::Failover { from: "a".into(), to: "c".into() });
+    assert!(blocked(&w) > Some(1100) && held(&w).unwrap().penalty > 1.9);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! loop. SIGTERM and SIGINT drain, SIGHUP and a changed file reload; a task that dies ends the process with 1, so that
 //! systemd starts it again.
 
+mod audit;
 mod calendar;
 mod reload;
 mod serve;
@@ -16,7 +17,7 @@ use super::{EX_CONFIG, failed};
 use crate::clock::Clock;
 use crate::config::{Config, load};
 use crate::delivery::{Delivery, Pace, over_http};
-use crate::journal::{Journal, Options};
+use crate::journal::Journal;
 use crate::supervisor::{Clients, Counters, Daemon, Parts};
 use futures_util::StreamExt;
 use sd_notify::NotifyState;
@@ -85,10 +86,7 @@ impl Process {
         let signals = Signals::new([SIGTERM, SIGINT, SIGHUP])
             .map_err(|error| failed(format!("cannot listen for signals: {error}")))?;
         let sockets = Sockets::bind(&config).await.map_err(failed)?;
-        let options = Options {
-            compliance_tag: config.audit.compliance_tag.clone(),
-            ..Options::new(config.daemon.state_dir.join("journal.db"), clock.clone())
-        };
+        let options = audit::options(&config, clock.clone())?;
         let (journal, recovered) = Journal::open(options).map_err(|error| failed(error.to_string()))?;
         let sockets = sockets.with_control(&config).map_err(failed)?;
         let counters = Counters::new();
@@ -115,7 +113,8 @@ impl Process {
         counters.config_reload(true, clock.wall());
         delivery.run(sinks, &daemon.snapshot);
         let served = serve(&daemon, sockets, clock.clone(), token, Some(delivery.clone()));
-        let calendar = calendar::Calendar::start(pruner, clock.clone()).await.map_err(failed)?;
+        let calendar =
+            calendar::Calendar::start(pruner, clock.clone(), config.audit.proof.retention).await.map_err(failed)?;
         let out = reload::Out { delivery: delivery.clone(), snapshot: daemon.snapshot.clone() };
         let reloader = reload::Reloader::new(path, config, reloads, out, counters, clock).map_err(failed)?;
         tracing::info!(listen = %served.listen, "ready");

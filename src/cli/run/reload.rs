@@ -94,6 +94,7 @@ impl Reloader {
             ("daemon.state_dir", config.daemon.state_dir != self.config.daemon.state_dir),
             ("daemon.tokens", config.daemon.operator_token != self.config.daemon.operator_token),
             ("audit.compliance_tag", config.audit.compliance_tag != self.config.audit.compliance_tag),
+            ("audit", config.audit.proof != self.config.audit.proof),
         ] {
             if changed {
                 tracing::warn!("`{what}` changed; it takes effect at the next restart");

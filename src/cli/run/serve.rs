@@ -63,6 +63,8 @@ pub(in crate::cli) fn serve(
     let Sockets { tcp, control } = sockets;
     let reader = daemon.reader.clone();
     let audit: http::AuditSource = Arc::new(move |filter| reader.entries(&filter).map_err(|error| error.to_string()));
+    let reader = daemon.reader.clone();
+    let checkpoint: http::CheckpointSource = Arc::new(move || super::audit::newest_checkpoint(&reader));
     let app = Arc::new(App {
         snapshot: daemon.snapshot.clone(),
         counters: daemon.counters.clone(),
@@ -70,6 +72,7 @@ pub(in crate::cli) fn serve(
         clock,
         orders: daemon.orders.clone(),
         audit: Some(audit),
+        checkpoint: Some(checkpoint),
         operator_token: token,
         delivery,
     });

@@ -6,6 +6,7 @@
 mod channel;
 mod damping;
 mod policy;
+mod proof;
 mod references;
 mod sinks;
 mod tenant;

@@ -16,7 +16,8 @@ impl Compiler<'_> {
     pub(super) fn audit(&mut self, audit: &Section, dir: &Path) -> Audit {
         let exports = audit.tables("export").iter().map(|sink| self.export(sink, dir)).collect();
         let files = audit.tables("file").iter().map(|sink| file(sink, dir)).collect();
-        Audit { compliance_tag: audit.get::<String>("compliance_tag").value, exports, files }
+        let proof = self.proof(audit, dir);
+        Audit { compliance_tag: audit.get::<String>("compliance_tag").value, proof, exports, files }
     }
 
     /// `[[webhooks]]`, which stand in the main file only.

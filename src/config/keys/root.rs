@@ -248,6 +248,28 @@ static AUDIT: Table = Table {
             r#""telephony_channel_audit""#,
             "The tag that every entry carries.",
         ),
+        absent(
+            "origin",
+            Kind::Text(Format::Any),
+            "The log's name on checkpoints, such as sip.example/audit; left out: trunkwarden/ and digits of the key's hash.",
+        ),
+        absent(
+            "signing_key",
+            Kind::Secret,
+            "The key that signs checkpoints (PRIVATE+KEY+...); left out: {state_dir}/audit.key, made at the first start.",
+        ),
+        or("checkpoint_entries", Kind::Whole(1, 1_000_000), "1000", "A signed checkpoint after so many entries."),
+        or(
+            "checkpoint_interval",
+            Kind::Duration(1000),
+            r#""1h""#,
+            "A signed checkpoint after this time, where there is anything new.",
+        ),
+        absent(
+            "retention_days",
+            Kind::Whole(1, 36_500),
+            "Entries older than this are archived to {state_dir}/archive and removed; left out: they stay for ever.",
+        ),
         absent("export", Kind::Tables(&EXPORT), "Where entries are sent."),
         absent("file", Kind::Tables(&FILE), "Files that get each entry as a line of JSON."),
     ],

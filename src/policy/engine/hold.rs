@@ -28,7 +28,7 @@ impl Engine {
             way_home(now, slot)?;
         }
         if !matches!(want, Want::Cascade(..)) {
-            if let Some(left) = left(slot.blocked_until).filter(|_| !slot.rescued(want)) {
+            if let Some(left) = left(slot.blocked_until) {
                 return Err(Hold::Blocked { left });
             }
             if let (Want::Codec(_), Some(left)) = (want, left(slot.codec_until)) {

@@ -69,7 +69,7 @@ impl Engine {
     /// The platform shows the change.
     pub(super) fn complete(&mut self, now: Time, i: usize, kept: &Kept, reason: Reason, out: &mut Vec<Command>) {
         self.conclude(i, kept, events(&kept.kind).1, reason, out);
-        self.block(now, i, kept);
+        self.block(now, i, &kept.kind);
         let slot = &mut self.slots[i];
         *slot.retries.of_mut(kept.purpose()) = Retry::default();
         slot.late = None;
@@ -118,16 +118,15 @@ impl Engine {
     }
 
     /// No other move for a while, longer after each.
-    fn block(&mut self, now: Time, i: usize, kept: &Kept) {
+    fn block(&mut self, now: Time, i: usize, kind: &ActionKind) {
         let slot = &mut self.slots[i];
-        if matches!(kept.kind, ActionKind::Codec { .. }) {
+        if matches!(kind, ActionKind::Codec { .. }) {
             slot.codec_until = Some(now + slot.policy.codec.cooldown);
             return;
         }
         let holding = slot.blocked_until.is_some_and(|until| until > now);
         let (after, held) = HoldDown::after_move(&slot.policy.failover, now, slot.hold_down.as_ref(), holding);
-        let rescued_home = matches!(kept.kind, ActionKind::Failback { .. }) && kept.purpose() == Purpose::Rescue;
-        slot.hold_down = Some(HoldDown { rescued_home, ..after });
+        slot.hold_down = Some(after);
         slot.blocked_until = Some(now + held).max(slot.blocked_until);
     }
 

@@ -328,12 +328,6 @@ impl Slot {
         self.ordered.as_ref().is_some_and(|ordered| ordered.force)
     }
 
-    /// Whether its traffic is home because its backup failed, and home fails now: a block does not hold that rescue.
-    pub(in crate::policy) fn rescued(&self, want: &Want) -> bool {
-        let home = self.route_ours && self.hold_down.is_some_and(|held| held.rescued_home);
-        home && matches!(want, Want::Failover(Cause::Down { .. }))
-    }
-
     /// Neither acted on nor a candidate.
     pub(in crate::policy) fn in_maintenance(&self) -> bool {
         self.maintenance.is_some() || (self.configured && self.windows.maintenance)

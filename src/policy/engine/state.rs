@@ -96,7 +96,6 @@ pub struct SavedChannel {
     /// The penalty of the last move, and how long ago that was.
     hold_down: Option<(Duration, Duration)>,
     suppressed: bool,
-    rescued_home: bool,
     /// For each purpose (rescue, failback, codec): attempts that failed in a row, and how long the next has to wait.
     retries: [(u32, Option<Duration>); 3],
     codec_cooldown: Option<Duration>,
@@ -198,7 +197,6 @@ fn save_channel(now: Time, slot: &Slot) -> SavedChannel {
         blocked_for: left(slot.blocked_until),
         hold_down: slot.hold_down.map(|held| (held.level, now.since(held.at))),
         suppressed: slot.hold_down.is_some_and(|held| held.suppressed),
-        rescued_home: slot.hold_down.is_some_and(|held| held.rescued_home),
         retries: [slot.retries.rescue, slot.retries.failback, slot.retries.codec]
             .map(|retry| (retry.failures, left(retry.at))),
         codec_cooldown: left(slot.codec_until),
@@ -225,7 +223,6 @@ fn restore_channel(now: Time, slot: &mut Slot, saved: SavedChannel, elapsed: Dur
         level: decayed(level, &slot.policy.failover, age + elapsed),
         at: now,
         suppressed: saved.suppressed,
-        rescued_home: saved.rescued_home,
     });
     let [rescue, failback, codec] = saved.retries.map(|(failures, left)| Retry { failures, at: until(left) });
     slot.retries = Retries { rescue, failback, codec };
