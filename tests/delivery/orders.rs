@@ -20,6 +20,7 @@ impl Face {
             liveness: Liveness::default(),
             clock: world.clock.clone(),
             orders: Orders::channel().0,
+            switchboard: None,
             audit: None,
             checkpoint: None,
             switchboard: None,
