@@ -23,7 +23,6 @@ impl Face {
             switchboard: None,
             audit: None,
             checkpoint: None,
-            switchboard: None,
             delivery: Some(world.delivery.clone()),
             operator_token: Some("op".to_owned().into()),
         };
