@@ -20,6 +20,7 @@ const CATEGORIES: &[&str] = &[
     "failback",
     "codec",
     "bridge",
+    "rescue",
     "provision",
     "operator",
     "maintenance",
