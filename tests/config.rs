@@ -14,7 +14,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use trunkwarden::config::{self, Config, Loaded, SecretRef, Severity};
-use trunkwarden::policy::{CandidateOrder, ChannelId, Failback, Limits, Mode, Policy, Scorer, Statistic};
+use trunkwarden::policy::{
+    CandidateOrder, ChannelId, CodecValues, Failback, Limits, Mode, OPUS_WIDEBAND, Policy, Scorer, Statistic,
+};
 
 const EXAMPLE: &str = include_str!("../config/trunkwarden.toml");
 
@@ -272,6 +274,13 @@ mod values {
     }
 
     #[test]
+    fn opus_in_wideband_has_values_of_its_own_on_that_scale() {
+        let config = read(&with("[policies.default.quality]\ncodecs.OPUS = { wideband = true, kbit_s = 24 }\n"));
+        let opus = config.policies["default"].quality.codecs.0["OPUS"];
+        assert_eq!(opus, CodecValues { kbit_s: 24.0, ..OPUS_WIDEBAND });
+    }
+
+    #[test]
     fn backups_left_out_and_no_backups_differ() {
         let config = read(&with(
             "[[channels]]\nid = \"a\"\ntenant = \"acme\"\n[[channels]]\nid = \"b\"\ntenant = \"acme\"\nfailover = []\n\
@@ -326,6 +335,19 @@ mod warnings {
     }
 
     #[test]
+    fn a_rescue_without_a_way_to_bridge_or_to_list() {
+        let text = |more: &str| {
+            with(&format!("{more}\n[policies.default.rescue]\ntarget = \"phone:+12025550100\"\n{}", channels(1)))
+        };
+        assert_eq!(of(&text("")), ["no calls of `acme` are rescued: it lacks a [tenants.NAME.bridge] table"]);
+        assert_eq!(of(&text("[tenants.acme.bridge]")), ["no calls of `acme` are rescued: it lacks `paths.calls`"]);
+        let sip = "[tenants.acme.bridge]\ntarget_types = [\"sip\"]";
+        assert_eq!(of(&text(sip)), ["no calls of `acme` are rescued: it lacks \"phone\" in its target_types"]);
+        let whole = "[tenants.acme.bridge]\n[tenants.acme.paths]\ncalls = \"/calls?channel={id}\"";
+        assert_eq!(of(&text(whole)), Vec::<String>::new());
+    }
+
+    #[test]
     fn a_poll_plan_that_does_not_fit_names_the_interval_that_would() {
         let text = with(&channels(200));
         let found = loaded(&text).warnings;
@@ -347,6 +369,25 @@ mod warnings {
         assert!(plan.fits);
         assert_eq!(plan.needed_per_minute, 11.0);
         assert_eq!(plan.effective_interval, Duration::from_secs(30));
+    }
+
+    #[test]
+    fn an_event_glob_that_matches_nothing_and_none_that_the_log_has_a_type_for() {
+        let hook = |events: &str| format!("{TENANT}[[webhooks]]\nurl = \"http://h\"\nevents = [{events}]\n");
+        let loaded = config::parse_str("c.toml", &hook(r#""failovr.*", "*", "*.held", "fail*""#)).unwrap();
+        let said: Vec<&str> = loaded.warnings.iter().map(|w| w.message.as_str()).collect();
+        assert_eq!(said, ["no event type begins with `failovr`; did you mean `failover`?"]);
+        let page = std::fs::read_to_string("ARCHITECTURE.md").unwrap();
+        let types: Vec<String> = page
+            .split("## Audit event types")
+            .nth(1)
+            .unwrap()
+            .lines()
+            .filter_map(|line| Some(format!("\"{}\"", line.strip_prefix("| `")?.split('`').next()?)))
+            .collect();
+        assert!(types.len() > 20);
+        let loaded = config::parse_str("c.toml", &hook(&types.join(", "))).unwrap();
+        assert_eq!(loaded.warnings.iter().map(|w| w.message.clone()).collect::<Vec<_>>(), Vec::<String>::new());
     }
 
     #[test]

@@ -14,6 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use trunkwarden::calls::Outcome;
 use trunkwarden::clock::Clock;
 use trunkwarden::http::{
     App, AuditSource, CheckpointSource, CheckpointView, bind_control, public, serve_control, serve_tcp,
@@ -21,8 +22,9 @@ use trunkwarden::http::{
 use trunkwarden::journal::{Filter, Page};
 use trunkwarden::platform::{BudgetReading, RequestEvent};
 use trunkwarden::policy::{
-    CandidateReport, ChannelId, ChannelKey, ChannelReport, Codec, Explanation, Health, HoldDownReport, Ineligible,
-    Mode, Order, Quality, Reason, Refusal, TenantReport, TenantState, Time, WallMs,
+    CandidateReport, ChannelId, ChannelKey, ChannelReport, Codec, CodecTrialReport, Explanation, Health,
+    HoldDownReport, Ineligible, Mode, Order, ProbationReport, Quality, QualityWatch, Reason, Refusal, RefutedReport,
+    TenantReport, TenantState, Time, WallMs,
 };
 use trunkwarden::supervisor::{
     Counters, Liveness, OrderRequest, Orders, ReferenceReading, Snapshot, SnapshotCell, TenantSnapshot,
@@ -67,13 +69,43 @@ fn report(tenant: &str, id: &str, health: Health) -> ChannelReport {
 fn quality(score: f64) -> Quality {
     Quality {
         score,
-        baseline: None,
+        baseline: Some(96.5),
         latency_ms: 41.0,
         jitter_ms: 4.5,
         packet_loss_pct: 0.5,
         r_factor: 88.0,
         mos: 4.21,
         samples: 5,
+    }
+}
+
+fn watched() -> QualityWatch {
+    QualityWatch {
+        degraded: Some(5.0),
+        low: None,
+        trial: Some(CodecTrialReport {
+            from: "PCMU".to_owned(),
+            to: "OPUS".to_owned(),
+            before: 70.0,
+            predicted: 82.0,
+            worse_at: 67.5,
+            state: "measuring",
+            measured: None,
+            left: Some(Duration::from_mins(3)),
+        }),
+        refuted: vec![RefutedReport {
+            to: "G729".to_owned(),
+            before: 70.0,
+            measured: 61.0,
+            left: Duration::from_mins(40),
+        }],
+        probation: Some(ProbationReport {
+            backup: "ch-0001".into(),
+            left_behind: 44.0,
+            worse_at: 34.0,
+            measured: Some(60.0),
+            left: Duration::from_mins(4),
+        }),
     }
 }
 
@@ -105,6 +137,7 @@ fn snapshot() -> Snapshot {
     down.candidates = vec![candidate("ch-0002", Some(91.5), None), candidate("ch-0001", None, itself)];
     let mut up = report("acme", "ch-0002", Health::Up);
     up.quality = Some(quality(91.5));
+    up.explanation.quality = watched();
     let mut odd = report("acme", "eu/west <1>&\"x\"", Health::Degraded);
     odd.held = Some("mass_change");
     odd.reason_text = "<script>alert('1')</script>".into();
@@ -158,6 +191,7 @@ impl World {
             liveness: Liveness::default(),
             clock: Clock::system(),
             orders,
+            switchboard: None,
             audit: Some(entries(Arc::clone(&asked))),
             checkpoint: Some(Arc::new(|| Ok(Some(checkpoint())))),
             delivery: None,
@@ -258,6 +292,9 @@ fn exercised() -> Counters {
     counters.config_reload(true, WallMs(1_795_251_000_000));
     counters.loop_lag(Duration::from_micros(300));
     counters.malformed("acme");
+    let made = Outcome::Completed { bridge_id: None, read_back: false };
+    counters.bridges().ended(Clock::system().now(), "acme", &made, Duration::from_millis(300));
+    counters.bridges().rescue("acme", "completed");
     let meters = trunkwarden::delivery::Meters::new(&counters);
     meters.attempt("nms", "delivered", 1, Duration::from_millis(20));
     let waiting = trunkwarden::journal::SinkState {
@@ -350,6 +387,26 @@ async fn a_channel_shows_why_each_candidate_is_or_is_not_eligible() {
     assert_eq!((status, &body["held"]), (200, &json!("mass_change")));
     let (status, body) = world.json("/api/v1/channels/acme/ch-9").await;
     assert_eq!((status, code(&body)), (404, "no_such_channel"));
+}
+
+#[tokio::test]
+async fn a_channel_shows_its_usual_score_and_what_is_on_trial() {
+    let world = World::new().await;
+    let (_, body) = world.json("/api/v1/channels/acme/ch-0002").await;
+    assert_eq!((&body["quality"]["score"], &body["quality"]["baseline"]), (&json!(91.5), &json!(96.5)));
+    let watched = json!({
+        "degraded_points": 5.0,
+        "low": null,
+        "codec_trial": {"from": "PCMU", "to": "OPUS", "before": 70.0, "predicted": 82.0, "worse_at": 67.5,
+            "state": "measuring", "measured": null, "left_seconds": 180.0},
+        "refuted": [{"codec": "G729", "before": 70.0, "measured": 61.0, "left_seconds": 2400.0}],
+        "probation": {"backup": "ch-0001", "left_behind": 44.0, "worse_at": 34.0, "measured": 60.0, "left_seconds": 240.0},
+    });
+    assert_eq!(body["explanation"]["quality"], watched);
+    let page = world.get("/").await.text().await.unwrap();
+    for tag in ["5.0 below its usual score", "codec OPUS on trial", "ch-0001 on probation"] {
+        assert!(page.contains(tag), "{tag}");
+    }
 }
 
 #[tokio::test]
@@ -597,12 +654,15 @@ fn families(text: &str) -> BTreeMap<String, (String, String)> {
     families
 }
 
-const OWN: [&str; 40] = [
+const OWN: &[&str] = &[
     "action_latency_seconds",
     "actions_held",
     "actions_total",
     "audit_checkpoint_entries",
     "audit_checkpoint_timestamp_seconds",
+    "bridge_duration_seconds",
+    "bridge_success_ratio",
+    "bridges_total",
     "build_info",
     "channel_blocked_seconds",
     "channel_failed_over",
@@ -612,6 +672,7 @@ const OWN: [&str; 40] = [
     "channel_latency_seconds",
     "channel_maintenance",
     "channel_packet_loss_ratio",
+    "channel_quality_baseline",
     "channel_quality_score",
     "clock_skew_seconds",
     "config_last_reload_success_timestamp_seconds",
@@ -624,6 +685,7 @@ const OWN: [&str; 40] = [
     "journal_writable",
     "loop_lag_seconds",
     "malformed_answers_total",
+    "network_up",
     "no_candidate",
     "observations_dropped_total",
     "outbox_given_up_total",
@@ -635,6 +697,7 @@ const OWN: [&str; 40] = [
     "polls_total",
     "reference_up",
     "request_budget_available",
+    "rescued_calls_total",
     "tenant_blind",
     "tenant_mass_hold",
     "tenant_paused",
@@ -683,6 +746,7 @@ async fn metrics_say_what_the_snapshot_says() {
         r#"trunkwarden_channel_blocked_seconds{tenant="acme",channel="ch-0001"} 590"#,
         r#"trunkwarden_channel_maintenance{tenant="acme",channel="ch-0001"} 0"#,
         "trunkwarden_paused 0",
+        "trunkwarden_network_up 1",
         r#"trunkwarden_reference_up{target="192.0.2.1:443"} 1"#,
         "trunkwarden_journal_writable 1",
         r#"trunkwarden_outbox_oldest_seconds{sink="nms"} 300"#,

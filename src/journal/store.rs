@@ -9,7 +9,7 @@ use super::lock::Lock;
 use super::model::{JournalError, Recovered};
 use super::operation;
 use super::options::Options;
-use super::outbox::{self, Subscribed};
+use super::outbox::{self, OutboxChange, Subscribed};
 use super::queue::Stamped;
 use super::recovery;
 use super::rows::{self, Log};
@@ -173,11 +173,15 @@ impl Store {
         Arc::clone(&self.db)
     }
 
-    fn start(db: Connection, lock: Option<Lock>, options: &Options) -> Result<(Self, Recovered), JournalError> {
+    fn start(mut db: Connection, lock: Option<Lock>, options: &Options) -> Result<(Self, Recovered), JournalError> {
         let tip = tip::read(&db, &options.path)?;
         let sealed = tip::sealed(&db)?;
         let recovered = recovery::read(&db, &options.path)?;
-        let sinks = outbox::subscriptions(&db)?;
+        let mut sinks = outbox::subscriptions(&db)?;
+        if let Some(new) = &options.subscriptions {
+            let change = OutboxChange::Subscribe(new.clone());
+            transact(&mut db, |tx| outbox::apply(tx, &mut sinks, &change, WallMs(0)))?;
+        }
         let is_key_untold = options.signing.as_ref().is_some_and(|s| !seal::is_last_signer(&db, &s.signer));
         let store = Self {
             db: Arc::new(Mutex::new(db)),

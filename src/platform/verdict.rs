@@ -43,7 +43,11 @@ pub fn of_transport(endpoint: Endpoint, attempted: &str, error: &TransportError)
     };
     let unknown = endpoint.is_change() && sent;
     let class = if unknown { ErrorClass::UnknownOutcome } else { lost };
-    let doing = if unknown { "; the change may have been made: read the channel back" } else { "" };
+    let doing = match (unknown, endpoint.is_of_call()) {
+        (false, _) => "",
+        (true, false) => "; the change may have been made: read the channel back",
+        (true, true) => "; the bridge may have been made: look at the call",
+    };
     let message = scrub::shown(&format!("{error}{doing}"), &[]);
     PlatformError { class, look, status: None, attempted: attempted.to_owned(), message, retry_after: None, sent }
 }
@@ -98,6 +102,13 @@ fn advice(endpoint: Endpoint, class: ErrorClass, status: u16) -> String {
         }
         ErrorClass::Forbidden => {
             return format!("the token lacks scope {}, or the role or the region is wrong.", endpoint.scope());
+        }
+        ErrorClass::NotFound if endpoint.is_of_call() => "the call is over, or there never was one of this id.",
+        ErrorClass::Conflict if endpoint.is_of_call() => {
+            "the call is bridged already, or being bridged by someone else."
+        }
+        ErrorClass::UnknownOutcome if endpoint.is_of_call() => {
+            "the platform failed, and the bridge may have been made: look at the call."
         }
         ErrorClass::NotFound => "the platform has no such channel; check its id.",
         ErrorClass::Conflict => "someone else changed the channel; read it again and decide again.",

@@ -4,6 +4,7 @@
 //! snapshot, so that nothing is kept twice and a removed channel leaves no series behind. Must never: take a label that
 //! the outside chooses without a bound; a channel is never a label of a counter.
 
+use crate::calls::BridgeMetrics;
 use crate::platform::RequestEvent;
 use crate::policy::WallMs;
 use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
@@ -41,6 +42,7 @@ struct Families {
     reload_ok: IntGauge,
     reload_at: Gauge,
     loop_lag: Histogram,
+    bridges: BridgeMetrics,
 }
 
 impl Default for Counters {
@@ -147,6 +149,7 @@ impl Counters {
                     10,
                 )),
             ),
+            bridges: BridgeMetrics::new(&registry),
             registry,
         };
         // Process metrics exist on Linux only, and their absence is no reason not to start.
@@ -209,6 +212,11 @@ impl Counters {
         self.0.malformed.with_label_values(&[tenant]).inc();
     }
 
+    /// What is counted of bridges.
+    pub fn bridges(&self) -> &BridgeMetrics {
+        &self.0.bridges
+    }
+
     /// A tenant is no longer configured: its series go.
     pub fn forget_tenant(&self, tenant: &str) {
         forget(&self.0.polls, tenant);
@@ -217,6 +225,7 @@ impl Counters {
         forget(&self.0.malformed, tenant);
         forget(&self.0.actions, tenant);
         forget(&self.0.action_seconds, tenant);
+        self.0.bridges.forget(tenant);
     }
 
     /// A family of another room, in the same registry.

@@ -11,12 +11,13 @@ use super::prober::{Prober, Task};
 use super::publisher::Publisher;
 use super::reasons::Reasons;
 use super::references::Asking;
-use super::{Counters, Liveness, SnapshotCell, entry};
+use super::{Counters, Liveness, Snapshot, SnapshotCell, entry};
+use crate::calls::{Held, Rescues, Switchboard};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::journal::{Journal, OpenIntent, Reader, Recovered};
-use crate::platform::Gate;
-use crate::policy::{Action, Actor, Engine, EventType, OpId, Outcome, TenantId};
+use crate::journal::{Journal, KeptOperation, OpenIntent, Reader, Recovered};
+use crate::platform::{Gate, Platform};
+use crate::policy::{Action, Actor, Engine, EventType, Mode, OpId, Outcome, TenantId};
 use serde_json::json;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -29,6 +30,8 @@ use tokio_util::sync::CancellationToken;
 const SEEN_BOUND: usize = 4096;
 /// Tasks that wait for the prober.
 const TASKS_BOUND: usize = 1024;
+/// How long the token for bridging is tried for at a start.
+const SCOPES_WITHIN: Duration = Duration::from_secs(30);
 
 /// What a daemon is made of, besides its configuration.
 pub struct Parts {
@@ -60,6 +63,8 @@ pub struct Daemon {
     pub liveness: Liveness,
     /// The way for people's orders.
     pub orders: Orders,
+    /// Bridges calls.
+    pub switchboard: Switchboard,
     /// Reads the audit log.
     pub reader: Reader,
     /// Stops it.
@@ -72,12 +77,14 @@ pub struct Daemon {
 pub struct Reloads {
     clients: Clients,
     driver: mpsc::Sender<Reconfiguration>,
+    calls: Calls,
 }
 
 impl Reloads {
     /// Connects what is new and gives the whole to the driver; on an error nothing is changed.
     pub async fn give(&mut self, config: &Config, why: String) -> Result<(), ConnectError> {
         let reload = self.clients.prepare(config, &BTreeMap::new(), why)?;
+        self.calls.configure(config, &reload.platforms);
         self.send(Reconfiguration::Take(Box::new(reload))).await;
         Ok(())
     }
@@ -93,10 +100,50 @@ impl Reloads {
     }
 }
 
+/// Bridging beside the driver: neither waits for the other.
+struct Calls {
+    switchboard: Switchboard,
+    rescues: Rescues,
+}
+
+impl Calls {
+    fn new(journal: &Journal, clock: &Clock, counters: &Counters, snapshot: &SnapshotCell) -> Self {
+        let cell = snapshot.clone();
+        let held: Held = Arc::new(move |tenant| held_because(&cell.read(), tenant));
+        let switchboard = Switchboard::new(journal.clone(), clock.clone(), counters.clone(), held);
+        Self { rescues: Rescues::new(switchboard.clone(), snapshot.clone()), switchboard }
+    }
+
+    fn configure(&self, config: &Config, platforms: &BTreeMap<TenantId, Arc<dyn Platform>>) {
+        let fresh = self.switchboard.configure(config, platforms);
+        self.rescues.configure(config);
+        if !fresh.is_empty() {
+            let switchboard = self.switchboard.clone();
+            tokio::spawn(async move { switchboard.try_scopes(fresh, SCOPES_WITHIN).await });
+        }
+    }
+
+    /// What the journal left open, and what it remembers.
+    fn resume(&self, reader: &Reader, open: Vec<KeptOperation>) {
+        self.switchboard.remember(reader);
+        let switchboard = self.switchboard.clone();
+        tokio::spawn(async move { switchboard.resolve(open).await });
+    }
+}
+
+/// A bridge changes the platform, so what forbids every change forbids it too.
+fn held_because(snapshot: &Snapshot, tenant: &TenantId) -> Option<String> {
+    if snapshot.mode == Mode::Observe {
+        return Some("daemon.mode is observe, which changes nothing; set it to propose or enforce".to_owned());
+    }
+    let paused = snapshot.paused || snapshot.tenants.get(tenant).is_some_and(|tenant| tenant.report.paused);
+    paused.then(|| format!("{tenant} is paused; `trunkwarden resume` lifts that"))
+}
+
 impl Daemon {
     /// Restores what the journal knows and starts to work.
     pub fn start(config: &Config, parts: Parts) -> Result<(Self, Reloads), ConnectError> {
-        let Parts { clock, journal, recovered, mut clients, counters, publish_every, keep_observations, on_beat } =
+        let Parts { clock, journal, mut recovered, mut clients, counters, publish_every, keep_observations, on_beat } =
             parts;
         let wall = clock.wall();
         let recent: BTreeMap<TenantId, Vec<Duration>> = config
@@ -116,6 +163,10 @@ impl Daemon {
         let (reload_sender, reloads) = mpsc::channel(4);
         let reader = journal.reader();
         let writable = journal.writable();
+        let calls = Calls::new(&journal, &clock, &counters, &snapshot);
+        calls.configure(config, &start.platforms);
+        calls.resume(&reader, std::mem::take(&mut recovered.open_operations));
+        let switchboard = calls.switchboard.clone();
         let mut publisher = Publisher::new(snapshot.clone(), publish_every);
         publisher.configured(&start.params, wall);
         let now = clock.now();
@@ -147,6 +198,7 @@ impl Daemon {
             docs: HashMap::new(),
             commands: Vec::new(),
             counters: counters.clone(),
+            rescues: calls.rescues.clone(),
             liveness: liveness.clone(),
             clock: clock.clone(),
         };
@@ -158,12 +210,13 @@ impl Daemon {
             counters,
             liveness,
             orders,
+            switchboard,
             reader,
             stop,
             prober: tokio::spawn(prober.run(tasks_receiver)),
             driver: tokio::spawn(driver.run()),
         };
-        Ok((daemon, Reloads { clients, driver: reload_sender }))
+        Ok((daemon, Reloads { clients, driver: reload_sender, calls }))
     }
 
     /// Waits until it has stopped; `Err`: unasked, since a task died, and the process must not pretend to be alive.

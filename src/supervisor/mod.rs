@@ -29,6 +29,8 @@ mod snapshot;
 pub use clients::{Clients, Connect, ConnectError, Reload};
 pub use counters::Counters;
 pub use daemon::{Daemon, Parts, Reloads};
+pub(crate) use entry::event_name;
+pub(crate) use ledger::{recent_key, recent_of, state_of};
 pub use liveness::Liveness;
 pub use orders::{OrderError, OrderRequest, Orders};
 pub use prober::TenantPlan;

@@ -22,6 +22,7 @@ impl Face {
             orders: Orders::channel().0,
             audit: None,
             checkpoint: None,
+            switchboard: None,
             delivery: Some(world.delivery.clone()),
             operator_token: Some("op".to_owned().into()),
         };

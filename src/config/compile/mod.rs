@@ -3,6 +3,7 @@
 //! Each file here turns one kind of table into its part of the configuration. They never stop at an error: the result
 //! of a run with errors is thrown away, but its messages are not.
 
+mod calls;
 mod channel;
 mod damping;
 mod policy;
@@ -74,6 +75,7 @@ impl Compiler<'_> {
             webhooks,
         };
         self.plans(&config);
+        self.rescues(&config);
         Some(config)
     }
 
