@@ -115,7 +115,9 @@ fn who_can_write_and_not_sign_is_found_by_the_checkpoints() {
     db.execute("DELETE FROM checkpoints", []).unwrap();
     db.execute("UPDATE audit SET event_type = 'health.changed'", []).unwrap();
     let rows: Vec<i64> = (1..=place.reader().head().unwrap().unwrap().0).map(|n| i64::try_from(n).unwrap()).collect();
-    rows.iter().for_each(|seq| rewrite(&db, *seq, |e| e["event_type"] = json!("health.changed")));
+    for seq in rows {
+        rewrite(&db, seq, |e| e["event_type"] = json!("health.changed"));
+    }
     assert!(place.verify().is_ok(), "{:?}", place.verify());
     let result = place.verify_with(&before);
     assert_eq!(found(&result), (1, Fault::Rewritten), "{result:?}");

@@ -50,7 +50,7 @@ async fn a_checkpoint_comes_after_its_interval_also_where_nothing_is_written_the
     let journal = Journal::open(Options { clock: clock.clone(), ..place.options(1000) }).unwrap().0;
     write(&journal, 0);
     write(&journal, 1);
-    tokio::time::advance(HOUR - Duration::from_secs(1)).await;
+    tokio::time::advance(HOUR.saturating_sub(Duration::from_secs(1))).await;
     now(journal.seal(clock.wall()));
     assert_eq!(journal.counters().checkpoint_size, 2);
     tokio::time::advance(Duration::from_secs(1)).await;
