@@ -27,5 +27,7 @@ mod sight;
 mod stories;
 #[path = "policy/trunks.rs"]
 mod trunks;
+#[path = "policy/turns.rs"]
+mod turns;
 #[path = "policy/world.rs"]
 mod world;
