@@ -19,6 +19,8 @@ mod maintenance;
 mod outcomes;
 #[path = "policy/outlook.rs"]
 mod outlook;
+#[path = "policy/page.rs"]
+mod page;
 #[path = "policy/persons.rs"]
 mod persons;
 #[path = "policy/quality.rs"]

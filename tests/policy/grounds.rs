@@ -335,3 +335,27 @@ fn traffic_on_its_way_to_a_backup_counts_before_it_shows() {
     w.look("a", "active", "x");
     assert_eq!(carries(&w), 1, "shown, it counts once");
 }
+
+#[test]
+fn an_approval_lasts_a_quarter_of_an_hour() {
+    for (waited, moves) in [(899, true), (900, false)] {
+        let policy = Policy { mode: PolicyMode(Mode::Propose), ..Policy::default() };
+        let mut w = World::new(params(&policy, THREE));
+        w.up(&["a", "b", "c"]);
+        w.down("a");
+        w.pass(1);
+        w.look("a", "unhealthy", "a").look("b", "healthy", "b");
+        assert_eq!(w.report("a").held, Some("propose"));
+        w.order(&Order::Approve { channel: key("a") });
+        let approved = w.now;
+        while w.now.since(approved) < secs(waited - 20) {
+            w.pass(20);
+            w.look("a", "unhealthy", "a").look("b", "unhealthy", "b").look("c", "degraded", "c");
+        }
+        w.pass((approved + secs(waited)).since(w.now).as_secs());
+        w.look("a", "unhealthy", "a").look("b", "healthy", "b").look("b", "healthy", "b");
+        let action = w.act();
+        assert_eq!(action.is_some(), moves, "after {waited} s: {}", w.text("a"));
+        assert!(action.is_none_or(|action| action.actor.to_string() == "operator:alice"));
+    }
+}

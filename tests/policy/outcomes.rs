@@ -2,8 +2,8 @@
 
 use super::world::{World, key, params, secs, view};
 use trunkwarden::policy::{
-    Action, ActionKind, BlockKind, ChannelView, Codec, Command, EventType, Health, Mode, Order, Outcome, Policy,
-    PolicyMode, Scorer, Source,
+    Action, ActionKind, BlockKind, ChannelView, Codec, Command, EventType, Health, Order, Outcome, Policy, Scorer,
+    Source,
 };
 
 type Channels<'a> = &'a [(&'a str, Option<&'a [&'a str]>)];
@@ -396,28 +396,4 @@ fn a_record_of_a_change_holds_what_was_and_what_shall_be() {
     w.applied(action.op);
     let (before, after, _) = facts(&w, EventType::CodecCompleted);
     assert!(before.find("PCMU") < before.find("OPUS") && after.find("OPUS") < after.find("PCMU"), "{before} {after}");
-}
-
-#[test]
-fn an_approval_lasts_a_quarter_of_an_hour() {
-    for (waited, moves) in [(899, true), (900, false)] {
-        let policy = Policy { mode: PolicyMode(Mode::Propose), ..Policy::default() };
-        let mut w = World::new(params(&policy, THREE));
-        w.up(&["a", "b", "c"]);
-        w.down("a");
-        w.pass(1);
-        w.look("a", "unhealthy", "a").look("b", "healthy", "b");
-        assert_eq!(w.report("a").held, Some("propose"));
-        w.order(&Order::Approve { channel: key("a") });
-        let approved = w.now;
-        while w.now.since(approved) < secs(waited - 20) {
-            w.pass(20);
-            w.look("a", "unhealthy", "a").look("b", "unhealthy", "b").look("c", "degraded", "c");
-        }
-        w.pass((approved + secs(waited)).since(w.now).as_secs());
-        w.look("a", "unhealthy", "a").look("b", "healthy", "b").look("b", "healthy", "b");
-        let action = w.act();
-        assert_eq!(action.is_some(), moves, "after {waited} s: {}", w.text("a"));
-        assert!(action.is_none_or(|action| action.actor.to_string() == "operator:alice"));
-    }
 }
