@@ -8,6 +8,9 @@
     reason = "tests: configured numbers come back to the bit, and helper functions are no tests to clippy"
 )]
 
+#[path = "config/policy_page.rs"]
+mod policy_page;
+
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
