@@ -10,16 +10,19 @@ mod error;
 mod guard;
 mod metrics;
 mod orders;
+mod outbox;
 mod page;
 mod probes;
 mod query;
 mod serve;
 pub mod views;
 
-pub use audit::AuditSource;
+pub use audit::{AuditSource, CheckpointSource, CheckpointView};
+pub use outbox::OutboxView;
 pub use serve::{bind_control, serve_control, serve_tcp};
 
 use crate::clock::Clock;
+use crate::delivery::Delivery;
 use crate::supervisor::{Counters, Liveness, Orders, SnapshotCell};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -49,8 +52,12 @@ pub struct App {
     pub orders: Orders,
     /// Where audit entries are read; `None`: there is no journal.
     pub audit: Option<AuditSource>,
+    /// Where the newest signed checkpoint is read; `None`: there is no journal.
+    pub checkpoint: Option<CheckpointSource>,
     /// What authorises writes over TCP; `None`: they are refused.
     pub operator_token: Option<SecretString>,
+    /// What leaves through the outbox; `None`: nothing does.
+    pub delivery: Option<Delivery>,
 }
 
 /// The face on TCP: everything to read, and writes for whoever shows the operator's token.
@@ -78,11 +85,15 @@ fn reads() -> Router<Arc<App>> {
         .route("/api/v1/channels", get(api::channels))
         .route("/api/v1/channels/{tenant}/{id}", get(api::channel))
         .route("/api/v1/audit", get(audit::entries))
+        .route("/api/v1/audit/checkpoint", get(audit::checkpoint))
+        .route("/api/v1/outbox", get(outbox::list))
 }
 
 fn writes() -> Router<Arc<App>> {
     Router::new()
         .route("/api/v1/pause", post(orders::pause))
+        .route("/api/v1/outbox/retry", post(outbox::retry))
+        .route("/api/v1/outbox/drop", post(outbox::give_up))
         .route("/api/v1/resume", post(orders::resume))
         .route("/api/v1/tenants/{tenant}/approve", post(orders::approve_mass))
         .route("/api/v1/channels/{tenant}/{id}/approve", post(orders::approve))

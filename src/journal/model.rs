@@ -1,9 +1,12 @@
 //! What goes into the journal and what comes back.
 
+use super::operation::{Ended, KeptOperation, Operation};
+use super::outbox::OutboxChange;
 use crate::platform::Gate;
 use crate::policy::{OpId, WallMs};
 use serde_json::Value;
 use std::path::PathBuf;
+use uuid::Uuid;
 
 /// What is committed together: all of it or nothing.
 #[derive(Clone, Debug, Default)]
@@ -16,8 +19,14 @@ pub struct Batch {
     pub open: Option<Intent>,
     /// Intents that have their outcome.
     pub close: Vec<Closed>,
+    /// An operation to begin; [`Journal::begin`](super::Journal::begin) brings its receipt back.
+    pub begin: Option<Operation>,
+    /// Operations that have their outcome.
+    pub end: Vec<Ended>,
     /// What was observed. Given up first where the queue is full; never together with the rest of a batch.
     pub observations: Vec<ObservationRow>,
+    /// What is changed in the outbox; entries of the same batch are queued by the subscriptions in force after it.
+    pub outbox: Vec<OutboxChange>,
 }
 
 /// An audit entry before it is numbered and chained. The journal adds `id` (UUIDv7), `seq`, `timestamp`,
@@ -42,6 +51,8 @@ pub struct Entry {
     pub after: Value,
     /// The action that it belongs to; the journal writes the intent's UUID as `operation_id`.
     pub op: Option<OpId>,
+    /// The operation that it belongs to; written as `operation_id`, before `op`'s.
+    pub operation: Option<Uuid>,
     /// Everything else, structured.
     pub details: Value,
 }
@@ -128,6 +139,8 @@ pub struct Recovered {
     pub states: Vec<(String, Value)>,
     /// Intents without an outcome: the process died between the two.
     pub orphans: Vec<OpenIntent>,
+    /// Operations without an outcome, for the same reason.
+    pub open_operations: Vec<KeptOperation>,
     /// The greatest intent number ever used.
     pub last_op: OpId,
     /// When the last entry was written; `None`: the journal is new.

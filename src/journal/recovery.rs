@@ -2,6 +2,7 @@
 
 use super::chain::Head;
 use super::model::{Intent, JournalError, OpenIntent, Recovered};
+use super::operation;
 use crate::policy::{OpId, WallMs};
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde_json::Value;
@@ -31,6 +32,7 @@ pub(in crate::journal) fn read(db: &Connection, path: &Path) -> Result<Recovered
     Ok(Recovered {
         states: states(db, path)?,
         orphans: open_intents(db, path)?,
+        open_operations: operation::open(db, path)?,
         last_op: OpId(last_op.and_then(|n| u64::try_from(n).ok()).unwrap_or(0)),
         last_entry_at: last_entry_at.map(WallMs),
     })
@@ -77,7 +79,8 @@ fn states(db: &Connection, path: &Path) -> Result<Vec<(String, Value)>, JournalE
         .collect()
 }
 
-fn json(text: &str, path: &Path, what: &str) -> Result<Value, JournalError> {
+/// A text that we wrote as JSON; `what` is named where it is none any more.
+pub(in crate::journal) fn json(text: &str, path: &Path, what: &str) -> Result<Value, JournalError> {
     serde_json::from_str(text).map_err(|_| JournalError::Corrupt {
         path: path.to_owned(),
         why: format!("{what} is no JSON; keep the file (it is evidence), move it away and restore a backup"),

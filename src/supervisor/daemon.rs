@@ -10,6 +10,7 @@ use super::orders::Orders;
 use super::prober::{Prober, Task};
 use super::publisher::Publisher;
 use super::reasons::Reasons;
+use super::references::Asking;
 use super::{Counters, Liveness, SnapshotCell, entry};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -127,7 +128,16 @@ impl Daemon {
             reasons: Reasons::default(),
             calendar: start.calendar,
             platforms: start.platforms,
-            wiring: Wiring { seen, tasks, orders: order_requests, reloads, writable, stop: stop.clone(), on_beat },
+            wiring: Wiring {
+                seen,
+                tasks,
+                orders: order_requests,
+                references: Asking::start(start.references),
+                reloads,
+                writable,
+                stop: stop.clone(),
+                on_beat,
+            },
             backlog: VecDeque::from([Task::Tenants(start.plans)]),
             told: mpsc::channel(SEEN_BOUND),
             executions: JoinSet::new(),

@@ -19,6 +19,7 @@ use super::orders::OrderRequest;
 use super::prober::{Seen, Task};
 use super::publisher::Publisher;
 use super::reasons::Reasons;
+use super::references::{Asking, ReferenceReading};
 use super::{Counters, Liveness};
 use crate::clock::Clock;
 use crate::platform::{ChannelDoc, Gate, Platform};
@@ -48,6 +49,8 @@ pub enum Event {
     Order(OrderRequest),
     /// A new configuration, checked, with its clients; or that one was refused.
     Reconfigure(Reconfiguration),
+    /// The reference targets were asked.
+    References(Vec<ReferenceReading>),
     /// Whether the journal can be written changed.
     JournalWritable(bool),
     /// The engine's deadline, the beat, or room in the prober's queue.
@@ -64,6 +67,8 @@ pub struct Wiring {
     pub tasks: mpsc::Sender<Task>,
     /// From people.
     pub orders: mpsc::Receiver<OrderRequest>,
+    /// The reference targets.
+    pub references: Asking,
     /// New configurations.
     pub reloads: mpsc::Receiver<Reconfiguration>,
     /// Whether the journal can be written.
@@ -132,7 +137,7 @@ impl Driver {
             return Event::Round;
         }
         let sleep = tokio::time::sleep(wake.since(now));
-        let Wiring { seen, tasks, orders, reloads, writable, stop, .. } = &mut self.wiring;
+        let Wiring { seen, tasks, orders, references, reloads, writable, stop, .. } = &mut self.wiring;
         let event = tokio::select! {
             biased;
             () = stop.cancelled() => Event::Stop,
@@ -144,6 +149,7 @@ impl Driver {
             Some(order) = orders.recv() => Event::Order(order),
             Some(reload) = reloads.recv() => Event::Reconfigure(reload),
             Ok(()) = writable.changed() => Event::JournalWritable(*writable.borrow_and_update()),
+            asked = references.rounds.recv() => asked.map_or(Event::Stop, Event::References),
             Some(()) = self.ledger.settle() => Event::Round,
             Ok(place) = tasks.reserve(), if !self.backlog.is_empty() => {
                 if let Some(task) = self.backlog.pop_front() {
@@ -207,6 +213,7 @@ impl Driver {
                 self.publisher.config_refused();
                 self.write_process(EventType::ConfigRefused, &Actor::Config, why, json!({}));
             }
+            Event::References(readings) => self.references(now, readings),
             Event::JournalWritable(writable) => self.journal_writable(now, writable),
             Event::Round | Event::Stop => {}
         }
@@ -292,7 +299,8 @@ impl Driver {
     }
 
     fn reload(&mut self, now: Time, reload: Reload) {
-        let Reload { params, plans, platforms, calendar, why } = reload;
+        let Reload { params, plans, platforms, calendar, references, why } = reload;
+        self.wiring.references.plan.send_replace(references);
         for gone in self.platforms.keys().filter(|id| !platforms.contains_key(*id)) {
             self.counters.forget_tenant(gone.as_str());
         }

@@ -27,6 +27,7 @@ pub fn of_record(at: WallMs, record: Record) -> Entry {
         before: json_of(&record.before),
         after: json_of(&record.after),
         op: record.op,
+        operation: None,
         details: json!({ "reason": record.reason }),
     }
 }
@@ -43,6 +44,7 @@ pub fn of_process(at: WallMs, event: EventType, actor: &Actor, reason: String, d
         before: Value::Null,
         after: Value::Null,
         op: None,
+        operation: None,
         details,
     }
 }

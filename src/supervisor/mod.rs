@@ -22,6 +22,7 @@ mod patch;
 mod prober;
 mod publisher;
 mod reasons;
+mod references;
 pub mod replay;
 mod snapshot;
 
@@ -31,6 +32,7 @@ pub use daemon::{Daemon, Parts, Reloads};
 pub use liveness::Liveness;
 pub use orders::{OrderError, OrderRequest, Orders};
 pub use prober::TenantPlan;
+pub use references::ReferenceReading;
 pub use snapshot::{Channels, Snapshot, SnapshotCell, TenantSnapshot};
 
 /// A task that dies must take the daemon down, not leave a channel unwatched or an action unfinished for ever.
