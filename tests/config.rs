@@ -14,7 +14,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use trunkwarden::config::{self, Config, Loaded, SecretRef, Severity};
-use trunkwarden::policy::{CandidateOrder, ChannelId, Failback, Limits, Mode, Policy, Scorer, Statistic};
+use trunkwarden::policy::{
+    CandidateOrder, ChannelId, CodecValues, Failback, Limits, Mode, OPUS_WIDEBAND, Policy, Scorer, Statistic,
+};
 
 const EXAMPLE: &str = include_str!("../config/trunkwarden.toml");
 
@@ -269,6 +271,13 @@ mod values {
             let config = read(&with(&format!("[policies.default.quality]\nsummary = \"{word}\"\n")));
             assert_eq!(config.policies["default"].telemetry.summary, statistic);
         }
+    }
+
+    #[test]
+    fn opus_in_wideband_has_values_of_its_own_on_that_scale() {
+        let config = read(&with("[policies.default.quality]\ncodecs.OPUS = { wideband = true, kbit_s = 24 }\n"));
+        let opus = config.policies["default"].quality.codecs.0["OPUS"];
+        assert_eq!(opus, CodecValues { kbit_s: 24.0, ..OPUS_WIDEBAND });
     }
 
     #[test]

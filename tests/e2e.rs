@@ -19,6 +19,8 @@ mod daemon;
 mod delivery;
 #[path = "e2e/disk.rs"]
 mod disk;
+#[path = "e2e/explain.rs"]
+mod explain;
 #[path = "e2e/line.rs"]
 mod line;
 #[path = "e2e/odd.rs"]

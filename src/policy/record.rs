@@ -93,6 +93,9 @@ pub enum EventType {
     /// A codec order was decided and not changed.
     #[serde(rename = "codec.held")]
     CodecHeld,
+    /// A codec order was measured against what it promised, or could not be.
+    #[serde(rename = "codec.measured")]
+    CodecMeasured,
     /// A person gave an order.
     #[serde(rename = "operator.ordered")]
     OperatorOrdered,

@@ -21,6 +21,7 @@ impl Face {
             clock: world.clock.clone(),
             orders: Orders::channel().0,
             audit: None,
+            checkpoint: None,
             delivery: Some(world.delivery.clone()),
             operator_token: Some("op".to_owned().into()),
         };

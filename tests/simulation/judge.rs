@@ -13,6 +13,11 @@ use trunkwarden::policy::{Action, ActionKind, Actor, Cause, Reason};
 fn fresh(rules: &Rules) -> Duration {
     rules.interval.max(secs(22)) + rules.action_timeout + secs(1)
 }
+/// How long after a move for quality it may be taken back: a window and three rounds of telemetry, and what the last looks
+/// and the change itself take.
+fn probation(rules: &Rules) -> Duration {
+    secs(300 + 120) + rules.telemetry * 3
+}
 /// Moves of one channel within an hour, rescues included, that no trouble explains.
 const MOST_MOVES: usize = 20;
 /// Channels that turn bad within a minute do so at once; a little less leaves no doubt.
@@ -56,7 +61,8 @@ impl Oracle {
         let stranded_since = seen.and_then(|backup| backup.last.missing_from.or(backup.last.bad_since));
         let case = Move { id, own, now: view, stranded_since, asked };
         let forced = matches!(asked, Asked::Ordered { force: true, .. });
-        if stranded_since.is_none() && !forced && now < own.blocked_until {
+        let rollback = self.rollback(&case, now, action)?;
+        if stranded_since.is_none() && !forced && !rollback && now < own.blocked_until {
             return Err(format!("it is blocked until {:?}", own.blocked_until));
         }
         if now.saturating_sub(view.single.asked) > fresh(&self.rules) {
@@ -71,15 +77,16 @@ impl Oracle {
                 if stranded_since.is_some() { &mut self.tally.cascades } else { &mut self.tally.failovers }
             }
             (ActionKind::Failback { .. }, Change::Route(sent)) if sent == id => {
-                self.failback(&case, now)?;
+                self.failback(&case, now, rollback)?;
                 if !body["status"].is_null() {
                     return Err("a failback carries no status".to_owned());
                 }
-                &mut self.tally.failbacks
+                if rollback { &mut self.tally.rollbacks } else { &mut self.tally.failbacks }
             }
             (ActionKind::Codec { .. }, Change::Codecs(order)) => {
-                Self::codec_order(&case, now, order, body)?;
-                &mut self.tally.codecs
+                let undo = matches!(action.reason, Reason::CodecUndone { .. });
+                Self::codec_order(&case, now, order, body, undo)?;
+                if undo { &mut self.tally.undone } else { &mut self.tally.codecs }
             }
             _ => return Err("it is not what its intent says".to_owned()),
         };
@@ -194,7 +201,7 @@ impl Oracle {
             return Err("its target is in maintenance".to_owned());
         }
         let home = own.single.route == *id;
-        let quality = matches!(action.reason, Reason::Failover { cause: Cause::Quality { .. }, .. });
+        let quality = matches!(&action.reason, Reason::Failover { cause, .. } if cause.is_quality());
         let since = match (home, stranded_since, ordered) {
             (_, _, Some((at, _))) => at,
             (true, ..) if quality => Duration::ZERO,
@@ -231,7 +238,20 @@ impl Oracle {
         Ok(())
     }
 
-    fn failback(&self, case: &Move<'_>, now: Duration) -> Result<(), String> {
+    /// Whether a failed probation brings it home: soon after a move of ours to where its traffic is, and nothing since.
+    fn rollback(&self, case: &Move<'_>, now: Duration, action: &Action) -> Result<bool, String> {
+        if !matches!(action.reason, Reason::Failback { cause: Some(Cause::Rollback { .. }), .. }) {
+            return Ok(false);
+        }
+        let moved = case.own.patches.iter().rev().find(|p| matches!(p.change, Change::Route(_)) && p.op != action.op.0);
+        let there = Change::Route(case.now.single.route.clone());
+        match moved {
+            Some(moved) if moved.change == there && now.saturating_sub(moved.sent) <= probation(&self.rules) => Ok(true),
+            moved => Err(format!("it is on no probation: {moved:?}")),
+        }
+    }
+
+    fn failback(&self, case: &Move<'_>, now: Duration, rollback: bool) -> Result<(), String> {
         let Move { id, own, now: view, stranded_since, asked } = case;
         if view.single.route == *id {
             return Err("it is home already".to_owned());
@@ -243,6 +263,9 @@ impl Oracle {
         if let (Asked::Ordered { at: from, .. }, _) | (_, Some(from)) = (*asked, *stranded_since) {
             let asked_since = view.single.asked >= from;
             return if asked_since { Ok(()) } else { Err("home was not asked since".to_owned()) };
+        }
+        if rollback {
+            return Ok(());
         }
         if now.saturating_sub(since) < self.rules.failback_after {
             return Err(format!("it has been good only since {since:?}"));
@@ -264,7 +287,7 @@ impl Oracle {
         }
     }
 
-    fn codec_order(case: &Move<'_>, now: Duration, order: &[String], body: &Value) -> Result<(), String> {
+    fn codec_order(case: &Move<'_>, now: Duration, order: &[String], body: &Value, undo: bool) -> Result<(), String> {
         let Move { id, own, now: view, .. } = case;
         if view.single.route != *id {
             return Err("its traffic is elsewhere".to_owned());
@@ -272,7 +295,12 @@ impl Oracle {
         if view.last.word == Word::Bad {
             return Err("its last answer is bad".to_owned());
         }
-        if now < own.codecs_until {
+        let read = codecs(&view.single.document);
+        let last = own.patches.iter().rev().find(|p| p.shown && matches!(p.change, Change::Codecs(_)));
+        if undo && last.is_none_or(|last| last.change != Change::Codecs(read.clone())) {
+            return Err(format!("its codecs, {read:?}, are not of our making"));
+        }
+        if now < own.codecs_until && !undo {
             return Err(format!("its codecs are in cooldown until {:?}", own.codecs_until));
         }
         let sorted = |names: &[String]| {
@@ -280,7 +308,6 @@ impl Oracle {
             names.sort();
             names
         };
-        let read = codecs(&view.single.document);
         let listed = body["configuration"]["codecs"].as_array().map_or(0, Vec::len);
         if sorted(order) != sorted(&read) || order.len() != listed {
             return Err(format!("its codecs were read as {read:?}"));

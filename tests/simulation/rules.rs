@@ -48,6 +48,7 @@ pub struct Rules {
     /// The policy's own maintenance, from half past four for half an hour each day.
     pub maintenance: bool,
     quality: bool,
+    degraded: bool,
     best_first: bool,
 }
 
@@ -83,6 +84,7 @@ impl Rules {
             requests_per_minute: 80,
             maintenance: seed % 8 == 5,
             quality: seed % 3 == 2,
+            degraded: seed.is_multiple_of(2),
             best_first: seed % 2 == 1,
         }
     }
@@ -144,7 +146,7 @@ impl Rules {
              [policies.default.health]\ninterval = \"{interval}s\"\n\
              [policies.default.telemetry]\ninterval = \"{telemetry}s\"\n\
              [policies.default.failover]\non = [{on}]\norder = \"{order}\"\nblock_period = \"{block}s\"\n\
-             failback_after = \"{back}s\"\nmax_dependents = {dependents}\n{failback}\n{quality}\n{maintenance}",
+             failback_after = \"{back}s\"\nmax_dependents = {dependents}\n{failback}\n{quality}\n{degraded}{maintenance}",
             state = folder.join("state").display(),
             secret = folder.join("client-secret").display(),
             rpm = self.requests_per_minute,
@@ -156,6 +158,7 @@ impl Rules {
             block = self.block_period.as_secs(),
             back = self.failback_after.as_secs(),
             dependents = self.max_dependents,
+            degraded = if self.degraded { "[policies.default.quality]\ndegraded_by = 12.0\n" } else { "" },
             quality = if self.quality { "quality_below = 50.0" } else { "" },
         );
         for n in 0..channels {

@@ -10,7 +10,11 @@ pub struct Tally {
     pub failovers: u64,
     pub cascades: u64,
     pub failbacks: u64,
+    /// Home again since the new route was worse.
+    pub rollbacks: u64,
     pub codecs: u64,
+    /// Codec orders that were taken back.
+    pub undone: u64,
     pub patches_in_doubt: u64,
     /// Moves that a person ordered or approved.
     pub ordered: u64,
@@ -58,7 +62,9 @@ impl Tally {
         self.failovers += other.failovers;
         self.cascades += other.cascades;
         self.failbacks += other.failbacks;
+        self.rollbacks += other.rollbacks;
         self.codecs += other.codecs;
+        self.undone += other.undone;
         self.patches_in_doubt += other.patches_in_doubt;
         self.ordered += other.ordered;
         self.busiest = self.busiest.max(other.busiest);
@@ -73,6 +79,7 @@ impl Tally {
     pub fn told_of(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let told = |event| (event, self.told.get(event).copied().unwrap_or(0));
         let waited = [("a rescue", self.rescues), ("a way home", self.homecomings), ("an order", self.ordered)];
-        HAPPENS.into_iter().map(told).chain(waited)
+        let worse = [("a roll-back", self.rollbacks), ("a codec order taken back", self.undone)];
+        HAPPENS.into_iter().map(told).chain(waited).chain(worse)
     }
 }

@@ -8,8 +8,8 @@ use crate::config::source::Loc;
 use crate::config::syntax::spell;
 use crate::policy::score::G711_BPL_CONCEALED;
 use crate::policy::{
-    CandidateOrder, CodecParams, CodecTable, CodecValues, Failback, FailoverParams, HealthParams, Policy, PolicyMode,
-    ProposeFor, QualityParams, Scorer, Statistic, TelemetryParams, Tier,
+    CandidateOrder, CodecParams, CodecTable, CodecValues, Failback, FailoverParams, HealthParams, OPUS_WIDEBAND,
+    Policy, PolicyMode, ProposeFor, QualityParams, Scorer, Statistic, TelemetryParams, Tier,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -168,9 +168,6 @@ impl Compiler<'_> {
             _ => Scorer::Emodel,
         };
         let degraded_by = quality.find::<f64>("degraded_by");
-        if let Some(found) = &degraded_by {
-            self.not_yet(found.at, "`degraded_by` is");
-        }
         QualityParams {
             scorer,
             optimise_below: quality.get("optimise_below").value,
@@ -224,7 +221,19 @@ impl Compiler<'_> {
             }
             // What most codecs of telephony have; only read for codecs that the file brings along.
             let blank = CodecValues { ie: 0.0, bpl: 4.3, plc: false, wideband: false, kbit_s: 64.0, frame_ms: 20.0 };
-            let base = known.unwrap_or(blank);
+            let base = match section.find::<bool>("wideband") {
+                Some(wideband) if wideband.value && upper == "OPUS" => OPUS_WIDEBAND,
+                Some(wideband) if known.is_some_and(|known| known.wideband != wideband.value) => {
+                    for key in ["ie", "bpl"].into_iter().filter(|key| !section.has(key)) {
+                        let message = format!(
+                            "the built-in `{key}` of `{name}` is not on the scale that `wideband` says: set `{key}`"
+                        );
+                        self.error(wideband.at, message);
+                    }
+                    known.unwrap_or(blank)
+                }
+                _ => known.unwrap_or(blank),
+            };
             let number = |key, default| section.find::<f64>(key).map_or(default, |found| found.value);
             let flag = |key, default| section.find::<bool>(key).map_or(default, |found| found.value);
             let plc = flag("plc", base.plc);
