@@ -39,6 +39,8 @@ pub struct Model {
     pub(super) serial: u64,
     pub(super) limit: RequestLimit,
     pub(super) patching: Option<Patching>,
+    /// How long answers take, and until when.
+    pub(super) slow: Option<(Duration, Duration)>,
     pub(super) list_absent: bool,
     pub(super) list_lag: Duration,
     pub(super) form: TelemetryForm,
@@ -76,6 +78,7 @@ impl Model {
             serial: 0,
             limit: RequestLimit::new(&options),
             patching: None,
+            slow: None,
             list_absent: options.list_absent,
             list_lag: options.list_lag,
             form: options.telemetry,
@@ -120,7 +123,8 @@ impl Model {
             },
         });
         let vary = noise::unit(&[self.options.seed, noise::text("latency"), self.ledger.total]);
-        Reply { after: self.options.latency.mul_f64(0.5 + vary) + slow, answer }
+        let latency = self.slow.filter(|(_, until)| now < *until).map_or(self.options.latency, |(latency, _)| latency);
+        Reply { after: latency.mul_f64(0.5 + vary) + slow, answer }
     }
 
     /// Lets everything happen that is due by `now`, without a request.
@@ -156,6 +160,7 @@ impl Model {
                 self.each(&channel, |c| c.begin_spell(spell));
             }
             Incident::Fault { kind, lasts, paths } => self.faults.begin(kind, now + lasts, paths),
+            Incident::Slow { latency, lasts } => self.slow = Some((latency, now + lasts)),
             Incident::Patch { mode, lasts, delay } => {
                 let delay = delay.unwrap_or(Duration::from_secs(10));
                 self.patching = Some(Patching { mode, until: now + lasts, delay });
@@ -187,6 +192,7 @@ impl Model {
         self.faults = Faults::default();
         self.patching = None;
         self.bridging = None;
+        self.slow = None;
         self.limit.per_minute = self.options.requests_per_minute;
         self.list_absent = self.options.list_absent;
         self.list_lag = self.options.list_lag;

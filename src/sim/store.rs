@@ -6,6 +6,7 @@
 use super::channel::{ChannelState, Quality};
 use super::noise;
 use super::scenario::ChannelSpec;
+use axum::body::Bytes;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -83,21 +84,21 @@ impl Store {
         Some(self.channels.entry(id).or_insert(channel))
     }
 
-    /// One page and the cursor of the next; `None`: the cursor is none of ours.
+    /// One page, each channel as JSON, and the cursor of the next; `None`: the cursor is none of ours.
     pub(super) fn page(
         &self,
         cursor: Option<&str>,
         size: usize,
         now: Duration,
         lag: Duration,
-    ) -> Option<(Vec<Value>, Option<String>)> {
+    ) -> Option<(Vec<Bytes>, Option<String>)> {
         let from = match cursor {
             None => Bound::Unbounded,
             Some(cursor) => Bound::Excluded(self.uncover(cursor)?),
         };
         let mut rest = self.channels.range((from, Bound::Unbounded));
         let mut last = None;
-        let page: Vec<Value> = rest
+        let page: Vec<Bytes> = rest
             .by_ref()
             .take(size)
             .map(|(id, channel)| {
