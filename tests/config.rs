@@ -478,7 +478,7 @@ mod schema {
                 "policies.codec",
                 "enabled cooldown min_gain restore_after max_bitrate_increase dtmf_mode rtp_payload_type",
             ),
-            ("policies.provisioning", "mode"),
+            ("policies.provisioning", "mode interval settle_for"),
             ("policies.rescue", "target max_calls per_minute directions"),
             ("policies.maintenance", "cron for timezone"),
             ("channels", "id name tenant policy failover provision"),

@@ -22,8 +22,8 @@ pub use diagnostic::{Diagnostic, Severity};
 pub(crate) use keys::LONGEST_MS;
 pub use load::{Loaded, Rejected, load, parse_str};
 pub use model::{
-    Audit, Auth, Bridge, Calendar, Channel, Config, Daemon, Export, Paths, Provision, Provisioning, Rescue, SecretRef,
-    Tenant, Webhook,
+    Audit, Auth, Bridge, Calendar, Channel, Config, Daemon, Export, HealthCheck, Paths, Provision, Provisioning,
+    ProvisioningMode, Rescue, SecretRef, Tenant, Webhook,
 };
 pub use plan::{Plan, available_per_minute, plan};
 pub use secrets::SecretError;

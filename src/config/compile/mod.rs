@@ -5,6 +5,7 @@
 
 mod channel;
 mod policy;
+mod provision;
 mod sinks;
 mod tenant;
 
@@ -46,9 +47,10 @@ impl Compiler<'_> {
         let daemon = self.daemon(&root.table("daemon"), dir);
         let policies = self.policies();
         let channels = self.channels(&policies);
-        let tenants = self.tenants(&root.table("limits"), daemon.mode, &policies, &channels);
         let provisions = self.provisions(&policies);
+        let tenants = self.tenants(&root.table("limits"), daemon.mode, &policies, &channels, &provisions);
         self.references(&channels, &tenants);
+        self.desired(&provisions, &channels, &policies, daemon.mode);
         let config = Config {
             files: self.sources.names(),
             folders: BTreeSet::new(),
@@ -57,7 +59,7 @@ impl Compiler<'_> {
             provisioning: policies.iter().map(|(name, p)| (name.clone(), p.provisioning.clone())).collect(),
             policies: policies.into_iter().map(|(name, p)| (name, p.policy)).collect(),
             channels: channels.into_iter().map(|read| read.channel).collect(),
-            provisions,
+            provisions: provisions.into_iter().map(|desired| desired.provision).collect(),
             audit: self.audit(&root.table("audit"), dir),
             webhooks: self.webhooks(),
         };
