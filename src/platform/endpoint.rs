@@ -23,6 +23,8 @@ pub enum Endpoint {
     Channel,
     /// A page of the list.
     Channels,
+    /// A channel, created.
+    Create,
     /// One channel, changed.
     Patch,
     /// A telemetry query.
@@ -36,6 +38,7 @@ impl Endpoint {
             Self::Token => "token",
             Self::Channel => "channel",
             Self::Channels => "channels",
+            Self::Create => "create",
             Self::Patch => "patch",
             Self::Telemetry => "telemetry",
         }
@@ -46,14 +49,14 @@ impl Endpoint {
         match self {
             Self::Token => "",
             Self::Channel | Self::Channels => "channel:read",
-            Self::Patch => "channel:write",
+            Self::Create | Self::Patch => "channel:write",
             Self::Telemetry => "telemetry:read (or analytics:read)",
         }
     }
 
     /// Whether it changes the platform.
     pub const fn is_change(self) -> bool {
-        matches!(self, Self::Patch)
+        matches!(self, Self::Create | Self::Patch)
     }
 
     /// Whether there are tenants that do not have it.
