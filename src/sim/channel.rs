@@ -50,6 +50,8 @@ pub struct ChannelState {
     pub(super) idle: bool,
     pub(super) stream: u64,
     pub(super) spells: VecDeque<Spell>,
+    /// When a client created it; zero: it has always been there.
+    pub(super) born: Duration,
     /// Earlier documents, each with the time at which it was replaced; the oldest first.
     history: VecDeque<(Duration, Map<String, Value>)>,
 }
@@ -97,6 +99,7 @@ impl ChannelState {
             idle,
             stream,
             spells: VecDeque::new(),
+            born: Duration::ZERO,
             history: VecDeque::new(),
         }
     }

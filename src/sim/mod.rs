@@ -12,6 +12,7 @@ mod bridge;
 mod channel;
 mod check;
 mod control;
+mod create;
 mod endpoint;
 mod face;
 mod fault;
@@ -30,7 +31,7 @@ mod transport;
 
 pub use channel::{CANARY, ChannelState, Quality};
 pub use face::{ServeError, serve};
-pub use incident::{FaultKind, Incident, IncidentError, PatchMode};
+pub use incident::{CreateMode, FaultKind, Incident, IncidentError, PatchMode};
 pub use ledger::{Effect, News, PatchRecord, RequestRecord};
 pub use model::Model;
 pub use reply::{Answer, Reply};

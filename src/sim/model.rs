@@ -5,6 +5,7 @@
 
 use super::bridge::Bridges;
 use super::channel::{ChannelState, Spell};
+use super::create::Creating;
 use super::endpoint::Done;
 use super::fault::{self, Faults};
 use super::incident::{Incident, IncidentError, PatchMode};
@@ -19,6 +20,7 @@ use super::token::Tokens;
 use crate::platform::Request;
 use crate::policy::WallMs;
 use axum::http::Uri;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -35,6 +37,7 @@ pub struct Model {
     pub(super) serial: u64,
     pub(super) limit: RequestLimit,
     pub(super) patching: Option<Patching>,
+    pub(super) creating: Option<Creating>,
     pub(super) list_absent: bool,
     pub(super) list_lag: Duration,
     pub(super) form: TelemetryForm,
@@ -45,6 +48,7 @@ pub struct Model {
 pub(super) enum Due {
     Incident(Incident),
     Change(Change),
+    Creation(Map<String, Value>),
 }
 
 /// How PATCHes are treated for a while.
@@ -69,6 +73,7 @@ impl Model {
             serial: 0,
             limit: RequestLimit::new(&options),
             patching: None,
+            creating: None,
             list_absent: options.list_absent,
             list_lag: options.list_lag,
             form: options.telemetry,
@@ -123,6 +128,7 @@ impl Model {
                     }
                 }
                 Due::Change(change) => self.make(at, &change),
+                Due::Creation(body) => _ = self.add(at, body),
             }
         }
     }
@@ -147,6 +153,13 @@ impl Model {
                 let delay = delay.unwrap_or(Duration::from_secs(10));
                 self.patching = Some(Patching { mode, until: now + lasts, delay });
             }
+            Incident::Create { mode, lasts, delay } => {
+                let delay = delay.unwrap_or(Duration::from_secs(10));
+                self.creating = Some(Creating { mode, until: now + lasts, delay });
+            }
+            Incident::Edit { channel, set } => {
+                self.make(now, &Change { channel, body: set, merge: super::scenario::Merge::Merge });
+            }
             Incident::Route { channel, to } => self.each(&channel, |c| c.set_primary(now, &to)),
             Incident::Remove { channel } => self.store.remove(&channel),
             Incident::List { absent, lag } => {
@@ -167,6 +180,7 @@ impl Model {
         self.agenda.clear();
         self.faults = Faults::default();
         self.patching = None;
+        self.creating = None;
         self.limit.per_minute = self.options.requests_per_minute;
         self.list_absent = self.options.list_absent;
         self.list_lag = self.options.list_lag;
