@@ -151,6 +151,7 @@ impl World {
             liveness: Liveness::default(),
             clock: Clock::system(),
             orders,
+            provisioning: None,
             audit: Some(entries(Arc::clone(&asked))),
             operator_token: Some(TOKEN.to_owned().into()),
         };
@@ -225,6 +226,8 @@ fn exercised() -> Counters {
     counters.config_reload(true, WallMs(1_795_251_000_000));
     counters.loop_lag(Duration::from_micros(300));
     counters.malformed("acme");
+    counters.provision("acme", "created");
+    counters.provision_drift("acme", "trunk-west", true);
     counters
 }
 
@@ -551,7 +554,7 @@ fn families(text: &str) -> BTreeMap<String, (String, String)> {
     families
 }
 
-const OWN: [&str; 27] = [
+const OWN: [&str; 29] = [
     "action_latency_seconds",
     "actions_held",
     "actions_total",
@@ -575,6 +578,8 @@ const OWN: [&str; 27] = [
     "platform_requests_total",
     "poll_duration_seconds",
     "polls_total",
+    "provision_drift",
+    "provisions_total",
     "request_budget_available",
     "tenant_blind",
     "tenant_mass_hold",

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done; 1 failed or refused; 2 usage; 3 unknown outcome; 78 (`EX_CONFIG`) a bad configuration.
 
+mod channels;
 pub mod check;
 pub mod config_arg;
 mod demo;
@@ -57,6 +58,8 @@ enum Command {
     Failover(orders::FailoverArgs),
     /// Take a channel's traffic home, if home is good
     Failback(orders::FailbackArgs),
+    /// See, or bring about, what [channels.provision] desires
+    Channels(channels::ChannelsArgs),
     /// Put a channel into maintenance for a time, or end that
     Maintenance(orders::MaintenanceArgs),
 }
@@ -80,6 +83,7 @@ impl Cli {
             Command::Acknowledge(args) => orders::acknowledge(args).await,
             Command::Failover(args) => orders::failover(args).await,
             Command::Failback(args) => orders::failback(args).await,
+            Command::Channels(args) => channels::channels(args).await,
             Command::Maintenance(args) => orders::maintenance(args).await,
         }
     }

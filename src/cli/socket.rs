@@ -27,6 +27,11 @@ pub struct SocketArgs {
 }
 
 impl SocketArgs {
+    /// Whether the socket itself was named, so that nothing but the daemon behind it is meant.
+    pub const fn named(&self) -> bool {
+        self.socket.is_some()
+    }
+
     /// The daemon's configuration file.
     pub fn config(&self) -> &Path {
         &self.config
@@ -97,6 +102,12 @@ impl Daemon {
     /// Gives an order.
     pub async fn post(&self, path: &str, body: Option<Value>) -> Result<(), SocketError> {
         self.call(Method::POST, path, body).await.map(drop)
+    }
+
+    /// Gives an order and reads the answer as `T`.
+    pub async fn ask<T: serde::de::DeserializeOwned>(&self, path: &str, body: Option<Value>) -> Result<T, SocketError> {
+        let body = self.call(Method::POST, path, body).await?;
+        serde_json::from_value(body).map_err(|e| SocketError::Answer(e.to_string()))
     }
 
     async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Result<Value, SocketError> {

@@ -12,6 +12,7 @@ mod metrics;
 mod orders;
 mod page;
 mod probes;
+mod provisioning;
 mod query;
 mod serve;
 pub mod views;
@@ -20,6 +21,7 @@ pub use audit::AuditSource;
 pub use serve::{bind_control, serve_control, serve_tcp};
 
 use crate::clock::Clock;
+use crate::provision::Desk;
 use crate::supervisor::{Counters, Liveness, Orders, SnapshotCell};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -47,6 +49,8 @@ pub struct App {
     pub clock: Clock,
     /// The way to the driver.
     pub orders: Orders,
+    /// The way to whoever brings about what is desired; `None`: there is nobody.
+    pub provisioning: Option<Desk>,
     /// Where audit entries are read; `None`: there is no journal.
     pub audit: Option<AuditSource>,
     /// What authorises writes over TCP; `None`: they are refused.
@@ -78,12 +82,17 @@ fn reads() -> Router<Arc<App>> {
         .route("/api/v1/channels", get(api::channels))
         .route("/api/v1/channels/{tenant}/{id}", get(api::channel))
         .route("/api/v1/audit", get(audit::entries))
+        .route("/api/v1/provisioning", get(provisioning::overview))
+        .route("/api/v1/provisioning/runs/{run}", get(provisioning::run))
 }
 
 fn writes() -> Router<Arc<App>> {
     Router::new()
         .route("/api/v1/pause", post(orders::pause))
         .route("/api/v1/resume", post(orders::resume))
+        .route("/api/v1/provisioning/plan", post(provisioning::plan))
+        .route("/api/v1/provisioning/apply", post(provisioning::apply))
+        .route("/api/v1/provisioning/adopt", post(provisioning::adopt))
         .route("/api/v1/tenants/{tenant}/approve", post(orders::approve_mass))
         .route("/api/v1/channels/{tenant}/{id}/approve", post(orders::approve))
         .route("/api/v1/channels/{tenant}/{id}/acknowledge", post(orders::acknowledge))

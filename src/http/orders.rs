@@ -25,7 +25,7 @@ pub(super) enum Giver {
 }
 
 impl Giver {
-    fn name(self) -> String {
+    pub(super) fn name(self) -> String {
         match self {
             Self::Token => "token".to_owned(),
             Self::Uid(Some(uid)) => format!("uid:{uid}"),
@@ -77,8 +77,8 @@ struct Home {
     force: bool,
 }
 
-type Answer = Result<Json<Value>, ApiError>;
-type Body = Result<Bytes, BytesRejection>;
+pub(super) type Answer = Result<Json<Value>, ApiError>;
+pub(super) type Body = Result<Bytes, BytesRejection>;
 type ChannelPath = Result<Path<(String, String)>, PathRejection>;
 
 pub(super) async fn pause(State(app): State<Arc<App>>, giver: Extension<Giver>, body: Body) -> Answer {
@@ -172,16 +172,16 @@ fn lasts(seconds: u64) -> Result<Duration, ApiError> {
     Ok(Duration::from_secs(seconds))
 }
 
-fn optional<T: DeserializeOwned + Default>(body: Body, expected: &str) -> Result<T, ApiError> {
+pub(super) fn optional<T: DeserializeOwned + Default>(body: Body, expected: &str) -> Result<T, ApiError> {
     let body = read(body)?;
     if body.trim_ascii().is_empty() { Ok(T::default()) } else { parsed(&body, expected) }
 }
 
-fn parsed<T: DeserializeOwned>(body: &[u8], expected: &str) -> Result<T, ApiError> {
+pub(super) fn parsed<T: DeserializeOwned>(body: &[u8], expected: &str) -> Result<T, ApiError> {
     serde_json::from_slice(body).map_err(|e| ApiError::Body(format!("expected {expected}: {e}")))
 }
 
-fn read(body: Body) -> Result<Bytes, ApiError> {
+pub(super) fn read(body: Body) -> Result<Bytes, ApiError> {
     body.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => ApiError::TooLarge,
         _ => ApiError::Body("it could not be read".to_owned()),

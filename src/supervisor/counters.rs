@@ -4,11 +4,14 @@
 //! snapshot, so that nothing is kept twice and a removed channel leaves no series behind. Must never: take a label that
 //! the outside chooses without a bound; a channel is never a label of a counter.
 
+mod provision;
+
 use crate::platform::RequestEvent;
 use crate::policy::WallMs;
 use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
 use prometheus::proto::MetricFamily;
 use prometheus::{Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use provision::Provisions;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -34,6 +37,7 @@ struct Families {
     malformed: IntCounterVec,
     actions: IntCounterVec,
     action_seconds: HistogramVec,
+    provisions: Provisions,
     journal_entries: Total,
     observations_dropped: Total,
     reload_ok: IntGauge,
@@ -107,6 +111,7 @@ impl Counters {
                     &["tenant"],
                 ),
             ),
+            provisions: Provisions::new(&registry),
             journal_entries: Total::of(add(
                 &registry,
                 IntCounter::with_opts(opts("journal_entries_total", "Audit entries in the journal.")),
@@ -206,6 +211,7 @@ impl Counters {
         forget(&self.0.malformed, tenant);
         forget(&self.0.actions, tenant);
         forget(&self.0.action_seconds, tenant);
+        self.0.provisions.forget_tenant(tenant);
     }
 
     /// Every family that has a series, by name.

@@ -5,6 +5,7 @@
 //! systemd watchdog, `/healthz`) tells the truth.
 
 mod carry_out;
+mod permits;
 mod publish;
 mod stop;
 mod windows;
@@ -16,6 +17,7 @@ use super::executor::Told;
 use super::fact::{Fact, Place};
 use super::ledger::Ledger;
 use super::orders::OrderRequest;
+use super::permits::PermitRequest;
 use super::prober::{Seen, Task};
 use super::publisher::Publisher;
 use super::reasons::Reasons;
@@ -25,6 +27,7 @@ use crate::platform::{ChannelDoc, Gate, Platform};
 use crate::policy::{
     Action, Actor, ChannelKey, Command, Engine, EventType, Observation, OpId, Order, Outcome, TenantId, Time,
 };
+use permits::Granted;
 use serde_json::json;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -46,6 +49,8 @@ pub enum Event {
     Told(Told),
     /// A person gives an order.
     Order(OrderRequest),
+    /// Someone else wants to change the platform.
+    Permit(PermitRequest),
     /// A new configuration, checked, with its clients; or that one was refused.
     Reconfigure(Reconfiguration),
     /// Whether the journal can be written changed.
@@ -64,6 +69,8 @@ pub struct Wiring {
     pub tasks: mpsc::Sender<Task>,
     /// From people.
     pub orders: mpsc::Receiver<OrderRequest>,
+    /// From others who change the platform.
+    pub permits: mpsc::Receiver<PermitRequest>,
     /// New configurations.
     pub reloads: mpsc::Receiver<Reconfiguration>,
     /// Whether the journal can be written.
@@ -91,6 +98,7 @@ pub struct Driver {
     pub(super) executions: JoinSet<()>,
     pub(super) in_flight: BTreeMap<OpId, InFlight>,
     pub(super) orphans: BTreeMap<OpId, TenantId>,
+    pub(super) permits: Vec<Granted>,
     pub(super) wanted: HashSet<ChannelKey>,
     /// Of the channels wanted: the newest document, and when it was asked for.
     pub(super) docs: HashMap<ChannelKey, (Time, Arc<ChannelDoc>)>,
@@ -132,7 +140,7 @@ impl Driver {
             return Event::Round;
         }
         let sleep = tokio::time::sleep(wake.since(now));
-        let Wiring { seen, tasks, orders, reloads, writable, stop, .. } = &mut self.wiring;
+        let Wiring { seen, tasks, orders, permits, reloads, writable, stop, .. } = &mut self.wiring;
         let event = tokio::select! {
             biased;
             () = stop.cancelled() => Event::Stop,
@@ -142,6 +150,7 @@ impl Driver {
                 Event::Round
             }
             Some(order) = orders.recv() => Event::Order(order),
+            Some(request) = permits.recv() => Event::Permit(request),
             Some(reload) = reloads.recv() => Event::Reconfigure(reload),
             Ok(()) = writable.changed() => Event::JournalWritable(*writable.borrow_and_update()),
             Some(()) = self.ledger.settle() => Event::Round,
@@ -202,6 +211,7 @@ impl Driver {
             Event::Seen(seen) => self.seen(now, seen),
             Event::Told(told) => self.told(now, told),
             Event::Order(request) => self.order(now, request),
+            Event::Permit(request) => self.permit(request),
             Event::Reconfigure(Reconfiguration::Take(reload)) => self.reload(now, *reload),
             Event::Reconfigure(Reconfiguration::Refused(why)) => {
                 self.publisher.config_refused();
@@ -212,6 +222,7 @@ impl Driver {
         }
         self.carry_out();
         self.call_back();
+        self.call_back_forbidden();
     }
 
     fn seen(&mut self, now: Time, seen: Seen) {
@@ -297,6 +308,7 @@ impl Driver {
             self.counters.forget_tenant(gone.as_str());
         }
         self.platforms = platforms;
+        self.call_back_permits("another configuration was taken");
         self.publisher.configured(&params, self.clock.wall());
         self.ledger.fact(now, Place::Process, &Fact::Reconfigured);
         self.calendar = calendar;

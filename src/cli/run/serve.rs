@@ -62,6 +62,7 @@ pub(in crate::cli) fn serve(daemon: &Daemon, sockets: Sockets, clock: Clock, tok
         liveness: daemon.liveness.clone(),
         clock,
         orders: daemon.orders.clone(),
+        provisioning: Some(daemon.provisioning.clone()),
         audit: Some(audit),
         operator_token: token,
     });
