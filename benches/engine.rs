@@ -5,8 +5,8 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 use trunkwarden::policy::{
-    ChannelKey, ChannelParams, ChannelView, Engine, Mode, Observation, Params, Policy, Source, TenantId, TenantParams,
-    Time,
+    ChannelKey, ChannelParams, ChannelView, Engine, GlobalLimits, Mode, Observation, Params, Policy, Source, TenantId,
+    TenantParams, Time,
 };
 
 const CHANNELS: usize = 10_000;
@@ -21,6 +21,7 @@ fn healthy_looks(c: &mut Criterion) {
     });
     let params = Params {
         mode: Mode::Enforce,
+        global: GlobalLimits::default(),
         tenants: [(TenantId::from("acme"), TenantParams::default())].into(),
         channels: channels.collect(),
     };

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use trunkwarden::journal::ObservationRow;
 use trunkwarden::policy::{
-    ChannelKey, ChannelParams, ChannelView, Codec, Mode, Observation, Params, Policy, Source, TenantId, TenantParams,
-    Time, WallMs,
+    ChannelKey, ChannelParams, ChannelView, Codec, GlobalLimits, Mode, Observation, Params, Policy, Source, TenantId,
+    TenantParams, Time, WallMs,
 };
 use trunkwarden::supervisor::fact::{self, Fact, Told};
 use trunkwarden::supervisor::replay::Replay;
@@ -30,6 +30,7 @@ fn params(keys: &[ChannelKey]) -> Params {
     });
     Params {
         mode: Mode::Enforce,
+        global: GlobalLimits::default(),
         tenants: [(TenantId::from("acme"), TenantParams::default())].into(),
         channels: channels.collect(),
     }

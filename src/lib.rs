@@ -1,13 +1,15 @@
 //! Trunkwarden keeps a contact centre's voice channels (SIP trunks) reachable and good to listen to.
 //!
 //! The rooms, in the order in which data flows: [`supervisor`] looks and acts, [`policy`] decides (purely), [`journal`]
-//! remembers and proves, [`platform`] speaks to the outside, [`provision`] creates what is desired, [`http`] shows. [`config`] turns TOML into checked
+//! remembers and proves, [`platform`] speaks to the outside, [`provision`] creates what is desired, [`delivery`] lets out
+//! what others are told, [`http`] shows. [`config`] turns TOML into checked
 //! parameters, [`sim`] is a platform of our own for demo and tests, [`cli`] is what people type. [`clock`] is the only file
 //! that reads a clock. `ARCHITECTURE.md` is the map.
 
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod delivery;
 pub mod http;
 pub mod journal;
 pub mod platform;

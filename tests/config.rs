@@ -447,15 +447,16 @@ mod schema {
 
     fn contract() -> BTreeMap<&'static str, &'static str> {
         BTreeMap::from([
-            ("", "include daemon tenants policies limits channels audit webhooks"),
+            ("", "include daemon references tenants policies limits channels audit webhooks"),
             ("daemon", "listen state_dir mode tokens"),
             ("daemon.tokens", "operator"),
+            ("references", "targets interval timeout"),
             ("tenants", "base_url requests_per_minute latency ca_file proxy headers auth bridge paths limits"),
             ("tenants.auth", "grant client_id client_secret token_path scopes"),
             ("tenants.bridge", "scopes max_legs"),
             ("tenants.paths", "channels channel telemetry bridge calls"),
             ("tenants.limits", "max_concurrent max_per_hour keep_fit mass_hold"),
-            ("limits", "max_concurrent max_per_hour keep_fit mass_hold"),
+            ("limits", "max_concurrent max_per_hour keep_fit mass_hold global_max_concurrent global_max_per_hour"),
             (
                 "policies",
                 "mode propose_for inherit health telemetry quality failover codec provisioning rescue maintenance",
@@ -471,7 +472,8 @@ mod schema {
             (
                 "policies.failover",
                 "enabled on quality_below quality_for better_by min_candidate_score require_score order block_period \
-                 hold_down_max hold_down_half_life action_timeout verify_for max_dependents failback failback_after failback_window",
+                 hold_down_max hold_down_half_life hold_down_suppress hold_down_reuse action_timeout verify_for \
+                 max_dependents failback failback_after failback_window",
             ),
             ("policies.failover.failback_window", "cron for timezone"),
             (
@@ -485,9 +487,18 @@ mod schema {
             ("channels.provision", "sip_server sip_port username password codecs failover health_check"),
             ("channels.provision.codecs", "name priority"),
             ("channels.provision.health_check", "interval_seconds timeout_seconds"),
-            ("audit", "compliance_tag export"),
-            ("audit.export", "url token bulk_interval"),
-            ("webhooks", "url events secret"),
+            (
+                "audit",
+                "compliance_tag origin signing_key checkpoint_entries checkpoint_interval retention_days export file",
+            ),
+            (
+                "audit.export",
+                "name url events token basic headers client_cert client_key ca_file proxy timeout max_pending max_tries \
+                  bulk bulk_interval bulk_cron bulk_batch",
+            ),
+            ("audit.export.basic", "username password"),
+            ("audit.file", "name path events max_bytes keep max_pending"),
+            ("webhooks", "name url events secret secrets token basic headers client_cert client_key timeout max_tries"),
         ])
     }
 

@@ -15,6 +15,8 @@ mod commands;
 mod crash;
 #[path = "e2e/daemon.rs"]
 mod daemon;
+#[path = "e2e/delivery.rs"]
+mod delivery;
 #[path = "e2e/disk.rs"]
 mod disk;
 #[path = "e2e/line.rs"]

@@ -15,14 +15,18 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use trunkwarden::clock::Clock;
-use trunkwarden::http::{App, AuditSource, bind_control, public, serve_control, serve_tcp};
+use trunkwarden::http::{
+    App, AuditSource, CheckpointSource, CheckpointView, bind_control, public, serve_control, serve_tcp,
+};
 use trunkwarden::journal::{Filter, Page};
 use trunkwarden::platform::{BudgetReading, RequestEvent};
 use trunkwarden::policy::{
-    CandidateReport, ChannelId, ChannelKey, ChannelReport, Codec, Explanation, Health, Ineligible, Mode, Order,
-    Quality, Reason, Refusal, TenantReport, TenantState, Time, WallMs,
+    CandidateReport, ChannelId, ChannelKey, ChannelReport, Codec, Explanation, Health, HoldDownReport, Ineligible,
+    Mode, Order, Quality, Reason, Refusal, TenantReport, TenantState, Time, WallMs,
 };
-use trunkwarden::supervisor::{Counters, Liveness, OrderRequest, Orders, Snapshot, SnapshotCell, TenantSnapshot};
+use trunkwarden::supervisor::{
+    Counters, Liveness, OrderRequest, Orders, ReferenceReading, Snapshot, SnapshotCell, TenantSnapshot,
+};
 
 const TOKEN: &str = "correct horse battery staple";
 
@@ -94,6 +98,8 @@ fn snapshot() -> Snapshot {
     down.route = Some(ChannelId::from("ch-0002"));
     down.failed_over = true;
     down.blocked_for = Some(Duration::from_secs(590));
+    down.explanation.hold_down =
+        Some(HoldDownReport { penalty: 1.5, half_life: Duration::from_mins(30), ceiling: 8.0, reuse: None });
     down.reason_text = "moved to ch-0002: ch-0001 is down".into();
     let itself = Some((Ineligible::Itself, "it is the channel itself"));
     down.candidates = vec![candidate("ch-0002", Some(91.5), None), candidate("ch-0001", None, itself)];
@@ -109,6 +115,7 @@ fn snapshot() -> Snapshot {
         version: 7,
         mode: Mode::Enforce,
         paused: false,
+        references: vec![ReferenceReading { target: "192.0.2.1:443".to_owned(), up: true, known: true }],
         journal_writable: true,
         orphans_resolved: true,
         tenants: BTreeMap::from([
@@ -153,6 +160,8 @@ impl World {
             orders,
             provisioning: None,
             audit: Some(entries(Arc::clone(&asked))),
+            checkpoint: Some(Arc::new(|| Ok(Some(checkpoint())))),
+            delivery: None,
             operator_token: Some(TOKEN.to_owned().into()),
         };
         app.snapshot.publish(snapshot());
@@ -193,6 +202,30 @@ impl World {
     }
 }
 
+fn checkpoint() -> CheckpointView {
+    CheckpointView {
+        origin: "log.example/audit".to_owned(),
+        size: 7,
+        root: "cm9vdA==".to_owned(),
+        note: "a note\n".to_owned(),
+        keys: vec!["log.example/audit+00000000+AQ==".to_owned()],
+    }
+}
+
+#[tokio::test]
+async fn the_newest_checkpoint_is_there_for_whoever_keeps_it_elsewhere() {
+    let (status, body) = World::new().await.json("/api/v1/audit/checkpoint").await;
+    assert_eq!((status, &body), (200, &serde_json::to_value(checkpoint()).unwrap()));
+    for (source, want) in [
+        (Some(Arc::new(|| Ok(None)) as CheckpointSource), (404, "no_checkpoint")),
+        (Some(Arc::new(|| Err("it is gone".to_owned()))), (503, "audit_unreadable")),
+        (None, (503, "no_journal")),
+    ] {
+        let (status, body) = World::with(|app| app.checkpoint = source).await.json("/api/v1/audit/checkpoint").await;
+        assert_eq!((status, body["error"]["code"].as_str().unwrap()), want);
+    }
+}
+
 async fn driver(mut receiver: tokio::sync::mpsc::Receiver<OrderRequest>, given: Given) {
     while let Some(request) = receiver.recv().await {
         let answer = match &request.order {
@@ -228,6 +261,19 @@ fn exercised() -> Counters {
     counters.malformed("acme");
     counters.provision("acme", "created");
     counters.provision_drift("acme", "trunk-west", true);
+    let meters = trunkwarden::delivery::Meters::new(&counters);
+    meters.attempt("nms", "delivered", 1, Duration::from_millis(20));
+    let waiting = trunkwarden::journal::SinkState {
+        name: "nms".to_owned(),
+        subscribed: true,
+        max_pending: 10,
+        pending: 2,
+        dead: 1,
+        given_up: 0,
+        oldest_at: Some(WallMs(1_795_251_000_000)),
+        error: None,
+    };
+    meters.waiting(&[waiting], WallMs(1_795_251_300_000));
     counters
 }
 
@@ -554,20 +600,28 @@ fn families(text: &str) -> BTreeMap<String, (String, String)> {
     families
 }
 
-const OWN: [&str; 29] = [
+const OWN: [&str; 42] = [
     "action_latency_seconds",
     "actions_held",
     "actions_total",
+    "audit_checkpoint_entries",
+    "audit_checkpoint_timestamp_seconds",
     "build_info",
+    "channel_blocked_seconds",
     "channel_failed_over",
     "channel_health",
+    "channel_hold_down_penalty",
     "channel_jitter_seconds",
     "channel_latency_seconds",
+    "channel_maintenance",
     "channel_packet_loss_ratio",
     "channel_quality_score",
     "clock_skew_seconds",
     "config_last_reload_success_timestamp_seconds",
     "config_last_reload_successful",
+    "dead_letters",
+    "deliveries_total",
+    "delivery_duration_seconds",
     "effective_interval_seconds",
     "journal_entries_total",
     "journal_writable",
@@ -575,11 +629,16 @@ const OWN: [&str; 29] = [
     "malformed_answers_total",
     "no_candidate",
     "observations_dropped_total",
+    "outbox_given_up_total",
+    "outbox_oldest_seconds",
+    "outbox_pending",
+    "paused",
     "platform_requests_total",
     "poll_duration_seconds",
     "polls_total",
     "provision_drift",
     "provisions_total",
+    "reference_up",
     "request_budget_available",
     "tenant_blind",
     "tenant_mass_hold",
@@ -625,7 +684,14 @@ async fn metrics_say_what_the_snapshot_says() {
         r#"trunkwarden_clock_skew_seconds{tenant="acme"} -1.25"#,
         r#"trunkwarden_effective_interval_seconds{tenant="acme"} 30.5"#,
         r#"trunkwarden_request_budget_available{tenant="acme"} 17"#,
+        r#"trunkwarden_channel_hold_down_penalty{tenant="acme",channel="ch-0001"} 1.5"#,
+        r#"trunkwarden_channel_blocked_seconds{tenant="acme",channel="ch-0001"} 590"#,
+        r#"trunkwarden_channel_maintenance{tenant="acme",channel="ch-0001"} 0"#,
+        "trunkwarden_paused 0",
+        r#"trunkwarden_reference_up{target="192.0.2.1:443"} 1"#,
         "trunkwarden_journal_writable 1",
+        r#"trunkwarden_outbox_oldest_seconds{sink="nms"} 300"#,
+        r#"trunkwarden_deliveries_total{result="delivered",sink="nms"} 1"#,
     ] {
         assert!(text.lines().any(|l| l == line), "{line} is missing in\n{text}");
     }

@@ -3,6 +3,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+#[path = "policy/guards.rs"]
+mod guards;
+#[path = "policy/limits.rs"]
+mod limits;
 #[path = "policy/maintenance.rs"]
 mod maintenance;
 #[path = "policy/outlook.rs"]
@@ -13,6 +17,8 @@ mod persons;
 mod rescue;
 #[path = "policy/scenarios.rs"]
 mod scenarios;
+#[path = "policy/sight.rs"]
+mod sight;
 #[path = "policy/stories.rs"]
 mod stories;
 #[path = "policy/world.rs"]

@@ -3,213 +3,18 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-use async_trait::async_trait;
-use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
+#[path = "supervisor/interrupted.rs"]
+mod interrupted;
+#[path = "supervisor/platform.rs"]
+mod platform;
+#[path = "supervisor/references.rs"]
+mod references;
+
+use platform::{WALL, World};
+use serde_json::json;
 use std::time::Duration;
-use tempfile::TempDir;
-use trunkwarden::clock::Clock;
-use trunkwarden::config;
-use trunkwarden::journal::{
-    Filter, IdSource, Intent, Journal, JournalError, OpenIntent, Options, Receipt, Recovered, WriterMode,
-};
-use trunkwarden::platform::{
-    Answer, BudgetReading, ChannelDoc, Class, ErrorClass, ListPage, Platform, PlatformError, TelemetryAnswer,
-    TelemetryQuery,
-};
-use trunkwarden::policy::{
-    Action, ActionKind, Actor, ChannelId, ChannelKey, Health, LookError, OpId, Reason, TenantId, Time, WallMs,
-};
-use trunkwarden::supervisor::{Clients, Counters, Daemon, Parts};
-
-const WALL: WallMs = WallMs(1_795_000_000_000);
-
-/// What the platform holds and how it behaves.
-#[derive(Default)]
-struct Held {
-    status: BTreeMap<String, String>,
-    route: BTreeMap<String, String>,
-    gone: BTreeSet<String>,
-    /// Suspect looks at these never get their turn.
-    starved: BTreeSet<String>,
-    /// From this moment on, whoever reads gets an error.
-    deaf_from: Option<Time>,
-    /// Changes are taken and not made.
-    drops_changes: bool,
-    /// Whoever reads runs into a defect of ours.
-    broken: bool,
-    changes: Vec<(String, Value)>,
-    /// Requests a minute, where they are fewer than the file's.
-    limit: Option<u32>,
-}
-
-struct Fake {
-    held: Mutex<Held>,
-    clock: Clock,
-}
-
-impl Fake {
-    fn with<T>(&self, f: impl FnOnce(&mut Held) -> T) -> T {
-        f(&mut self.held.lock().unwrap())
-    }
-
-    fn say(&self, id: &str, status: &str) {
-        self.with(|held| held.status.insert(id.to_owned(), status.to_owned()));
-    }
-
-    fn doc(&self, id: &ChannelId) -> ChannelDoc {
-        let id = id.as_str();
-        self.with(|held| {
-            let route = held.route.get(id).cloned().unwrap_or_else(|| id.to_owned());
-            let status = held.status.get(id).cloned().unwrap_or_else(|| "healthy".to_owned());
-            let value =
-                json!({ "id": id, "status": status, "routing": { "primary_channel_id": route, "region": "east" } });
-            ChannelDoc::from_value(value, None).unwrap()
-        })
-    }
-
-    fn answer<T>(&self, value: T) -> Answer<T> {
-        Answer { value, asked_at: self.clock.now(), answered_at: self.clock.now(), date: None }
-    }
-}
-
-fn error(class: ErrorClass, look: LookError) -> PlatformError {
-    let (attempted, message) = ("GET".to_owned(), "as the test wants it".to_owned());
-    PlatformError { class, look, status: None, attempted, message, retry_after: None, sent: true }
-}
-
-#[async_trait]
-impl Platform for Fake {
-    async fn channel(&self, id: &ChannelId, class: Class, _: Duration) -> Result<Answer<ChannelDoc>, PlatformError> {
-        if class == Class::Suspect && self.with(|held| held.starved.contains(id.as_str())) {
-            std::future::pending::<()>().await;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        assert!(!self.with(|held| held.broken), "a defect");
-        let now = self.clock.now();
-        if self.with(|held| held.deaf_from.is_some_and(|from| now >= from)) {
-            return Err(error(ErrorClass::Retryable, LookError::Server));
-        }
-        if self.with(|held| held.gone.contains(id.as_str())) {
-            return Err(error(ErrorClass::NotFound, LookError::Unexpected));
-        }
-        Ok(self.answer(self.doc(id)))
-    }
-
-    async fn channels(&self, _: Option<&str>, _: Class, _: Duration) -> Result<Answer<ListPage>, PlatformError> {
-        Err(error(ErrorClass::Unsupported, LookError::Unexpected))
-    }
-
-    async fn telemetry(&self, _: &TelemetryQuery, _: Duration) -> Result<Answer<TelemetryAnswer>, PlatformError> {
-        Ok(self.answer(TelemetryAnswer::default()))
-    }
-
-    async fn patch(
-        &self,
-        _: &Receipt,
-        id: &ChannelId,
-        body: &Value,
-        _: Option<&str>,
-        _: Duration,
-    ) -> Result<Answer<ChannelDoc>, PlatformError> {
-        self.with(|held| {
-            held.changes.push((id.to_string(), body.clone()));
-            if let (false, Some(to)) = (held.drops_changes, body["routing"]["primary_channel_id"].as_str()) {
-                held.route.insert(id.to_string(), to.to_owned());
-            }
-        });
-        Ok(self.answer(self.doc(id)))
-    }
-
-    async fn authorise(&self, _: Duration) -> Result<Option<Vec<String>>, PlatformError> {
-        Ok(None)
-    }
-
-    fn set_limit(&self, _: u32) {}
-
-    fn budget(&self) -> BudgetReading {
-        let limit = self.with(|held| held.limit).unwrap_or(600);
-        BudgetReading { configured: 600, limit, available: limit, waiting: 0 }
-    }
-
-    fn recent_requests(&self) -> Vec<Duration> {
-        Vec::new()
-    }
-}
-
-struct World {
-    daemon: Daemon,
-    platform: Arc<Fake>,
-    _folder: TempDir,
-}
-
-impl World {
-    fn start(orphans: Vec<OpenIntent>) -> Self {
-        let clock = Clock::virtual_from(WALL);
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("secret"), "s3cret").unwrap();
-        let text = format!(
-            r#"
-            [daemon]
-            state_dir = "{folder}"
-            mode = "enforce"
-            [tenants.acme]
-            base_url = "http://127.0.0.1:1"
-            requests_per_minute = 600
-            [tenants.acme.auth]
-            client_id = "cid"
-            client_secret = {{ file = "{folder}/secret" }}
-            [[channels]]
-            id = "a"
-            tenant = "acme"
-            failover = ["b", "c"]
-            [[channels]]
-            id = "b"
-            tenant = "acme"
-            failover = []
-            [[channels]]
-            id = "c"
-            tenant = "acme"
-            failover = []
-            [[channels]]
-            id = "d"
-            tenant = "acme"
-            failover = []
-            "#,
-            folder = folder.path().display()
-        );
-        let config = config::parse_str("test.toml", &text).unwrap_or_else(|rejected| panic!("{rejected}")).config;
-        let platform = Arc::new(Fake { held: Mutex::default(), clock: clock.clone() });
-        let given = Arc::clone(&platform);
-        let mode = WriterMode::Inline;
-        let options =
-            Options { mode, ids: IdSource::Seeded(1), ..Options::new(folder.path().join("journal.db"), clock.clone()) };
-        let (journal, recovered) = Journal::open(options).unwrap();
-        let parts = Parts {
-            clock,
-            journal,
-            recovered: Recovered { orphans, ..recovered },
-            clients: Clients::new(Box::new(move |_, _, _| Ok(Arc::clone(&given) as Arc<dyn Platform>))),
-            counters: Counters::new(),
-            publish_every: Duration::from_millis(100),
-            keep_observations: false,
-            on_beat: Box::new(|| ()),
-        };
-        let (daemon, _reloads) = Daemon::start(&config, parts).unwrap();
-        Self { daemon, platform, _folder: folder }
-    }
-
-    /// How often the audit log tells of this event.
-    fn told(&self, event: &str) -> Result<usize, JournalError> {
-        let page = self.daemon.reader.entries(&Filter { limit: 1000, ..Filter::default() })?;
-        Ok(page.entries.iter().filter(|entry| entry["event_type"] == event).count())
-    }
-
-    fn changes(&self) -> usize {
-        self.platform.with(|held| held.changes.len())
-    }
-}
+use trunkwarden::journal::{Intent, OpenIntent};
+use trunkwarden::policy::{Action, ActionKind, Actor, ChannelKey, Health, OpId, Reason, TenantId, Time};
 
 async fn pass(s: u64) {
     tokio::time::sleep(Duration::from_secs(s)).await;
@@ -329,4 +134,22 @@ async fn looks_at_suspects_stretch_the_others_intervals_where_the_budget_is_smal
         }
     };
     tokio::time::timeout(Duration::from_mins(5), stretched).await.expect("routine looks give way to urgent ones");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_candidate_that_only_the_platform_names_is_measured_and_may_be_taken_by_its_score() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = platform::file(folder.path()).replace("failover = [\"b\", \"c\"]\n", "")
+        + "[policies.default.failover]\nrequire_score = true\n";
+    let w = World::over(folder.path(), &text, std::sync::Arc::default(), WALL, Vec::new());
+    w.platform.with(|held| {
+        held.backups.insert("a".to_owned(), vec!["x".to_owned()]);
+        held.loss.insert("x".to_owned(), 0.0);
+    });
+    pass(150).await;
+    assert!(w.platform.with(|held| held.measured.contains("x")));
+    w.platform.say("a", "unhealthy");
+    pass(60).await;
+    let body = w.platform.with(|held| held.changes[0].1.clone());
+    assert_eq!(body["routing"]["primary_channel_id"], "x");
 }

@@ -2,13 +2,16 @@
 //!
 //! Exit codes: 0 done; 1 failed or refused; 2 usage; 3 unknown outcome; 78 (`EX_CONFIG`) a bad configuration.
 
+mod audit;
 mod channels;
 pub mod check;
 pub mod config_arg;
 mod demo;
 mod explain;
+mod journal;
 mod logging;
 mod orders;
+mod outbox;
 mod replay;
 mod run;
 pub mod schema;
@@ -46,6 +49,8 @@ enum Command {
     /// Explain a channel: what is known, what was decided and why, and what would have to change; now or at a past moment
     Explain(explain::ExplainArgs),
     Replay(replay::ReplayArgs),
+    Audit(audit::AuditArgs),
+    Journal(journal::JournalArgs),
     /// Change nothing from now on, for one tenant or all; watching goes on
     Pause(orders::PauseArgs),
     /// Lift a pause
@@ -62,6 +67,8 @@ enum Command {
     Channels(channels::ChannelsArgs),
     /// Put a channel into maintenance for a time, or end that
     Maintenance(orders::MaintenanceArgs),
+    /// Show what waits to be delivered to sinks, try it again, or give it up
+    Outbox(outbox::OutboxArgs),
 }
 
 impl Cli {
@@ -77,6 +84,8 @@ impl Cli {
             Command::Status(args) => status::status(args).await,
             Command::Explain(args) => explain::explain(args).await,
             Command::Replay(args) => replay::replay(&args),
+            Command::Audit(args) => args.run().await,
+            Command::Journal(args) => args.run(),
             Command::Pause(args) => orders::pause(args).await,
             Command::Resume(args) => orders::resume(args).await,
             Command::Approve(args) => orders::approve(args).await,
@@ -85,6 +94,7 @@ impl Cli {
             Command::Failback(args) => orders::failback(args).await,
             Command::Channels(args) => channels::channels(args).await,
             Command::Maintenance(args) => orders::maintenance(args).await,
+            Command::Outbox(args) => outbox::outbox(args).await,
         }
     }
 }

@@ -36,6 +36,14 @@ impl SocketArgs {
     pub fn config(&self) -> &Path {
         &self.config
     }
+
+    /// The daemon's state directory: the named socket's folder, or as the configuration says.
+    pub fn state_dir(&self) -> Result<PathBuf, SocketError> {
+        match &self.socket {
+            Some(socket) => Ok(socket.parent().unwrap_or(Path::new("")).to_owned()),
+            None => state_dir(&self.config),
+        }
+    }
 }
 
 /// Why the daemon did not do, or show, what was asked.
@@ -110,6 +118,11 @@ impl Daemon {
         serde_json::from_value(body).map_err(|e| SocketError::Answer(e.to_string()))
     }
 
+    /// Gives an order, and brings what is answered.
+    pub async fn order(&self, path: &str, body: Option<Value>) -> Result<Value, SocketError> {
+        self.call(Method::POST, path, body).await
+    }
+
     async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Result<Value, SocketError> {
         let writes = method == Method::POST;
         let mut request = self.client.request(method, format!("http://trunkwarden{path}"));
@@ -148,7 +161,7 @@ pub fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
-fn state_dir(config: &Path) -> Result<PathBuf, SocketError> {
+pub(super) fn state_dir(config: &Path) -> Result<PathBuf, SocketError> {
     let text = match std::fs::read_to_string(config) {
         Ok(text) => text,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound && config == Path::new(DEFAULT_CONFIG) => String::new(),

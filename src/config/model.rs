@@ -1,6 +1,7 @@
 //! The checked configuration. Whoever holds one may trust every value in it: the compiler is the only one who builds it.
 
-use crate::policy::{ChannelId, ChannelKey, Codec, Latency, Limits, Mode, Params, Policy, TenantId};
+use super::sink::{Export, FileSink, Webhook};
+use crate::policy::{ChannelId, ChannelKey, Codec, GlobalLimits, Latency, Limits, Mode, Params, Policy, TenantId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -16,6 +17,10 @@ pub struct Config {
     pub folders: BTreeSet<PathBuf>,
     /// The process.
     pub daemon: Daemon,
+    /// Targets that tell whether our own network is there.
+    pub references: References,
+    /// How much may be changed at once over all tenants.
+    pub global_limits: GlobalLimits,
     /// The tenants, by name.
     pub tenants: BTreeMap<TenantId, Tenant>,
     /// The policies, by name, as the engine takes them.
@@ -37,6 +42,7 @@ impl Config {
     pub fn params(&self) -> Params {
         Params {
             mode: self.daemon.mode,
+            global: self.global_limits,
             tenants: self
                 .tenants
                 .iter()
@@ -66,6 +72,17 @@ pub struct Daemon {
     pub mode: Mode,
     /// The operator's token for writes over TCP; `None`: they are refused.
     pub operator_token: Option<SecretRef>,
+}
+
+/// `[references]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct References {
+    /// Host and port of each; empty: none is asked.
+    pub targets: Vec<String>,
+    /// How often they are asked.
+    pub interval: Duration,
+    /// How long a connection may take; below `interval`.
+    pub timeout: Duration,
 }
 
 /// Where a secret is found. The secret itself is read at `run`, and never kept in a [`Config`].
@@ -252,28 +269,25 @@ pub struct Calendar {
 pub struct Audit {
     /// The tag that every entry carries.
     pub compliance_tag: String,
+    /// What proves the log.
+    pub proof: Proof,
     /// Where entries are sent.
     pub exports: Vec<Export>,
+    /// Files that get each entry.
+    pub files: Vec<FileSink>,
 }
 
-/// `[[audit.export]]`.
-#[derive(Clone, Debug)]
-pub struct Export {
-    /// Where each entry is posted; bulk metrics go to `{url}/metrics/bulk`.
-    pub url: String,
-    /// Its own bearer token.
-    pub token: Option<SecretRef>,
-    /// How often bulk metrics are sent.
-    pub bulk_interval: Duration,
-}
-
-/// `[[webhooks]]`.
-#[derive(Clone, Debug)]
-pub struct Webhook {
-    /// Where events are posted.
-    pub url: String,
-    /// Globs over event types; `*` matches dots too.
-    pub events: Vec<String>,
-    /// The signing secret.
-    pub secret: Option<SecretRef>,
+/// What of `[audit]` proves the log: signed checkpoints, and how long entries stay in the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// The log's name; `None`: the key's.
+    pub origin: Option<String>,
+    /// The signing key; `None`: `{state_dir}/audit.key`.
+    pub signing_key: Option<SecretRef>,
+    /// A checkpoint after so many entries.
+    pub checkpoint_entries: u32,
+    /// A checkpoint after this time, where there is anything new.
+    pub checkpoint_interval: Duration,
+    /// Entries older than this are archived and removed; `None`: never.
+    pub retention: Option<Duration>,
 }

@@ -123,6 +123,20 @@ impl Reader<'_> {
                 }
                 Value::Named(named)
             }
+            (Kind::Headers, DeValue::Table(pairs)) => Value::Named(
+                pairs
+                    .iter()
+                    .map(|(key, value)| {
+                        let (key_at, at) = (self.loc(key.span()), self.loc(value.span()));
+                        let read = match value.get_ref() {
+                            DeValue::String(text) => self.text(name, Format::HeaderValue, text, at),
+                            DeValue::Table(_) => self.secret(name, value, at),
+                            other => self.wrong_type(name, "a string or the place of a secret", other, at),
+                        };
+                        (key.get_ref().clone().into_owned(), Entry { key_at, at, value: read })
+                    })
+                    .collect(),
+            ),
             (Kind::Table(table), DeValue::Table(inner)) => Value::Section(self.section(table, inner, at)),
             (Kind::Tables(table), DeValue::Array(list)) => {
                 Value::List(list.iter().map(|item| self.row(name, table, item)).collect())
@@ -267,7 +281,7 @@ fn wanted(kind: &Kind) -> &'static str {
         Kind::Duration(_) => "a duration such as \"30s\"",
         Kind::Secret => "the place of a secret",
         Kind::List(..) => "an array",
-        Kind::Pairs(_) | Kind::Table(_) | Kind::Named(_) => "a table",
+        Kind::Pairs(_) | Kind::Headers | Kind::Table(_) | Kind::Named(_) => "a table",
         Kind::Tables(_) => "an array of tables",
     }
 }

@@ -79,6 +79,10 @@ fn kind(of: &'static Kind) -> Value {
         Kind::Secret => json!({ "$ref": "#/$defs/secret" }),
         Kind::List(item, least) => json!({ "type": "array", "items": kind(item), "minItems": least }),
         Kind::Pairs(format) => json!({ "type": "object", "additionalProperties": text(*format) }),
+        Kind::Headers => json!({
+            "type": "object",
+            "additionalProperties": { "oneOf": [text(Format::HeaderValue), kind(&Kind::Secret)] }
+        }),
         Kind::Table(inner) => table(inner),
         Kind::Tables(inner) => json!({ "type": "array", "items": table(inner) }),
         Kind::Named(inner) => json!({ "type": "object", "additionalProperties": table(inner) }),
@@ -92,6 +96,7 @@ fn text(format: Format) -> Value {
         Format::Path | Format::PathWithId | Format::PathWithCall | Format::QueryWithId => {
             json!({ "type": "string", "pattern": "^/" })
         }
+        Format::SinkName => json!({ "type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$" }),
         Format::PhoneTarget => json!({ "type": "string", "pattern": "^phone:\\+[1-9][0-9]{6,14}$" }),
         _ => json!({ "type": "string", "minLength": 1 }),
     }

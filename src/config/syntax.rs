@@ -6,7 +6,7 @@ use super::keys::Format;
 use croner::parser::{CronParser, Seconds};
 use reqwest::Url;
 use reqwest::header::HeaderValue;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 /// Longest string that any key takes, in bytes.
@@ -50,6 +50,7 @@ pub(crate) fn check(format: Format, text: &str) -> Result<(), String> {
             _ => Err("must be 3 to 64 characters long".to_owned()),
         },
         Format::Host => host(text),
+        Format::HostPort => host_port(text),
         Format::Cron => CronParser::builder().seconds(Seconds::Required).build().parse(text).map(drop).map_err(|_| {
             "must be a cron expression of six fields, seconds first, such as \"0 0 3 * * *\" (daily at 03:00)".to_owned()
         }),
@@ -58,6 +59,11 @@ pub(crate) fn check(format: Format, text: &str) -> Result<(), String> {
                 .to_owned()
         }),
         Format::PhoneTarget => phone(text),
+        Format::SinkName => {
+            let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+            let fine = text.len() <= 64 && text.chars().all(plain);
+            if fine { Ok(()) } else { Err("must have 1 to 64 letters, digits, dots, dashes or underscores".to_owned()) }
+        }
     }
 }
 
@@ -233,6 +239,22 @@ fn host(text: &str) -> Result<(), String> {
         Ok(())
     } else {
         Err("must be a host name or an IP address, without a scheme or a port".to_owned())
+    }
+}
+
+fn host_port(text: &str) -> Result<(), String> {
+    let (name, port) = text.rsplit_once(':').unwrap_or((text, ""));
+    let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
+    let known = match bare {
+        Some(bare) => bare.parse::<Ipv6Addr>().is_ok(),
+        None => !name.contains(':') && host(name).is_ok(),
+    };
+    let port = port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0);
+    if known && port {
+        Ok(())
+    } else {
+        Err("must be a host and a port, such as \"dns.example:53\", \"192.0.2.1:443\" or \"[2001:db8::1]:443\""
+            .to_owned())
     }
 }
 

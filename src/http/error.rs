@@ -41,8 +41,12 @@ pub(super) enum ApiError {
     Timeout(u64),
     #[error("the audit log cannot be read: {0}")]
     Audit(String),
+    #[error("the outbox cannot be read or changed: {0}")]
+    Outbox(String),
     #[error("there is no journal to read")]
     NoJournal,
+    #[error("the audit log has no signed checkpoint yet")]
+    NoCheckpoint,
     #[error("the daemon made a mistake; its log says more")]
     Internal,
 }
@@ -64,6 +68,8 @@ impl ApiError {
             Self::Refused(_) => (StatusCode::CONFLICT, "refused"),
             Self::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
             Self::Audit(_) => (StatusCode::SERVICE_UNAVAILABLE, "audit_unreadable"),
+            Self::NoCheckpoint => (StatusCode::NOT_FOUND, "no_checkpoint"),
+            Self::Outbox(_) => (StatusCode::SERVICE_UNAVAILABLE, "outbox_unusable"),
             Self::NoJournal => (StatusCode::SERVICE_UNAVAILABLE, "no_journal"),
             Self::Timeout(_) => (StatusCode::GATEWAY_TIMEOUT, "timeout"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),

@@ -4,7 +4,7 @@
 //! [`PIECE`] channels of one family. Every family of one scrape is of the same snapshot.
 
 use super::App;
-use crate::policy::{ChannelKey, ChannelReport, Health, TenantId, TenantState};
+use crate::policy::{ChannelKey, ChannelReport, Health, TenantId, TenantState, Time};
 use crate::supervisor::{Snapshot, TenantSnapshot};
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -22,7 +22,8 @@ use std::sync::Arc;
 const PIECE: usize = 500;
 
 pub(super) async fn scrape(State(app): State<Arc<App>>) -> Response {
-    let pieces = Pieces { counted: Some(app.counters.gather()), snapshot: app.snapshot.read(), family: 0, after: None };
+    let (counted, now) = (Some(app.counters.gather()), app.clock.now());
+    let pieces = Pieces { counted, snapshot: app.snapshot.read(), now, family: 0, after: None };
     // Pieces are always ready: without a pause between them one scrape would keep a worker from all other tasks.
     let body = Body::from_stream(stream::iter(pieces).then(|piece| async {
         tokio::task::yield_now().await;
@@ -44,7 +45,7 @@ enum Of {
     Channel(fn(&ChannelReport, &mut Series)),
 }
 
-const FAMILIES: [Family; 16] = [
+const FAMILIES: [Family; 21] = [
     Family {
         name: "trunkwarden_build_info",
         help: "Always 1; the labels say what is running.",
@@ -54,6 +55,20 @@ const FAMILIES: [Family; 16] = [
         name: "trunkwarden_journal_writable",
         help: "Whether the journal can be written; without it nothing is changed.",
         of: Of::Daemon(|snapshot, s| s.add(&[], flag(snapshot.journal_writable))),
+    },
+    Family {
+        name: "trunkwarden_reference_up",
+        help: "Whether a reference target outside the platforms answers; where none does, our own network is gone.",
+        of: Of::Daemon(|snapshot, s| {
+            for reference in &snapshot.references {
+                s.add(&[("target", &reference.target)], flag(reference.up));
+            }
+        }),
+    },
+    Family {
+        name: "trunkwarden_paused",
+        help: "Whether all actions of all tenants are paused by an operator.",
+        of: Of::Daemon(|snapshot, s| s.add(&[], flag(snapshot.paused))),
     },
     Family {
         name: "trunkwarden_actions_held",
@@ -125,6 +140,21 @@ const FAMILIES: [Family; 16] = [
         of: Of::Channel(|c, s| s.add(&[], flag(c.failed_over))),
     },
     Family {
+        name: "trunkwarden_channel_maintenance",
+        help: "Whether a channel is in maintenance: neither acted on nor a candidate.",
+        of: Of::Channel(|c, s| s.add(&[], flag(c.maintenance.is_some()))),
+    },
+    Family {
+        name: "trunkwarden_channel_hold_down_penalty",
+        help: "What a channel's moves have left behind, in block periods, halving each half-life; absent where nothing is.",
+        of: Of::Channel(|c, s| s.maybe(c.explanation.hold_down.map(|held| held.penalty_after(s.now.since(c.as_of))))),
+    },
+    Family {
+        name: "trunkwarden_channel_blocked_seconds",
+        help: "Time left of the block that holds a channel's route after a move; absent where none does.",
+        of: Of::Channel(|c, s| s.maybe(c.blocked_for_at(s.now).map(|left| left.as_secs_f64()))),
+    },
+    Family {
         name: "trunkwarden_no_candidate",
         help: "Whether a channel's traffic has to move and nobody is fit to take it.",
         of: Of::Channel(|c, s| s.add(&[], flag(c.no_candidate))),
@@ -151,6 +181,8 @@ fn held(snapshot: &Snapshot, series: &mut Series) {
 #[derive(Default)]
 struct Series {
     common: Vec<LabelPair>,
+    /// The moment of the scrape.
+    now: Time,
     metrics: Vec<Metric>,
 }
 
@@ -184,6 +216,7 @@ fn label(name: &str, value: &str) -> LabelPair {
 struct Pieces {
     counted: Option<Vec<MetricFamily>>,
     snapshot: Arc<Snapshot>,
+    now: Time,
     /// Which family comes next, or is being written.
     family: usize,
     /// The last channel of it that was written.
@@ -212,7 +245,7 @@ impl Pieces {
     /// The next series of `family`, moving on to the next family where these are its last.
     fn series(&mut self, family: &Family) -> Vec<Metric> {
         let snapshot = Arc::clone(&self.snapshot);
-        let mut series = Series::default();
+        let mut series = Series { now: self.now, ..Series::default() };
         match family.of {
             Of::Daemon(read) => read(&snapshot, &mut series),
             Of::Tenant(read) => {

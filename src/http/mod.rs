@@ -10,6 +10,7 @@ mod error;
 mod guard;
 mod metrics;
 mod orders;
+mod outbox;
 mod page;
 mod probes;
 mod provisioning;
@@ -17,10 +18,12 @@ mod query;
 mod serve;
 pub mod views;
 
-pub use audit::AuditSource;
+pub use audit::{AuditSource, CheckpointSource, CheckpointView};
+pub use outbox::OutboxView;
 pub use serve::{bind_control, serve_control, serve_tcp};
 
 use crate::clock::Clock;
+use crate::delivery::Delivery;
 use crate::provision::Desk;
 use crate::supervisor::{Counters, Liveness, Orders, SnapshotCell};
 use axum::Router;
@@ -53,8 +56,12 @@ pub struct App {
     pub provisioning: Option<Desk>,
     /// Where audit entries are read; `None`: there is no journal.
     pub audit: Option<AuditSource>,
+    /// Where the newest signed checkpoint is read; `None`: there is no journal.
+    pub checkpoint: Option<CheckpointSource>,
     /// What authorises writes over TCP; `None`: they are refused.
     pub operator_token: Option<SecretString>,
+    /// What leaves through the outbox; `None`: nothing does.
+    pub delivery: Option<Delivery>,
 }
 
 /// The face on TCP: everything to read, and writes for whoever shows the operator's token.
@@ -84,11 +91,15 @@ fn reads() -> Router<Arc<App>> {
         .route("/api/v1/audit", get(audit::entries))
         .route("/api/v1/provisioning", get(provisioning::overview))
         .route("/api/v1/provisioning/runs/{run}", get(provisioning::run))
+        .route("/api/v1/audit/checkpoint", get(audit::checkpoint))
+        .route("/api/v1/outbox", get(outbox::list))
 }
 
 fn writes() -> Router<Arc<App>> {
     Router::new()
         .route("/api/v1/pause", post(orders::pause))
+        .route("/api/v1/outbox/retry", post(outbox::retry))
+        .route("/api/v1/outbox/drop", post(outbox::give_up))
         .route("/api/v1/resume", post(orders::resume))
         .route("/api/v1/provisioning/plan", post(provisioning::plan))
         .route("/api/v1/provisioning/apply", post(provisioning::apply))

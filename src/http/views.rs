@@ -4,7 +4,7 @@
 
 mod explanation;
 
-pub use explanation::{BlockView, ExplanationView, LastChangeView};
+pub use explanation::{BlockView, ExplanationView, HoldDownView, LastChangeView};
 
 use crate::clock::rfc3339;
 use crate::policy::{

@@ -3,7 +3,8 @@
 //! Must never alter a file that is not a journal of ours, nor one that a newer version has written.
 
 use super::model::JournalError;
-use super::schema::{ADD, APPLICATION_ID, CREATE, VERSION};
+use super::outbox;
+use super::schema::{ADD, APPLICATION_ID, CREATE, FIRST_VERSION, UPGRADES, VERSION};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -31,10 +32,14 @@ pub(in crate::journal) fn open_for_writing(path: &Path, max_pages: Option<u32>) 
     let state = recognise(&db, path)?;
     check(&db, path)?;
     prepare(&db, max_pages).map_err(|e| damaged_or("set up the journal", path, e))?;
-    if state == State::Empty {
-        create_tables(&db).map_err(JournalError::sqlite("create the journal's tables"))?;
+    match state {
+        State::Empty => create_tables(&db).map_err(JournalError::sqlite("create the journal's tables"))?,
+        State::Older(version) => {
+            upgrade(&db, version).map_err(JournalError::sqlite("bring the journal's tables up to date"))?;
+        }
+        State::Ours => {}
     }
-    db.execute_batch(ADD).map_err(JournalError::sqlite("add to the journal's tables"))?;
+    add_tables(&db).map_err(JournalError::sqlite("add to the journal's tables"))?;
     // The names of the file and of its WAL are durable only once their folder is.
     let folder = folder_of(path);
     File::open(folder).and_then(|f| f.sync_all()).map_err(JournalError::io("sync the state directory", folder))?;
@@ -46,10 +51,15 @@ pub(in crate::journal) fn open_for_reading(path: &Path) -> Result<Connection, Jo
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags).map_err(JournalError::sqlite("open the journal for reading"))?;
     db.busy_timeout(BUSY).map_err(JournalError::sqlite("open the journal for reading"))?;
-    if recognise(&db, path)? == State::Empty {
-        return Err(corrupt(path, format!("it holds nothing at all; {KEEP_IT}")));
+    match recognise(&db, path)? {
+        State::Ours => Ok(db),
+        State::Empty => Err(corrupt(path, format!("it holds nothing at all; {KEEP_IT}"))),
+        State::Older(_) => {
+            let why =
+                "an older trunkwarden has written it; the daemon of this version brings it up to date when it starts";
+            Err(corrupt(path, why.to_owned()))
+        }
     }
-    Ok(db)
 }
 
 /// A journal in memory: the same tables and rules, gone with its last holder.
@@ -58,7 +68,7 @@ pub(in crate::journal) fn open_in_memory() -> Result<Connection, JournalError> {
         let db = Connection::open_in_memory()?;
         prepare(&db, None)?;
         create_tables(&db)?;
-        db.execute_batch(ADD)?;
+        add_tables(&db)?;
         Ok(db)
     };
     create().map_err(JournalError::sqlite("create a journal in memory"))
@@ -71,6 +81,8 @@ const BUSY: Duration = Duration::from_secs(5);
 enum State {
     Empty,
     Ours,
+    /// Of this earlier version.
+    Older(i64),
 }
 
 fn folder_of(journal: &Path) -> &Path {
@@ -117,6 +129,7 @@ fn recognise(db: &Connection, path: &Path) -> Result<State, JournalError> {
                  install that version again, or use another `state_dir`"
             ),
         )),
+        (APPLICATION_ID, older, _) if older >= FIRST_VERSION => Ok(State::Older(older)),
         (APPLICATION_ID, other, _) => {
             Err(corrupt(path, format!("its schema is {other}, which no version of trunkwarden has written; {KEEP_IT}")))
         }
@@ -144,17 +157,35 @@ fn prepare(db: &Connection, max_pages: Option<u32>) -> rusqlite::Result<()> {
     if let Some(pages) = max_pages {
         db.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
     }
-    db.set_prepared_statement_cache_capacity(32);
+    db.set_prepared_statement_cache_capacity(64);
     Ok(())
 }
 
 /// All of it in one transaction: a crash half-way leaves an empty file, which is recognised as one.
-fn create_tables(db: &Connection) -> rusqlite::Result<()> {
+pub(in crate::journal) fn create_tables(db: &Connection) -> rusqlite::Result<()> {
     let tx = db.unchecked_transaction()?;
     tx.execute_batch(CREATE)?;
     tx.pragma_update(None, "application_id", APPLICATION_ID)?;
-    tx.pragma_update(None, "user_version", VERSION)?;
+    upgrade_within(&tx, FIRST_VERSION)?;
     tx.commit()
+}
+
+/// What changes none of the tables that are there, and is added where it is missing.
+pub(in crate::journal) fn add_tables(db: &Connection) -> rusqlite::Result<()> {
+    db.execute_batch(ADD)?;
+    db.execute_batch(outbox::CREATE)
+}
+
+fn upgrade(db: &Connection, from: i64) -> rusqlite::Result<()> {
+    let tx = db.unchecked_transaction()?;
+    upgrade_within(&tx, from)?;
+    tx.commit()
+}
+
+fn upgrade_within(tx: &Connection, from: i64) -> rusqlite::Result<()> {
+    let done = usize::try_from(from - FIRST_VERSION).unwrap_or(0);
+    UPGRADES.iter().skip(done).try_for_each(|step| tx.execute_batch(step))?;
+    tx.pragma_update(None, "user_version", VERSION)
 }
 
 fn corrupt(path: &Path, why: String) -> JournalError {

@@ -1,16 +1,18 @@
 //! The journal as everybody else holds it: submit, read, prune, close.
 
+use super::archive::{self, Segment};
 use super::ids::{IdSource, Ids};
-use super::model::{Batch, JournalError, Recovered};
+use super::model::{Batch, Entry, JournalError, Recovered};
 use super::operation::{Operation, OperationReceipt};
 use super::options::{JournalCounters, Options, WriterMode};
 use super::pending::{Answer, Pending};
 use super::queue::{Admission, Job, Queue, Stamped};
 use super::reader::Reader;
+use super::seal::of_journal;
 use super::store::Store;
 use super::writer::{self, Standing, Writer};
 use crate::clock::Clock;
-use crate::policy::{OpId, WallMs};
+use crate::policy::{EventType, OpId, WallMs};
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
@@ -38,7 +40,7 @@ struct Inner {
 #[derive(Debug)]
 enum Back {
     Thread { queue: Arc<Queue>, ended: Mutex<Option<mpsc::Receiver<()>>> },
-    Inline { store: Mutex<Option<Store>> },
+    Inline { store: Box<Mutex<Option<Store>>> },
 }
 
 impl Journal {
@@ -54,7 +56,12 @@ impl Journal {
     pub fn open(options: Options) -> Result<(Self, Recovered), JournalError> {
         let (store, recovered) = Store::open(&options)?;
         let reader = Reader::open(&options.path)?;
-        Ok((Self::start(store, reader, &options, recovered.last_op)?, recovered))
+        let new_key = store.has_new_key();
+        let journal = Self::start(store, reader, &options, recovered.last_op)?;
+        if let Some(key) = new_key {
+            journal.tell_key(&key);
+        }
+        Ok((journal, recovered))
     }
 
     /// A new journal in memory, written in line: for simulation and tests.
@@ -123,6 +130,11 @@ impl Journal {
         self.0.standing.subscribe()
     }
 
+    /// Rises with every commit that may have put something into the outbox, or brought it back to be tried again.
+    pub fn outbox(&self) -> watch::Receiver<u64> {
+        self.0.standing.outbox.subscribe()
+    }
+
     /// What was done since the journal was opened.
     pub fn counters(&self) -> JournalCounters {
         let queued = match &self.0.back {
@@ -137,8 +149,8 @@ impl Journal {
         self.0.reader.clone()
     }
 
-    /// Removes observations older than the retention and intents and operations that ended over 90 days ago, as of `now`, in small steps
-    /// between commits. Audit entries stay.
+    /// Removes observations older than the retention, intents and operations that ended over 90 days ago as of `now`, and
+    /// audit entries that are archived, in small steps between commits. Other audit entries stay.
     pub fn prune(&self, now: WallMs) -> Pending {
         match &self.0.back {
             Back::Inline { store } => {
@@ -150,19 +162,73 @@ impl Journal {
         }
     }
 
-    /// Commits what was submitted, brings the WAL into the file and releases the lock; waits 10 s for that at most.
+    /// Makes a signed checkpoint where one is due at `now` and none came with a commit. Called now and then: a journal into
+    /// which nothing is written does not look at the time.
+    pub fn seal(&self, now: WallMs) -> Pending {
+        match &self.0.back {
+            Back::Inline { store } => {
+                let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
+                let Some(store) = store.as_mut() else { return Pending::ready(Err(JournalError::Closed)) };
+                Pending::ready(writer::seal(store, now, false, &self.0.standing))
+            }
+            Back::Thread { queue, .. } => {
+                self.queue(queue, false, |reply| Job::Seal { wall: now, at_once: false, reply }).into_pending()
+            }
+        }
+    }
+
+    /// Archives entries that are older than `before`, up to a checkpoint, segment by segment: each is in its file, synced
+    /// and read back, before the journal notes it; the next [`Journal::prune`] removes what is noted. Entries that are not
+    /// delivered stay. How many segments.
+    ///
+    /// # Errors
+    /// Where an archive cannot be written or read back, or the entries are not what was signed. They stay then.
+    pub async fn archive(&self, before: WallMs) -> Result<usize, JournalError> {
+        let mut count = 0;
+        loop {
+            let reader = self.reader();
+            // On a thread: compressing takes its time, and commits must not wait for it.
+            let written = tokio::task::spawn_blocking(move || {
+                archive::plan(&reader, before)?.map(|plan| archive::write(&reader, &plan)).transpose()
+            });
+            let Some(segment) = written.await.map_err(|_| JournalError::Closed)?? else { return Ok(count) };
+            self.archived(segment).await?;
+            count += 1;
+        }
+    }
+
+    fn archived(&self, segment: Segment) -> Pending {
+        let wall = self.0.clock.wall();
+        let id = self.0.ids.lock().unwrap_or_else(PoisonError::into_inner).next(wall);
+        match &self.0.back {
+            Back::Inline { store } => {
+                let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
+                let Some(store) = store.as_mut() else { return Pending::ready(Err(JournalError::Closed)) };
+                Pending::ready(writer::archived(store, &segment, wall, id, &self.0.standing))
+            }
+            Back::Thread { queue, .. } => {
+                let segment = Box::new(segment);
+                self.queue(queue, false, |reply| Job::Archived { segment, wall, id, reply }).into_pending()
+            }
+        }
+    }
+
+    /// Commits what was submitted, makes a last checkpoint, brings the WAL into the file and releases the lock; waits 10 s for that at most.
     /// Other clones can still read, and are answered [`JournalError::Closed`] otherwise.
     pub async fn close(self) {
         match &self.0.back {
             Back::Inline { store } => {
                 let store = store.lock().unwrap_or_else(PoisonError::into_inner).take();
-                if let Some(store) = store {
+                if let Some(mut store) = store {
+                    // What was submitted is on disk; the next start makes up for a checkpoint that is not.
+                    let _ = writer::seal(&mut store, self.0.clock.wall(), true, &self.0.standing);
                     store.checkpoint();
                     self.0.standing.set_writable(false);
                 }
             }
             Back::Thread { queue, ended } => {
-                queue.close();
+                let (reply, _) = oneshot::channel();
+                queue.close(Some(Job::Seal { wall: self.0.clock.wall(), at_once: true, reply }));
                 let ended = ended.lock().unwrap_or_else(PoisonError::into_inner).take();
                 let Some(ended) = ended else { return };
                 // Waited for on a thread, since the writer is one: a paused clock does not run out on it.
@@ -177,8 +243,9 @@ impl Journal {
     fn start(store: Store, reader: Reader, options: &Options, last_op: OpId) -> Result<Self, JournalError> {
         let ids = Mutex::new(Ids::new(options.ids, store.entries().wrapping_add(last_op.0)));
         let standing = Arc::new(Standing::new());
+        standing.sealed(store.sealed());
         let back = match options.mode {
-            WriterMode::Inline => Back::Inline { store: Mutex::new(Some(store)) },
+            WriterMode::Inline => Back::Inline { store: Box::new(Mutex::new(Some(store))) },
             WriterMode::Thread => {
                 let queue = Arc::new(Queue::new(options.queue));
                 let ended = Writer::spawn(store, Arc::clone(&queue), Arc::clone(&standing))
@@ -187,6 +254,17 @@ impl Journal {
             }
         };
         Ok(Self(Arc::new(Inner { back, standing, ids, clock: options.clock.clone(), reader })))
+    }
+
+    /// Under which key the checkpoints from now on are to be checked.
+    fn tell_key(&self, key: &str) {
+        let reason = "checkpoints are signed by this key from now on".to_owned();
+        let entry = Entry {
+            after: serde_json::json!({ "key": key }),
+            ..of_journal(self.0.clock.wall(), EventType::JournalKeyChanged, reason)
+        };
+        // Nobody waits for it: a checkpoint that was lost with it tells it again at the next start.
+        drop(self.submit(Batch { entries: vec![entry], ..Batch::default() }));
     }
 
     /// Time and ids are fixed here, on the submitter's side: the writer thread reads no clock.
@@ -215,7 +293,7 @@ impl Journal {
 impl Drop for Inner {
     fn drop(&mut self) {
         if let Back::Thread { queue, .. } = &self.back {
-            queue.close();
+            queue.close(None);
         }
     }
 }
@@ -237,7 +315,7 @@ impl Queued {
 }
 
 fn is_observations_alone(batch: &Batch) -> bool {
-    let Batch { entries, states, open, close, begin, end, observations: _ } = batch;
+    let Batch { entries, states, open, close, begin, end, outbox, observations: _ } = batch;
     let intents = open.is_none() && close.is_empty() && begin.is_none() && end.is_empty();
-    entries.is_empty() && states.is_empty() && intents
+    entries.is_empty() && states.is_empty() && outbox.is_empty() && intents
 }

@@ -5,31 +5,50 @@
 //! groups from a bounded queue; under simulation the same code is called in line. Must never: change or remove an audit
 //! entry, hand out a receipt before the commit, or hold a secret.
 
+mod archive;
 mod chain;
+mod check;
 mod file;
 mod handle;
 mod ids;
+mod key;
+mod listing;
 mod lock;
 mod model;
+pub mod note;
 mod operation;
 mod options;
+mod outbox;
 mod pending;
+mod proof;
 mod queue;
 mod reader;
 mod recorded;
 mod recovery;
 mod rows;
 mod schema;
+mod seal;
 mod store;
+mod tip;
+pub mod tree;
 mod verify;
 mod writer;
 
 pub use handle::Journal;
 pub use ids::IdSource;
+pub use key::{KeyError, public_keys_file, read_public_keys, signer};
+pub use listing::Listed;
 pub use model::{Batch, Closed, Entry, Intent, JournalError, ObservationRow, OpenIntent, Receipt, Recovered};
+pub use note::{Signer, VerifierKey};
 pub use operation::{Ended, KeptOperation, Operation, OperationReceipt};
 pub use options::{JournalCounters, Options, WriterMode};
+pub use outbox::{
+    Due, MAX_DEAD, OutboxChange, OutboxFilter, OutboxPage, OutboxRow, Place, Selection, SinkState, Subscription,
+    event_matches,
+};
 pub use pending::Pending;
+pub use proof::{Proof, ProofError};
 pub use reader::{Filter, Page, Reader};
 pub use recorded::Recorded;
-pub use verify::{Broken, Verified};
+pub use seal::Signing;
+pub use verify::{Against, Archive, Broken, Fault, Verified};

@@ -1,6 +1,7 @@
 //! What goes into the journal and what comes back.
 
 use super::operation::{Ended, KeptOperation, Operation};
+use super::outbox::OutboxChange;
 use crate::platform::Gate;
 use crate::policy::{OpId, WallMs};
 use serde_json::Value;
@@ -24,6 +25,8 @@ pub struct Batch {
     pub end: Vec<Ended>,
     /// What was observed. Given up first where the queue is full; never together with the rest of a batch.
     pub observations: Vec<ObservationRow>,
+    /// What is changed in the outbox; entries of the same batch are queued by the subscriptions in force after it.
+    pub outbox: Vec<OutboxChange>,
 }
 
 /// An audit entry before it is numbered and chained. The journal adds `id` (UUIDv7), `seq`, `timestamp`,

@@ -1,7 +1,9 @@
 //! How a journal is opened, and what it counts.
 
 use super::ids::IdSource;
+use super::seal::Signing;
 use crate::clock::Clock;
+use crate::policy::WallMs;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -31,6 +33,8 @@ pub struct Options {
     pub observation_retention: Duration,
     /// How many batches may wait for the disk. From three quarters of it on, batches of observations alone are given up.
     pub queue: usize,
+    /// Who signs checkpoints, and how often; `None`: there are none.
+    pub signing: Option<Signing>,
     /// A bound on the file, in pages of 4 KiB: lets a test fill the disk.
     #[doc(hidden)]
     pub max_pages: Option<u32>,
@@ -47,6 +51,7 @@ impl Options {
             clock,
             observation_retention: Duration::from_hours(7 * 24),
             queue: 4096,
+            signing: None,
             max_pages: None,
         }
     }
@@ -69,4 +74,8 @@ pub struct JournalCounters {
     pub observations_dropped_total: u64,
     /// Batches that wait at this moment.
     pub queued: u64,
+    /// Entries that the newest checkpoint covers; 0 before the first.
+    pub checkpoint_size: u64,
+    /// When the newest checkpoint was made; `None` before the first.
+    pub checkpoint_at: Option<WallMs>,
 }

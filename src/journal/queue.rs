@@ -1,5 +1,6 @@
 //! What waits for the disk: a bounded queue between those who submit, who never wait, and the one writer.
 
+use super::archive::Segment;
 use super::model::Batch;
 use super::pending::Answer;
 use crate::policy::WallMs;
@@ -23,8 +24,27 @@ pub(in crate::journal) struct Stamped {
 /// What the writer is asked for.
 #[derive(Debug)]
 pub(in crate::journal) enum Job {
-    Commit { batch: Box<Stamped>, reply: oneshot::Sender<Answer> },
-    Prune { now: WallMs, reply: oneshot::Sender<Answer> },
+    Commit {
+        batch: Box<Stamped>,
+        reply: oneshot::Sender<Answer>,
+    },
+    Prune {
+        now: WallMs,
+        reply: oneshot::Sender<Answer>,
+    },
+    /// A segment that is in its file, whole: from now on its entries may be removed.
+    Archived {
+        segment: Box<Segment>,
+        wall: WallMs,
+        id: Uuid,
+        reply: oneshot::Sender<Answer>,
+    },
+    /// A checkpoint where one is due at `wall`; with `at_once`, where there is anything new.
+    Seal {
+        wall: WallMs,
+        at_once: bool,
+        reply: oneshot::Sender<Answer>,
+    },
 }
 
 /// What became of an attempt to queue.
@@ -116,9 +136,14 @@ impl Queue {
         Some(waiting.jobs.drain(..count).collect())
     }
 
-    /// Takes nothing more; what waits is still handed out.
-    pub(in crate::journal) fn close(&self) {
-        self.lock().closed = true;
+    /// Takes nothing more but `last`, which comes even where the queue is full; what waits is still handed out.
+    pub(in crate::journal) fn close(&self, last: Option<Job>) {
+        let mut waiting = self.lock();
+        if !waiting.closed {
+            waiting.jobs.extend(last);
+        }
+        waiting.closed = true;
+        drop(waiting);
         self.filled.notify_all();
     }
 

@@ -87,7 +87,7 @@ impl Reader {
     /// Where the file cannot be read, or an entry in it is no JSON any more.
     pub fn entries(&self, filter: &Filter) -> Result<Page, JournalError> {
         let limit = filter.limit.clamp(1, MAX_PAGE);
-        let (sql, values) = query(filter, limit + 1);
+        let (sql, values) = query(filter, limit + 1, Order::NewestFirst);
         let mut rows: Vec<(i64, String, String)> = {
             let db = lock(&self.db);
             db.prepare_cached(&sql)
@@ -191,6 +191,17 @@ impl Reader {
         Self { db, path }
     }
 
+    /// Where the journal is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A second connection to the same file; `None` for a journal in memory, which has one only.
+    pub(in crate::journal) fn again(&self) -> Result<Option<Self>, JournalError> {
+        let is_file = lock(&self.db).path().is_some_and(|path| !path.is_empty());
+        if is_file { Self::open(&self.path).map(Some) } else { Ok(None) }
+    }
+
     /// The connection, for what else reads.
     pub(in crate::journal) fn connection(&self) -> &Mutex<Connection> {
         &self.db
@@ -210,8 +221,16 @@ impl Reader {
     }
 }
 
+/// In which order entries are wanted.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::journal) enum Order {
+    NewestFirst,
+    /// Oldest first, after this entry.
+    OldestAfter(u64),
+}
+
 /// The filter as SQL; every value is bound, none is spliced in.
-fn query(filter: &Filter, limit: usize) -> (String, Vec<Sql>) {
+pub(in crate::journal) fn query(filter: &Filter, limit: usize, order: Order) -> (String, Vec<Sql>) {
     let (mut sql, mut values) = ("SELECT seq, entry, hash FROM audit WHERE 1".to_owned(), Vec::new());
     let mut and = |condition: &str, value: Sql| {
         sql.push_str(" AND ");
@@ -232,8 +251,10 @@ fn query(filter: &Filter, limit: usize) -> (String, Vec<Sql>) {
         Some(wanted) => and("event_type = ?", Sql::Text(wanted.clone())),
         None => {}
     }
-    if let Some(seq) = filter.before_seq {
-        and("seq < ?", number(seq));
+    match (order, filter.before_seq) {
+        (Order::OldestAfter(seq), _) => and("seq > ?", number(seq)),
+        (Order::NewestFirst, Some(seq)) => and("seq < ?", number(seq)),
+        (Order::NewestFirst, None) => {}
     }
     if let Some(since) = filter.since {
         and("at >= ?", Sql::Integer(since.0));
@@ -242,7 +263,10 @@ fn query(filter: &Filter, limit: usize) -> (String, Vec<Sql>) {
         and("at < ?", Sql::Integer(until.0));
     }
     values.push(number(limit as u64));
-    sql.push_str(" ORDER BY seq DESC LIMIT ?");
+    sql.push_str(match order {
+        Order::NewestFirst => " ORDER BY seq DESC LIMIT ?",
+        Order::OldestAfter(_) => " ORDER BY seq LIMIT ?",
+    });
     (sql, values)
 }
 

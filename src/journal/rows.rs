@@ -1,21 +1,29 @@
 //! One batch as rows, within the transaction that commits it.
 
-use super::chain::{self, Head, MAX_TEXT, Stamp};
+use super::archive::Segment;
+use super::chain::{self, MAX_TEXT, Stamp};
 use super::model::{Closed, Entry, Intent, JournalError, ObservationRow};
 use super::operation;
+use super::outbox::{self, Subscribed};
 use super::queue::Stamped;
-use crate::policy::{OpId, WallMs};
+use super::seal::of_journal;
+use super::tip::Tip;
+use super::tree::leaf;
+use crate::policy::{EventType, OpId, WallMs};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::Value;
 use uuid::Uuid;
 
-/// Writes everything of `job`; on an error the caller rolls all of it back, and `head` is worth nothing.
-pub(in crate::journal) fn write(
-    db: &Connection,
-    head: &mut Head,
-    tag: &str,
-    job: &Stamped,
-) -> Result<(), JournalError> {
+/// The log as a transaction writes it. On an error the caller rolls all of it back, and this is worth nothing.
+#[derive(Debug)]
+pub(in crate::journal) struct Log<'a> {
+    pub tip: Tip,
+    pub sinks: Subscribed,
+    pub tag: &'a str,
+}
+
+/// Writes everything of `job`.
+pub(in crate::journal) fn write(db: &Connection, log: &mut Log<'_>, job: &Stamped) -> Result<(), JournalError> {
     if let (Some(intent), Some(id)) = (&job.batch.open, job.operation_id) {
         open(db, intent, id, job.wall)?;
     }
@@ -25,12 +33,13 @@ pub(in crate::journal) fn write(
     for (key, value) in &job.batch.states {
         keep(db, key, value.as_ref(), job.wall)?;
     }
+    job.batch.outbox.iter().try_for_each(|change| outbox::apply(db, &mut log.sinks, change, job.wall))?;
     for (entry, id) in job.batch.entries.iter().zip(&job.ids) {
         let operation_id = match entry.operation {
             Some(id) => Some(id.to_string()),
             None => entry.op.map(|op| operation_of(db, op)).transpose()?.flatten(),
         };
-        append(db, head, entry, &Stamp { id: *id, operation_id: operation_id.as_deref(), compliance_tag: tag })?;
+        append(db, log, entry, *id, operation_id.as_deref())?;
     }
     for closed in &job.batch.close {
         close(db, closed, job.wall)?;
@@ -91,8 +100,16 @@ fn number_or_none(op: OpId) -> Option<i64> {
     i64::try_from(op.0).ok()
 }
 
-fn append(db: &Connection, head: &mut Head, entry: &Entry, stamp: &Stamp<'_>) -> Result<(), JournalError> {
-    let (text, next) = chain::link(head, entry, stamp)?;
+/// Adds an entry to the log: its row, its leaf in the tree, and a place in the outbox for whoever is sent it.
+pub(in crate::journal) fn append(
+    db: &Connection,
+    log: &mut Log<'_>,
+    entry: &Entry,
+    id: Uuid,
+    operation_id: Option<&str>,
+) -> Result<(), JournalError> {
+    let (text, next) = chain::link(&log.tip.head, entry, &Stamp { id, operation_id, compliance_tag: log.tag })?;
+    let leaf = leaf(text.as_bytes());
     db.prepare_cached(
         "INSERT INTO audit (seq, entry, hash, at, event_type, tenant, channel_id) VALUES (?, ?, ?, ?, ?, ?, ?)",
     )
@@ -108,8 +125,30 @@ fn append(db: &Connection, head: &mut Head, entry: &Entry, stamp: &Stamp<'_>) ->
         ])
     })
     .map_err(JournalError::sqlite("append to the audit log"))?;
-    *head = next;
-    Ok(())
+    log.tip.head = next;
+    log.tip.tree.push(leaf);
+    outbox::enqueue(db, &log.sinks, log.tip.head.seq, &entry.event_type, entry.at)
+}
+
+/// A segment's row, and the entry that tells of it.
+pub(in crate::journal) fn archive(
+    db: &Connection,
+    log: &mut Log<'_>,
+    segment: &Segment,
+    at: WallMs,
+    id: Uuid,
+) -> Result<(), JournalError> {
+    let Segment { first, last, file, sha256, head, .. } = segment;
+    let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let entry = number(log.tip.head.seq + 1);
+    db.prepare_cached("INSERT INTO segments (first, last, file, sha256, head, entry) VALUES (?, ?, ?, ?, ?, ?)")
+        .and_then(|mut s| s.execute(params![number(*first), number(*last), file, sha256, head, entry]))
+        .map_err(JournalError::sqlite("note an archived segment"))?;
+    let entry = Entry {
+        details: segment.details(),
+        ..of_journal(at, EventType::JournalArchived, format!("entries {first} to {last} are archived in {file}"))
+    };
+    append(db, log, &entry, id, None)
 }
 
 /// An intent that is not there, or has its outcome already, is left as it is: the first outcome stands.

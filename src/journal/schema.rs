@@ -1,10 +1,70 @@
 //! The tables, and the rules that the database itself enforces: audit entries are appended in order and stay.
 
+use super::{check, file};
+use std::collections::BTreeMap;
+
+/// The triggers of this version, by name: what keeps the log from being changed by the way.
+pub(in crate::journal) fn expected_rules() -> rusqlite::Result<BTreeMap<String, String>> {
+    let db = rusqlite::Connection::open_in_memory()?;
+    file::create_tables(&db)?;
+    file::add_tables(&db)?;
+    check::rules(&db)
+}
+
 /// `PRAGMA application_id`: what makes an SQLite file a journal of ours ("TrkW").
 pub(in crate::journal) const APPLICATION_ID: i64 = 0x5472_6b57;
 
-/// `PRAGMA user_version`: rises with every change of the tables.
-pub(in crate::journal) const VERSION: i64 = 1;
+/// `PRAGMA user_version` of the first tables; it rises by one with each of [`UPGRADES`].
+pub(in crate::journal) const FIRST_VERSION: i64 = 1;
+
+/// The version that this program writes.
+pub(in crate::journal) const VERSION: i64 = FIRST_VERSION + UPGRADES.len() as i64;
+
+/// What came after the first tables, in order; a new file gets all of them. Each is part of the transaction that raises
+/// the version, and none is ever changed once released.
+pub(in crate::journal) const UPGRADES: [&str; 1] = [PROOF];
+
+/// Signed checkpoints, and the segments of the log that are archived. A segment's row is what permits its entries to be
+/// removed, and nothing else does.
+const PROOF: &str = "
+CREATE TABLE checkpoints (
+    size     INTEGER PRIMARY KEY,
+    root     TEXT NOT NULL,
+    at       INTEGER NOT NULL,
+    note     TEXT NOT NULL,
+    frontier BLOB NOT NULL
+) STRICT;
+CREATE TRIGGER checkpoints_no_update BEFORE UPDATE ON checkpoints
+    BEGIN SELECT RAISE(ABORT, 'checkpoints are never changed'); END;
+CREATE TRIGGER checkpoints_no_delete BEFORE DELETE ON checkpoints
+    BEGIN SELECT RAISE(ABORT, 'checkpoints are never removed'); END;
+CREATE TRIGGER checkpoints_append_only BEFORE INSERT ON checkpoints
+    WHEN NEW.size <= (SELECT coalesce(max(size), 0) FROM checkpoints)
+    BEGIN SELECT RAISE(ABORT, 'checkpoints are appended in order'); END;
+
+CREATE TABLE segments (
+    last   INTEGER PRIMARY KEY,
+    first  INTEGER NOT NULL,
+    file   TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    head   TEXT NOT NULL,
+    entry  INTEGER NOT NULL
+) STRICT;
+CREATE TRIGGER segments_no_update BEFORE UPDATE ON segments
+    BEGIN SELECT RAISE(ABORT, 'archived segments are never changed'); END;
+CREATE TRIGGER segments_no_delete BEFORE DELETE ON segments
+    BEGIN SELECT RAISE(ABORT, 'archived segments are never removed'); END;
+CREATE TRIGGER segments_append_only BEFORE INSERT ON segments
+    WHEN NEW.first IS NOT (SELECT coalesce(max(last), 0) + 1 FROM segments) OR NEW.last < NEW.first
+      OR NEW.last >= (SELECT coalesce(max(seq), 0) FROM audit)
+      OR NOT EXISTS (SELECT 1 FROM checkpoints WHERE size = NEW.last)
+    BEGIN SELECT RAISE(ABORT, 'segments follow one another, and end at a checkpoint'); END;
+
+DROP TRIGGER audit_no_delete;
+CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit
+    WHEN OLD.seq > (SELECT coalesce(max(last), 0) FROM segments)
+    BEGIN SELECT RAISE(ABORT, 'audit entries are never removed before they are archived'); END;
+";
 
 /// What came after the first tables and changes none of them: added to any journal of this version that lacks it, so
 /// that an older trunkwarden still opens the file.
@@ -27,7 +87,7 @@ CREATE INDEX IF NOT EXISTS operations_open ON operations (opened_at) WHERE outco
 CREATE INDEX IF NOT EXISTS operations_by_closed_at ON operations (closed_at) WHERE closed_at IS NOT NULL;
 ";
 
-/// Everything else, for an empty file. `audit.entry` is the text that is hashed; the columns after `hash` repeat parts of it
+/// The first tables, for an empty file. `audit.entry` is the text that is hashed; the columns after `hash` repeat parts of it
 /// so that they can be filtered on, and verification holds them against it. The insert trigger also catches
 /// `INSERT OR REPLACE`, which would remove a row without the delete trigger being asked.
 pub(in crate::journal) const CREATE: &str = "

@@ -1,20 +1,26 @@
-//! The one writing connection, and the head of the chain. Everything that changes the file goes through here.
+//! The one writing connection, and the end of the log. Everything that changes the file goes through here.
 //!
-//! The head is kept in memory and moves only with a commit; after a failed one it is read anew, since a commit that
+//! The end is kept in memory and moves only with a commit; after a failed one it is read anew, since a commit that
 //! reports an error may have reached the disk all the same.
 
-use super::chain::Head;
+use super::archive::Segment;
 use super::file;
 use super::lock::Lock;
 use super::model::{JournalError, Recovered};
 use super::operation;
 use super::options::Options;
+use super::outbox::{self, Subscribed};
 use super::queue::Stamped;
-use super::{recovery, rows};
+use super::recovery;
+use super::rows::{self, Log};
+use super::seal::{self, Signing};
+use super::tip::{self, Sealed, Tip};
 use crate::policy::WallMs;
 use rusqlite::{Connection, TransactionBehavior, params};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use uuid::Uuid;
 
 /// How long an intent or an operation with its outcome is kept. Its audit entries stay.
 const KEEP_INTENTS: Duration = Duration::from_hours(90 * 24);
@@ -27,7 +33,12 @@ const PRUNE_STEP: i64 = 2000;
 pub(in crate::journal) struct Store {
     /// Shared with the reader of a journal in memory, and with nobody else.
     db: Arc<Mutex<Connection>>,
-    head: Head,
+    path: PathBuf,
+    tip: Tip,
+    sealed: Sealed,
+    sinks: Subscribed,
+    /// `None`: no checkpoints are made.
+    signing: Option<Signing>,
     compliance_tag: String,
     observation_retention: Duration,
     /// Held until the store is dropped; none in memory.
@@ -53,30 +64,60 @@ impl Store {
         &mut self,
         jobs: impl IntoIterator<Item = &'a Stamped>,
     ) -> Result<u64, JournalError> {
-        let db = Arc::clone(&self.db);
-        let mut db = lock(&db);
-        let mut head = self.head.clone();
-        let done = transact(&mut db, |tx| {
-            jobs.into_iter().try_for_each(|j| rows::write(tx, &mut head, &self.compliance_tag, j))
-        });
-        match done {
-            Ok(()) => {
-                let entries = head.seq - self.head.seq;
-                self.head = head;
-                Ok(entries)
-            }
-            Err(e) => {
-                if let Ok(head) = recovery::head(&db) {
-                    self.head = head;
-                }
-                Err(e)
-            }
+        let mut wall = None;
+        self.extend(|tx, log| {
+            jobs.into_iter().try_for_each(|job| {
+                wall = Some(job.wall);
+                rows::write(tx, log, job)
+            })?;
+            Ok(wall)
+        })
+    }
+
+    /// Makes a checkpoint where one is due at `wall`; with `at_once`, where there is anything new.
+    pub(in crate::journal) fn seal(&mut self, wall: WallMs, at_once: bool) -> Result<u64, JournalError> {
+        let Some(signing) = &self.signing else { return Ok(0) };
+        let is_wanted = at_once && seal::is_new(&self.tip, self.sealed);
+        if !is_wanted && !signing.is_due(&self.tip, self.sealed, wall) {
+            return Ok(0);
         }
+        let signer = signing.signer.clone();
+        let mut made = Sealed::default();
+        let entries = self.extend(|tx, log| {
+            made = seal::write(tx, log, &signer, wall)?;
+            Ok(None)
+        })?;
+        self.sealed = made;
+        Ok(entries)
+    }
+
+    /// Notes that a segment is archived: from now on its entries may be removed.
+    pub(in crate::journal) fn archived(
+        &mut self,
+        segment: &Segment,
+        wall: WallMs,
+        id: Uuid,
+    ) -> Result<u64, JournalError> {
+        self.extend(|tx, log| {
+            rows::archive(tx, log, segment, wall, id)?;
+            Ok(Some(wall))
+        })
+    }
+
+    /// The newest checkpoint.
+    pub(in crate::journal) const fn sealed(&self) -> Sealed {
+        self.sealed
+    }
+
+    /// Whether the checkpoints to come are signed by another key than those that are there.
+    pub(in crate::journal) fn has_new_key(&self) -> Option<String> {
+        let signer = &self.signing.as_ref()?.signer;
+        (!seal::is_last_signer(&lock(&self.db), signer)).then(|| signer.public().to_string())
     }
 
     /// How many entries there are.
     pub(in crate::journal) const fn entries(&self) -> u64 {
-        self.head.seq
+        self.tip.head.seq
     }
 
     /// Whether the file can be written and can grow: 64 KiB, written and removed again.
@@ -88,8 +129,8 @@ impl Store {
             .map_err(JournalError::sqlite("write to the journal"))
     }
 
-    /// Removes one step of what is too old at `now`; whether there is more. Audit entries and what is open stay, and the
-    /// greatest intent number with them.
+    /// Removes one step of what is too old at `now`, and of audit entries that are archived; whether there is more. Other
+    /// audit entries and what is open stay, and the greatest intent number with them.
     pub(in crate::journal) fn prune(&self, now: WallMs) -> Result<bool, JournalError> {
         let mut db = lock(&self.db);
         transact(&mut db, |tx| {
@@ -105,7 +146,14 @@ impl Store {
                     )?
                     .execute(params![now.back(KEEP_INTENTS).0, PRUNE_STEP])?;
                 let operations = operation::prune(tx, now.back(KEEP_INTENTS), PRUNE_STEP)?;
-                Ok(i64::try_from(observations.max(intents).max(operations)).unwrap_or(PRUNE_STEP) >= PRUNE_STEP)
+                let archived = tx
+                    .prepare_cached(
+                        "DELETE FROM audit WHERE seq IN (SELECT seq FROM audit
+                     WHERE seq <= (SELECT max(last) FROM segments) ORDER BY seq LIMIT ?)",
+                    )?
+                    .execute([PRUNE_STEP])?;
+                let most = observations.max(intents).max(operations).max(archived);
+                Ok(i64::try_from(most).unwrap_or(PRUNE_STEP) >= PRUNE_STEP)
             };
             prune().map_err(JournalError::sqlite("remove old observations from the journal"))
         })
@@ -125,16 +173,68 @@ impl Store {
     }
 
     fn start(db: Connection, lock: Option<Lock>, options: &Options) -> Result<(Self, Recovered), JournalError> {
-        let head = recovery::head(&db)?;
+        let tip = tip::read(&db, &options.path)?;
+        let sealed = tip::sealed(&db)?;
         let recovered = recovery::read(&db, &options.path)?;
+        let sinks = outbox::subscriptions(&db)?;
         let store = Self {
             db: Arc::new(Mutex::new(db)),
-            head,
+            path: options.path.clone(),
+            tip,
+            sealed,
+            sinks,
+            signing: options.signing.clone(),
             compliance_tag: options.compliance_tag.clone(),
             observation_retention: options.observation_retention,
             _lock: lock,
         };
         Ok((store, recovered))
+    }
+
+    /// Lets `work` write, and makes a checkpoint where what it wrote is due for one at the time that it answers; how many
+    /// entries came of it all. All of it is committed or none.
+    fn extend(
+        &mut self,
+        work: impl FnOnce(&Connection, &mut Log<'_>) -> Result<Option<WallMs>, JournalError>,
+    ) -> Result<u64, JournalError> {
+        let db = Arc::clone(&self.db);
+        let mut db = lock(&db);
+        let (tag, mut sealed) = (self.compliance_tag.as_str(), self.sealed);
+        let mut log = Log { tip: self.tip.clone(), sinks: Arc::clone(&self.sinks), tag };
+        let done = transact(&mut db, |tx| {
+            let wall = work(tx, &mut log)?;
+            if let (Some(signing), Some(wall)) = (&self.signing, wall)
+                && signing.is_due(&log.tip, sealed, wall)
+            {
+                sealed = seal::write(tx, &mut log, &signing.signer, wall)?;
+            }
+            Ok(())
+        });
+        match done {
+            Ok(()) => {
+                let Log { tip, sinks, .. } = log;
+                let entries = tip.head.seq - self.tip.head.seq;
+                (self.tip, self.sinks, self.sealed) = (tip, sinks, sealed);
+                Ok(entries)
+            }
+            Err(e) => {
+                self.find_end(&db);
+                Err(e)
+            }
+        }
+    }
+
+    /// After a commit that failed: it may have reached the disk all the same.
+    fn find_end(&mut self, db: &Connection) {
+        if let Ok(sinks) = outbox::subscriptions(db) {
+            self.sinks = sinks;
+        }
+        if recovery::head(db).is_ok_and(|head| head == self.tip.head) {
+            return;
+        }
+        if let (Ok(tip), Ok(sealed)) = (tip::read(db, &self.path), tip::sealed(db)) {
+            (self.tip, self.sealed) = (tip, sealed);
+        }
     }
 }
 

@@ -4,16 +4,20 @@
 //! that fails for the disk's sake fails as a whole; the journal is then not writable until a write succeeds, and an
 //! idle writer tries one every second.
 
+use super::archive::Segment;
 use super::model::{JournalError, Receipt};
 use super::options::JournalCounters;
+use super::outbox::OutboxChange;
 use super::pending::Answer;
 use super::queue::{Job, Queue, Stamped};
 use super::store::Store;
+use super::tip::Sealed;
 use crate::policy::WallMs;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
+use uuid::Uuid;
 
 /// Batches in one transaction at most.
 const GROUP: usize = 512;
@@ -33,7 +37,10 @@ pub(in crate::journal) struct Standing {
     failed: AtomicU64,
     pub(in crate::journal) refused: AtomicU64,
     commits: AtomicU64,
+    /// Counts the commits after which the outbox may hold more to do.
+    pub(in crate::journal) outbox: watch::Sender<u64>,
     pub(in crate::journal) dropped: AtomicU64,
+    sealed: Mutex<Sealed>,
 }
 
 impl Standing {
@@ -46,7 +53,9 @@ impl Standing {
             failed: zero(),
             refused: zero(),
             commits: zero(),
+            outbox: watch::Sender::new(0),
             dropped: zero(),
+            sealed: Mutex::default(),
         }
     }
 
@@ -56,6 +65,7 @@ impl Standing {
 
     pub(in crate::journal) fn counters(&self, queued: usize) -> JournalCounters {
         let read = |n: &AtomicU64| n.load(Ordering::Relaxed);
+        let sealed = *self.sealed.lock().unwrap_or_else(PoisonError::into_inner);
         JournalCounters {
             entries_total: read(&self.entries),
             batches_total: read(&self.batches),
@@ -64,7 +74,14 @@ impl Standing {
             commits_total: read(&self.commits),
             observations_dropped_total: read(&self.dropped),
             queued: u64::try_from(queued).unwrap_or(u64::MAX),
+            checkpoint_size: sealed.size,
+            checkpoint_at: sealed.at,
         }
+    }
+
+    /// Takes note of the newest checkpoint.
+    pub(in crate::journal) fn sealed(&self, sealed: Sealed) {
+        *self.sealed.lock().unwrap_or_else(PoisonError::into_inner) = sealed;
     }
 
     /// Tells everybody; whether it was news.
@@ -92,9 +109,13 @@ pub(in crate::journal) fn commit_group(store: &mut Store, batches: &[&Stamped], 
     standing.note(result.as_ref().map(drop));
     match result {
         Ok(entries) => {
+            standing.sealed(store.sealed());
             standing.commits.fetch_add(1, Ordering::Relaxed);
             standing.entries.fetch_add(entries, Ordering::Relaxed);
             standing.batches.fetch_add(batches.len() as u64, Ordering::Relaxed);
+            if entries > 0 || batches.iter().any(|b| b.batch.outbox.iter().any(OutboxChange::is_more_to_do)) {
+                standing.outbox.send_modify(|commits| *commits += 1);
+            }
             batches.iter().map(|b| Ok(b.batch.open.as_ref().map(|i| Receipt::after_commit(i.op)))).collect()
         }
         Err(e) if batches.len() > 1 && !e.is_systemic() => {
@@ -106,6 +127,33 @@ pub(in crate::journal) fn commit_group(store: &mut Store, batches: &[&Stamped], 
             std::iter::once(Err(e)).chain(again).collect()
         }
     }
+}
+
+/// Notes that a segment is archived.
+pub(in crate::journal) fn archived(
+    store: &mut Store,
+    segment: &Segment,
+    wall: WallMs,
+    id: Uuid,
+    standing: &Standing,
+) -> Answer {
+    let result = store.archived(segment, wall, id);
+    standing.note(result.as_ref().map(drop));
+    standing.sealed(store.sealed());
+    standing.entries.fetch_add(result?, Ordering::Relaxed);
+    Ok(None)
+}
+
+/// A checkpoint where one is due at `wall`; with `at_once`, where there is anything new.
+pub(in crate::journal) fn seal(store: &mut Store, wall: WallMs, at_once: bool, standing: &Standing) -> Answer {
+    let result = store.seal(wall, at_once);
+    if !matches!(result, Ok(0)) {
+        standing.note(result.as_ref().map(drop));
+    }
+    let entries = result?;
+    standing.sealed(store.sealed());
+    standing.entries.fetch_add(entries, Ordering::Relaxed);
+    Ok(None)
 }
 
 /// The whole of a pruning, step by step.
@@ -171,6 +219,7 @@ impl Writer {
 
     fn work(&mut self, jobs: Vec<Job>) {
         let (mut batches, mut replies) = (Vec::new(), Vec::new());
+        let mut seals = Vec::new();
         for job in jobs {
             match job {
                 Job::Commit { batch, reply } => {
@@ -179,8 +228,20 @@ impl Writer {
                 }
                 Job::Prune { now, reply } if self.pruning.len() < PRUNINGS => self.pruning.push((now, reply)),
                 Job::Prune { reply, .. } => answer(reply, Err(JournalError::Full { bound: PRUNINGS })),
+                // After what was submitted before it.
+                Job::Seal { wall, at_once, reply } => seals.push((wall, at_once, reply)),
+                Job::Archived { segment, wall, id, reply } => {
+                    answer(reply, archived(&mut self.store, &segment, wall, id, &self.standing));
+                }
             }
         }
+        self.commit(&batches, replies);
+        for (wall, at_once, reply) in seals {
+            answer(reply, seal(&mut self.store, wall, at_once, &self.standing));
+        }
+    }
+
+    fn commit(&mut self, batches: &[Box<Stamped>], replies: Vec<oneshot::Sender<Answer>>) {
         if batches.is_empty() {
             return;
         }

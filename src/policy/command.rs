@@ -4,6 +4,7 @@ pub use super::record::{EventType, Fact, Record};
 
 use super::key::{ChannelId, ChannelKey, TenantId};
 use super::observation::Codec;
+use super::params::TelemetryParams;
 use super::reason::Reason;
 use super::time::Time;
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,8 @@ pub struct Cadence {
     pub timeout: Duration,
     /// Whether the channel, or one that it may have to carry, is suspect: a single `GET`, ahead of other looks.
     pub suspect: bool,
+    /// How its telemetry is asked for: as that of the channels whose policy says the same.
+    pub telemetry: TelemetryParams,
 }
 
 /// The number of an intent: unique for the life of a journal, and rising.

@@ -8,14 +8,16 @@ use std::time::Duration;
 /// What explains a channel's report. Ages and remaining times are of the report's `as_of`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Explanation {
-    /// Whether the evidence is fresh; otherwise nothing is decided by it.
+    /// Whether the platform's status is fresh; otherwise nothing is decided by it.
     pub fresh: bool,
-    /// Evidence older than this is stale.
+    /// A status older than this is stale.
     pub stale_after: Duration,
     /// Age of the last answer to a look at it alone; `None`: there was none.
     pub single_look_age: Option<Duration>,
     /// Age of the last telemetry; `None`: there was none that counts.
     pub telemetry_age: Option<Duration>,
+    /// Telemetry older than this is stale.
+    pub telemetry_stale_after: Duration,
     /// Good looks in a row before it is up.
     pub rise: u32,
     /// Bad looks in a row before it is down.
@@ -28,6 +30,8 @@ pub struct Explanation {
     pub score_parts: Option<ScoreParts>,
     /// What blocks an action for a time.
     pub blocks: Vec<Block>,
+    /// The penalty of its moves; `None`: there is none that counts.
+    pub hold_down: Option<HoldDownReport>,
     /// The last change of the reason, filled in by whoever keeps it; `None`: not known.
     pub last_change: Option<LastChange>,
 }
@@ -50,6 +54,30 @@ pub struct ScoreParts {
     pub jitter_cost: f64,
     /// What remains.
     pub r_factor: f64,
+}
+
+/// The penalty that a channel's moves have left behind. See the policy's `block_period` and `hold_down_…`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct HoldDownReport {
+    /// In block periods: 1 after the first move, doubled by each further one. It holds the route while the move is younger
+    /// than it is long.
+    pub penalty: f64,
+    /// It halves in this time; zero: it is gone at once.
+    pub half_life: Duration,
+    /// It grows no further than this.
+    pub ceiling: f64,
+    /// The penalty below which the route is released, where it has reached the suppress limit; `None`: it has not.
+    pub reuse: Option<f64>,
+}
+
+impl HoldDownReport {
+    /// The penalty `passed` after the report was made.
+    pub fn penalty_after(&self, passed: Duration) -> f64 {
+        if self.half_life.is_zero() {
+            return 0.0;
+        }
+        self.penalty * 0.5_f64.powf(passed.as_secs_f64() / self.half_life.as_secs_f64())
+    }
 }
 
 /// Something that blocks an action for a time.

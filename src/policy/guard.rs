@@ -1,5 +1,4 @@
-//! What holds an action back that is wanted: the closed list of holds, the ring that tells when a tenant is blind, and the
-//! block that grows with repeated moves.
+//! What holds an action back that is wanted: the closed list of holds, and the ring that tells when a tenant is blind.
 //!
 //! Must never: decide that something is wanted.
 
@@ -23,6 +22,8 @@ pub enum Hold {
     },
     /// The tenant's platform cannot be seen.
     Blind,
+    /// No reference target answers: our own network is gone.
+    Network,
     /// Too many of the tenant's channels turned bad at once.
     MassChange {
         /// Channels whose last look was bad.
@@ -53,6 +54,16 @@ pub enum Hold {
     },
     /// As many actions were made in the last hour as may be.
     MaxPerHour {
+        /// The limit.
+        max: u32,
+    },
+    /// As many actions are in flight (or about to be) over all tenants as may be.
+    GlobalMaxConcurrent {
+        /// The limit.
+        max: u32,
+    },
+    /// As many actions were made (or are about to be) in the last hour over all tenants as may be.
+    GlobalMaxPerHour {
         /// The limit.
         max: u32,
     },
@@ -103,6 +114,7 @@ impl Hold {
             Self::Journal => "journal",
             Self::Paused { .. } => "paused",
             Self::Blind => "blind",
+            Self::Network => "network",
             Self::MassChange { .. } => "mass_change",
             Self::Observe => "observe",
             Self::Propose => "propose",
@@ -110,6 +122,8 @@ impl Hold {
             Self::Backoff { .. } => "backoff",
             Self::MaxConcurrent { .. } => "max_concurrent",
             Self::MaxPerHour { .. } => "max_per_hour",
+            Self::GlobalMaxConcurrent { .. } => "global_max_concurrent",
+            Self::GlobalMaxPerHour { .. } => "global_max_per_hour",
             Self::KeepFit { .. } => "keep_fit",
             Self::ForeignRoute => "foreign_route",
             Self::FailbackManual => "failback_manual",
@@ -148,6 +162,9 @@ impl Hold {
             Self::OrderedRoute => 18,
             Self::Maintenance => 19,
             Self::Lapsed { .. } => 20,
+            Self::GlobalMaxConcurrent { .. } => 21,
+            Self::GlobalMaxPerHour { .. } => 22,
+            Self::Network => 23,
         }
     }
 }
@@ -159,6 +176,7 @@ impl fmt::Display for Hold {
             Self::Paused { tenant: Some(tenant) } => write!(f, "tenant {tenant} is paused"),
             Self::Paused { tenant: None } => f.write_str("everything is paused"),
             Self::Blind => f.write_str("the tenant's platform cannot be seen"),
+            Self::Network => f.write_str("our own network is gone: no reference target answers"),
             Self::MassChange { bad, of } => {
                 write!(f, "{bad} of {of} channels turned bad at once, which an operator has to approve")
             }
@@ -173,6 +191,12 @@ impl fmt::Display for Hold {
             }
             Self::MaxPerHour { max } => {
                 write!(f, "{max} actions were made within the hour, which is the tenant's max_per_hour")
+            }
+            Self::GlobalMaxConcurrent { max } => {
+                write!(f, "{max} actions are under way over all tenants, which is global_max_concurrent")
+            }
+            Self::GlobalMaxPerHour { max } => {
+                write!(f, "{max} actions fall within the hour over all tenants, which is global_max_per_hour")
             }
             Self::KeepFit { up, keep_fit } => write!(f, "{up} channels would be up and keep_fit is {keep_fit}"),
             Self::ForeignRoute => f.write_str("someone else set the route, and nobody has acknowledged it"),
@@ -275,6 +299,12 @@ impl Looks {
         self.failed >= 3 && self.failed >= self.answered && (channels <= 1 || self.several())
     }
 
+    /// Forgets all of them.
+    pub(super) fn clear(&mut self) {
+        self.ring = [Bucket::default(); BUCKETS as usize];
+        (self.answered, self.failed) = (0, 0);
+    }
+
     /// Whether anything was answered at all.
     pub(super) const fn answered(&self) -> bool {
         self.answered > 0
@@ -318,20 +348,6 @@ impl Looks {
 
 fn window(interval: Duration) -> Duration {
     (interval * 3).max(Duration::from_secs(10))
-}
-
-/// The block after a move: it doubles with each further one, and what it had grown to decays by half in `half_life`.
-/// `previous` is the last block's length and how long ago it began.
-pub(super) fn hold_down(
-    block_period: Duration,
-    max: Duration,
-    half_life: Duration,
-    previous: Option<(Duration, Duration)>,
-) -> Duration {
-    let Some((level, age)) = previous else { return block_period };
-    let decay = if half_life.is_zero() { 0.0 } else { 0.5_f64.powf(age.as_secs_f64() / half_life.as_secs_f64()) };
-    let grown = Duration::try_from_secs_f64(2.0 * level.as_secs_f64() * decay).unwrap_or(max);
-    grown.min(max).max(block_period)
 }
 
 #[cfg(test)]

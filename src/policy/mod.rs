@@ -9,13 +9,16 @@ pub mod codec;
 mod codec_table;
 mod command;
 mod engine;
+mod evidence;
 mod explanation;
 mod failover;
 mod guard;
+mod hold_down;
 mod key;
 mod observation;
 mod outlook;
 mod params;
+mod places;
 mod reason;
 mod record;
 mod report;
@@ -30,14 +33,14 @@ pub use command::{
     TenantState,
 };
 pub use engine::{Engine, Part, Saved, SavedChannel};
-pub use explanation::{Block, BlockKind, Explanation, LastChange, ScoreParts};
+pub use explanation::{Block, BlockKind, Explanation, HoldDownReport, LastChange, ScoreParts};
 pub use guard::Hold;
 pub use key::{ChannelId, ChannelKey, TenantId};
 pub use observation::{ChannelView, Codec, LookError, Observation, Sample, Source, TelemetryReading};
 pub use params::{
-    ChannelParams, CodecParams, CodecTable, CodecValues, Failback, FailoverParams, HealthParams, Latency, Limits, Mode,
-    Order as CandidateOrder, Params, Policy, PolicyMode, ProposeFor, QualityParams, Scorer, Statistic, TelemetryParams,
-    TenantParams, Tier, Windows,
+    ChannelParams, CodecParams, CodecTable, CodecValues, Damping, Failback, FailoverParams, GlobalLimits, HealthParams,
+    Latency, Limits, Mode, Order as CandidateOrder, Params, Policy, PolicyMode, ProposeFor, QualityParams, Scorer,
+    Statistic, TelemetryParams, TenantParams, Tier, Windows,
 };
 pub use reason::{Cause, Ineligible, Reason};
 pub use report::{CandidateReport, ChannelReport, MaintenanceReport, Quality, TenantReport};

@@ -99,6 +99,7 @@ impl ChannelReport {
             Hold::Paused { tenant: Some(tenant) } => format!("`trunkwarden resume {tenant}`"),
             Hold::Paused { tenant: None } => "`trunkwarden resume`".to_owned(),
             Hold::Blind => "the tenant's platform has to answer again, and this channel with fresh evidence".to_owned(),
+            Hold::Network => "a reference target has to answer again, and this channel with fresh evidence".to_owned(),
             Hold::MassChange { .. } => {
                 format!("`trunkwarden approve {}`, or fewer of the tenant's channels being bad", key.tenant)
             }
@@ -112,6 +113,12 @@ impl ChannelReport {
             }
             Hold::MaxConcurrent { .. } => "one of the tenant's actions in flight has to end".to_owned(),
             Hold::MaxPerHour { .. } => "the oldest of the tenant's actions has to be an hour old".to_owned(),
+            Hold::GlobalMaxConcurrent { .. } => {
+                "one of the actions under way over all tenants has to end, and it has to be next in line".to_owned()
+            }
+            Hold::GlobalMaxPerHour { .. } => {
+                "the oldest action over all tenants has to be an hour old, and it has to be next in line".to_owned()
+            }
             Hold::KeepFit { up, keep_fit } => {
                 format!("{} more of the tenant's channels would have to be up", keep_fit.saturating_sub(*up))
             }

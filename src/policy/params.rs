@@ -6,7 +6,7 @@ mod failover;
 
 pub use super::codec_table::{CodecTable, CodecValues};
 pub use codec::CodecParams;
-pub use failover::{Failback, FailoverParams, Order};
+pub use failover::{Damping, Failback, FailoverParams, Order};
 
 use super::key::{ChannelId, ChannelKey, TenantId};
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,8 @@ const fn secs(s: u64) -> Duration {
 pub struct Params {
     /// Caps the mode of every policy.
     pub mode: Mode,
+    /// How much may be changed at once over all tenants.
+    pub global: GlobalLimits,
     /// The tenants, by name.
     pub tenants: BTreeMap<TenantId, TenantParams>,
     /// The configured channels, in the file's order.
@@ -79,6 +81,15 @@ impl Default for Limits {
     fn default() -> Self {
         Self { max_concurrent: 3, max_per_hour: 30, keep_fit: 1, mass_hold: true }
     }
+}
+
+/// How much may be changed at once over all tenants together; `None`: as much as their own limits allow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GlobalLimits {
+    /// Actions in flight.
+    pub max_concurrent: Option<u32>,
+    /// Actions in any hour.
+    pub max_per_hour: Option<u32>,
 }
 
 /// One configured channel.

@@ -206,6 +206,21 @@ pub enum Reason {
         failed: u32,
         /// All looks.
         of: u32,
+        /// Reference targets that answer, and of how many; `None`: none is asked.
+        #[serde(default)]
+        references: Option<(u32, u32)>,
+    },
+    /// No reference target answers: our own network is gone.
+    NetworkLost {
+        /// How many did.
+        of: u32,
+    },
+    /// Our own network is back.
+    NetworkBack {
+        /// Reference targets that answer.
+        answered: u32,
+        /// Of how many.
+        of: u32,
     },
     /// The tenant's looks are answered again.
     Seen {

@@ -159,6 +159,15 @@ pub enum EventType {
     /// Intents that a crash left open were resolved.
     #[serde(rename = "journal.orphan_resolved")]
     OrphanResolved,
+    /// A signed checkpoint over all entries before it.
+    #[serde(rename = "journal.checkpoint")]
+    JournalCheckpoint,
+    /// The key that signs checkpoints was made, or became another one.
+    #[serde(rename = "journal.key_changed")]
+    JournalKeyChanged,
+    /// A segment of the log was archived; its entries are removed after this.
+    #[serde(rename = "journal.archived")]
+    JournalArchived,
 }
 
 /// A value before or after.

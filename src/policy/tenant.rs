@@ -29,6 +29,8 @@ pub(super) struct Tenant {
     /// When a pause lapses by itself.
     pub paused_until: Option<Time>,
     pub blind: bool,
+    /// Blind, and nobody was told yet: whose fault it is has still to be found out.
+    pub blind_untold: bool,
     /// When it could last be seen again after having been blind.
     pub seen_since: Option<Time>,
     pub looks: Looks,
@@ -72,6 +74,7 @@ impl Tenant {
             paused: false,
             paused_until: None,
             blind: false,
+            blind_untold: false,
             seen_since: None,
             looks: Looks::new(Duration::ZERO),
             effective: None,

@@ -3,9 +3,9 @@
 
 use super::calendar::Calendar;
 use super::prober::TenantPlan;
-use crate::config::{Config, Tenant};
+use crate::config::{Config, References, Tenant};
 use crate::platform::Platform;
-use crate::policy::{ChannelId, Params, TelemetryParams, TenantId};
+use crate::policy::{Params, TelemetryParams, TenantId};
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,6 +37,8 @@ pub struct Reload {
     pub platforms: BTreeMap<TenantId, Arc<dyn Platform>>,
     /// When its windows are open.
     pub calendar: Calendar,
+    /// The reference targets.
+    pub references: References,
     /// Why it is taken, for the audit log.
     pub why: String,
 }
@@ -88,10 +90,17 @@ impl Clients {
             .map(|(id, platform)| TenantPlan {
                 id: id.clone(),
                 platform: Arc::clone(platform),
-                telemetry: telemetry_groups(config, id),
+                telemetry: telemetry_of(config, id),
             })
             .collect();
-        Ok(Reload { params: config.params(), plans, platforms, calendar: Calendar::new(&config.provisioning), why })
+        Ok(Reload {
+            params: config.params(),
+            plans,
+            platforms,
+            calendar: Calendar::new(&config.provisioning),
+            references: config.references.clone(),
+            why,
+        })
     }
 
     fn client(&self, tenant: &Tenant, recent: Option<Vec<Duration>>) -> Result<Client, String> {
@@ -123,16 +132,13 @@ fn same_connection(a: &Tenant, b: &Tenant) -> bool {
         && paths(a) == paths(b)
 }
 
-/// Channels whose telemetry can be asked for in the same query.
-fn telemetry_groups(config: &Config, tenant: &TenantId) -> Vec<(TelemetryParams, Vec<ChannelId>)> {
-    let mut groups: Vec<(TelemetryParams, Vec<ChannelId>)> = Vec::new();
+/// The ways in which telemetry is asked for.
+fn telemetry_of(config: &Config, tenant: &TenantId) -> Vec<TelemetryParams> {
+    let mut ways: Vec<TelemetryParams> = Vec::new();
     for channel in config.channels.iter().filter(|c| c.key.tenant == *tenant) {
-        let params = channel.policy.telemetry;
-        let id = channel.key.channel.clone();
-        match groups.iter_mut().find(|(known, _)| *known == params) {
-            Some((_, ids)) => ids.push(id),
-            None => groups.push((params, vec![id])),
+        if !ways.contains(&channel.policy.telemetry) {
+            ways.push(channel.policy.telemetry);
         }
     }
-    groups
+    ways
 }

@@ -40,6 +40,8 @@ struct Families {
     provisions: Provisions,
     journal_entries: Total,
     observations_dropped: Total,
+    checkpoint_at: Gauge,
+    checkpoint_size: IntGauge,
     reload_ok: IntGauge,
     reload_at: Gauge,
     loop_lag: Histogram,
@@ -55,6 +57,7 @@ impl Counters {
     /// A registry of its own with every family in it, and the process's own metrics.
     pub fn new() -> Self {
         let registry = Registry::new();
+        let (checkpoint_at, checkpoint_size) = checkpoint_gauges(&registry);
         let families = Families {
             polls: add(
                 &registry,
@@ -123,6 +126,8 @@ impl Counters {
                     "Observations that the journal's queue had no room for.",
                 )),
             )),
+            checkpoint_at,
+            checkpoint_size,
             reload_ok: add(
                 &registry,
                 IntGauge::with_opts(opts(
@@ -185,6 +190,12 @@ impl Counters {
         self.0.observations_dropped.reach(total);
     }
 
+    /// The newest signed checkpoint covers `size` entries and was made `at`.
+    pub fn checkpoint(&self, size: u64, at: Option<WallMs>) {
+        self.0.checkpoint_size.set(i64::try_from(size).unwrap_or(i64::MAX));
+        self.0.checkpoint_at.set(at.map_or(0.0, |at| at.0 as f64 / 1000.0));
+    }
+
     /// An attempt to load the configuration ended at `at`.
     pub fn config_reload(&self, ok: bool, at: WallMs) {
         self.0.reload_ok.set(i64::from(ok));
@@ -214,6 +225,11 @@ impl Counters {
         self.0.provisions.forget_tenant(tenant);
     }
 
+    /// A family of another room, in the same registry.
+    pub fn add<C: Collector + Clone + 'static>(&self, family: prometheus::Result<C>) -> C {
+        add(&self.0.registry, family)
+    }
+
     /// Every family that has a series, by name.
     pub fn gather(&self) -> Vec<MetricFamily> {
         self.0.registry.gather()
@@ -236,6 +252,15 @@ impl Total {
         let before = self.reached.fetch_max(total, Ordering::Relaxed);
         self.counter.inc_by(total.saturating_sub(before));
     }
+}
+
+fn checkpoint_gauges(registry: &Registry) -> (Gauge, IntGauge) {
+    let at = opts(
+        "audit_checkpoint_timestamp_seconds",
+        "When the newest signed checkpoint of the audit log was made, in seconds since 1970; 0 before the first.",
+    );
+    let size = opts("audit_checkpoint_entries", "How many audit entries the newest signed checkpoint covers.");
+    (add(registry, Gauge::with_opts(at)), add(registry, IntGauge::with_opts(size)))
 }
 
 fn opts(name: &str, help: &str) -> Opts {

@@ -11,6 +11,7 @@ use super::permits::Permits;
 use super::prober::{Prober, Task};
 use super::publisher::Publisher;
 use super::reasons::Reasons;
+use super::references::Asking;
 use super::reloads::{Reloads, Taking};
 use super::{Counters, Liveness, SnapshotCell, entry};
 use crate::clock::Clock;
@@ -126,6 +127,7 @@ impl Daemon {
                 seen,
                 tasks,
                 orders: order_requests,
+                references: Asking::start(start.references),
                 permits: permit_requests,
                 reloads,
                 writable,

@@ -21,6 +21,7 @@ use super::permits::PermitRequest;
 use super::prober::{Seen, Task};
 use super::publisher::Publisher;
 use super::reasons::Reasons;
+use super::references::{Asking, ReferenceReading};
 use super::{Counters, Liveness};
 use crate::clock::Clock;
 use crate::platform::{ChannelDoc, Gate, Platform};
@@ -53,6 +54,8 @@ pub enum Event {
     Permit(PermitRequest),
     /// A new configuration, checked, with its clients; or that one was refused.
     Reconfigure(Reconfiguration),
+    /// The reference targets were asked.
+    References(Vec<ReferenceReading>),
     /// Whether the journal can be written changed.
     JournalWritable(bool),
     /// The engine's deadline, the beat, or room in the prober's queue.
@@ -71,6 +74,8 @@ pub struct Wiring {
     pub orders: mpsc::Receiver<OrderRequest>,
     /// From others who change the platform.
     pub permits: mpsc::Receiver<PermitRequest>,
+    /// The reference targets.
+    pub references: Asking,
     /// New configurations.
     pub reloads: mpsc::Receiver<Reconfiguration>,
     /// Whether the journal can be written.
@@ -140,7 +145,7 @@ impl Driver {
             return Event::Round;
         }
         let sleep = tokio::time::sleep(wake.since(now));
-        let Wiring { seen, tasks, orders, permits, reloads, writable, stop, .. } = &mut self.wiring;
+        let Wiring { seen, tasks, orders, permits, references, reloads, writable, stop, .. } = &mut self.wiring;
         let event = tokio::select! {
             biased;
             () = stop.cancelled() => Event::Stop,
@@ -153,6 +158,7 @@ impl Driver {
             Some(request) = permits.recv() => Event::Permit(request),
             Some(reload) = reloads.recv() => Event::Reconfigure(reload),
             Ok(()) = writable.changed() => Event::JournalWritable(*writable.borrow_and_update()),
+            asked = references.rounds.recv() => asked.map_or(Event::Stop, Event::References),
             Some(()) = self.ledger.settle() => Event::Round,
             Ok(place) = tasks.reserve(), if !self.backlog.is_empty() => {
                 if let Some(task) = self.backlog.pop_front() {
@@ -217,6 +223,7 @@ impl Driver {
                 self.publisher.config_refused();
                 self.write_process(EventType::ConfigRefused, &Actor::Config, why, json!({}));
             }
+            Event::References(readings) => self.references(now, readings),
             Event::JournalWritable(writable) => self.journal_writable(now, writable),
             Event::Round | Event::Stop => {}
         }
@@ -303,7 +310,8 @@ impl Driver {
     }
 
     fn reload(&mut self, now: Time, reload: Reload) {
-        let Reload { params, plans, platforms, calendar, why } = reload;
+        let Reload { params, plans, platforms, calendar, references, why } = reload;
+        self.wiring.references.plan.send_replace(references);
         for gone in self.platforms.keys().filter(|id| !platforms.contains_key(*id)) {
             self.counters.forget_tenant(gone.as_str());
         }

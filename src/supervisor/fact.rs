@@ -63,6 +63,13 @@ pub enum Fact {
         /// What is open.
         windows: Windows,
     },
+    /// Reference targets outside the platforms, of those that ever answered.
+    References {
+        /// So many answer.
+        answered: u32,
+        /// Of so many.
+        of: u32,
+    },
     /// Whether the journal can be written.
     JournalWritable(bool),
     /// The clock jumped.

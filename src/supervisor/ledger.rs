@@ -7,7 +7,7 @@
 use super::entry;
 use super::fact::{self, Fact, Place};
 use crate::clock::Clock;
-use crate::journal::{Batch, Closed, Entry, Journal, JournalError, ObservationRow, Pending};
+use crate::journal::{Batch, Closed, Entry, Journal, JournalCounters, JournalError, ObservationRow, Pending};
 use crate::policy::{
     Action, Actor, ChannelKey, Engine, EventType, Observation, Part, Reason, Refusal, TenantId, Time, WallMs,
 };
@@ -175,6 +175,9 @@ impl Ledger {
         for (policy, windows) in engine.windows() {
             self.fact(now, Place::Process, &Fact::Windows { policy: policy.to_owned(), windows });
         }
+        if let (answered, of @ 1..) = engine.references() {
+            self.fact(now, Place::Process, &Fact::References { answered, of });
+        }
         for action in in_flight {
             self.fact(now, Place::Channel(&action.channel), &Fact::Adopted(action.clone()));
         }
@@ -202,14 +205,9 @@ impl Ledger {
         self.writable = writable;
     }
 
-    /// Entries in the journal.
-    pub fn entries_total(&self) -> u64 {
-        self.journal.counters().entries_total
-    }
-
-    /// Observations that were given up.
-    pub fn observations_dropped(&self) -> u64 {
-        self.journal.counters().observations_dropped_total
+    /// What the journal has done.
+    pub fn counters(&self) -> JournalCounters {
+        self.journal.counters()
     }
 
     /// What a clean stop left of the last minute's requests has served: a crash from now on must not find it.

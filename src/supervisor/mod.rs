@@ -23,6 +23,7 @@ mod permits;
 mod prober;
 mod publisher;
 mod reasons;
+mod references;
 mod reloads;
 pub mod replay;
 mod snapshot;
@@ -37,6 +38,7 @@ pub use orders::{OrderError, OrderRequest, Orders};
 pub(crate) use patch::codecs as codecs_as_read;
 pub use permits::{Permit, Permits};
 pub use prober::TenantPlan;
+pub use references::ReferenceReading;
 pub use reloads::Reloads;
 pub use snapshot::{Channels, Snapshot, SnapshotCell, TenantSnapshot};
 

@@ -1,6 +1,7 @@
 //! Turns what changed into the next snapshot: only changed channels are reported anew, and never more often than is useful.
 
 use super::reasons::Reasons;
+use super::references::ReferenceReading;
 use super::snapshot::{Channels, Snapshot, SnapshotCell, TenantSnapshot};
 use crate::platform::Platform;
 use crate::policy::{ChannelKey, Engine, Mode, Params, TenantId, TenantReport, TenantState, Time, WallMs};
@@ -22,6 +23,7 @@ pub struct Publisher {
     known: BTreeMap<TenantId, Known>,
     version: u64,
     mode: Mode,
+    references: Vec<ReferenceReading>,
     journal_writable: bool,
     config_loaded_at: WallMs,
     config_ok: bool,
@@ -47,6 +49,7 @@ impl Publisher {
             known: BTreeMap::new(),
             version: 0,
             mode: Mode::Observe,
+            references: Vec::new(),
             journal_writable: true,
             config_loaded_at: WallMs(0),
             config_ok: false,
@@ -74,6 +77,12 @@ impl Publisher {
     pub fn changed(&mut self, channels: Vec<ChannelKey>) {
         self.dirty |= !channels.is_empty();
         self.changed.extend(channels);
+    }
+
+    /// What the reference targets answered last.
+    pub fn references(&mut self, readings: Vec<ReferenceReading>) {
+        self.dirty |= self.references != readings;
+        self.references = readings;
     }
 
     /// Whether the journal can be written.
@@ -133,6 +142,7 @@ impl Publisher {
             version: self.version,
             mode: self.mode,
             paused: engine.paused(),
+            references: self.references.clone(),
             journal_writable: self.journal_writable,
             orphans_resolved,
             tenants,

@@ -1,6 +1,7 @@
 //! What the driver publishes: immutable, cheap to read, replaced as a whole. HTTP, metrics and the command line read
 //! nothing else.
 
+use super::references::ReferenceReading;
 use crate::platform::BudgetReading;
 use crate::policy::{ChannelKey, ChannelReport, Mode, TenantId, TenantReport, WallMs};
 use arc_swap::ArcSwap;
@@ -20,6 +21,8 @@ pub struct Snapshot {
     pub mode: Mode,
     /// Whether everything is paused.
     pub paused: bool,
+    /// The reference targets, as last asked.
+    pub references: Vec<ReferenceReading>,
     /// Whether the journal can be written; otherwise no actions.
     pub journal_writable: bool,
     /// Whether intents that a crash left open are resolved (or their tenant is blind).

@@ -4,16 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 use trunkwarden::policy::{
     Action, ActionKind, ChannelId, ChannelKey, ChannelParams, ChannelReport, ChannelView, Codec, Command, Engine,
-    EventType, LookError, Mode, Observation, OpId, Order, Outcome, Params, Policy, Sample, Source, TelemetryReading,
-    TenantId, TenantParams, Time, WallMs,
+    EventType, GlobalLimits, LookError, Mode, Observation, OpId, Order, Outcome, Params, Policy, Sample, Source,
+    TelemetryReading, TenantParams, Time, WallMs,
 };
 
 pub const fn secs(s: u64) -> Duration {
     Duration::from_secs(s)
 }
 
+/// A channel of `acme`, or of the tenant before the slash.
 pub fn key(id: &str) -> ChannelKey {
-    ChannelKey::new("acme", id)
+    let (tenant, id) = id.split_once('/').unwrap_or(("acme", id));
+    ChannelKey::new(tenant, id)
 }
 
 pub struct World {
@@ -22,7 +24,7 @@ pub struct World {
     pub out: Vec<Command>,
 }
 
-/// Channels `a` to `f` as asked for, each with the backups given.
+/// Channels as asked for, each with the backups given, and their tenants.
 pub fn params(policy: &Policy, channels: &[(&str, Option<&[&str]>)]) -> Params {
     let policy = Arc::new(policy.clone());
     let channel = |(id, failover): &(&str, Option<&[&str]>)| ChannelParams {
@@ -32,7 +34,8 @@ pub fn params(policy: &Policy, channels: &[(&str, Option<&[&str]>)]) -> Params {
     };
     Params {
         mode: Mode::Enforce,
-        tenants: [(TenantId::from("acme"), TenantParams::default())].into(),
+        global: GlobalLimits::default(),
+        tenants: channels.iter().map(|(id, _)| (key(id).tenant, TenantParams::default())).collect(),
         channels: channels.iter().map(channel).collect(),
     }
 }
@@ -66,7 +69,7 @@ impl World {
     pub fn up(&mut self, ids: &[&str]) {
         for _ in 0..2 {
             for id in ids {
-                self.look(id, "healthy", id);
+                self.look(id, "healthy", key(id).channel.as_str());
             }
             self.pass(1);
         }
@@ -139,7 +142,7 @@ impl World {
     pub fn down(&mut self, id: &str) {
         for _ in 0..3 {
             self.pass(2);
-            self.look(id, "unhealthy", id);
+            self.look(id, "unhealthy", key(id).channel.as_str());
         }
     }
 

@@ -51,7 +51,7 @@ impl Stage {
             on_beat: Box::new(|| ()),
         };
         let (daemon, reloads) = Daemon::start(&config, parts).map_err(|error| error.to_string())?;
-        let served = serve(&daemon, sockets, clock.clone(), None);
+        let served = serve(&daemon, sockets, clock.clone(), None, None);
         Ok(Self { daemon, served, model, clock, stop_sim, _reloads: reloads, _folder: folder })
     }
 

@@ -13,13 +13,17 @@ pub fn render(explained: &Explained) -> String {
         ("channel", channel(c)),
         ("health", health(c)),
         ("evidence", evidence(c)),
+        ("telemetry", telemetry(c)),
         ("route", route(c)),
-        ("score", c.line.quality.map_or_else(|| "none: too little telemetry".to_owned(), |q| score(c, &q))),
+        ("score", c.line.quality.map_or_else(|| "none: too little telemetry".to_owned(), |q| score(&q))),
     ];
     if let Some(parts) = c.explanation.score_parts.as_ref().filter(|_| c.line.quality.is_some()) {
         lines.push(("", made_of(parts)));
     }
     lines.push(("blocks", blocks(c)));
+    if let Some(held) = &c.explanation.hold_down {
+        lines.push(("hold-down", hold_down(held)));
+    }
     let candidates: Vec<String> = c.candidates.iter().map(candidate).collect();
     if candidates.is_empty() {
         lines.push(("candidates", "none".to_owned()));
@@ -75,6 +79,14 @@ fn evidence(c: &ChannelView) -> String {
     format!("{status}, {} old, {fresh} (stale from {limit} on); last looked at alone {alone}", span(age))
 }
 
+fn telemetry(c: &ChannelView) -> String {
+    let e = &c.explanation;
+    let Some(age) = e.telemetry_age_seconds else { return "none yet".to_owned() };
+    let limit = e.telemetry_stale_after_seconds;
+    let fresh = if age <= limit { "fresh" } else { "stale, so there is no score" };
+    format!("{} old, {fresh} (stale from {} on)", span(age), span(limit))
+}
+
 fn route(c: &ChannelView) -> String {
     let whose = if c.line.route_foreign { ", set by someone else" } else { "" };
     let way = c.line.in_flight.as_ref().map_or_else(String::new, |kind| format!("; a {kind} is under way"));
@@ -90,10 +102,9 @@ fn route(c: &ChannelView) -> String {
     }
 }
 
-fn score(c: &ChannelView, q: &QualityView) -> String {
-    let age = c.explanation.telemetry_age_seconds.map_or_else(String::new, |age| format!(", {} old", span(age)));
+fn score(q: &QualityView) -> String {
     format!(
-        "{:.1} (R {:.1}, MOS {:.2}): latency {:.1} ms, jitter {:.1} ms, loss {:.2} %; {} samples{age}",
+        "{:.1} (R {:.1}, MOS {:.2}): latency {:.1} ms, jitter {:.1} ms, loss {:.2} %; {} samples",
         q.score, q.r_factor, q.mos, q.latency_ms, q.jitter_ms, q.packet_loss_pct, q.samples
     )
 }
@@ -128,6 +139,12 @@ fn blocks(c: &ChannelView) -> String {
     let mut all: Vec<String> = c.explanation.blocks.iter().map(one).collect();
     all.extend(c.line.held.as_ref().map(|why| format!("held: {why}")));
     if all.is_empty() { "none".to_owned() } else { all.join("; ") }
+}
+
+fn hold_down(held: &crate::http::views::HoldDownView) -> String {
+    let release = held.reuse.map_or_else(String::new, |reuse| format!("; suppressed until it is below {reuse}"));
+    let (penalty, ceiling) = (held.penalty, held.ceiling);
+    format!("penalty {penalty:.1} of at most {ceiling:.0}, halving every {}{release}", span(held.half_life_seconds))
 }
 
 fn candidate(c: &crate::http::views::CandidateView) -> String {

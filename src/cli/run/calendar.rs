@@ -2,7 +2,14 @@
 
 use crate::clock::Clock;
 use crate::journal::Journal;
+use std::time::Duration;
 use tokio_cron_scheduler::{Job, JobScheduler};
+
+/// Every minute: a checkpoint where one is due, for a journal into which nothing is written.
+const SEAL: &str = "30 * * * * *";
+
+/// Every night: audit entries past their retention go to the archive, a file a night.
+const ARCHIVE: &str = "0 17 3 * * *";
 
 /// Every hour, a few minutes past: the journal gives up what is past its retention.
 const PRUNE: &str = "0 7 * * * *";
@@ -11,9 +18,34 @@ const PRUNE: &str = "0 7 * * * *";
 pub(super) struct Calendar(JobScheduler);
 
 impl Calendar {
-    pub(super) async fn start(journal: Journal, clock: Clock) -> Result<Self, String> {
+    /// `retention`: how long audit entries stay in the journal; `None`: for ever.
+    pub(super) async fn start(journal: Journal, clock: Clock, retention: Option<Duration>) -> Result<Self, String> {
         let words = |error| format!("cannot start the calendar jobs: {error}");
         let scheduler = JobScheduler::new_with_channel_size(64).await.map_err(words)?;
+        let (sealed, seal_clock) = (journal.clone(), clock.clone());
+        let seal = Job::new_async(SEAL, move |_, _| {
+            let sealing = sealed.seal(seal_clock.wall());
+            Box::pin(async move {
+                if let Err(error) = sealing.await {
+                    tracing::warn!(%error, "a checkpoint of the audit log could not be made");
+                }
+            })
+        });
+        if let Some(retention) = retention {
+            let (kept, kept_clock) = (journal.clone(), clock.clone());
+            let archive = Job::new_async(ARCHIVE, move |_, _| {
+                let (journal, before) = (kept.clone(), kept_clock.wall().back(retention));
+                Box::pin(async move {
+                    match journal.archive(before).await {
+                        Ok(segments) => tracing::info!(segments, "audit entries past their retention are archived"),
+                        Err(error) => {
+                            tracing::warn!(%error, "old audit entries are not archived and stay in the journal");
+                        }
+                    }
+                })
+            });
+            scheduler.add(archive.map_err(words)?).await.map_err(words)?;
+        }
         let prune = Job::new_async(PRUNE, move |_, _| {
             let (journal, now) = (journal.clone(), clock.wall());
             Box::pin(async move {
@@ -22,6 +54,7 @@ impl Calendar {
                 }
             })
         });
+        scheduler.add(seal.map_err(words)?).await.map_err(words)?;
         scheduler.add(prune.map_err(words)?).await.map_err(words)?;
         scheduler.start().await.map_err(words)?;
         Ok(Self(scheduler))

@@ -4,6 +4,7 @@
 //! loop. SIGTERM and SIGINT drain, SIGHUP and a changed file reload; a task that dies ends the process with 1, so that
 //! systemd starts it again.
 
+mod audit;
 mod calendar;
 mod reload;
 mod serve;
@@ -15,7 +16,8 @@ use super::logging::LogArgs;
 use super::{EX_CONFIG, failed};
 use crate::clock::Clock;
 use crate::config::{Config, load};
-use crate::journal::{Journal, Options};
+use crate::delivery::{Delivery, Pace, over_http};
+use crate::journal::Journal;
 use crate::supervisor::{Clients, Counters, Daemon, Parts};
 use futures_util::StreamExt;
 use sd_notify::NotifyState;
@@ -73,6 +75,7 @@ struct Process {
     reloader: reload::Reloader,
     signals: Signals,
     calendar: calendar::Calendar,
+    delivery: Delivery,
 }
 
 impl Process {
@@ -83,15 +86,16 @@ impl Process {
         let signals = Signals::new([SIGTERM, SIGINT, SIGHUP])
             .map_err(|error| failed(format!("cannot listen for signals: {error}")))?;
         let sockets = Sockets::bind(&config).await.map_err(failed)?;
-        let options = Options {
-            compliance_tag: config.audit.compliance_tag.clone(),
-            ..Options::new(config.daemon.state_dir.join("journal.db"), clock.clone())
-        };
+        let options = audit::options(&config, clock.clone())?;
         let (journal, recovered) = Journal::open(options).map_err(|error| failed(error.to_string()))?;
         let sockets = sockets.with_control(&config).map_err(failed)?;
         let counters = Counters::new();
         let token = serve::operator_token(&config).map_err(Start::Config)?;
         let pruner = journal.clone();
+        let delivery = Delivery::new(journal.clone(), clock.clone(), &counters, over_http(), Pace::default());
+        let sinks = delivery.prepare(&config).map_err(|error| Start::Config(error.to_string()))?;
+        // Before the first entry of this process, so that its sinks are told of it.
+        delivery.subscribe(&sinks).await.map_err(|error| failed(error.to_string()))?;
         let parts = Parts {
             clients: Clients::new(connect(clock.clone(), counters.clone())),
             clock: clock.clone(),
@@ -107,12 +111,15 @@ impl Process {
         };
         let (daemon, reloads) = Daemon::start(&config, parts).map_err(|error| Start::Config(error.to_string()))?;
         counters.config_reload(true, clock.wall());
-        let served = serve(&daemon, sockets, clock.clone(), token);
-        let calendar = calendar::Calendar::start(pruner, clock.clone()).await.map_err(failed)?;
-        let reloader = reload::Reloader::new(path, config, reloads, counters, clock).map_err(failed)?;
+        delivery.run(sinks, &daemon.snapshot);
+        let served = serve(&daemon, sockets, clock.clone(), token, Some(delivery.clone()));
+        let calendar =
+            calendar::Calendar::start(pruner, clock.clone(), config.audit.proof.retention).await.map_err(failed)?;
+        let out = reload::Out { delivery: delivery.clone(), snapshot: daemon.snapshot.clone() };
+        let reloader = reload::Reloader::new(path, config, reloads, out, counters, clock).map_err(failed)?;
         tracing::info!(listen = %served.listen, "ready");
         let _ = sd_notify::notify(&[NotifyState::Ready, NotifyState::Status("watching")]);
-        Ok(Self { daemon, served, reloader, signals, calendar })
+        Ok(Self { daemon, served, reloader, signals, calendar, delivery })
     }
 
     async fn live(mut self) -> ExitCode {
@@ -129,11 +136,14 @@ impl Process {
                 () = self.reloader.changed() => self.reloader.reload("a configuration file changed").await,
                 ended = self.daemon.stopped() => break Some(ended.err().unwrap_or_else(|| "the driver ended".into())),
                 ended = self.served.ended() => break Some(ended),
+                died = self.delivery.died() => break Some(died),
             }
         };
         let _ = sd_notify::notify(&[NotifyState::Stopping]);
         self.daemon.stop.cancel();
-        let stopped = if died.is_some() { Ok(()) } else { self.daemon.stopped().await };
+        // Beside the driver, which closes the journal at its end: what is delivered by then is acknowledged.
+        let daemon = async { if died.is_some() { Ok(()) } else { self.daemon.stopped().await } };
+        let (stopped, ()) = tokio::join!(daemon, self.delivery.stop());
         self.served.stop().await;
         self.calendar.stop().await;
         match died.or(stopped.err()) {

@@ -4,7 +4,8 @@
 
 use crate::clock::Clock;
 use crate::config::{Config, Diagnostic, load};
-use crate::supervisor::{Counters, Reloads};
+use crate::delivery::Delivery;
+use crate::supervisor::{Counters, Reloads, SnapshotCell};
 use notify_debouncer_full::notify::{EventKind, RecommendedWatcher, RecursiveMode};
 use notify_debouncer_full::{DebounceEventResult, Debouncer, RecommendedCache, new_debouncer};
 use sd_notify::NotifyState;
@@ -16,10 +17,17 @@ use tokio::sync::mpsc;
 /// Editors write in several steps: a change counts once it is this old.
 const SETTLE: Duration = Duration::from_millis(500);
 
+/// What leaves, and what bulk metrics are read from.
+pub(super) struct Out {
+    pub delivery: Delivery,
+    pub snapshot: SnapshotCell,
+}
+
 pub(super) struct Reloader {
     path: PathBuf,
     config: Config,
     reloads: Reloads,
+    out: Out,
     counters: Counters,
     clock: Clock,
     watcher: Debouncer<RecommendedWatcher, RecommendedCache>,
@@ -32,6 +40,7 @@ impl Reloader {
         path: PathBuf,
         config: Config,
         reloads: Reloads,
+        out: Out,
         counters: Counters,
         clock: Clock,
     ) -> Result<Self, String> {
@@ -45,7 +54,8 @@ impl Reloader {
             }
         })
         .map_err(|error| format!("cannot watch the configuration for changes: {error}"))?;
-        let mut reloader = Self { path, config, reloads, counters, clock, watcher, watched: BTreeSet::new(), changes };
+        let mut reloader =
+            Self { path, config, reloads, out, counters, clock, watcher, watched: BTreeSet::new(), changes };
         reloader.watch_folders();
         Ok(reloader)
     }
@@ -84,12 +94,20 @@ impl Reloader {
             ("daemon.state_dir", config.daemon.state_dir != self.config.daemon.state_dir),
             ("daemon.tokens", config.daemon.operator_token != self.config.daemon.operator_token),
             ("audit.compliance_tag", config.audit.compliance_tag != self.config.audit.compliance_tag),
+            ("audit", config.audit.proof != self.config.audit.proof),
         ] {
             if changed {
                 tracing::warn!("`{what}` changed; it takes effect at the next restart");
             }
         }
+        let sinks = self.out.delivery.prepare(&config).map_err(|error| error.to_string())?;
         self.reloads.give(&config, why.to_owned()).await.map_err(|error| error.to_string())?;
+        match self.out.delivery.subscribe(&sinks).await {
+            Ok(()) => self.out.delivery.run(sinks, &self.out.snapshot),
+            Err(error) => {
+                tracing::error!(%error, "the sinks stay as they were; reload once the journal can be written");
+            }
+        }
         self.config = config;
         self.watch_folders();
         Ok(())

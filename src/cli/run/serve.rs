@@ -2,6 +2,7 @@
 
 use crate::clock::Clock;
 use crate::config::{Config, Tenant};
+use crate::delivery::Delivery;
 use crate::http::{self, App};
 use crate::platform::{Client, ClientSettings, HttpTransport, Platform, RequestEvent};
 use crate::supervisor::{Connect, Counters, Daemon};
@@ -52,10 +53,18 @@ pub(in crate::cli) struct Served {
 }
 
 /// Serves the daemon on its sockets.
-pub(in crate::cli) fn serve(daemon: &Daemon, sockets: Sockets, clock: Clock, token: Option<SecretString>) -> Served {
+pub(in crate::cli) fn serve(
+    daemon: &Daemon,
+    sockets: Sockets,
+    clock: Clock,
+    token: Option<SecretString>,
+    delivery: Option<Delivery>,
+) -> Served {
     let Sockets { tcp, control } = sockets;
     let reader = daemon.reader.clone();
     let audit: http::AuditSource = Arc::new(move |filter| reader.entries(&filter).map_err(|error| error.to_string()));
+    let reader = daemon.reader.clone();
+    let checkpoint: http::CheckpointSource = Arc::new(move || super::audit::newest_checkpoint(&reader));
     let app = Arc::new(App {
         snapshot: daemon.snapshot.clone(),
         counters: daemon.counters.clone(),
@@ -64,7 +73,9 @@ pub(in crate::cli) fn serve(daemon: &Daemon, sockets: Sockets, clock: Clock, tok
         orders: daemon.orders.clone(),
         provisioning: Some(daemon.provisioning.clone()),
         audit: Some(audit),
+        checkpoint: Some(checkpoint),
         operator_token: token,
+        delivery,
     });
     let stop = CancellationToken::new();
     let mut tasks = JoinSet::new();

@@ -4,8 +4,11 @@
 //! of a run with errors is thrown away, but its messages are not.
 
 mod channel;
+mod damping;
 mod policy;
+mod proof;
 mod provision;
+mod references;
 mod sinks;
 mod tenant;
 
@@ -16,7 +19,7 @@ use super::plan;
 use super::section::Section;
 use super::source::{Loc, Sources};
 use super::syntax;
-use crate::policy::Mode;
+use crate::policy::{GlobalLimits, Mode};
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -51,17 +54,26 @@ impl Compiler<'_> {
         let tenants = self.tenants(&root.table("limits"), daemon.mode, &policies, &channels, &provisions);
         self.references(&channels, &tenants);
         self.desired(&provisions, &channels, &policies, daemon.mode);
+        let limits = root.table("limits");
+        let audit = self.audit(&root.table("audit"), dir);
+        let webhooks = self.webhooks();
+        self.sink_names(&root.table("audit"), (&audit, &webhooks));
         let config = Config {
+            global_limits: GlobalLimits {
+                max_concurrent: limits.find("global_max_concurrent").map(|found| found.value),
+                max_per_hour: limits.find("global_max_per_hour").map(|found| found.value),
+            },
             files: self.sources.names(),
             folders: BTreeSet::new(),
             daemon,
+            references: self.reference_targets(&root.table("references")),
             tenants: tenants.into_iter().map(|(name, tenant)| (name.as_str().into(), tenant.value)).collect(),
             provisioning: policies.iter().map(|(name, p)| (name.clone(), p.provisioning.clone())).collect(),
             policies: policies.into_iter().map(|(name, p)| (name, p.policy)).collect(),
             channels: channels.into_iter().map(|read| read.channel).collect(),
             provisions: provisions.into_iter().map(|desired| desired.provision).collect(),
-            audit: self.audit(&root.table("audit"), dir),
-            webhooks: self.webhooks(),
+            audit,
+            webhooks,
         };
         self.plans(&config);
         Some(config)
@@ -123,14 +135,19 @@ impl Compiler<'_> {
     /// A secret's place, with a relative file made relative to `dir`; noted for `check`.
     fn secret(&mut self, section: &Section, key: &str, name: &str, dir: &Path) -> Option<SecretRef> {
         let found = section.find::<Option<SecretRef>>(key)?;
-        let secret = match found.value? {
+        Some(self.note_secret(found.value?, found.at, name, dir))
+    }
+
+    /// The same for a secret that was found elsewhere.
+    fn note_secret(&mut self, found: SecretRef, at: Loc, name: &str, dir: &Path) -> SecretRef {
+        let secret = match found {
             SecretRef::File(path) => SecretRef::File(dir.join(path)),
             other => other,
         };
-        if let Some(place) = diagnostic::place(self.sources, found.at, "") {
+        if let Some(place) = diagnostic::place(self.sources, at, "") {
             self.secrets.push(SecretUse { name: name.to_owned(), secret: secret.clone(), place });
         }
-        Some(secret)
+        secret
     }
 
     /// An error for a name that nothing has, with the nearest one that something has.

@@ -88,7 +88,13 @@ impl Compiler<'_> {
     }
 
     /// An error where `small < big` does not hold (`<=` where `equal`), at the one that the file sets.
-    fn ordered(&mut self, table: &str, small: (&str, &Got<Duration>), big: (&str, &Got<Duration>), equal: bool) {
+    pub(super) fn ordered(
+        &mut self,
+        table: &str,
+        small: (&str, &Got<Duration>),
+        big: (&str, &Got<Duration>),
+        equal: bool,
+    ) {
         let ((a, small), (b, big)) = (small, big);
         if !small.sound || !big.sound || small.value < big.value || (equal && small.value == big.value) {
             return;
@@ -247,6 +253,7 @@ impl Compiler<'_> {
         };
         let (hold_down_max, half_life) = (derived("hold_down_max", 8), derived("hold_down_half_life", 3));
         self.ordered("failover", ("block_period", &block), ("hold_down_max", &hold_down_max), true);
+        let damping = self.damping(failover, block.value, &hold_down_max);
         let action_timeout = failover.get::<Duration>("action_timeout");
         let failback = failover.get::<String>("failback");
         let window = failover.has("failback_window");
@@ -276,6 +283,7 @@ impl Compiler<'_> {
             block_period: block.value,
             hold_down_max: hold_down_max.value,
             hold_down_half_life: half_life.value,
+            damping,
             action_timeout: action_timeout.value,
             verify_for: failover.get("verify_for").value,
             max_dependents: failover.get("max_dependents").value,

@@ -1,40 +1,207 @@
-//! Where things are sent: audit sinks and webhooks.
+//! Where things are sent: audit sinks, files and webhooks.
 
-use super::Compiler;
-use crate::config::model::{Audit, Export, Webhook};
-use crate::config::section::Section;
+use super::{Compiler, path};
+use crate::config::model::Audit;
+use crate::config::section::{Entry, Section, Value};
+use crate::config::sink::{Bulk, BulkWhen, Credentials, Export, FileSink, HeaderText, HttpSink, MAX_SINKS, Webhook};
+use crate::config::source::Loc;
+use reqwest::header::{self, HeaderName};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 impl Compiler<'_> {
     /// `[audit]`.
     pub(super) fn audit(&mut self, audit: &Section, dir: &Path) -> Audit {
-        if audit.has("export") {
-            self.not_yet(audit.key_at("export"), "the export of audit entries is");
-        }
-        let sinks = audit.tables("export");
-        let exports = sinks.iter().enumerate().map(|(index, sink)| Export {
-            url: sink.get::<String>("url").value,
-            token: self.secret(sink, "token", &format!("token of audit.export {}", index + 1), dir),
-            bulk_interval: sink.get("bulk_interval").value,
-        });
-        let exports = exports.collect();
-        Audit { compliance_tag: audit.get::<String>("compliance_tag").value, exports }
+        let exports = audit.tables("export").iter().map(|sink| self.export(sink, dir)).collect();
+        let files = audit.tables("file").iter().map(|sink| file(sink, dir)).collect();
+        let proof = self.proof(audit, dir);
+        Audit { compliance_tag: audit.get::<String>("compliance_tag").value, proof, exports, files }
     }
 
     /// `[[webhooks]]`, which stand in the main file only.
     pub(super) fn webhooks(&mut self) -> Vec<Webhook> {
         let documents = self.documents;
-        let mut out = Vec::new();
-        for (index, (dir, hook)) in documents.rows("webhooks").enumerate() {
-            if index == 0 {
-                self.not_yet(hook.at, "webhooks are");
-            }
-            out.push(Webhook {
-                url: hook.get::<String>("url").value,
-                events: hook.texts("events").into_iter().map(|(glob, _)| glob).collect(),
-                secret: self.secret(hook, "secret", &format!("secret of webhook {}", index + 1), dir),
-            });
+        documents.rows("webhooks").map(|(dir, hook)| self.webhook(hook, dir)).collect()
+    }
+
+    /// Names are unique, and there are not too many of them.
+    pub(super) fn sink_names(&mut self, audit: &Section, sinks: (&Audit, &[Webhook])) {
+        let (audit_sinks, webhooks) = sinks;
+        let exports =
+            audit.tables("export").into_iter().map(|s| s.at).zip(audit_sinks.exports.iter().map(|e| &e.sink.name));
+        let files = audit.tables("file").into_iter().map(|s| s.at).zip(audit_sinks.files.iter().map(|f| &f.name));
+        let documents = self.documents;
+        let hooks = documents.rows("webhooks").map(|(_, s)| s.at).zip(webhooks.iter().map(|w| &w.sink.name));
+        let mut seen: BTreeMap<String, Loc> = BTreeMap::new();
+        let sinks: Vec<(Loc, String)> =
+            exports.chain(files).chain(hooks).map(|(at, name)| (at, name.clone())).collect();
+        if let Some((at, _)) = sinks.get(MAX_SINKS) {
+            self.error(*at, format!("there may be {MAX_SINKS} sinks at most, files and webhooks included"));
         }
-        out
+        let with_bulk = audit_sinks.exports.iter().filter(|export| export.bulk.is_some());
+        let bulk = with_bulk.filter_map(|export| {
+            let (at, name) = sinks.iter().find(|(_, name)| *name == export.sink.name)?;
+            Some((*at, Export::bulk_name(name)))
+        });
+        for (at, name) in sinks.iter().cloned().chain(bulk) {
+            if let Some(first) = seen.insert(name.clone(), at) {
+                self.error(at, format!("there are two sinks of the name `{name}`"))
+                    .also(first, "first here")
+                    .help("give each sink a `name` of its own: metrics and the outbox tell sinks apart by it");
+            }
+        }
+    }
+
+    fn export(&mut self, section: &Section, dir: &Path) -> Export {
+        let sink = self.http_sink(section, "export", dir);
+        let cron = section.find::<String>("bulk_cron");
+        if cron.is_some() && section.has("bulk_interval") {
+            self.error(section.key_at("bulk_cron"), "`bulk_cron` and `bulk_interval` exclude each other")
+                .also(section.key_at("bulk_interval"), "the other one");
+        }
+        let when = match cron {
+            Some(cron) => BulkWhen::Cron(cron.value),
+            None => BulkWhen::Every(section.get::<Duration>("bulk_interval").value),
+        };
+        let batch: u32 = section.get("bulk_batch").value;
+        let bulk = Bulk { when, batch: usize::try_from(batch).unwrap_or(1) };
+        Export { sink, bulk: section.get::<bool>("bulk").value.then_some(bulk) }
+    }
+
+    fn webhook(&mut self, section: &Section, dir: &Path) -> Webhook {
+        let sink = self.http_sink(section, "webhook", dir);
+        let mut secrets = Vec::new();
+        if section.has("secret") && section.has("secrets") {
+            self.error(section.key_at("secrets"), "`secret` and `secrets` exclude each other")
+                .also(section.key_at("secret"), "the other one")
+                .help("put all of them into `secrets`, the newest first");
+        }
+        secrets.extend(self.secret(section, "secret", &format!("secret of {}", sink.name), dir));
+        for (n, entry) in section.get::<Vec<Entry>>("secrets").value.into_iter().enumerate() {
+            if let Value::Secret(secret) = entry.value {
+                let what = format!("secret {} of {}", n + 1, sink.name);
+                secrets.push(self.note_secret(secret, entry.at, &what, dir));
+            }
+        }
+        Webhook { sink, secrets }
+    }
+
+    fn http_sink(&mut self, section: &Section, kind: &str, dir: &Path) -> HttpSink {
+        let url = section.get::<String>("url").value;
+        let name = named(section, || derived(kind, host(&url), &url));
+        HttpSink {
+            credentials: self.credentials(section, &name, dir),
+            ca_file: path(section, "ca_file", dir),
+            proxy: section.find::<String>("proxy").map(|found| found.value),
+            timeout: section.get("timeout").value,
+            max_pending: section.get("max_pending").value,
+            max_tries: section.get("max_tries").value,
+            events: events(section),
+            name,
+            url,
+        }
+    }
+
+    fn credentials(&mut self, section: &Section, name: &str, dir: &Path) -> Credentials {
+        let token = self.secret(section, "token", &format!("token of {name}"), dir);
+        let basic = section.find_table("basic").and_then(|basic| {
+            let password = self.secret(basic, "password", &format!("password of {name}"), dir)?;
+            Some((basic.get::<String>("username").value, password))
+        });
+        if section.has("token") && section.has("basic") {
+            self.error(section.key_at("basic"), "`basic` and `token` exclude each other: both authorise the request")
+                .also(section.key_at("token"), "the other one");
+        }
+        let key = self.secret(section, "client_key", &format!("client_key of {name}"), dir);
+        let certificate = path(section, "client_cert", dir);
+        if section.has("client_cert") != section.has("client_key") {
+            let at = section.key_at(if section.has("client_cert") { "client_cert" } else { "client_key" });
+            self.error(at, "`client_cert` and `client_key` go together: one is of no use without the other");
+        }
+        Credentials { token, basic, headers: self.sink_headers(section, name, dir), client: certificate.zip(key) }
+    }
+
+    fn sink_headers(&mut self, section: &Section, name: &str, dir: &Path) -> Vec<(String, HeaderText)> {
+        let mut headers = BTreeMap::new();
+        for (header, entry) in section.named("headers").into_iter().flatten() {
+            let Ok(parsed) = HeaderName::from_bytes(header.as_bytes()) else {
+                self.error(entry.key_at, "`headers` has a name that is no HTTP header's name");
+                continue;
+            };
+            if let Some(why) = reserved(&parsed) {
+                self.error(entry.key_at, format!("`headers` must not set `{parsed}`: {why}"));
+            }
+            let value = match &entry.value {
+                Value::Text(text) => HeaderText::Plain(text.clone()),
+                Value::Secret(secret) => HeaderText::Secret(self.note_secret(
+                    secret.clone(),
+                    entry.at,
+                    &format!("header {parsed} of {name}"),
+                    dir,
+                )),
+                _ => continue,
+            };
+            if headers.insert(parsed.to_string(), value).is_some() {
+                self.error(entry.key_at, format!("`headers` sets `{parsed}` twice"));
+            }
+        }
+        headers.into_iter().collect()
+    }
+}
+
+fn file(section: &Section, dir: &Path) -> FileSink {
+    let path = dir.join(section.get::<String>("path").value);
+    let shown = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let max_bytes: i64 = section.get("max_bytes").value;
+    FileSink {
+        name: named(section, || derived("file", &shown, &path.to_string_lossy())),
+        events: events(section),
+        max_bytes: u64::try_from(max_bytes).unwrap_or(u64::MAX),
+        keep: section.get("keep").value,
+        max_pending: section.get("max_pending").value,
+        path,
+    }
+}
+
+fn events(section: &Section) -> Vec<String> {
+    section.texts("events").into_iter().map(|(glob, _)| glob).collect()
+}
+
+fn named(section: &Section, or: impl FnOnce() -> String) -> String {
+    section.find::<String>("name").map_or_else(or, |found| found.value)
+}
+
+/// The same for the same address, and without what a path may hold: services put secrets into it.
+fn derived(kind: &str, place: &str, address: &str) -> String {
+    let digest = Sha256::digest(address.as_bytes());
+    let short = digest.iter().take(4).fold(0_u32, |all, byte| (all << 8) | u32::from(*byte));
+    let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '-' };
+    let place: String = place.chars().map(plain).take(40).collect();
+    format!("{kind}-{place}-{short:08x}")
+}
+
+fn host(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split(['/', '?', '#']).next().unwrap_or_default()
+}
+
+/// Why a header is not for the file to set.
+fn reserved(name: &HeaderName) -> Option<&'static str> {
+    let ours = [
+        header::HOST,
+        header::CONTENT_LENGTH,
+        header::CONTENT_TYPE,
+        header::TRANSFER_ENCODING,
+        header::CONNECTION,
+        header::PROXY_AUTHORIZATION,
+    ];
+    match name.as_str() {
+        "authorization" => Some("use `token` or `basic`"),
+        "idempotency-key" => Some("it carries the delivery's id"),
+        other if other.starts_with("webhook-") => Some("it carries the signature"),
+        _ if ours.contains(name) => Some("the client sets it by itself"),
+        _ => None,
     }
 }

@@ -5,6 +5,7 @@
 
 mod policy;
 mod root;
+mod sinks;
 
 pub(crate) use policy::POLICY;
 pub(crate) use root::{INCLUDED, ROOT};
@@ -72,6 +73,8 @@ pub(crate) enum Kind {
     List(&'static Kind, usize),
     /// A table with names of the user's choice, each with a string of this syntax.
     Pairs(Format),
+    /// A table with names of the user's choice, each with a header's value or the place of a secret that is one.
+    Headers,
     /// One table.
     Table(&'static Table),
     /// An array of tables.
@@ -111,12 +114,16 @@ pub(crate) enum Format {
     ChannelName,
     /// A host name or IP address.
     Host,
+    /// Either with a port.
+    HostPort,
     /// A cron expression of six fields.
     Cron,
     /// An IANA time zone.
     TimeZone,
     /// `phone:+E.164`.
     PhoneTarget,
+    /// The name of a sink: 1 to 64 of letters, digits, `.`, `-` and `_`.
+    SinkName,
 }
 
 /// 8760 hours: no duration of the file may be longer, so that no sum of them overflows.
@@ -134,13 +141,18 @@ const fn or(name: &'static str, kind: Kind, default: &'static str, doc: &'static
     Key { name, kind, default: Default::Toml(default), doc }
 }
 
+/// Whether a value of this kind is a secret, or a list of them.
+const fn is_kept(kind: &Kind) -> bool {
+    matches!(kind, Kind::Secret | Kind::List(Kind::Secret, _))
+}
+
 /// Whether the value of a key of this name may stand in a message: it is known, and nowhere a secret.
 pub(crate) fn is_harmless(name: &str) -> bool {
     fn find(table: &'static Table, name: &str, found: &mut bool, secret: &mut bool, depth: u8) {
         for key in table.keys {
             if key.name == name {
                 *found = true;
-                *secret |= matches!(key.kind, Kind::Secret | Kind::Pairs(_));
+                *secret |= matches!(key.kind, Kind::Pairs(_) | Kind::Headers) || is_kept(&key.kind);
             }
             if let Kind::Table(inner) | Kind::Tables(inner) | Kind::Named(inner) = key.kind
                 && depth > 0
@@ -158,7 +170,7 @@ pub(crate) fn is_harmless(name: &str) -> bool {
 pub(crate) fn is_secret(name: &str) -> bool {
     fn find(table: &'static Table, name: &str, depth: u8) -> bool {
         table.keys.iter().any(|key| {
-            (key.name == name && matches!(key.kind, Kind::Secret))
+            (key.name == name && is_kept(&key.kind))
                 || match key.kind {
                     Kind::Table(inner) | Kind::Tables(inner) | Kind::Named(inner) if depth > 0 => {
                         find(inner, name, depth - 1)

@@ -151,6 +151,16 @@ static FAILOVER: Table = Table {
         ),
         absent("hold_down_max", Kind::Duration(1), "The block doubles up to this; default 8 x block_period."),
         absent("hold_down_half_life", Kind::Duration(1), "Half-life of the grown block; default 3 x block_period."),
+        absent(
+            "hold_down_suppress",
+            Kind::Number(1.0, 1000.0),
+            "A penalty of so many block periods suppresses the route until it falls below hold_down_reuse; left out: off.",
+        ),
+        absent(
+            "hold_down_reuse",
+            Kind::Number(0.01, 1000.0),
+            "Below this penalty a suppressed route is released; default 1.0.",
+        ),
         or("action_timeout", Kind::Duration(10), r#""10s""#, "How long the change itself may take."),
         or("verify_for", Kind::Duration(10), r#""30s""#, "Read back until the platform shows the change."),
         or(

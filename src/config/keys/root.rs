@@ -1,6 +1,7 @@
 //! The keys of everything but policies.
 
-use super::{Format, Kind, POLICY, Table, absent, or, required};
+use super::sinks::{EXPORT, FILE, WEBHOOK};
+use super::{Format, Key, Kind, POLICY, Table, absent, or, required};
 
 /// The main file.
 pub(crate) static ROOT: Table = Table {
@@ -13,9 +14,10 @@ pub(crate) static ROOT: Table = Table {
             "More files with [[channels]], [policies.*] and [tenants.*]: globs, relative to this file.",
         ),
         absent("daemon", Kind::Table(&DAEMON), "The process."),
+        absent("references", Kind::Table(&REFERENCES), "Targets outside the platforms; left out: none are asked."),
         absent("tenants", Kind::Named(&TENANT), "The tenants, by name."),
         absent("policies", Kind::Named(&POLICY), "The policies, by name; `default` always exists."),
-        absent("limits", Kind::Table(&LIMITS), "How much may be changed at once, for each tenant."),
+        absent("limits", Kind::Table(&LIMITS), "How much may be changed at once."),
         absent("channels", Kind::Tables(&CHANNEL), "The channels to keep."),
         absent("audit", Kind::Table(&AUDIT), "The audit log."),
         absent("webhooks", Kind::Tables(&WEBHOOK), "Where events are posted."),
@@ -71,6 +73,20 @@ static TOKENS: Table = Table {
     )],
 };
 
+static REFERENCES: Table = Table {
+    name: "[references]",
+    doc: "Targets outside the platforms: where none of them answers, our own network is gone and nothing is done.",
+    keys: &[
+        required(
+            "targets",
+            Kind::List(&Kind::Text(Format::HostPort), 1),
+            "Hosts and ports to which a TCP connection is opened; at most 16.",
+        ),
+        or("interval", Kind::Duration(100), r#""10s""#, "How often they are asked."),
+        or("timeout", Kind::Duration(10), r#""3s""#, "How long a connection may take; below interval."),
+    ],
+};
+
 static TENANT: Table = Table {
     name: "[tenants.NAME]",
     doc: "A tenant of the platform.",
@@ -89,7 +105,7 @@ static TENANT: Table = Table {
         required("auth", Kind::Table(&AUTH), "How the daemon is authorised."),
         absent("bridge", Kind::Table(&BRIDGE), "Bridging of calls; left out: none."),
         absent("paths", Kind::Table(&PATHS), "Paths below base_url; {id} and {call} are replaced, percent-encoded."),
-        absent("limits", Kind::Table(&LIMITS), "Overrides [limits], key by key."),
+        absent("limits", Kind::Table(&TENANT_LIMITS), "Overrides [limits], key by key."),
     ],
 };
 
@@ -143,14 +159,35 @@ static PATHS: Table = Table {
 
 static LIMITS: Table = Table {
     name: "[limits]",
-    doc: "How much may be changed at once, for each tenant.",
+    doc: "How much may be changed at once, for each tenant and over all of them.",
     keys: &[
-        or("max_concurrent", Kind::Whole(1, 100_000), "3", "Actions in flight."),
-        or("max_per_hour", Kind::Whole(1, 1_000_000), "30", "Actions in any hour."),
-        or("keep_fit", Kind::Whole(0, 1_000_000), "1", "Channels that must be Up after an action."),
-        or("mass_hold", Kind::Flag, "true", "Hold when half of the tenant turns bad at once."),
+        MAX_CONCURRENT,
+        MAX_PER_HOUR,
+        KEEP_FIT,
+        MASS_HOLD,
+        absent(
+            "global_max_concurrent",
+            Kind::Whole(1, 100_000),
+            "Actions in flight over all tenants; left out: as many as their own limits allow.",
+        ),
+        absent(
+            "global_max_per_hour",
+            Kind::Whole(1, 100_000),
+            "Actions in any hour over all tenants; left out: as many as their own limits allow.",
+        ),
     ],
 };
+
+static TENANT_LIMITS: Table = Table {
+    name: "[tenants.NAME.limits]",
+    doc: "How much may be changed at once for this tenant.",
+    keys: &[MAX_CONCURRENT, MAX_PER_HOUR, KEEP_FIT, MASS_HOLD],
+};
+
+const MAX_CONCURRENT: Key = or("max_concurrent", Kind::Whole(1, 100_000), "3", "Actions in flight.");
+const MAX_PER_HOUR: Key = or("max_per_hour", Kind::Whole(1, 1_000_000), "30", "Actions in any hour.");
+const KEEP_FIT: Key = or("keep_fit", Kind::Whole(0, 1_000_000), "1", "Channels that must be Up after an action.");
+const MASS_HOLD: Key = or("mass_hold", Kind::Flag, "true", "Hold when half of the tenant turns bad at once.");
 
 static CHANNEL: Table = Table {
     name: "[[channels]]",
@@ -211,26 +248,29 @@ static AUDIT: Table = Table {
             r#""telephony_channel_audit""#,
             "The tag that every entry carries.",
         ),
+        absent(
+            "origin",
+            Kind::Text(Format::Any),
+            "The log's name on checkpoints, such as sip.example/audit; left out: trunkwarden/ and digits of the key's hash.",
+        ),
+        absent(
+            "signing_key",
+            Kind::Secret,
+            "The key that signs checkpoints (PRIVATE+KEY+...); left out: {state_dir}/audit.key, made at the first start.",
+        ),
+        or("checkpoint_entries", Kind::Whole(1, 1_000_000), "1000", "A signed checkpoint after so many entries."),
+        or(
+            "checkpoint_interval",
+            Kind::Duration(1000),
+            r#""1h""#,
+            "A signed checkpoint after this time, where there is anything new.",
+        ),
+        absent(
+            "retention_days",
+            Kind::Whole(1, 36_500),
+            "Entries older than this are archived to {state_dir}/archive and removed; left out: they stay for ever.",
+        ),
         absent("export", Kind::Tables(&EXPORT), "Where entries are sent."),
-    ],
-};
-
-static EXPORT: Table = Table {
-    name: "[[audit.export]]",
-    doc: "A sink for audit entries and bulk metrics.",
-    keys: &[
-        required("url", Kind::Text(Format::Url), "Each entry is posted here; bulk metrics go to {url}/metrics/bulk."),
-        absent("token", Kind::Secret, "The sink's own bearer token."),
-        or("bulk_interval", Kind::Duration(1000), r#""5m""#, "How often bulk metrics are sent."),
-    ],
-};
-
-static WEBHOOK: Table = Table {
-    name: "[[webhooks]]",
-    doc: "A subscriber to events.",
-    keys: &[
-        required("url", Kind::Text(Format::Url), "Events are posted here."),
-        required("events", Kind::List(&Kind::Text(Format::Any), 1), "Globs over event types; * matches dots too."),
-        absent("secret", Kind::Secret, "The signing secret."),
+        absent("file", Kind::Tables(&FILE), "Files that get each entry as a line of JSON."),
     ],
 };

@@ -2,6 +2,7 @@
 
 use super::words::{count, interval, lasting, one};
 use crate::clock::rfc3339;
+use crate::delivery::SinkView;
 use crate::http::App;
 use crate::journal;
 use crate::policy::{ChannelReport, Health, Mode, TenantId, TenantState, Time};
@@ -14,6 +15,8 @@ use std::cmp::Ordering;
 const MAX_CHANNELS: usize = 500;
 /// Tenants shown at most.
 const MAX_TENANTS: usize = 100;
+/// Sinks with trouble shown at most.
+const MAX_SINKS: usize = 3;
 /// Audit entries shown.
 const ENTRIES: usize = 20;
 
@@ -120,7 +123,7 @@ impl Live {
             mode,
             mode_means,
             taken_at: rfc3339(snapshot.taken_at),
-            alarms: alarms(app, &snapshot),
+            alarms: alarms(app, &snapshot).into_iter().chain(sinks_with_trouble(app)).collect(),
             counts: counts(&snapshot, filter),
             tenants: tenants.into_iter().map(|(id, t)| TenantRow::of(id, t)).collect(),
             tenants_hidden,
@@ -131,6 +134,16 @@ impl Live {
             no_entries,
         }
     }
+}
+
+/// One line for all of them. Blocks while it reads the journal.
+fn sinks_with_trouble(app: &App) -> Option<String> {
+    let sinks = app.delivery.as_ref()?.sinks().ok()?;
+    let troubles: Vec<String> = sinks.iter().filter_map(SinkView::trouble).collect();
+    let more = troubles.len().saturating_sub(MAX_SINKS);
+    let more = if more == 0 { String::new() } else { format!(" And {more} more sinks.") };
+    (!troubles.is_empty())
+        .then(|| format!("{}{more}", troubles.into_iter().take(MAX_SINKS).collect::<Vec<_>>().join(" ")))
 }
 
 fn worst_first<T>(all: &mut Vec<T>, most: usize, order: impl Fn(&T, &T) -> Ordering) {

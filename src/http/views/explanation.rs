@@ -17,6 +17,8 @@ pub struct ExplanationView {
     pub single_look_age_seconds: Option<f64>,
     /// Age of the last telemetry.
     pub telemetry_age_seconds: Option<f64>,
+    /// Telemetry older than this is stale.
+    pub telemetry_stale_after_seconds: f64,
     /// Good looks in a row before it is up.
     pub rise: u32,
     /// Bad looks in a row before it is down.
@@ -27,6 +29,8 @@ pub struct ExplanationView {
     pub score_parts: Option<ScoreParts>,
     /// What blocks an action for a time.
     pub blocks: Vec<BlockView>,
+    /// The penalty of its moves; null: there is none that counts.
+    pub hold_down: Option<HoldDownView>,
     /// The last change of the reason.
     pub last_change: Option<LastChangeView>,
 }
@@ -38,6 +42,19 @@ pub struct BlockView {
     pub kind: String,
     /// Time left.
     pub left_seconds: f64,
+}
+
+/// The penalty that a channel's moves have left behind, as of the answer.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct HoldDownView {
+    /// In block periods: 1 after the first move, doubled by each further one.
+    pub penalty: f64,
+    /// It halves in this time.
+    pub half_life_seconds: f64,
+    /// It grows no further than this.
+    pub ceiling: f64,
+    /// The penalty below which the route is released, where it has reached the suppress limit.
+    pub reuse: Option<f64>,
 }
 
 /// When the reason last became another one.
@@ -61,6 +78,7 @@ impl ExplanationView {
             evidence_stale_after_seconds: explanation.stale_after.as_secs_f64(),
             single_look_age_seconds: age(explanation.single_look_age),
             telemetry_age_seconds: age(explanation.telemetry_age),
+            telemetry_stale_after_seconds: explanation.telemetry_stale_after.as_secs_f64(),
             rise: explanation.rise,
             fall: explanation.fall,
             carries: explanation.carries,
@@ -68,6 +86,12 @@ impl ExplanationView {
             blocks: blocks
                 .map(|b| BlockView { kind: b.kind.name().to_owned(), left_seconds: b.left.as_secs_f64() })
                 .collect(),
+            hold_down: explanation.hold_down.map(|held| HoldDownView {
+                penalty: held.penalty_after(passed),
+                half_life_seconds: held.half_life.as_secs_f64(),
+                ceiling: held.ceiling,
+                reuse: held.reuse,
+            }),
             last_change: explanation
                 .last_change
                 .as_ref()

@@ -135,6 +135,7 @@ impl Engine {
         out.push(Command::Act(action.clone()));
         self.unwish(i);
         self.tenants[self.slots[i].tenant].count_action(now);
+        self.places.count(now);
         let t = self.slots[i].tenant;
         self.mark_tenant_unsaved(t);
         self.fly(i, Flight { action, started: now, orphan: false, cause });
@@ -148,6 +149,7 @@ impl Engine {
         slot.flight = Some(flight);
         let tenant = &mut self.tenants[slot.tenant];
         tenant.in_flight += 1;
+        self.places.fly();
         self.sync_load(i);
         self.mark_unsaved(i);
     }

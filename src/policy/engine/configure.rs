@@ -25,6 +25,7 @@ impl Engine {
         for channel in &params.channels {
             touched.extend(self.configure_channel(now, channel, out));
         }
+        self.places.limit(params.global);
         self.params = params;
         for i in touched {
             self.refresh_needs(now, i, out);
@@ -128,9 +129,14 @@ impl Engine {
                 tenant.mass.bad.extend(slot.bad_since.map(|since| (since, i)));
             }
         }
+        for tenant in &mut self.tenants {
+            tenant.set_stretch();
+        }
+        for slot in &mut self.slots {
+            slot.stretch = self.tenants[slot.tenant].stretch;
+        }
         for t in 0..self.tenants.len() {
             let interval = self.tenants[t].interval();
-            self.tenants[t].set_stretch();
             self.tenants[t].looks.set_interval(now, interval);
             self.mass_check(now, t, out);
         }
@@ -138,7 +144,7 @@ impl Engine {
 
     fn add_slot(&mut self, now: Time, key: ChannelKey, policy: Arc<Policy>) -> usize {
         let t = self.ensure_tenant(&key.tenant);
-        let slot = Slot::new(now, key.clone(), t, policy);
+        let slot = Slot { stretch: self.tenants[t].stretch, ..Slot::new(now, key.clone(), t, policy) };
         let i = if let Some(i) = self.free.pop() {
             self.slots[i] = slot;
             i

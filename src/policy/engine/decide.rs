@@ -3,6 +3,7 @@
 use super::super::channel::Event;
 use super::super::codec;
 use super::super::command::{ActionKind, Actor, Command, EventType, Health};
+use super::super::evidence::Finding;
 use super::super::failover::Pick;
 use super::super::key::ChannelId;
 use super::super::observation::Codec;
@@ -56,14 +57,15 @@ impl Engine {
 
     /// Since when home has been up and good, for a channel whose traffic is elsewhere.
     fn note_home_good(&mut self, now: Time, i: usize) {
+        let t = self.slots[i].tenant;
+        let (blind, seen) = (self.is_blind(t), self.tenants[t].seen_since);
         let slot = &mut self.slots[i];
+        let blind = blind || slot.evidence < seen;
         let bad_score = slot.quality_now(now).is_some_and(|q| q.score < slot.policy.quality.optimise_below);
-        let good = slot.health() == Health::Up && slot.fresh && slot.verdict == Some(Event::Good) && !bad_score;
+        let good =
+            slot.health() == Health::Up && slot.fresh && slot.verdict == Some(Event::Good) && !bad_score && !blind;
         slot.good_since = if good { slot.good_since.or(Some(now)) } else { None };
-        if slot.quality_now(now).is_none() {
-            slot.low_since = None;
-            slot.fine_since = None;
-        }
+        slot.forget_stale_telemetry(now);
     }
 
     /// What is wanted now, or why nothing is.
@@ -90,14 +92,14 @@ impl Engine {
     fn wanted_home(&self, now: Time, i: usize) -> Result<Want, Reason> {
         let slot = &self.slots[i];
         let rules = &slot.policy.failover;
-        if slot.health() == Health::Down && slot.last_bad() {
+        if slot.finding() == Finding::Failed {
             if !rules.enabled {
                 return Err(Reason::FailoverOff);
             }
             let status = slot.status.clone().unwrap_or_default();
             return Ok(Want::Failover(Cause::Down { looks: slot.machine.bads(), status }));
         }
-        if !matches!(slot.health(), Health::Up | Health::Degraded) {
+        if slot.finding() != Finding::Works {
             return Err(self.quiet_reason(i));
         }
         let Some(quality) = slot.quality_now(now) else { return Err(self.quiet_reason(i)) };
@@ -189,6 +191,7 @@ impl Engine {
                 // What a person approved was something else.
                 slot.approved = None;
                 self.tenants[slot.tenant].wanting.insert(i);
+                self.places.forget(i);
             }
         }
     }
@@ -201,6 +204,7 @@ impl Engine {
             slot.held = None;
             slot.no_candidate = false;
             slot.approved = None;
+            self.places.forget(i);
             self.mark_changed(i);
         }
     }
@@ -211,6 +215,7 @@ impl Engine {
         if let Err(hold) = self.guards(now, i, &wish.want) {
             return self.hold(now, i, hold, None, out);
         }
+        self.take_place(now, i, &wish.want);
         let wish = self.unhold(now, i, wish);
         let mut awaiting = self.unconfirmed(now, i, &wish);
         match wish.want.clone() {
@@ -224,6 +229,7 @@ impl Engine {
                     awaiting.extend(asked);
                 }
                 Pick::Nobody { against, asked } => {
+                    self.places.leave(i);
                     self.nobody(i, cause, against, out);
                     if !asked.is_empty() {
                         awaiting.extend(asked);

@@ -44,10 +44,10 @@ impl Engine {
         }
         self.keep_fit(i, want, None)?;
         // A decision that was made and may not be carried out is not made again until something else changes.
-        match &slot.held {
-            Some(Hold::Observe | Hold::Propose | Hold::Lapsed { .. }) => self.mode_allows(now, i),
-            _ => Ok(()),
+        if let Some(Hold::Observe | Hold::Propose | Hold::Lapsed { .. }) = &slot.held {
+            self.mode_allows(now, i)?;
         }
+        self.place(now, i, want)
     }
 
     /// What forbids sending whatever was decided: the journal, people, and what is known of the tenant as a whole.
@@ -61,6 +61,9 @@ impl Engine {
         }
         if tenant.paused {
             return Err(Hold::Paused { tenant: Some(tenant.id.clone()) });
+        }
+        if self.network.lost {
+            return Err(Hold::Network);
         }
         if tenant.blind {
             return Err(Hold::Blind);
@@ -143,6 +146,7 @@ impl Engine {
 
     /// An action is wanted and may not be made now: told once for each episode and hold.
     pub(super) fn hold(&mut self, now: Time, i: usize, hold: Hold, to: Option<ChannelId>, out: &mut Vec<Command>) {
+        self.line_up(now, i, &hold);
         let slot = &mut self.slots[i];
         let Some(wish) = &mut slot.wish else { return };
         let to = to.or_else(|| match &slot.reason {

@@ -4,8 +4,8 @@
 //! inputs give the same commands: only vectors and ordered sets are walked, never a hash map. A good look at a channel that
 //! is up allocates nothing; everything costlier happens only where something changes or is wanted.
 //!
-//! `observe` takes facts in, `decide` finds what is wanted, `hold` whether it may be done, `act` does it, `outcome` takes what
-//! came of it, `schedule` knows when to look and to evaluate again, `order`, `ordered`,
+//! `observe` takes facts in, `decide` finds what is wanted, `hold` whether it may be done, `line` who is next, `act` does it, `outcome` takes what
+//! came of it, `sight` tells whether anything can be seen, `schedule` knows when to look and to evaluate again, `order`, `ordered`,
 //! `pause` and `maintenance` take persons' orders, `configure` builds and rebuilds, `state` keeps what survives a restart, `show` reports.
 //!
 //! Must never: read a clock, act on an error, act without last looks by single `GET`, or act twice on one channel at once.
@@ -14,6 +14,7 @@ mod act;
 mod configure;
 mod decide;
 mod hold;
+mod line;
 mod maintenance;
 mod observe;
 mod order;
@@ -23,6 +24,7 @@ mod pause;
 mod retry;
 mod schedule;
 mod show;
+mod sight;
 mod slot;
 mod state;
 
@@ -33,10 +35,12 @@ use super::command::{Action, Actor, Command, EventType, Fact, OpId, Order, Outco
 use super::key::{ChannelKey, TenantId};
 use super::observation::Observation;
 use super::params::{Params, Windows};
+use super::places::Places;
 use super::reason::Reason;
 use super::report::{ChannelReport, TenantReport};
 use super::tenant::Tenant;
 use super::time::Time;
+use sight::Network;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 use std::time::Duration;
@@ -55,6 +59,8 @@ pub struct Engine {
     paused_until: Option<Time>,
     windows: BTreeMap<String, Windows>,
     pauses: BTreeSet<(Time, Option<usize>)>,
+    places: Places,
+    network: Network,
     journal: bool,
     next_op: OpId,
     ops: BTreeMap<OpId, usize>,
@@ -83,6 +89,8 @@ impl Engine {
             paused_until: None,
             windows: BTreeMap::new(),
             pauses: BTreeSet::new(),
+            places: Places::default(),
+            network: Network::default(),
             journal: true,
             next_op: OpId(1),
             ops: BTreeMap::new(),
@@ -117,11 +125,13 @@ impl Engine {
             Observation::Failed { .. } => self.on_failed(now, i, out),
             Observation::Telemetry(reading) => self.on_telemetry(now, i, reading, out),
         }
+        self.serve_line(now, out);
     }
 
     /// Takes what came of an action. An operation that is not in flight is ignored.
     pub fn outcome(&mut self, now: Time, op: OpId, outcome: Outcome, out: &mut Vec<Command>) {
         self.on_outcome(now, op, outcome, out);
+        self.serve_line(now, out);
     }
 
     /// Takes a person's order.
@@ -129,7 +139,9 @@ impl Engine {
     /// # Errors
     /// [`Refusal`]: who or what it names does not exist, or there is nothing to apply it to. Nothing was changed.
     pub fn operator(&mut self, now: Time, order: &Order, who: &str, out: &mut Vec<Command>) -> Result<(), Refusal> {
-        self.on_order(now, order, who, out)
+        let taken = self.on_order(now, order, who, out);
+        self.serve_line(now, out);
+        taken
     }
 
     /// Does what time alone brings about: staleness, blocks that end, looks that were not answered.
@@ -145,17 +157,20 @@ impl Engine {
                 self.on_due(now, i, out);
             }
         }
+        self.serve_line(now, out);
     }
 
     /// When [`Self::tick`] has something to do, at the earliest. `None`: nothing is due.
     pub fn next_deadline(&self) -> Option<Time> {
         let channels = self.deadlines.peek().map(|Reverse((at, _))| *at);
-        channels.into_iter().chain(self.pauses.first().map(|(at, _)| *at)).min()
+        let pauses = self.pauses.first().map(|(at, _)| *at);
+        [channels, pauses, self.places.next_change()].into_iter().flatten().min()
     }
 
     /// Works by other parameters from now on. A channel that did not change keeps its state, schedule and blocks.
     pub fn reconfigure(&mut self, now: Time, params: Params, out: &mut Vec<Command>) {
         self.configure(now, params, out);
+        self.serve_line(now, out);
     }
 
     /// The request budget allows no shorter interval than this for a tenant's routine looks.
@@ -169,17 +184,30 @@ impl Engine {
         tenant.set_stretch();
         let longest = tenant.interval();
         tenant.looks.set_interval(now, longest);
+        let stretch = tenant.stretch;
         for i in 0..self.slots.len() {
             if self.slots[i].live && self.slots[i].tenant == t {
+                self.slots[i].stretch = stretch;
                 self.stale_check(now, i, out);
                 self.arm(now, i);
             }
         }
+        self.serve_line(now, out);
+    }
+
+    /// So many of the reference targets outside the platforms answer now, of those that ever did; where none of them does,
+    /// our own network is gone. `of` 0: none is asked, or none has ever answered. Whether that said anything new: if not, it
+    /// need not be told again.
+    pub fn set_references(&mut self, now: Time, answered: u32, of: u32, out: &mut Vec<Command>) -> bool {
+        let news = self.on_references(now, answered, of, out);
+        self.serve_line(now, out);
+        news
     }
 
     /// What of a policy's calendar is open from now on. A policy that was never told of has nothing open.
     pub fn set_windows(&mut self, now: Time, policy: &str, windows: Windows, out: &mut Vec<Command>) {
         self.open_windows(now, policy, windows, out);
+        self.serve_line(now, out);
     }
 
     /// Whether the journal can be written. Without it nothing is changed on any platform.
@@ -193,6 +221,7 @@ impl Engine {
             out.push(Command::Record(record(event, None, None, Actor::System, Reason::JournalWritable)));
         }
         self.evaluate_all_wanting(now, out);
+        self.serve_line(now, out);
     }
 
     /// The clock jumped or the machine slept: nothing that was known is evidence any more.
@@ -210,6 +239,7 @@ impl Engine {
                 self.turn_stale(now, i, out);
             }
         }
+        self.serve_line(now, out);
     }
 
     /// The next action gets this number, or a greater one.
@@ -235,6 +265,11 @@ impl Engine {
     /// All that is known and decided of a tenant.
     pub fn tenant(&self, now: Time, id: &TenantId) -> Option<TenantReport> {
         self.tenant_index.get(id).map(|t| self.tenant_report(now, *t))
+    }
+
+    /// Reference targets that answer, and of how many; as last told.
+    pub const fn references(&self) -> (u32, u32) {
+        (self.network.answered, self.network.of)
     }
 
     /// Whether everything is paused.

@@ -1,7 +1,8 @@
 //! Facts in: looks, errors and telemetry become evidence, routes and scores. What follows from them is decided elsewhere.
 
 use super::super::channel::Event;
-use super::super::command::{ActionKind, Actor, Command, EventType, Fact, Health, TenantState};
+use super::super::command::{ActionKind, Actor, Command, EventType, Fact, Health};
+use super::super::evidence::{self, judge};
 use super::super::key::ChannelId;
 use super::super::observation::{ChannelView, Source, TelemetryReading};
 use super::super::reason::Reason;
@@ -12,8 +13,6 @@ use super::outcome::same_order;
 use super::slot::Single;
 use super::{Engine, Slot, channel_record, record};
 
-/// What we PATCH into `status` with a failover; read back, it says nothing of the channel's health.
-const OUR_STATUS: &str = "active";
 /// Candidates that the platform names beyond this are left out.
 const MAX_BACKUPS: usize = 32;
 
@@ -107,6 +106,7 @@ impl Engine {
     pub(super) fn on_telemetry(&mut self, now: Time, i: usize, reading: &TelemetryReading, out: &mut Vec<Command>) {
         let latency = self.tenants[self.slots[i].tenant].params.latency;
         let slot = &mut self.slots[i];
+        slot.forget_stale_telemetry(now);
         slot.window.insert(reading);
         slot.summary = slot.window.summary();
         let in_use = slot.codecs.iter().min_by_key(|codec| codec.priority).map(|codec| codec.name.as_str());
@@ -169,11 +169,9 @@ impl Engine {
         true
     }
 
-    /// How old evidence may be: three of the intervals that the budget really allows this channel.
+    /// How old its status may be.
     pub(super) fn stale_limit(&self, i: usize) -> std::time::Duration {
-        let slot = &self.slots[i];
-        let (interval, stretch) = (slot.policy.health.interval, self.tenants[slot.tenant].stretch);
-        if stretch > 1.0 { interval.mul_f64(stretch) * 3 } else { interval * 3 }
+        evidence::status_limit(&self.slots[i].policy.health, self.slots[i].stretch)
     }
 
     pub(super) fn stale_check(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
@@ -189,29 +187,6 @@ impl Engine {
         self.mark_changed(i);
         let changed = self.step(now, i, Event::Stale, out);
         self.follow_up(now, i, changed, out);
-    }
-
-    /// One more look of the tenant ended; whether the tenant can be seen follows from all of them.
-    fn note_sight(&mut self, now: Time, i: usize, answered: bool, out: &mut Vec<Command>) {
-        let t = self.slots[i].tenant;
-        let tenant = &mut self.tenants[t];
-        tenant.looks.note(now, i, answered);
-        let failing = tenant.looks.failing(tenant.watched);
-        let (failed, of) = tenant.looks.counts();
-        let (event, reason) = match (tenant.blind, failing) {
-            (false, true) => (EventType::BlindEntered, Reason::Blind { failed, of }),
-            (true, false) if tenant.looks.answered() => (EventType::BlindLeft, Reason::Seen { failed, of }),
-            _ => return,
-        };
-        tenant.blind = failing;
-        if !failing {
-            tenant.seen_since = Some(now);
-        }
-        let state = |blind| Some(Fact::Tenant(if blind { TenantState::Blind } else { TenantState::Seen }));
-        let mut told = record(event, Some(tenant.id.clone()), None, Actor::Engine, reason);
-        (told.before, told.after) = (state(!failing), state(failing));
-        out.push(Command::Record(told));
-        self.evaluate_wanting(now, t, out);
     }
 
     /// Whether the last look was bad, and whether too many of the tenant turned so at once.
@@ -354,24 +329,6 @@ impl Engine {
         self.complete(now, i, &kept, reason, out);
         true
     }
-}
-
-/// What a status says of health; `None`: it is (or may be) but the echo of our own PATCH.
-fn judge(slot: &mut Slot, view: &ChannelView) -> Option<Event> {
-    let Some(status) = view.status.as_deref() else { return Some(Event::Neither) };
-    if slot.echo {
-        if status == OUR_STATUS {
-            return None;
-        }
-        if slot.flight.is_none() && slot.unsure.is_none() {
-            slot.echo = false;
-        }
-    }
-    Some(match status {
-        _ if slot.policy.failover.on.iter().any(|bad| bad == status) => Event::Bad,
-        "healthy" => Event::Good,
-        _ => Event::Neither,
-    })
 }
 
 /// Takes over what the decision needs of the rest. Whether the platform names other backups than before, where they count.

@@ -72,6 +72,8 @@ impl Engine {
         let i = self.find_channel(key)?;
         let slot = &mut self.slots[i];
         let blocked = slot.blocked_until.take().is_some_and(|until| until > now);
+        // Whoever releases the block has judged what led to it: the next move counts as the first.
+        slot.hold_down.take_if(|_| blocked);
         let retrying = std::mem::take(&mut slot.retries).waiting(now);
         let ordered = slot.moved_for.take_if(|cause| matches!(cause, Cause::Ordered { .. })).is_some();
         let foreign = std::mem::take(&mut slot.foreign) | ordered;

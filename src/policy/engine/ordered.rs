@@ -113,6 +113,8 @@ impl Engine {
             | Hold::Backoff { .. }
             | Hold::MaxConcurrent { .. }
             | Hold::MaxPerHour { .. }
+            | Hold::GlobalMaxConcurrent { .. }
+            | Hold::GlobalMaxPerHour { .. }
             | Hold::KeepFit { .. } => {
                 format!("{hold}; force passes over that")
             }

@@ -1,7 +1,7 @@
 //! What came of an action: what it leaves behind when it shows, fails, or stays unknown.
 
 use super::super::command::{Action, ActionKind, Actor, Command, EventType, OpId, Outcome};
-use super::super::guard::hold_down;
+use super::super::hold_down::HoldDown;
 use super::super::key::ChannelId;
 use super::super::observation::{ChannelView, Codec};
 use super::super::reason::{Cause, Reason};
@@ -21,6 +21,7 @@ impl Engine {
         let Some(flight) = self.slots[i].flight.take() else { return };
         let t = self.slots[i].tenant;
         self.tenants[t].in_flight = self.tenants[t].in_flight.saturating_sub(1);
+        self.places.land();
         let slot = &mut self.slots[i];
         slot.route_from = now;
         let action = flight.action;
@@ -49,6 +50,7 @@ impl Engine {
             Outcome::NotSent { .. } | Outcome::Conflict | Outcome::Withdrawn { .. } => {
                 self.conclude(i, &kept, events(&kept.kind).2, reason, out);
                 self.tenants[t].uncount_action(flight.started);
+                self.places.uncount(flight.started);
                 self.mark_tenant_unsaved(t);
                 self.clear_echo(i, &kept);
                 if !matches!(outcome, Outcome::Withdrawn { .. }) {
@@ -122,11 +124,10 @@ impl Engine {
             slot.codec_until = Some(now + slot.policy.codec.cooldown);
             return;
         }
-        let rules = &slot.policy.failover;
-        let previous = slot.hold_down.map(|(level, at)| (level, now.since(at)));
-        let length = hold_down(rules.block_period, rules.hold_down_max, rules.hold_down_half_life, previous);
-        slot.hold_down = Some((length, now));
-        slot.blocked_until = Some(now + length).max(slot.blocked_until);
+        let holding = slot.blocked_until.is_some_and(|until| until > now);
+        let (after, held) = HoldDown::after_move(&slot.policy.failover, now, slot.hold_down.as_ref(), holding);
+        slot.hold_down = Some(after);
+        slot.blocked_until = Some(now + held).max(slot.blocked_until);
     }
 
     /// The next attempt has to wait: from `fast_interval`, doubling, up to `block_period`.

@@ -41,7 +41,8 @@ impl Engine {
         let fast = users.map(|user| user.policy.health.fast_interval).min();
         let fast = if slot.suspect { Some(fast.unwrap_or(Duration::MAX).min(health.fast_interval)) } else { fast };
         let interval = fast.unwrap_or(health.interval).min(health.interval);
-        let cadence = Cadence { interval, timeout: health.timeout, suspect: fast.is_some() };
+        let telemetry = slot.policy.telemetry;
+        let cadence = Cadence { interval, timeout: health.timeout, suspect: fast.is_some(), telemetry };
         if slot.cadence != Some(cadence) {
             out.push(Command::Watch { channel: slot.key.clone(), cadence });
             self.slots[i].cadence = Some(cadence);

@@ -2,7 +2,7 @@
 
 use super::super::channel::Event;
 use super::super::command::TenantState;
-use super::super::explanation::{Block, BlockKind, Explanation};
+use super::super::explanation::{Block, BlockKind, Explanation, HoldDownReport};
 use super::super::key::ChannelKey;
 use super::super::params::Windows;
 use super::super::reason::{Ineligible, Reason};
@@ -66,12 +66,14 @@ impl Engine {
             stale_after: self.stale_limit(i),
             single_look_age: slot.single.map(|single| now.since(single.asked)),
             telemetry_age: slot.quality.is_some().then(|| now.since(slot.quality_at)),
+            telemetry_stale_after: slot.telemetry_limit(),
             rise: health.rise,
             fall: health.fall,
             failover_enabled: slot.policy.failover.enabled,
             carries: slot.carries,
             score_parts: measured.map(|summary| score::parts(&slot.policy.quality, latency, summary, in_use)),
             blocks: blocks.into_iter().flatten().collect(),
+            hold_down: hold_down(now, slot),
             last_change: None,
         }
     }
@@ -106,7 +108,7 @@ impl Engine {
     pub(super) fn tenant_report(&self, now: Time, t: usize) -> TenantReport {
         let tenant = &self.tenants[t];
         TenantReport {
-            state: if tenant.blind { TenantState::Blind } else { TenantState::Seen },
+            state: if self.is_blind(t) { TenantState::Blind } else { TenantState::Seen },
             paused: self.paused || tenant.paused,
             mass_hold: tenant.mass.held && !tenant.mass.approved,
             in_flight: tenant.in_flight,
@@ -114,6 +116,17 @@ impl Engine {
             up: tenant.up,
         }
     }
+}
+
+fn hold_down(now: Time, slot: &Slot) -> Option<HoldDownReport> {
+    let (held, rules) = (slot.hold_down.as_ref()?, &slot.policy.failover);
+    let suppressed = held.suppressed && slot.blocked_until.is_some_and(|until| until > now);
+    Some(HoldDownReport {
+        penalty: held.penalty(rules, now)?,
+        half_life: rules.hold_down_half_life,
+        ceiling: rules.hold_down_max.as_secs_f64() / rules.block_period.as_secs_f64(),
+        reuse: rules.damping.filter(|_| suppressed).map(|limits| limits.reuse),
+    })
 }
 
 fn maintenance(now: Time, slot: &Slot) -> Option<MaintenanceReport> {

@@ -4,6 +4,7 @@ use super::super::channel::{Event, Machine};
 use super::super::codec::{self};
 use super::super::command::{Action, ActionKind, Cadence, Health};
 use super::super::guard::Hold;
+use super::super::hold_down::HoldDown;
 use super::super::key::{ChannelId, ChannelKey};
 use super::super::observation::Codec;
 use super::super::params::{Policy, Windows};
@@ -35,6 +36,8 @@ pub(in crate::policy) struct Slot {
     pub suspect: bool,
     /// Evidence.
     pub machine: Machine,
+    /// By how much the request budget stretches its intervals; 1 or more.
+    pub stretch: f64,
     pub verdict: Option<Event>,
     pub missing: bool,
     pub fresh: bool,
@@ -65,7 +68,7 @@ pub(in crate::policy) struct Slot {
     pub unsure: Option<Unsure>,
     pub late: Option<Kept>,
     pub blocked_until: Option<Time>,
-    pub hold_down: Option<(Duration, Time)>,
+    pub hold_down: Option<HoldDown>,
     pub retries: Retries,
     pub approved: Option<(Time, String)>,
     pub ordered: Option<Ordered>,
@@ -232,6 +235,7 @@ impl Slot {
             cadence: None,
             suspect: false,
             machine: Machine::new(now),
+            stretch: 1.0,
             verdict: None,
             missing: false,
             fresh: false,
@@ -341,13 +345,6 @@ impl Slot {
             && self.maintenance.is_none()
             && self.codecs_first.is_none()
             && !self.away()
-    }
-
-    /// Its quality, unless telemetry has stopped.
-    pub(in crate::policy) fn quality_now(&self, now: Time) -> Option<&Quality> {
-        let telemetry = &self.policy.telemetry;
-        let limit = (telemetry.interval * 3).max(telemetry.window);
-        self.quality.as_ref().filter(|_| now.since(self.quality_at) <= limit)
     }
 
     /// How long an answer may serve as a last look.

@@ -1,6 +1,7 @@
 //! What survives a restart: routes that we set, blocks, pauses, and what was counted. Never a monotonic time: that of the
 //! next process begins elsewhere, so ages and remaining times are kept.
 
+use super::super::hold_down::{HoldDown, decayed};
 use super::super::key::{ChannelId, ChannelKey, TenantId};
 use super::super::observation::Codec;
 use super::super::reason::Cause;
@@ -92,8 +93,9 @@ pub struct SavedChannel {
     moved_for: Option<Cause>,
     echo: bool,
     blocked_for: Option<Duration>,
-    /// The last block's length, and how long ago it began.
+    /// The penalty of the last move, and how long ago that was.
     hold_down: Option<(Duration, Duration)>,
+    suppressed: bool,
     /// For each purpose (rescue, failback, codec): attempts that failed in a row, and how long the next has to wait.
     retries: [(u32, Option<Duration>); 3],
     codec_cooldown: Option<Duration>,
@@ -165,6 +167,7 @@ impl Engine {
                     left.filter(|left| !left.is_zero()).map(|left| now + left).take(RESTORED).collect()
                 };
                 tenant.actions = ends(actions, HOUR);
+                self.places.restore(tenant.actions.iter().copied());
                 tenant.reversals = ends(reversals, REVERSALS_WITHIN);
             }
             (Part::Channel(key), Saved::Channel(saved)) => {
@@ -192,7 +195,8 @@ fn save_channel(now: Time, slot: &Slot) -> SavedChannel {
         moved_for: slot.moved_for.clone(),
         echo: slot.echo,
         blocked_for: left(slot.blocked_until),
-        hold_down: slot.hold_down.map(|(level, at)| (level, now.since(at))),
+        hold_down: slot.hold_down.map(|held| (held.level, now.since(held.at))),
+        suppressed: slot.hold_down.is_some_and(|held| held.suppressed),
         retries: [slot.retries.rescue, slot.retries.failback, slot.retries.codec]
             .map(|retry| (retry.failures, left(retry.at))),
         codec_cooldown: left(slot.codec_until),
@@ -214,7 +218,12 @@ fn restore_channel(now: Time, slot: &mut Slot, saved: SavedChannel, elapsed: Dur
     slot.moved_for = saved.moved_for;
     slot.echo = saved.echo;
     slot.blocked_until = until(saved.blocked_for);
-    slot.hold_down = saved.hold_down.map(|(level, age)| aged(now, slot, level, age + elapsed));
+    slot.hold_down = saved.hold_down.map(|(level, age)| HoldDown {
+        // Decayed by its age and as of now, since the clock's origin may be younger.
+        level: decayed(level, &slot.policy.failover, age + elapsed),
+        at: now,
+        suppressed: saved.suppressed,
+    });
     let [rescue, failback, codec] = saved.retries.map(|(failures, left)| Retry { failures, at: until(left) });
     slot.retries = Retries { rescue, failback, codec };
     slot.codec_until = until(saved.codec_cooldown);
@@ -227,11 +236,4 @@ fn restore_channel(now: Time, slot: &mut Slot, saved: SavedChannel, elapsed: Dur
         let until = now + left.saturating_sub(elapsed);
         Unsure { kept, since: now, until }
     });
-}
-
-/// A block's level that began `age` ago, as one that began now: decayed by its age, since the clock's origin may be younger.
-fn aged(now: Time, slot: &Slot, level: Duration, age: Duration) -> (Duration, Time) {
-    let half_life = slot.policy.failover.hold_down_half_life;
-    let decay = if half_life.is_zero() { 0.0 } else { 0.5_f64.powf(age.as_secs_f64() / half_life.as_secs_f64()) };
-    (level.mul_f64(decay.clamp(0.0, 1.0)), now)
 }

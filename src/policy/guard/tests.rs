@@ -1,6 +1,6 @@
-//! The ring of looks against a plain list, and the growth of blocks.
+//! The ring of looks against a plain list.
 
-use super::{Looks, hold_down};
+use super::Looks;
 use crate::policy::time::Time;
 use proptest::prelude::*;
 use std::time::Duration;
@@ -45,17 +45,6 @@ fn another_interval_keeps_what_was_counted() {
     assert!(looks.failing(5));
     looks.note(Time::new(secs(540)), 1, true);
     assert_eq!(looks.counts(), (0, 1));
-}
-
-#[test]
-fn a_block_doubles_up_to_its_maximum_and_decays() {
-    let next = |previous| hold_down(secs(600), secs(4800), secs(1800), previous).as_secs();
-    assert_eq!(next(None), 600);
-    assert_eq!(next(Some((secs(600), secs(0)))), 1200);
-    assert_eq!(next(Some((secs(4800), secs(0)))), 4800);
-    assert_eq!(next(Some((secs(1200), secs(1800)))), 1200);
-    assert_eq!(next(Some((secs(1200), secs(90_000)))), 600);
-    assert_eq!(hold_down(secs(600), secs(4800), secs(0), Some((secs(4800), secs(1)))), secs(600));
 }
 
 proptest! {

@@ -29,6 +29,8 @@ pub struct FailoverParams {
     pub hold_down_max: Duration,
     /// The grown block decays by half in this time.
     pub hold_down_half_life: Duration,
+    /// Limits of the penalty as RFC 2439 has them; `None`: the block alone holds.
+    pub damping: Option<Damping>,
     /// How long the change itself may take.
     pub action_timeout: Duration,
     /// How long the platform is read back for the change to show.
@@ -55,6 +57,7 @@ impl Default for FailoverParams {
             block_period: secs(600),
             hold_down_max: secs(8 * 600),
             hold_down_half_life: secs(3 * 600),
+            damping: None,
             action_timeout: secs(10),
             verify_for: secs(30),
             max_dependents: 2,
@@ -62,6 +65,15 @@ impl Default for FailoverParams {
             failback_after: secs(900),
         }
     }
+}
+
+/// The limits of route-flap damping (RFC 2439), in block periods: `reuse` is above 0 and below `suppress`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Damping {
+    /// A penalty that reaches this suppresses the route.
+    pub suppress: f64,
+    /// It is released once its penalty has decayed below this.
+    pub reuse: f64,
 }
 
 /// How fit candidates are ordered.

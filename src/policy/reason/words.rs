@@ -77,7 +77,9 @@ impl fmt::Display for Reason {
                     Span(*failback_after)
                 )
             }
-            Self::Away { at, home: Health::Up, .. } => write!(f, "traffic is at {at}; home is up and its score is low"),
+            Self::Away { at, home: Health::Up, .. } => {
+                write!(f, "traffic is at {at}; home is up and not known to be good")
+            }
             Self::Away { at, home, .. } => write!(f, "traffic is at {at}; home is {home}"),
             Self::AwayUnmeasured { at } => {
                 write!(f, "traffic went to {at} for quality and stays there: no telemetry says that home is good again")
@@ -96,8 +98,17 @@ impl fmt::Display for Reason {
                 "paused: {reversals} routes of ours were undone within {}; another controller seems to steer this tenant",
                 Span(*within)
             ),
-            Self::Blind { failed, of } => {
-                write!(f, "{failed} of the last {of} looks failed: no actions until it can be seen")
+            Self::Blind { failed, of, references } => {
+                write!(f, "{failed} of the last {of} looks failed: no actions until it can be seen")?;
+                let Some((answered, of)) = references else { return Ok(()) };
+                write!(f, "; {answered} of {of} reference targets answer, so it is the platform or the way to it")
+            }
+            Self::NetworkLost { of } => {
+                write!(f, "our own network is gone: none of {of} reference targets answers; no actions for any tenant")
+            }
+            Self::NetworkBack { of: 0, .. } => f.write_str("no reference target is asked any more: no longer held"),
+            Self::NetworkBack { answered, of } => {
+                write!(f, "our own network is back: {answered} of {of} reference targets answer")
             }
             Self::Seen { failed, of } => {
                 write!(f, "the platform answers again: {failed} of the last {of} looks failed")

@@ -14,7 +14,9 @@ impl Driver {
         self.publisher.changed(changed);
         let unresolved = self.orphans.values();
         self.publisher.publish(now, wall, (&self.engine, &self.reasons), &self.platforms, unresolved);
-        self.counters.journal_entries(self.ledger.entries_total());
-        self.counters.observations_dropped(self.ledger.observations_dropped());
+        let journal = self.ledger.counters();
+        self.counters.journal_entries(journal.entries_total);
+        self.counters.observations_dropped(journal.observations_dropped_total);
+        self.counters.checkpoint(journal.checkpoint_size, journal.checkpoint_at);
     }
 }

@@ -51,8 +51,8 @@ pub struct TenantPlan {
     pub id: TenantId,
     /// Its platform.
     pub platform: Arc<dyn Platform>,
-    /// Whose telemetry is asked for together, and how.
-    pub telemetry: Vec<(TelemetryParams, Vec<ChannelId>)>,
+    /// The ways in which telemetry is asked for; together, for all watched channels whose cadence says the same.
+    pub telemetry: Vec<TelemetryParams>,
 }
 
 /// What the prober tells the driver.
@@ -221,6 +221,15 @@ impl Prober {
     fn watched<'a>(&'a self, tenant: &'a TenantId) -> impl Iterator<Item = (&'a ChannelKey, &'a Watched)> {
         let first = ChannelKey { tenant: tenant.clone(), channel: ChannelId::from("") };
         self.channels.range(first..).take_while(move |(key, _)| key.tenant == *tenant)
+    }
+
+    /// The tenant's watched channels whose telemetry is asked for in this way, in the order of their ids.
+    fn measured<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        params: &'a TelemetryParams,
+    ) -> impl Iterator<Item = &'a ChannelId> {
+        self.watched(tenant).filter(move |(_, w)| w.cadence.telemetry == *params).map(|(key, _)| &key.channel)
     }
 
     /// Sets when the channel is looked at next, whatever was set before.

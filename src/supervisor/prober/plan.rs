@@ -21,7 +21,7 @@ const ROUTINE_SHARE: f64 = 0.2;
 /// A tenant as the prober knows it.
 pub(super) struct Tenant {
     pub(super) platform: Arc<dyn Platform>,
-    pub(super) telemetry: Vec<(TelemetryParams, Vec<ChannelId>)>,
+    pub(super) telemetry: Vec<TelemetryParams>,
     /// Rises with each new plan: what an older one had scheduled no longer counts.
     pub(super) epoch: u64,
     pub(super) routine: Arc<Semaphore>,
@@ -100,7 +100,7 @@ impl Prober {
                 }
                 None => Tenant::new(plan, 0),
             };
-            for (group, (params, _)) in tenant.telemetry.iter().enumerate() {
+            for (group, params) in tenant.telemetry.iter().enumerate() {
                 // Soon, and not at the same moment as the first looks.
                 self.queue.insert(Due::Telemetry(id.clone(), group, tenant.epoch), params.interval.mul_f64(0.1));
             }
@@ -145,8 +145,11 @@ impl Prober {
         let queries = |channels: usize| {
             if tenant.one_by_one { channels } else { channels.div_ceil(telemetry::PER_QUERY) }
         };
-        let telemetry: f64 =
-            tenant.telemetry.iter().map(|(params, ids)| queries(ids.len()) as f64 * per_minute(params.interval)).sum();
+        let telemetry: f64 = tenant
+            .telemetry
+            .iter()
+            .map(|how| queries(self.measured(id, how).count()) as f64 * per_minute(how.interval))
+            .sum();
         Some((looks + telemetry, longest))
     }
 }

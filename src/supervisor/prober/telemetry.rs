@@ -31,7 +31,13 @@ impl Prober {
     pub(super) fn telemetry_due(&mut self, id: TenantId, group: usize, epoch: u64) {
         let platform_now = self.clock.wall();
         let Some(tenant) = self.tenants.get(&id) else { return };
-        let Some((params, channels)) = tenant.telemetry.get(group).filter(|_| tenant.epoch == epoch) else { return };
+        let Some(params) = tenant.telemetry.get(group).filter(|_| tenant.epoch == epoch) else { return };
+        let channels: Vec<ChannelId> = self.measured(&id, params).cloned().collect();
+        if channels.is_empty() {
+            let next = params.interval.mul_f64(tenant.stretch);
+            self.queue.insert(Due::Telemetry(id, group, epoch), next);
+            return;
+        }
         let to = WallMs(platform_now.0 - tenant.skew_ms.unwrap_or(0));
         let round = Round {
             platform: Arc::clone(&tenant.platform),
@@ -49,7 +55,7 @@ impl Prober {
                 error: None,
             },
         };
-        let (channels, done) = (channels.clone(), self.done.0.clone());
+        let done = self.done.0.clone();
         self.requests.spawn(async move {
             let asked = round.run(&channels).await;
             let _ = done.send(Done::Telemetry(asked)).await;
@@ -69,7 +75,7 @@ impl Prober {
         }
         let Some(tenant) = self.tenants.get_mut(&id).filter(|t| t.epoch == epoch) else { return };
         tenant.one_by_one = one_by_one;
-        if let Some((params, _)) = tenant.telemetry.get(group) {
+        if let Some(params) = tenant.telemetry.get(group) {
             let next = params.interval.mul_f64(tenant.stretch);
             self.queue.insert(Due::Telemetry(id, group, epoch), next);
         }

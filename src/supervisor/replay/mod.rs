@@ -92,6 +92,7 @@ impl Replay {
                 Fact::Restored { part, state, elapsed } => return self.restore(&part, state, elapsed),
                 Fact::Adopted(action) => return self.adopt(action),
                 Fact::Windows { policy, windows } => return self.open(&policy, windows),
+                Fact::References { answered, of } => return self.refer(answered, of),
                 Fact::Started | Fact::Checkpoint => return,
                 _ => self.start(),
             }
@@ -172,6 +173,12 @@ impl Replay {
     fn open(&mut self, policy: &str, windows: Windows) {
         if let Some(engine) = &mut self.engine {
             engine.set_windows(self.now, policy, windows, &mut self.out);
+        }
+    }
+
+    fn refer(&mut self, answered: u32, of: u32) {
+        if let Some(engine) = &mut self.engine {
+            engine.set_references(self.now, answered, of, &mut self.out);
         }
     }
 
@@ -258,6 +265,9 @@ impl Replay {
                 let _ = engine.operator(now, &order, &who, out);
             }
             Fact::Windows { policy, windows } => engine.set_windows(now, &policy, windows, out),
+            Fact::References { answered, of } => {
+                engine.set_references(now, answered, of, out);
+            }
             Fact::JournalWritable(writable) => engine.set_journal_writable(now, writable, out),
             Fact::ClockJumped => engine.clock_jumped(now, out),
             Fact::Started

@@ -1,0 +1,153 @@
+//! `audit`: the log for whoever has to trust it. Verified, proved, shown and handed on, all without the daemon.
+//!
+//! Reads the journal's file, also while a daemon writes it. Must never write to it.
+
+mod export;
+mod key;
+mod prove;
+mod tail;
+mod verify;
+
+use super::socket::{SocketError, state_dir};
+use crate::journal::{Filter, Reader, VerifierKey, public_keys_file, read_public_keys};
+use crate::policy::WallMs;
+use clap::{Args, Subcommand};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Verify, prove, show and export the audit log
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    #[command(subcommand)]
+    command: AuditCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum AuditCommand {
+    /// Whether the log is whole: every entry, every checkpoint, every archive; 0 only if all holds
+    Verify(verify::VerifyArgs),
+    /// Prove that an entry is in the log, as JSON that `verify-proof` checks without the log
+    Prove(prove::ProveArgs),
+    /// Check a proof without the log
+    VerifyProof(prove::VerifyProofArgs),
+    /// Write entries out, oldest first: as they were hashed (jsonl), or as a table (csv)
+    Export(export::ExportArgs),
+    /// Show the newest entries, and with -f those to come
+    Tail(tail::TailArgs),
+    /// Show the public keys under which this log's checkpoints are checked
+    Key(key::KeyArgs),
+}
+
+impl AuditArgs {
+    /// Does what was asked.
+    pub async fn run(self) -> ExitCode {
+        match self.command {
+            AuditCommand::Verify(args) => args.run(),
+            AuditCommand::Prove(args) => args.run(),
+            AuditCommand::VerifyProof(args) => args.run(),
+            AuditCommand::Export(args) => args.run(),
+            AuditCommand::Tail(args) => args.run().await,
+            AuditCommand::Key(args) => args.run(),
+        }
+    }
+}
+
+/// Which journal.
+#[derive(Clone, Debug, Args)]
+pub struct LogArgs {
+    /// The journal's file; left out: `{state_dir}/journal.db` of the configuration
+    #[arg(long, value_name = "FILE")]
+    journal: Option<PathBuf>,
+    /// The configuration whose `state_dir` holds the journal
+    #[arg(long, value_name = "FILE", default_value = "/etc/trunkwarden/trunkwarden.toml")]
+    config: PathBuf,
+}
+
+impl LogArgs {
+    /// The journal's file. An error is one sentence.
+    pub(super) fn path(&self) -> Result<PathBuf, String> {
+        if let Some(path) = &self.journal {
+            return Ok(path.clone());
+        }
+        let folder = state_dir(&self.config).map_err(|error| match error {
+            SocketError::NoPlace(why) => {
+                format!("cannot tell where the journal is: {why}; name it with --journal FILE")
+            }
+            other => other.to_string(),
+        })?;
+        Ok(folder.join("journal.db"))
+    }
+
+    pub(super) fn reader(&self) -> Result<Reader, String> {
+        let path = self.path()?;
+        if path.exists() {
+            Reader::open(&path).map_err(|error| error.to_string())
+        } else {
+            Err(format!("there is no journal at {}", path.display()))
+        }
+    }
+}
+
+/// Which entries.
+#[derive(Clone, Debug, Args)]
+struct FilterArgs {
+    /// Of this tenant only
+    #[arg(long, value_name = "NAME")]
+    tenant: Option<String>,
+    /// Of this channel only
+    #[arg(long, value_name = "ID")]
+    channel: Option<String>,
+    /// Of this type only: `failover.held`, `failover.` for all of a kind, or a glob such as `*.failed`
+    #[arg(long, value_name = "TYPE")]
+    event: Option<String>,
+    /// At this moment or later, such as 2026-11-21T08:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = super::explain::moment)]
+    from: Option<WallMs>,
+    /// Before this moment
+    #[arg(long, value_name = "TIME", value_parser = super::explain::moment)]
+    to: Option<WallMs>,
+}
+
+impl FilterArgs {
+    fn filter(&self) -> Filter {
+        Filter {
+            tenant: self.tenant.clone(),
+            channel_id: self.channel.clone(),
+            event_type: self.event.clone(),
+            since: self.from,
+            until: self.to,
+            ..Filter::default()
+        }
+    }
+}
+
+/// Public keys by what was given: each a key itself, or a file of them.
+fn keys(given: &[String]) -> Result<Vec<VerifierKey>, String> {
+    let mut all = Vec::new();
+    for text in given {
+        match VerifierKey::parse(text) {
+            Ok(key) => all.push(key),
+            Err(_) if Path::new(text).exists() => {
+                all.extend(read_public_keys(Path::new(text)).map_err(|error| error.to_string())?);
+            }
+            Err(error) => return Err(format!("--key {text}: there is no such file, and {error}")),
+        }
+    }
+    Ok(all)
+}
+
+/// The public keys beside the journal; none where there is no such file.
+fn keys_beside(journal: &Path) -> Result<Vec<VerifierKey>, String> {
+    let path = public_keys_file(journal);
+    if path.exists() { read_public_keys(&path).map_err(|error| error.to_string()) } else { Ok(Vec::new()) }
+}
+
+/// A file's text, as long as a note or a proof may be.
+fn text_of(path: &Path) -> Result<String, String> {
+    use std::io::Read;
+    const MOST: u64 = 4 << 20;
+    let words = |e: std::io::Error| format!("cannot read {}: {e}", path.display());
+    let mut text = String::new();
+    std::fs::File::open(path).map_err(words)?.take(MOST).read_to_string(&mut text).map_err(words)?;
+    Ok(text)
+}

@@ -1,0 +1,128 @@
+//! `audit verify`: whether the log is whole. 0 only if all holds.
+
+use super::{LogArgs, keys, keys_beside, text_of};
+use crate::cli::socket::plain;
+use crate::cli::{failed, status};
+use crate::journal::note::Checkpoint;
+use crate::journal::{Against, Archive, Broken, Verified};
+use clap::Args;
+use serde_json::{Value, json};
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// What to hold the log against.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    #[command(flatten)]
+    log: LogArgs,
+    /// A public key, or a file of them, under which checkpoints are checked; left out: `audit.vkey` beside the journal
+    #[arg(long, value_name = "VKEY|FILE")]
+    key: Vec<String>,
+    /// A checkpoint that was kept elsewhere: the log must begin with what it covers
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Vec<PathBuf>,
+    /// The folder of archived segments; left out: `archive` beside the journal
+    #[arg(long, value_name = "DIR", conflicts_with = "without_archive")]
+    archive: Option<PathBuf>,
+    /// Verify from the last archived segment on, by the checkpoint at its end
+    #[arg(long)]
+    without_archive: bool,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was found, beside what is to be doubted about it.
+struct Outcome {
+    result: Result<Verified, Broken>,
+    remarks: Vec<String>,
+}
+
+impl VerifyArgs {
+    /// Verifies.
+    pub fn run(self) -> ExitCode {
+        match self.outcome() {
+            Ok(outcome) => outcome.show(self.json),
+            Err(why) => failed(&why),
+        }
+    }
+
+    fn outcome(&self) -> Result<Outcome, String> {
+        let reader = self.log.reader()?;
+        let mut remarks = Vec::new();
+        let keys = if self.key.is_empty() {
+            remarks.push(
+                "the key is the one beside the journal: whoever can change the one can change the other; --key takes one \
+                 that was kept elsewhere",
+            );
+            keys_beside(reader.path())?
+        } else {
+            keys(&self.key)?
+        };
+        if self.checkpoint.is_empty() {
+            remarks.push("no checkpoint from elsewhere was given (--checkpoint): that nothing was cut off at the end is not shown");
+        }
+        let held = self
+            .checkpoint
+            .iter()
+            .map(|path| Checkpoint::parse(&text_of(path)?).map_err(|error| format!("{}: {error}", path.display())));
+        let archive = match (&self.archive, self.without_archive) {
+            (Some(folder), _) => Archive::In(folder.clone()),
+            (None, false) => Archive::Beside,
+            (None, true) => Archive::NotAtHand,
+        };
+        let against = Against { keys: Some(keys), held: held.collect::<Result<_, String>>()?, archive };
+        let remarks = remarks.into_iter().map(str::to_owned).collect();
+        Ok(Outcome { result: reader.verify_against(&against), remarks })
+    }
+}
+
+impl Outcome {
+    /// Shows it, as text or as JSON.
+    fn show(&self, as_json: bool) -> ExitCode {
+        let text = if as_json { format!("{}\n", self.json()) } else { self.text() };
+        match &self.result {
+            Ok(_) => {
+                status::print(&text);
+                ExitCode::SUCCESS
+            }
+            Err(_) if as_json => {
+                status::print(&text);
+                ExitCode::FAILURE
+            }
+            Err(_) => failed(text.trim_end()),
+        }
+    }
+
+    fn json(&self) -> Value {
+        match &self.result {
+            Ok(v) => json!({
+                "whole": true, "entries": v.entries, "head": v.head, "root": v.root, "checkpoints": v.checkpoints,
+                "covered": v.covered, "archived": v.archived, "archives_read": v.archives_read, "remarks": self.remarks,
+            }),
+            Err(b) => json!({ "whole": false, "seq": b.seq, "fault": b.fault.name(), "what": b.what }),
+        }
+    }
+
+    fn text(&self) -> String {
+        let v = match &self.result {
+            Ok(verified) => verified,
+            Err(broken) => return plain(&broken.to_string()),
+        };
+        let mut out = format!("whole: {} entries\nhead {}\nroot {}\n", v.entries, v.head, v.root);
+        let _ = match v.checkpoints {
+            0 => writeln!(out, "no checkpoint yet: only the chain was checked, and who can write can write another"),
+            n => writeln!(out, "{n} checkpoints, all signed; the newest covers entries 1 to {}", v.covered),
+        };
+        if v.archived > 0 {
+            let read =
+                if v.archives_read { "read and whole" } else { "NOT read: verified from the checkpoint at their end" };
+            let _ = writeln!(out, "entries 1 to {} are archived, {read}", v.archived);
+        }
+        for remark in &self.remarks {
+            let _ = writeln!(out, "note: {remark}");
+        }
+        out
+    }
+}

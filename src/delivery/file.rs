@@ -1,0 +1,151 @@
+//! The file sink: each entry a line of JSON, appended and synced before it is acknowledged, the file renamed when it is
+//! full. Blocks on the disk: called where blocking is allowed.
+//!
+//! A line that a crash has torn is cut off before the next one is written: it was never acknowledged and comes again. Must
+//! never: change or remove a whole line, but with the oldest of the renamed files.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// Longer than any line: an entry has 1 MiB at most.
+const TAIL: u64 = 4 * 1024 * 1024;
+
+/// A file that grows by lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LineFile {
+    path: PathBuf,
+    max_bytes: u64,
+    keep: u32,
+}
+
+impl LineFile {
+    /// The file at `path`, renamed where it would grow beyond `max_bytes`, with `keep` renamed ones kept.
+    pub const fn new(path: PathBuf, max_bytes: u64, keep: u32) -> Self {
+        Self { path, max_bytes, keep }
+    }
+
+    /// Appends `lines`; all of them are on disk when it returns.
+    ///
+    /// # Errors
+    /// What the system refused, and on which file.
+    pub fn append(&self, lines: &[String]) -> Result<(), String> {
+        let failed = |error: std::io::Error| format!("cannot write {}: {error}", self.path.display());
+        let mut file = self.open().map_err(failed)?;
+        let mut length = file.metadata().map_err(failed)?.len();
+        for line in lines {
+            let added = line.len() as u64 + 1;
+            if length > 0 && length + added > self.max_bytes {
+                file.sync_all().and_then(|()| self.rotate()).map_err(failed)?;
+                file = self.open().map_err(failed)?;
+                length = 0;
+            }
+            file.write_all(format!("{line}\n").as_bytes()).map_err(failed)?;
+            length += added;
+        }
+        file.sync_data().map_err(failed)
+    }
+
+    fn open(&self) -> std::io::Result<File> {
+        let existed = self.path.exists();
+        let mut file = OpenOptions::new().create(true).append(true).read(true).mode(0o600).open(&self.path)?;
+        if existed {
+            cut_torn_line(&mut file)?;
+        } else {
+            self.sync_folder()?;
+        }
+        Ok(file)
+    }
+
+    /// `PATH` becomes `PATH.1`, that one `PATH.2`, and the one beyond `keep` goes.
+    fn rotate(&self) -> std::io::Result<()> {
+        for n in (0..self.keep).rev() {
+            let (from, to) = (self.numbered(n), self.numbered(n + 1));
+            if from.exists() {
+                fs::rename(from, to)?;
+            }
+        }
+        if self.keep == 0 {
+            fs::remove_file(&self.path)?;
+        }
+        self.sync_folder()
+    }
+
+    fn numbered(&self, n: u32) -> PathBuf {
+        if n == 0 {
+            return self.path.clone();
+        }
+        let mut name = OsString::from(self.path.as_os_str());
+        name.push(format!(".{n}"));
+        PathBuf::from(name)
+    }
+
+    /// Names are durable only once their folder is.
+    fn sync_folder(&self) -> std::io::Result<()> {
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(folder)?.sync_all()
+    }
+}
+
+fn cut_torn_line(file: &mut File) -> std::io::Result<()> {
+    let length = file.metadata()?.len();
+    let start = length.saturating_sub(TAIL);
+    file.seek(SeekFrom::End(-1)).or_else(|e| if length == 0 { Ok(0) } else { Err(e) })?;
+    let mut last = Vec::new();
+    Read::by_ref(file).take(1).read_to_end(&mut last)?;
+    if length == 0 || last == b"\n" {
+        return Ok(());
+    }
+    file.seek(SeekFrom::Start(start))?;
+    let mut tail = Vec::new();
+    Read::by_ref(file).take(TAIL).read_to_end(&mut tail)?;
+    // A file of ours has a line's end there, or nothing but its first line; of any other nothing is cut away.
+    match tail.iter().rposition(|byte| *byte == b'\n') {
+        Some(at) => file.set_len(start + at as u64 + 1),
+        None if start == 0 && tail.starts_with(b"{\"") => file.set_len(0),
+        None => file.write_all(b"\n"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn line(n: u32) -> String {
+        format!("{{\"n\":{n:04}}}")
+    }
+
+    #[test]
+    fn lines_are_appended_and_full_files_renamed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.jsonl");
+        let file = LineFile::new(path.clone(), 22, 2);
+        for n in 0..7 {
+            file.append(&[line(n)]).unwrap();
+        }
+        let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+        assert_eq!(read("audit.jsonl"), format!("{}\n", line(6)));
+        assert_eq!(read("audit.jsonl.1"), format!("{}\n{}\n", line(4), line(5)));
+        assert_eq!(read("audit.jsonl.2"), format!("{}\n{}\n", line(2), line(3)));
+        assert!(!folder.path().join("audit.jsonl.3").exists());
+        assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_torn_line_is_cut_off_and_a_missing_folder_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.jsonl");
+        let file = LineFile::new(path.clone(), 1000, 0);
+        file.append(&[line(1)]).unwrap();
+        OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"n\":00").unwrap();
+        file.append(&[line(2), line(3)]).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}\n{}\n{}\n", line(1), line(2), line(3)));
+        let nowhere = LineFile::new(folder.path().join("no/such.jsonl"), 1000, 0);
+        assert!(nowhere.append(&[line(1)]).unwrap_err().contains("no/such.jsonl"));
+    }
+}

@@ -1,0 +1,122 @@
+//! One POST to a sink, over reqwest and rustls. Behind a trait, so that tests put sinks of their own in its place.
+//!
+//! Must never: follow a redirect, take a proxy from the environment, repeat a request by itself, or read an answer's body:
+//! the status says all that is needed.
+
+use crate::config::sink::HttpSink;
+use crate::platform::TransportError;
+use axum::body::Bytes;
+use axum::http::{HeaderMap, StatusCode};
+use reqwest::{Certificate, Identity, Proxy, redirect, retry};
+use secrecy::{ExposeSecret, SecretString};
+use std::error::Error;
+use std::path::Path;
+use std::time::Duration;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const POOL_IDLE: Duration = Duration::from_secs(20);
+const AGENT: &str = concat!("trunkwarden/", env!("CARGO_PKG_VERSION"));
+
+/// A request to a sink. It carries credentials: not to be logged.
+#[derive(Clone)]
+pub struct Outgoing {
+    /// Where to.
+    pub url: String,
+    /// Headers, credentials included.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+    /// From sending to the answer.
+    pub timeout: Duration,
+}
+
+/// Sends one request and brings the answer's status and headers.
+#[async_trait::async_trait]
+pub trait Post: Send + Sync + 'static {
+    /// One exchange. Dropping the future abandons it.
+    async fn post(&self, request: Outgoing) -> Result<(StatusCode, HeaderMap), TransportError>;
+}
+
+/// Through reqwest, with one connection pool for each sink.
+#[derive(Clone, Debug)]
+pub struct HttpPost(reqwest::Client);
+
+impl HttpPost {
+    /// A client for `sink`; `key` is the private key of its certificate.
+    ///
+    /// # Errors
+    /// What of its TLS files or its proxy cannot be used, in words that name the key and repeat nothing secret.
+    pub fn new(sink: &HttpSink, key: Option<&SecretString>) -> Result<Self, String> {
+        // Refused where a provider is installed already, which is all that is needed.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut builder = reqwest::Client::builder()
+            .user_agent(AGENT)
+            .redirect(redirect::Policy::none())
+            .referer(false)
+            .retry(retry::never())
+            .no_proxy()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(POOL_IDLE)
+            .pool_max_idle_per_host(1)
+            .tcp_nodelay(true);
+        if let Some(path) = &sink.ca_file {
+            builder = builder.tls_certs_merge(authorities(path)?);
+        }
+        if let Some(((path, _), key)) = sink.credentials.client.as_ref().zip(key) {
+            builder = builder.identity(identity(path, key)?);
+        }
+        if let Some(url) = &sink.proxy {
+            // The URL may hold a password and is not repeated.
+            let proxy = Proxy::all(url).map_err(|_| "its `proxy` is not a proxy's URL".to_owned())?;
+            builder = builder.proxy(proxy);
+        }
+        builder.build().map(Self).map_err(|error| format!("TLS cannot be set up: {}", innermost(&error)))
+    }
+}
+
+#[async_trait::async_trait]
+impl Post for HttpPost {
+    async fn post(&self, request: Outgoing) -> Result<(StatusCode, HeaderMap), TransportError> {
+        let Outgoing { url, headers, body, timeout } = request;
+        let sent = self.0.post(url).headers(headers).timeout(timeout).body(body).send().await;
+        let answer = sent.map_err(|error| broken(&error))?;
+        Ok((answer.status(), answer.headers().clone()))
+    }
+}
+
+fn authorities(path: &Path) -> Result<Vec<Certificate>, String> {
+    let failed = |why: String| format!("its `ca_file` {} cannot be used: {why}", path.display());
+    let pem = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
+    let found = Certificate::from_pem_bundle(&pem).map_err(|error| failed(innermost(&error)))?;
+    if found.is_empty() { Err(failed("it holds no certificate".to_owned())) } else { Ok(found) }
+}
+
+fn identity(path: &Path, key: &SecretString) -> Result<Identity, String> {
+    let failed = |why: String| format!("its `client_cert` {} cannot be used: {why}", path.display());
+    let mut pem = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
+    pem.push(b'\n');
+    pem.extend_from_slice(key.expose_secret().as_bytes());
+    // The reader's own words may repeat the text.
+    Identity::from_pem(&pem).map_err(|_| failed("with `client_key` it makes no certificate and key in PEM".to_owned()))
+}
+
+fn broken(error: &reqwest::Error) -> TransportError {
+    if error.is_connect() || error.is_builder() {
+        TransportError::Connect(innermost(error))
+    } else if error.is_timeout() {
+        TransportError::Timeout
+    } else {
+        TransportError::Reset(innermost(error))
+    }
+}
+
+/// The root of the matter, without the URL that outer layers add.
+fn innermost(error: &reqwest::Error) -> String {
+    let mut cause: Option<&dyn Error> = error.source();
+    let mut text = String::from("the request could not be sent");
+    while let Some(inner) = cause {
+        text = inner.to_string();
+        cause = inner.source();
+    }
+    text
+}

@@ -1,0 +1,111 @@
+//! How the sinks stand, for people: what waits, what is broken, what a sink last said. One line of words for each trouble.
+
+use crate::journal::SinkState;
+use crate::policy::{Time, WallMs};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What the worker of a sink tells of itself.
+#[derive(Clone, Debug, Default)]
+pub struct Live {
+    /// `export`, `bulk`, `webhook` or `file`.
+    pub kind: &'static str,
+    /// Scheme and host, or a file's path.
+    pub place: String,
+    /// Since when it fails without a success between.
+    pub failing_since: Option<Time>,
+    /// When it is tried next, where it fails.
+    pub next_at: Option<Time>,
+    /// Why it failed last.
+    pub error: Option<String>,
+}
+
+/// Where workers tell, and everybody reads.
+#[derive(Clone, Debug, Default)]
+pub struct Standing(Arc<Mutex<BTreeMap<String, Live>>>);
+
+impl Standing {
+    /// How the sink of that name stands from now on.
+    pub fn tell(&self, name: &str, live: Live) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), live);
+    }
+
+    /// It has no worker any more.
+    pub fn forget(&self, name: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+    }
+
+    /// Every sink that is configured or that something waits for, at `now`.
+    pub fn views(&self, states: Vec<SinkState>, now: Time, wall: WallMs) -> Vec<SinkView> {
+        let live = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        states.into_iter().map(|state| SinkView::of(live.get(&state.name), state, now, wall)).collect()
+    }
+}
+
+/// A sink as a person sees it. Times are seconds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SinkView {
+    /// Its name.
+    pub name: String,
+    /// `export`, `bulk`, `webhook` or `file`; `removed` where it is no longer configured.
+    pub kind: String,
+    /// Scheme and host, or a file's path.
+    pub place: Option<String>,
+    /// `delivering` or `failing`; `removed` where it is no longer configured; `waiting` where the daemon does not run.
+    pub state: String,
+    /// Entries and payloads that wait.
+    pub pending: u64,
+    /// Age of the oldest that waits.
+    pub oldest_seconds: Option<f64>,
+    /// Dead letters.
+    pub dead: u64,
+    /// Given up at a bound since the sink is known.
+    pub given_up: u64,
+    /// How long it has been failing.
+    pub failing_seconds: Option<f64>,
+    /// How long until it is tried again.
+    pub retry_in_seconds: Option<f64>,
+    /// Why it failed last.
+    pub error: Option<String>,
+}
+
+impl SinkView {
+    fn of(live: Option<&Live>, state: SinkState, now: Time, wall: WallMs) -> Self {
+        let failing = live.and_then(|l| l.failing_since);
+        let word = match (state.subscribed, live, failing) {
+            (false, ..) => "removed",
+            (true, None, _) => "waiting",
+            (true, Some(_), Some(_)) => "failing",
+            (true, Some(_), None) => "delivering",
+        };
+        Self {
+            kind: live.map_or(word, |l| l.kind).to_owned(),
+            place: live.map(|l| l.place.clone()),
+            state: word.to_owned(),
+            pending: state.pending,
+            oldest_seconds: state.oldest_at.map(|at| wall.since(at).as_secs_f64()),
+            dead: state.dead,
+            given_up: state.given_up,
+            failing_seconds: failing.map(|since| now.since(since).as_secs_f64()),
+            retry_in_seconds: live.and_then(|l| l.next_at).map(|at| at.since(now).as_secs_f64()),
+            error: live.and_then(|l| l.error.clone()).or(state.error),
+            name: state.name,
+        }
+    }
+
+    /// What is wrong with it, in one line; `None`: nothing.
+    pub fn trouble(&self) -> Option<String> {
+        let mut parts = Vec::new();
+        if let Some(seconds) = self.failing_seconds {
+            let why = self.error.as_deref().unwrap_or("it does not say why");
+            parts.push(format!("has been failing for {seconds:.0} s ({why}); {} wait", self.pending));
+        } else if self.state == "removed" {
+            parts.push(format!("is no longer configured, and {} still wait for it", self.pending));
+        }
+        if self.dead > 0 {
+            parts.push(format!("{} dead letters wait for `trunkwarden outbox`", self.dead));
+        }
+        (!parts.is_empty()).then(|| format!("Sink {}: {}.", self.name, parts.join("; ")))
+    }
+}

@@ -1,0 +1,22 @@
+//! The outbox: what has to leave for which sink, committed with the entry that it tells of.
+//!
+//! Owns the tables of the outbox, how rows come into them and leave them, and what is read of them. A row is one delivery:
+//! a reference to an audit entry, or a payload of its own. Rows of one sink leave in the order in which they came.
+//!
+//! A sink has at most `max_pending` rows. At that bound a sink of entries gets no more rows: its newest row is stretched
+//! over the audit log instead (`through`), so that nothing is lost and nothing grows; a sink of payloads loses its oldest.
+//! An entry that retention removes while a row of its own still refers to it is copied into that row; one under a stretch
+//! is given up and counted. Must never: hold a credential, or remove a row that was neither delivered nor dropped by a
+//! person, the oldest payloads at their bound excepted.
+
+mod change;
+mod read;
+mod schema;
+#[cfg(test)]
+mod tests;
+
+pub use change::{MAX_DEAD, OutboxChange, Selection, Subscription, event_matches};
+pub use read::{Due, OutboxFilter, OutboxPage, OutboxRow, Place, SinkState};
+
+pub(in crate::journal) use change::{Subscribed, apply, enqueue, subscriptions};
+pub(in crate::journal) use schema::CREATE;

@@ -1,0 +1,86 @@
+//! Who gets the next place where the limits over all tenants leave fewer than are wanted. The order is stated in `places`.
+//!
+//! Free of those limits are what rescues (a cascade), what a person forced, and what is not going to be carried out now.
+//!
+//! Must never: let a free place wait for somebody who does not want it.
+
+use super::super::command::Command;
+use super::super::guard::Hold;
+use super::super::time::Time;
+use super::{Engine, Want};
+use std::collections::BTreeMap;
+
+impl Engine {
+    /// Whether the limits over all tenants leave a place for what `i` wants.
+    pub(super) fn place(&self, now: Time, i: usize, want: &Want) -> Result<(), Hold> {
+        if !self.needs_place(now, i, want) || self.places.holds(now, i) {
+            return Ok(());
+        }
+        let (free, Some(hold)) = self.places.free(now) else { return Ok(()) };
+        let ahead = if free == 0 { 0 } else { self.line(now, Some(i)).iter().position(|j| *j == i).unwrap_or(0) };
+        if ahead < free as usize { Ok(()) } else { Err(hold) }
+    }
+
+    /// Keeps the place for a wish that nothing holds.
+    pub(super) fn take_place(&mut self, now: Time, i: usize, want: &Want) {
+        if self.needs_place(now, i, want) {
+            self.places.take(i, now + self.slots[i].policy.health.timeout * 2);
+        } else {
+            self.places.leave(i);
+        }
+    }
+
+    /// Puts what is held into the line, or takes it out.
+    pub(super) fn line_up(&mut self, now: Time, i: usize, hold: &Hold) {
+        match hold {
+            Hold::GlobalMaxConcurrent { .. } | Hold::GlobalMaxPerHour { .. } => self.places.wait(now, i),
+            _ => self.places.leave(i),
+        }
+    }
+
+    /// Gives free places to those who are next. At the end of whatever may have freed one.
+    pub(super) fn serve_line(&mut self, now: Time, out: &mut Vec<Command>) {
+        // Each round gives somebody a place or takes him out of the line; the bound is for what nobody thought of.
+        let mut rounds = 2 * self.places.len() + 1;
+        while rounds > 0 && self.places.take_moved(now) {
+            rounds -= 1;
+            for i in self.places.overdue(now) {
+                self.evaluate(now, i, out);
+            }
+            let (free, _) = self.places.free(now);
+            for i in self.line(now, None).into_iter().take(free as usize) {
+                self.evaluate(now, i, out);
+            }
+        }
+    }
+
+    fn needs_place(&self, now: Time, i: usize, want: &Want) -> bool {
+        self.places.limited()
+            && !matches!(want, Want::Cascade(..))
+            && !self.slots[i].forced()
+            && self.mode_allows(now, i).is_ok()
+    }
+
+    /// The line at `now`, the next one first; with `joining` as if he stood in it.
+    fn line(&self, now: Time, joining: Option<usize>) -> Vec<usize> {
+        let mut all: Vec<_> = self.places.waiting().filter(|(i, _)| Some(*i) != joining).collect();
+        all.extend(joining.map(|i| (i, self.places.standing(now, i))));
+        all.sort_by_key(|(i, waiting)| (waiting.turns, waiting.since, *i));
+        let mut used: BTreeMap<usize, u32> = BTreeMap::new();
+        for i in self.places.holders() {
+            *used.entry(self.slots[i].tenant).or_default() += 1;
+        }
+        let mut line: Vec<_> = all
+            .into_iter()
+            .map(|(i, waiting)| {
+                let t = self.slots[i].tenant;
+                let ahead = used.entry(t).or_default();
+                let share = self.tenants[t].actions_last_hour(now).saturating_add(*ahead);
+                *ahead += 1;
+                (waiting.turns, share, waiting.since, i)
+            })
+            .collect();
+        line.sort_unstable();
+        line.into_iter().map(|(.., i)| i).collect()
+    }
+}

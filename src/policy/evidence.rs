@@ -1,0 +1,103 @@
+//! Evidence: from where a channel is known, how old that may be, and what the inputs say together.
+//!
+//! | input | comes by | stale once older than | may say |
+//! |---|---|---|---|
+//! | platform status | a look: a single `GET`, or a page of the list | 3 of the intervals that the budget really allows | up, degraded, down |
+//! | telemetry | an answer to a telemetry query | 3 of its intervals as the budget stretches them, its window at the least | a score |
+//!
+//! The rule that joins them:
+//! 1. The status decides health, and it alone. A status in the policy's `on` is bad, `healthy` is good, any other is neither;
+//!    our own `active`, read back, is no status at all.
+//! 2. `fall` bad looks, the last look bad too, is a failure, whatever telemetry says: telemetry never vetoes it.
+//! 3. Of a channel whose status says neither failure nor nothing, fresh telemetry may speak, and of quality only: a reason
+//!    to change codecs or to move traffic, and a reason against a candidate.
+//! 4. What is stale says nothing. A stale status makes health unknown, and of an unknown channel nothing is decided. Stale
+//!    telemetry is no score, neither good nor bad; what had lasted by it begins anew.
+//! 5. Errors on the way to the platform, and reference targets outside of it, are no evidence of any channel. They tell
+//!    whether there is sight at all (`engine/sight`).
+//!
+//! A probe of the trunk itself would be a third input beside the status: a row above, a limit below, and its word in
+//! [`Slot::finding`], where rule 2 would have to say whether it may fail a channel that the platform calls healthy.
+
+use super::channel::Event;
+use super::command::Health;
+use super::engine::Slot;
+use super::observation::ChannelView;
+use super::params::{HealthParams, TelemetryParams};
+use super::report::Quality;
+use super::time::Time;
+use std::time::Duration;
+
+/// What we PATCH into `status` with a failover; read back, it says nothing of the channel's health.
+const OUR_STATUS: &str = "active";
+
+/// What the inputs say of a channel together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Finding {
+    /// Nothing that could be acted on.
+    Unknown,
+    /// It has failed.
+    Failed,
+    /// It works, well or badly: telemetry, where it is fresh, tells which.
+    Works,
+}
+
+/// How old a status may be: its three intervals, each as long as the budget makes it.
+pub(super) fn status_limit(health: &HealthParams, stretch: f64) -> Duration {
+    stretched(health.interval, stretch) * 3
+}
+
+/// How old telemetry may be.
+pub(super) fn telemetry_limit(telemetry: &TelemetryParams, stretch: f64) -> Duration {
+    (stretched(telemetry.interval, stretch) * 3).max(telemetry.window)
+}
+
+impl Slot {
+    /// What the inputs say together; see the module.
+    pub(super) fn finding(&self) -> Finding {
+        match self.health() {
+            Health::Down if self.last_bad() => Finding::Failed,
+            Health::Up | Health::Degraded => Finding::Works,
+            Health::Unknown | Health::Down => Finding::Unknown,
+        }
+    }
+
+    /// Its quality by telemetry that is fresh.
+    pub(super) fn quality_now(&self, now: Time) -> Option<&Quality> {
+        self.quality.as_ref().filter(|_| now.since(self.quality_at) <= self.telemetry_limit())
+    }
+
+    /// What had lasted by telemetry that is stale by now begins anew.
+    pub(super) fn forget_stale_telemetry(&mut self, now: Time) {
+        if self.quality_now(now).is_none() {
+            (self.low_since, self.fine_since) = (None, None);
+        }
+    }
+
+    /// How old its telemetry may be.
+    pub(super) fn telemetry_limit(&self) -> Duration {
+        telemetry_limit(&self.policy.telemetry, self.stretch)
+    }
+}
+
+/// What a status says of health; `None`: it is (or may be) but the echo of our own PATCH.
+pub(super) fn judge(slot: &mut Slot, view: &ChannelView) -> Option<Event> {
+    let Some(status) = view.status.as_deref() else { return Some(Event::Neither) };
+    if slot.echo {
+        if status == OUR_STATUS {
+            return None;
+        }
+        if slot.flight.is_none() && slot.unsure.is_none() {
+            slot.echo = false;
+        }
+    }
+    Some(match status {
+        _ if slot.policy.failover.on.iter().any(|bad| bad == status) => Event::Bad,
+        "healthy" => Event::Good,
+        _ => Event::Neither,
+    })
+}
+
+fn stretched(interval: Duration, stretch: f64) -> Duration {
+    if stretch > 1.0 { interval.mul_f64(stretch) } else { interval }
+}

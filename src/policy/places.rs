@@ -1,0 +1,200 @@
+//! The places that `[limits] global_…` leaves for actions over all tenants, and the line of those who wait for one.
+//!
+//! A wish takes a place before its last looks and keeps it until it is made, held by something else, given up, or its turn
+//! is over; so a place is never promised twice. Who is next is decided by, in this order: fewer turns that came to nothing, so
+//! that a platform which does not answer keeps nobody waiting for long; fewer actions of its tenant within the last hour,
+//! those ahead of it in the line included, so that one tenant's hundred channels wait behind another's only one; the longer
+//! wait; the order of the channels.
+//!
+//! Owns the counts over all tenants. Must never: walk a hash map, or count what a cascade or a forced order takes against
+//! their own going on.
+
+use super::guard::Hold;
+use super::params::GlobalLimits;
+use super::tenant::HOUR;
+use super::time::Time;
+use std::collections::{BTreeMap, VecDeque};
+
+/// Actions remembered at the most; the bound of `global_max_per_hour` in the file.
+pub(super) const MAX_PER_HOUR: u32 = 100_000;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Places {
+    limits: GlobalLimits,
+    /// When each of the last hour's actions no longer counts.
+    actions: VecDeque<Time>,
+    in_flight: u32,
+    /// Wishes that hold a place, and when their turn is over.
+    taken: BTreeMap<usize, Time>,
+    waiting: BTreeMap<usize, Waiting>,
+    /// Turns that came to nothing, of wishes that are still wanted.
+    vain: BTreeMap<usize, u32>,
+    /// Whether a place may have become free since the line was served.
+    moved: bool,
+}
+
+/// Somebody in the line.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Waiting {
+    pub since: Time,
+    pub turns: u32,
+}
+
+impl Places {
+    /// Works by these limits from now on.
+    pub(super) fn limit(&mut self, limits: GlobalLimits) {
+        self.limits = limits;
+        self.moved = true;
+    }
+
+    /// Whether there is any limit.
+    pub(super) const fn limited(&self) -> bool {
+        self.limits.max_concurrent.is_some() || self.limits.max_per_hour.is_some()
+    }
+
+    /// Places that are free at `now`, and what stands in the way where none is.
+    pub(super) fn free(&self, now: Time) -> (u32, Option<Hold>) {
+        let taken = u32::try_from(self.taken.len()).unwrap_or(u32::MAX);
+        let concurrent = self
+            .limits
+            .max_concurrent
+            .map(|max| (max.saturating_sub(self.in_flight + taken), Hold::GlobalMaxConcurrent { max }));
+        let hour = self
+            .limits
+            .max_per_hour
+            .map(|max| (max.saturating_sub(self.last_hour(now) + taken), Hold::GlobalMaxPerHour { max }));
+        match [concurrent, hour].into_iter().flatten().min_by_key(|(free, _)| *free) {
+            None => (u32::MAX, None),
+            Some((free, hold)) => (free, Some(hold)),
+        }
+    }
+
+    /// Whether `i` holds a place whose turn is not over, or whose place nobody waits for.
+    pub(super) fn holds(&self, now: Time, i: usize) -> bool {
+        self.taken.get(&i).is_some_and(|until| *until > now || self.waiting.is_empty())
+    }
+
+    /// `i` takes a place until it is made, or its turn is over.
+    pub(super) fn take(&mut self, i: usize, until: Time) {
+        self.waiting.remove(&i);
+        self.taken.entry(i).or_insert(until);
+    }
+
+    /// `i` waits in the line, from `now` on where it did not before.
+    pub(super) fn wait(&mut self, now: Time, i: usize) {
+        if self.taken.remove(&i).is_some() {
+            *self.vain.entry(i).or_default() += 1;
+            self.moved = true;
+        }
+        let turns = self.vain.get(&i).copied().unwrap_or_default();
+        let waiting = self.waiting.entry(i).or_insert(Waiting { since: now, turns });
+        waiting.turns = turns;
+    }
+
+    /// `i` wants no place now: it is held by something else, or nobody is fit. Where it wants nothing at all: `forget`.
+    pub(super) fn leave(&mut self, i: usize) {
+        let left = self.taken.remove(&i).is_some() | self.waiting.remove(&i).is_some();
+        self.moved |= left;
+    }
+
+    /// `i` wants nothing any more.
+    pub(super) fn forget(&mut self, i: usize) {
+        self.vain.remove(&i);
+        self.leave(i);
+    }
+
+    /// How many hold a place or wait for one.
+    pub(super) fn len(&self) -> usize {
+        self.taken.len() + self.waiting.len()
+    }
+
+    /// Those who hold a place.
+    pub(super) fn holders(&self) -> impl Iterator<Item = usize> {
+        self.taken.keys().copied()
+    }
+
+    /// The line, in no particular order.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = (usize, Waiting)> {
+        self.waiting.iter().map(|(i, waiting)| (*i, *waiting))
+    }
+
+    /// How `i` stands in the line, or would.
+    pub(super) fn standing(&self, now: Time, i: usize) -> Waiting {
+        let turns = self.vain.get(&i).copied().unwrap_or_default();
+        self.waiting.get(&i).copied().unwrap_or(Waiting { since: now, turns })
+    }
+
+    /// Whether the line is to be served: a place may have become free, or somebody's turn is over while others wait.
+    pub(super) fn take_moved(&mut self, now: Time) -> bool {
+        let waits = !self.waiting.is_empty();
+        if waits {
+            self.forget_old(now);
+        }
+        let over = waits && self.next_change().is_some_and(|at| at <= now);
+        std::mem::take(&mut self.moved) && waits || over
+    }
+
+    /// Those who hold a place after their turn.
+    pub(super) fn overdue(&self, now: Time) -> Vec<usize> {
+        self.taken.iter().filter(|(_, until)| **until <= now).map(|(i, _)| *i).collect()
+    }
+
+    /// When time alone frees a place that somebody waits for.
+    pub(super) fn next_change(&self) -> Option<Time> {
+        if self.waiting.is_empty() {
+            return None;
+        }
+        let hour = self.limits.max_per_hour.and_then(|max| {
+            let over = self.actions.len().checked_sub(max as usize)?;
+            self.actions.get(over).copied()
+        });
+        self.taken.values().copied().chain(hour).min()
+    }
+
+    /// Another action is under way.
+    pub(super) fn fly(&mut self) {
+        self.in_flight = self.in_flight.saturating_add(1);
+    }
+
+    /// One is over.
+    pub(super) fn land(&mut self) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.moved = true;
+    }
+
+    pub(super) fn count(&mut self, now: Time) {
+        self.forget_old(now);
+        if self.actions.len() >= MAX_PER_HOUR as usize {
+            self.actions.pop_front();
+        }
+        self.actions.push_back(now + HOUR);
+    }
+
+    /// An action that was counted and then never sent.
+    pub(super) fn uncount(&mut self, started: Time) {
+        if let Some(at) = self.actions.iter().rposition(|until| *until == started + HOUR) {
+            self.actions.remove(at);
+            self.moved = true;
+        }
+    }
+
+    /// Actions of before a restart, by when they no longer count.
+    pub(super) fn restore(&mut self, ends: impl Iterator<Item = Time>) {
+        self.actions.extend(ends);
+        self.actions.make_contiguous().sort_unstable();
+        let over = self.actions.len().saturating_sub(MAX_PER_HOUR as usize);
+        self.actions.drain(..over);
+    }
+
+    fn last_hour(&self, now: Time) -> u32 {
+        let n = self.actions.len() - self.actions.partition_point(|until| *until <= now);
+        u32::try_from(n).unwrap_or(u32::MAX)
+    }
+
+    fn forget_old(&mut self, now: Time) {
+        while self.actions.front().is_some_and(|until| *until <= now) {
+            self.actions.pop_front();
+        }
+    }
+}

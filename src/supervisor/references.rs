@@ -1,0 +1,118 @@
+//! Reference targets outside the platforms: whether our own network is there, by a TCP connection to each of them.
+//!
+//! One task, one connection to each target a round, one round an interval; nothing is sent over them. Where none
+//! answers, all are tried once more before that is said, so that one lost packet is no outage. A target that has never
+//! answered since it was configured says nothing of the network: it is left out of the count, and logged. A connection that
+//! is refused counts as no answer.
+//!
+//! Must never: conclude anything. What silence means is the engine's to say.
+
+use super::driver::Driver;
+use super::fact::{Fact, Place};
+use crate::config::References;
+use crate::policy::Time;
+use futures_util::future::join_all;
+use std::collections::BTreeSet;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, watch};
+
+/// Rounds that wait for the driver.
+const ROUNDS_BOUND: usize = 4;
+/// All are tried once more after this, or after one interval where that is shorter.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// One target, as the last round found it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReferenceReading {
+    /// Host and port, as configured.
+    pub target: String,
+    /// Whether it answers.
+    pub up: bool,
+    /// Whether it ever did; otherwise it says nothing of our network.
+    pub known: bool,
+}
+
+/// The driver's ends of the task that asks.
+pub struct Asking {
+    /// What to ask from now on.
+    pub plan: watch::Sender<References>,
+    /// What each round found.
+    pub rounds: mpsc::Receiver<Vec<ReferenceReading>>,
+}
+
+impl Asking {
+    /// Starts to ask; it ends when this is dropped.
+    pub fn start(plan: References) -> Self {
+        let (tell, rounds) = mpsc::channel(ROUNDS_BOUND);
+        let (plan, asked) = watch::channel(plan);
+        tokio::spawn(ask(asked, tell));
+        Self { plan, rounds }
+    }
+}
+
+impl Driver {
+    /// Tells the engine what a round found; written down where it said anything new.
+    pub(super) fn references(&mut self, now: Time, readings: Vec<ReferenceReading>) {
+        let count = |all: &mut dyn Iterator<Item = &ReferenceReading>| u32::try_from(all.count()).unwrap_or(u32::MAX);
+        let answered = count(&mut readings.iter().filter(|r| r.up));
+        let of = count(&mut readings.iter().filter(|r| r.known));
+        self.publisher.references(readings);
+        if self.engine.set_references(now, answered, of, &mut self.commands) {
+            self.ledger.fact(now, Place::Process, &Fact::References { answered, of });
+        }
+    }
+}
+
+async fn ask(mut plan: watch::Receiver<References>, tell: mpsc::Sender<Vec<ReferenceReading>>) {
+    let mut known = BTreeSet::new();
+    let mut told = false;
+    loop {
+        let References { targets, interval, timeout } = plan.borrow_and_update().clone();
+        known.retain(|target| targets.contains(target));
+        if targets.is_empty() {
+            // Whatever was told of earlier ones no longer holds.
+            if std::mem::take(&mut told) && tell.send(Vec::new()).await.is_err() {
+                return;
+            }
+            if plan.changed().await.is_err() {
+                return;
+            }
+            continue;
+        }
+        let mut up = round(&targets, timeout).await;
+        if up.is_empty() && !known.is_empty() {
+            tokio::time::sleep(AGAIN_AFTER.min(interval)).await;
+            up = round(&targets, timeout).await;
+        }
+        if !told {
+            for target in targets.iter().filter(|target| !up.contains(*target)) {
+                tracing::warn!(target, "this reference target does not answer; it counts once it has");
+            }
+        }
+        known.extend(up.iter().cloned());
+        let reading = |target: &String| ReferenceReading {
+            target: target.clone(),
+            up: up.contains(target),
+            known: known.contains(target),
+        };
+        told = true;
+        if tell.send(targets.iter().map(reading).collect()).await.is_err() {
+            return;
+        }
+        tokio::select! {
+            biased;
+            changed = plan.changed() => if changed.is_err() { return },
+            () = tokio::time::sleep(interval) => {}
+        }
+    }
+}
+
+/// Those that answer.
+async fn round(targets: &[String], timeout: Duration) -> BTreeSet<String> {
+    let one = |target: String| async move {
+        let connected = tokio::time::timeout(timeout, TcpStream::connect(&target)).await;
+        matches!(connected, Ok(Ok(_))).then_some(target)
+    };
+    join_all(targets.iter().cloned().map(one)).await.into_iter().flatten().collect()
+}

@@ -1,0 +1,174 @@
+//! The real daemon and a real sink: killed between an entry and its acknowledgement, stopped with a full outbox, asked by
+//! people.
+
+use super::world::{World, unlimited};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use serde_json::Value;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::net::TcpListener;
+
+/// What a sink took, what it answers, and how long it thinks before.
+#[derive(Clone)]
+struct Sink {
+    url: String,
+    taken: Arc<Mutex<Vec<Value>>>,
+    answers: Arc<Mutex<(u16, Duration)>>,
+}
+
+impl Sink {
+    async fn serve() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/audit", listener.local_addr().unwrap());
+        let sink = Self { url, taken: Arc::default(), answers: Arc::new(Mutex::new((200, Duration::ZERO))) };
+        let router = Router::new().fallback(take).with_state(sink.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        sink
+    }
+
+    fn answers(&self, status: u16, after: Duration) {
+        *self.answers.lock().unwrap() = (status, after);
+    }
+
+    fn taken(&self) -> Vec<Value> {
+        self.taken.lock().unwrap().clone()
+    }
+
+    /// A daemon that exports to it; `more` are further keys of the export.
+    async fn world(&self, more: &str) -> World {
+        let export = format!("\n[[audit.export]]\nname = \"nms\"\nurl = \"{}\"\nbulk = false\n{more}\n", self.url);
+        World::of(unlimited(4), |text| format!("{text}{export}")).await
+    }
+}
+
+async fn take(State(sink): State<Sink>, headers: HeaderMap, body: Bytes) -> StatusCode {
+    let (status, after) = *sink.answers.lock().unwrap();
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(headers["idempotency-key"].to_str().unwrap(), body["id"]);
+    assert!(headers.get("authorization").is_none(), "no credential but the sink's own ever leaves");
+    if status < 300 {
+        sink.taken.lock().unwrap().push(body);
+    }
+    tokio::time::sleep(after).await;
+    StatusCode::from_u16(status).unwrap()
+}
+
+/// Everything in the log has arrived, in the log's order and as it stands there; what came again is the same.
+fn arrived(world: &World, sink: &Sink) -> bool {
+    let log = world.audit();
+    let mut first: Vec<Value> = Vec::new();
+    for body in sink.taken() {
+        match first.iter().find(|before| before["id"] == body["id"]) {
+            Some(before) => assert_eq!(*before, body, "a repetition differs"),
+            None => first.push(body),
+        }
+    }
+    assert!(first.iter().zip(&log).all(|(taken, entry)| taken == entry), "out of order, or forged");
+    first.len() == log.len()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_again_and_again_it_loses_and_forges_nothing() {
+    let sink = Sink::serve().await;
+    sink.answers(200, Duration::from_millis(30));
+    let mut world = sink.world("").await;
+    for _ in 0..4 {
+        let before = sink.taken().len();
+        world.start().await;
+        // In the middle of what a start has to tell.
+        world.until("the sink took something", async || sink.taken().len() > before + 1).await;
+        world.take_daemon().kill_now();
+    }
+    sink.answers(200, Duration::ZERO);
+    world.start().await;
+    world.all_up().await;
+    world.platform.turn("ch-0001", "unhealthy");
+    world.entry("failover.completed", "ch-0001").await;
+    world.until("all of the log arrived", async || arrived(&world, &sink)).await;
+    assert!(world.take_daemon().stop().await.success());
+    world.verify_journal();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_takes_its_time_with_a_full_outbox_and_a_sink_that_hangs() {
+    let sink = Sink::serve().await;
+    sink.answers(200, Duration::from_secs(60));
+    let mut world = sink.world("").await;
+    world.start().await;
+    world.all_up().await;
+    world.until("a delivery hangs", async || !sink.taken().is_empty()).await;
+    let daemon = world.take_daemon();
+    daemon.signal(rustix::process::Signal::TERM);
+    let (status, took) = daemon.ended().await;
+    assert!(status.code() == Some(0) && took < Duration::from_secs(20), "{status} after {took:?}");
+    // Without the daemon the outbox is still to be read.
+    let list = world.cli(&["outbox", "list", "--json"]).await;
+    let list: Value = serde_json::from_slice(&list.stdout).unwrap();
+    assert_eq!((&list["sinks"][0]["name"], &list["sinks"][0]["state"]), (&"nms".into(), &"waiting".into()));
+    assert!(list["rows"].as_array().unwrap().len() > 1);
+
+    sink.answers(200, Duration::ZERO);
+    world.start().await;
+    world.until("all of the log arrived", async || arrived(&world, &sink)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_see_the_outbox_and_give_orders_about_it() {
+    let sink = Sink::serve().await;
+    sink.answers(422, Duration::ZERO);
+    let mut world = sink.world("max_tries = 1").await;
+    world.start().await;
+    world.all_up().await;
+    world
+        .until("there are dead letters", async || {
+            world.metric("trunkwarden_dead_letters{sink=\"nms\"}").await > Some(2.0)
+        })
+        .await;
+    let list = world.cli(&["outbox", "list", "--dead"]).await;
+    let text = String::from_utf8(list.stdout).unwrap();
+    assert!(text.contains("nms") && text.contains("process.started") && text.contains("it answered 422"), "{text}");
+    assert!(world.get("/").await.1.contains("dead letters wait"));
+
+    let row = world.cli(&["outbox", "list", "--dead", "--json"]).await;
+    let row = serde_json::from_slice::<Value>(&row.stdout).unwrap()["rows"][0]["id"].to_string();
+    let dropped = world.cli(&["outbox", "drop", "--sink", "nms", "--row", &row, "--json"]).await;
+    assert_eq!(serde_json::from_slice::<Value>(&dropped.stdout).unwrap()["rows"], 1);
+    world
+        .until("the order itself is a dead letter too", async || {
+            let dead = world.json("/api/v1/outbox?state=dead").await;
+            dead["rows"].as_array().unwrap().iter().any(|row| row["event_type"] == "operator.ordered")
+        })
+        .await;
+    sink.answers(200, Duration::ZERO);
+    world.order(&["outbox", "retry", "--sink", "nms", "--dead"]).await;
+    world
+        .until("the rest arrived", async || world.metric("trunkwarden_dead_letters{sink=\"nms\"}").await == Some(0.0))
+        .await;
+    let seqs: Vec<u64> = sink.taken().iter().map(|e| e["seq"].as_u64().unwrap()).collect();
+    assert!(!seqs.contains(&1) && seqs.contains(&2), "{seqs:?}");
+    let orders = world.entries("operator.ordered", "");
+    assert_eq!(orders.len(), 2);
+    assert!(orders.iter().all(|e| e["actor"].as_str().unwrap().starts_with("operator:uid:")), "{orders:?}");
+
+    let refused = world.cli(&["outbox", "drop", "--sink", "nobody", "--all"]).await;
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("no sink `nobody`"));
+    assert_eq!(world.cli(&["outbox", "drop", "--sink", "nms"]).await.status.code(), Some(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_changes_the_sinks() {
+    let (first, second) = (Sink::serve().await, Sink::serve().await);
+    let mut world = first.world("").await;
+    world.start().await;
+    world.until("the first is told", async || !first.taken().is_empty()).await;
+    world.rewrite(|text| text.replace(&first.url, &second.url));
+    world.entry("config.reloaded", "").await;
+    world.order(&["pause", "acme"]).await;
+    let told = |sink: &Sink| sink.taken().iter().any(|e| e["event_type"] == "operator.ordered");
+    world.until("the second is told", async || told(&second)).await;
+    assert!(!told(&first));
+}

@@ -1,0 +1,305 @@
+//! A platform of the test's own, whose every answer the test decides, and a daemon over it.
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::sync::Notify;
+use trunkwarden::clock::Clock;
+use trunkwarden::config;
+use trunkwarden::journal::{Filter, IdSource, Journal, JournalError, OpenIntent, Options, Receipt, WriterMode};
+use trunkwarden::platform::{
+    Answer, BudgetReading, ChannelDoc, Class, ErrorClass, ListPage, Platform, PlatformError, TelemetryAnswer,
+    TelemetryQuery,
+};
+use trunkwarden::policy::{ChannelId, LookError, Sample, Time, WallMs};
+use trunkwarden::supervisor::{Clients, Counters, Daemon, Parts, Reloads};
+
+pub const WALL: WallMs = WallMs(1_795_000_000_000);
+
+/// What becomes of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Made at once.
+    Made,
+    /// Taken, and never made.
+    Dropped,
+    /// Taken, and made so much later.
+    Late(Duration),
+}
+
+/// Where the daemon dies of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Death {
+    /// Before it reaches the platform.
+    Unsent,
+    /// When the platform has it, before the answer.
+    Unanswered,
+    /// At the first read-back, with the answer in hand.
+    AtReadBack,
+}
+
+/// What the platform holds and how it behaves. It outlives the daemon.
+#[derive(Default)]
+pub struct Held {
+    pub status: BTreeMap<String, String>,
+    pub route: BTreeMap<String, String>,
+    pub codecs: BTreeMap<String, Value>,
+    /// The backups that the platform names.
+    pub backups: BTreeMap<String, Vec<String>>,
+    /// Packet loss, where there is telemetry.
+    pub loss: BTreeMap<String, f64>,
+    pub gone: BTreeSet<String>,
+    /// Suspect looks at these never get their turn.
+    pub starved: BTreeSet<String>,
+    /// From this moment on, whoever reads gets an error.
+    pub deaf_from: Option<Time>,
+    /// Changes are taken and not made.
+    pub drops_changes: bool,
+    /// Whoever reads runs into a defect of ours.
+    pub broken: bool,
+    /// Every change that reached the platform.
+    pub changes: Vec<(String, Value)>,
+    /// Changes that were made.
+    pub made: Vec<String>,
+    /// Changes still to be made, and when.
+    pub late: Vec<(WallMs, String, Value)>,
+    /// What becomes of the next change, and where the daemon dies of it; then as usual.
+    pub next: Option<(Fate, Option<Death>)>,
+    /// The daemon dies at the next read.
+    pub dies_at_read: bool,
+    /// Requests a minute, where they are fewer than the file's.
+    pub limit: Option<u32>,
+    /// Whose telemetry was asked for.
+    pub measured: BTreeSet<String>,
+}
+
+impl Held {
+    fn make(&mut self, id: &str, body: &Value) {
+        self.made.push(id.to_owned());
+        if let Some(to) = body["routing"]["primary_channel_id"].as_str() {
+            self.route.insert(id.to_owned(), to.to_owned());
+        }
+        if body["configuration"]["codecs"].is_array() {
+            self.codecs.insert(id.to_owned(), body["configuration"]["codecs"].clone());
+        }
+    }
+}
+
+pub struct Fake {
+    pub held: Arc<Mutex<Held>>,
+    pub clock: Clock,
+    /// The daemon dies: whoever plays it stops.
+    pub death: Arc<Notify>,
+}
+
+impl Fake {
+    pub fn with<T>(&self, f: impl FnOnce(&mut Held) -> T) -> T {
+        f(&mut self.held.lock().unwrap())
+    }
+
+    pub fn say(&self, id: &str, status: &str) {
+        self.with(|held| held.status.insert(id.to_owned(), status.to_owned()));
+    }
+
+    fn doc(&self, id: &ChannelId) -> ChannelDoc {
+        let (id, now) = (id.as_str(), self.clock.wall());
+        self.with(|held| {
+            let (due, later) = std::mem::take(&mut held.late).into_iter().partition(|(at, ..)| *at <= now);
+            held.late = later;
+            let due: Vec<(WallMs, String, Value)> = due;
+            for (_, whose, body) in due {
+                held.make(&whose, &body);
+            }
+            let route = held.route.get(id).cloned().unwrap_or_else(|| id.to_owned());
+            let status = held.status.get(id).cloned().unwrap_or_else(|| "healthy".to_owned());
+            let mut value =
+                json!({ "id": id, "status": status, "routing": { "primary_channel_id": route, "region": "east" } });
+            if let Some(backups) = held.backups.get(id) {
+                value["routing"]["failover_channels"] = json!(backups);
+            }
+            if let Some(codecs) = held.codecs.get(id) {
+                value["configuration"] = json!({ "codecs": codecs });
+            }
+            ChannelDoc::from_value(value, None).unwrap()
+        })
+    }
+
+    fn answer<T>(&self, value: T) -> Answer<T> {
+        Answer { value, asked_at: self.clock.now(), answered_at: self.clock.now(), date: None }
+    }
+
+    async fn die(&self) -> ! {
+        self.death.notify_one();
+        std::future::pending().await
+    }
+}
+
+fn error(class: ErrorClass, look: LookError) -> PlatformError {
+    let (attempted, message) = ("GET".to_owned(), "as the test wants it".to_owned());
+    PlatformError { class, look, status: None, attempted, message, retry_after: None, sent: true }
+}
+
+#[async_trait]
+impl Platform for Fake {
+    async fn channel(&self, id: &ChannelId, class: Class, _: Duration) -> Result<Answer<ChannelDoc>, PlatformError> {
+        if class == Class::Suspect && self.with(|held| held.starved.contains(id.as_str())) {
+            std::future::pending::<()>().await;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert!(!self.with(|held| held.broken), "a defect");
+        if class == Class::Action && self.with(|held| std::mem::take(&mut held.dies_at_read)) {
+            self.die().await;
+        }
+        let now = self.clock.now();
+        if self.with(|held| held.deaf_from.is_some_and(|from| now >= from)) {
+            return Err(error(ErrorClass::Retryable, LookError::Server));
+        }
+        if self.with(|held| held.gone.contains(id.as_str())) {
+            return Err(error(ErrorClass::NotFound, LookError::Unexpected));
+        }
+        Ok(self.answer(self.doc(id)))
+    }
+
+    async fn channels(&self, _: Option<&str>, _: Class, _: Duration) -> Result<Answer<ListPage>, PlatformError> {
+        Err(error(ErrorClass::Unsupported, LookError::Unexpected))
+    }
+
+    async fn telemetry(&self, query: &TelemetryQuery, _: Duration) -> Result<Answer<TelemetryAnswer>, PlatformError> {
+        let items = self.with(|held| {
+            held.measured.extend(query.channels.iter().map(ToString::to_string));
+            let measured = query.channels.iter().filter_map(|id| Some((id.clone(), *held.loss.get(id.as_str())?)));
+            let sample =
+                |loss| Sample { at: None, latency_ms: Some(20.0), jitter_ms: Some(1.0), packet_loss_pct: Some(loss) };
+            measured.flat_map(|(id, loss)| vec![(Some(id), sample(loss)); 3]).collect()
+        });
+        Ok(self.answer(TelemetryAnswer { items, malformed: 0 }))
+    }
+
+    async fn patch(
+        &self,
+        _: &Receipt,
+        id: &ChannelId,
+        body: &Value,
+        _: Option<&str>,
+        _: Duration,
+    ) -> Result<Answer<ChannelDoc>, PlatformError> {
+        let next = self.with(|held| held.next.take());
+        let (fate, death) = next.unwrap_or((Fate::Made, None));
+        if death == Some(Death::Unsent) {
+            self.die().await;
+        }
+        let now = self.clock.wall();
+        self.with(|held| {
+            held.changes.push((id.to_string(), body.clone()));
+            match fate {
+                _ if held.drops_changes => {}
+                Fate::Dropped => {}
+                Fate::Made => held.make(id.as_str(), body),
+                Fate::Late(after) => {
+                    let at = WallMs(now.0 + i64::try_from(after.as_millis()).unwrap());
+                    held.late.push((at, id.to_string(), body.clone()));
+                }
+            }
+            held.dies_at_read = death == Some(Death::AtReadBack);
+        });
+        if death == Some(Death::Unanswered) {
+            self.die().await;
+        }
+        Ok(self.answer(self.doc(id)))
+    }
+
+    async fn authorise(&self, _: Duration) -> Result<Option<Vec<String>>, PlatformError> {
+        Ok(None)
+    }
+
+    fn set_limit(&self, _: u32) {}
+
+    fn budget(&self) -> BudgetReading {
+        let limit = self.with(|held| held.limit).unwrap_or(600);
+        BudgetReading { configured: 600, limit, available: limit, waiting: 0 }
+    }
+
+    fn recent_requests(&self) -> Vec<Duration> {
+        Vec::new()
+    }
+}
+
+pub struct World {
+    pub daemon: Daemon,
+    pub platform: Arc<Fake>,
+    pub reloads: Reloads,
+    _folder: Option<TempDir>,
+}
+
+/// `a` with the backups `b` and `c`, and `d`.
+pub fn file(folder: &Path) -> String {
+    std::fs::write(folder.join("secret"), "s3cret").unwrap();
+    let channel =
+        |id: &str, backups: &str| format!("[[channels]]\nid = \"{id}\"\ntenant = \"acme\"\nfailover = {backups}\n");
+    format!(
+        "[daemon]\nstate_dir = \"{folder}\"\nmode = \"enforce\"\n\
+         [tenants.acme]\nbase_url = \"http://127.0.0.1:1\"\nrequests_per_minute = 600\n\
+         [tenants.acme.auth]\nclient_id = \"cid\"\nclient_secret = {{ file = \"{folder}/secret\" }}\n{}{}{}{}",
+        channel("a", r#"["b", "c"]"#),
+        channel("b", "[]"),
+        channel("c", "[]"),
+        channel("d", "[]"),
+        folder = folder.display()
+    )
+}
+
+impl World {
+    pub fn start(orphans: Vec<OpenIntent>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let text = file(folder.path());
+        let world = Self::over(folder.path(), &text, Arc::default(), WALL, orphans);
+        Self { _folder: Some(folder), ..world }
+    }
+
+    /// A daemon with this configuration on the state in `folder`, over a platform that holds this, at this time of day.
+    pub fn over(folder: &Path, text: &str, held: Arc<Mutex<Held>>, wall: WallMs, orphans: Vec<OpenIntent>) -> Self {
+        let clock = Clock::virtual_from(wall);
+        let config = parse(text);
+        let platform = Arc::new(Fake { held, clock: clock.clone(), death: Arc::default() });
+        let given = Arc::clone(&platform);
+        let mode = WriterMode::Inline;
+        let options =
+            Options { mode, ids: IdSource::Seeded(1), ..Options::new(folder.join("journal.db"), clock.clone()) };
+        let (journal, mut recovered) = Journal::open(options).unwrap();
+        recovered.orphans.extend(orphans);
+        let parts = Parts {
+            clock,
+            journal,
+            recovered,
+            clients: Clients::new(Box::new(move |_, _, _| Ok(Arc::clone(&given) as Arc<dyn Platform>))),
+            counters: Counters::new(),
+            publish_every: Duration::from_millis(100),
+            keep_observations: false,
+            on_beat: Box::new(|| ()),
+        };
+        let (daemon, reloads) = Daemon::start(&config, parts).unwrap();
+        Self { daemon, platform, reloads, _folder: None }
+    }
+
+    /// How often the audit log tells of this event.
+    pub fn told(&self, event: &str) -> Result<usize, JournalError> {
+        Ok(self.entries()?.iter().filter(|entry| entry["event_type"] == event).count())
+    }
+
+    /// The audit log, newest first.
+    pub fn entries(&self) -> Result<Vec<Value>, JournalError> {
+        Ok(self.daemon.reader.entries(&Filter { limit: 1000, ..Filter::default() })?.entries)
+    }
+
+    pub fn changes(&self) -> usize {
+        self.platform.with(|held| held.changes.len())
+    }
+}
+
+pub fn parse(text: &str) -> config::Config {
+    config::parse_str("test.toml", text).unwrap_or_else(|rejected| panic!("{rejected}")).config
+}
