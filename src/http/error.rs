@@ -17,7 +17,7 @@ pub(super) enum ApiError {
     NoSuchTenant(String),
     #[error("no channel `{0}` is configured or watched")]
     NoSuchChannel(String),
-    #[error("there is no such run: the last 64 are kept, until the daemon stops")]
+    #[error("there is no such run: the last 16 are kept, until the daemon stops")]
     NoSuchRun,
     #[error("query parameter `{name}`: {why}")]
     Query { name: String, why: String },

@@ -89,7 +89,7 @@ impl Provisioner {
         let before = self.known(&key).unwrap_or_else(|| Known::nothing(key.0.clone(), key.1.clone()));
         let credentials = match (origin, before.credentials) {
             (Origin::Created, Some(sent)) => Some(sent),
-            _ => Some(self.surveyor.user(desired)),
+            _ => Some(self.user(desired)),
         };
         let known = Known { id: item.id.clone(), origin: Some(origin), credentials, sent: None, ..before };
         lock(&self.sent).remove(&key);

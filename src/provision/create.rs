@@ -37,6 +37,9 @@ impl Provisioner {
             Ok(permit) => permit,
             Err(why) => return item.done(Came::Held, Some(why)),
         };
+        if let Some(why) = self.no_longer(desired) {
+            return item.done(Came::Held, Some(why));
+        }
         let operation = self.journal.new_operation_id();
         (known.id, known.origin) = (None, None);
         known.sent = Some(Sent { at: self.clock.wall(), operation });
@@ -161,10 +164,26 @@ impl Provisioner {
         }
     }
 
+    /// Why what was allowed when this began is not any more.
+    pub(super) fn no_longer(&self, desired: &Desired) -> Option<String> {
+        let setup = self.setup.load();
+        let now = setup.desired.iter().find(|now| now.key() == desired.key());
+        let still = now.is_some_and(|now| now.mode >= desired.mode && now.by_itself >= desired.by_itself);
+        (!still).then(|| "another configuration was taken meanwhile".to_owned())
+    }
+
     /// Pauses before the next read-back; what the one after it is to be.
     pub(super) async fn wait(&self, pause: Duration, deadline: Time) -> Duration {
         tokio::time::sleep(pause.min(deadline.since(self.clock.now()))).await;
         (pause * 2).min(SLOWEST_READ_BACK)
+    }
+
+    /// The desired user with the digest of the password, where it can be read.
+    pub(super) fn user(&self, desired: &Desired) -> Credentials {
+        match desired.spec.password.resolve() {
+            Ok(password) => self.credentials(desired, &password),
+            Err(_) => Credentials { username: desired.spec.username.clone(), digest: None },
+        }
     }
 
     pub(super) fn credentials(&self, desired: &Desired, password: &SecretString) -> Credentials {
@@ -176,7 +195,7 @@ impl Provisioner {
         let for_good = [ErrorClass::Fatal, ErrorClass::Forbidden, ErrorClass::NotFound, ErrorClass::Unsupported]
             .contains(&error.class);
         if for_good {
-            lock(&self.refused).insert(desired.key(), update::told(&self.surveyor, desired, item));
+            self.setbacks.refused(desired.key(), update::told(&self.surveyor, desired, item));
         }
     }
 }

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 /// Orders that may wait.
 const WAITING: usize = 16;
 /// Runs that are kept.
-const KEPT: usize = 64;
+const KEPT: usize = 16;
 
 /// What a person wants.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -40,7 +40,22 @@ impl Digests {
     /// # Errors
     /// Where the key cannot be read or made.
     pub fn of(&self, tenant: &str, name: &str, password: &SecretString) -> Result<String, DigestError> {
-        let key = self.key()?;
+        let key = match self.read()? {
+            Some(key) => key,
+            None => self.make()?,
+        };
+        self.under(key, tenant, name, password)
+    }
+
+    /// The same, without making the key; `None`: there is none, so that no digest was ever kept.
+    ///
+    /// # Errors
+    /// Where the key cannot be read.
+    pub fn by_key(&self, tenant: &str, name: &str, password: &SecretString) -> Result<Option<String>, DigestError> {
+        self.read()?.map(|key| self.under(key, tenant, name, password)).transpose()
+    }
+
+    fn under(&self, key: [u8; KEY], tenant: &str, name: &str, password: &SecretString) -> Result<String, DigestError> {
         let mut mac = Hmac::<Sha256>::new_from_slice(&key).map_err(|e| self.error("use", e.to_string()))?;
         for part in [tenant, name, password.expose_secret()] {
             mac.update(&(part.len() as u64).to_be_bytes());
@@ -53,14 +68,14 @@ impl Digests {
         }))
     }
 
-    fn key(&self) -> Result<[u8; KEY], DigestError> {
+    fn read(&self) -> Result<Option<[u8; KEY]>, DigestError> {
         match std::fs::File::open(&self.0) {
             Ok(mut file) => {
                 let mut key = [0; KEY];
                 file.read_exact(&mut key).map_err(|e| self.error("read", e.to_string()))?;
-                Ok(key)
+                Ok(Some(key))
             }
-            Err(e) if e.kind() == ErrorKind::NotFound => self.make(),
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
             Err(e) => Err(self.error("read", e.to_string())),
         }
     }
@@ -103,6 +118,9 @@ mod tests {
                 .all(|other| *other != one)
         );
         let other = tempfile::tempdir().unwrap();
+        assert_eq!(Digests::new(other.path()).by_key("acme", "trunk", &secret("canary")).unwrap(), None);
+        assert!(!other.path().join("provision.key").exists(), "asking makes no key");
+        assert_eq!(Digests::new(folder.path()).by_key("acme", "trunk", &secret("canary")).unwrap().unwrap(), one);
         assert_ne!(one, Digests::new(other.path()).of("acme", "trunk", &secret("canary")).unwrap());
         let mode = std::os::unix::fs::PermissionsExt::mode(
             &std::fs::metadata(folder.path().join("provision.key")).unwrap().permissions(),

@@ -22,6 +22,7 @@ mod plan;
 mod provisioner;
 mod round;
 mod service;
+mod setbacks;
 mod survey;
 mod text;
 mod update;

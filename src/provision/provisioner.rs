@@ -3,6 +3,7 @@
 use super::desired::Desired;
 use super::known::{Known, Origin};
 use super::plan::{Done, Item, Plan, Result as Came, Sight};
+use super::setbacks::Setbacks;
 use super::survey::{Surveyor, single};
 use crate::clock::Clock;
 use crate::journal::Journal;
@@ -42,8 +43,8 @@ pub struct Provisioner {
     pub(super) setup: Arc<ArcSwap<Setup>>,
     /// When creations of this process were sent, by its own clock: the calendar may be set.
     pub(super) sent: Mutex<HashMap<Key, Time>>,
-    /// What the platform refuses for good, as it stood then.
-    pub(super) refused: Mutex<HashMap<Key, String>>,
+    /// What the daemon does not try again by itself, or not yet.
+    pub(super) setbacks: Setbacks,
 }
 
 impl Provisioner {
@@ -56,9 +57,9 @@ impl Provisioner {
         register: Register,
         setup: Arc<ArcSwap<Setup>>,
     ) -> Self {
-        let (sent, refused) = (Mutex::default(), Mutex::default());
+        let (sent, setbacks) = (Mutex::default(), Setbacks::default());
         let clock = surveyor.clock.clone();
-        Self { surveyor, clock, journal, permits, counters, register, setup, sent, refused }
+        Self { surveyor, clock, journal, permits, counters, register, setup, sent, setbacks }
     }
 
     /// What would be done, for one tenant or all. Changes nothing.
@@ -116,6 +117,11 @@ impl Provisioner {
             .collect();
         let Ok(platform) = platform_of(setup, tenant) else { return Vec::new() };
         self.surveyor.survey(&*platform, &desired).await
+    }
+
+    /// The ids that are known, by name.
+    pub(super) fn ids(&self) -> BTreeMap<Key, ChannelId> {
+        lock(&self.register).iter().filter_map(|(key, known)| Some((key.clone(), known.id.clone()?))).collect()
     }
 
     pub(super) fn known(&self, key: &Key) -> Option<Known> {

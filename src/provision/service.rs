@@ -8,10 +8,10 @@ use super::desk::{Desk, Order, Run};
 use super::plan::Result as Came;
 use super::provisioner::{Key, Provisioner};
 use crate::journal::{Batch, Ended, Entry, KeptOperation};
-use crate::policy::{Actor, EventType};
+use crate::policy::{Actor, ChannelId, EventType};
 use crate::supervisor::{Reloads, event_name};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
@@ -48,14 +48,18 @@ impl Service {
 
     async fn work(&mut self) {
         self.close_open().await;
-        let mut shown = BTreeSet::new();
+        let (mut shown, mut watched) = (BTreeSet::new(), self.provisioner.ids());
         loop {
             self.forget(&mut shown);
             self.round().await;
+            self.watch(&mut watched).await;
             let pause = self.pause();
             tokio::select! {
                 biased;
-                Some((run, order)) = self.orders.recv() => self.order(run, order).await,
+                Some((run, order)) = self.orders.recv() => {
+                    self.order(run, order).await;
+                    self.watch(&mut watched).await;
+                }
                 () = self.poked.notified() => {}
                 () = tokio::time::sleep(pause) => {}
             }
@@ -63,19 +67,14 @@ impl Service {
     }
 
     async fn round(&self) {
-        if self.provisioner.setup.load().desired.is_empty() {
-            return;
-        }
-        let (plan, new) = self.provisioner.round().await;
-        self.desk.seen(&self.provisioner.clock, plan);
-        if new {
-            self.watch("desired channels exist").await;
+        if !self.provisioner.setup.load().desired.is_empty() {
+            let plan = self.provisioner.round().await;
+            self.desk.seen(&self.provisioner.clock, plan);
         }
     }
 
     async fn order(&self, run: u64, order: Order) {
         let mut result = Run { run, ..Run::default() };
-        let mut ids = false;
         match order {
             Order::Plan { tenant } => {
                 let plan = self.provisioner.plan(tenant.as_ref()).await;
@@ -84,26 +83,31 @@ impl Service {
             }
             Order::Apply { tenant, expected, who } => {
                 match self.provisioner.apply(tenant.as_ref(), expected.as_deref(), &who).await {
-                    Ok((plan, done)) => (result.plan, result.done, ids) = (Some(plan), done, true),
+                    Ok((plan, done)) => (result.plan, result.done) = (Some(plan), done),
                     Err(why) => result.error = Some(why),
                 }
             }
             Order::Adopt { tenant, name, id, who } => {
                 match self.provisioner.adopt(tenant.as_ref(), &name, &id, &who).await {
-                    Ok(done) => (result.done, ids) = (vec![done], true),
+                    Ok(done) => result.done = vec![done],
                     Err(why) => result.error = Some(why),
                 }
             }
         }
-        if ids && result.done.iter().any(|done| matches!(done.result, Came::Created | Came::Adopted | Came::Changed)) {
-            self.watch("desired channels exist by a person's order").await;
-        }
         self.desk.over(result);
     }
 
-    async fn watch(&self, why: &str) {
-        if let Err(error) = self.reloads.again(why.to_owned()).await {
-            tracing::error!(%error, "channels that exist by now are not watched before the next reload");
+    /// Has the engine watch the channels whose ids became known, or other ones, since it was last told of them.
+    async fn watch(&self, watched: &mut BTreeMap<Key, ChannelId>) {
+        let now = self.provisioner.ids();
+        if now == *watched {
+            return;
+        }
+        let new = now.iter().filter(|(key, id)| watched.get(*key) != Some(*id));
+        let names: Vec<String> = new.map(|((_, name), id)| format!("`{name}` is {id}")).collect();
+        match self.reloads.again(format!("desired channels are known by their ids: {}", names.join(", "))).await {
+            Ok(()) => *watched = now,
+            Err(error) => tracing::error!(%error, "channels that exist by now are not watched yet"),
         }
     }
 

@@ -87,10 +87,15 @@ impl Surveyor {
     /// The desired user, and the digest of the password where it can be read.
     pub fn user(&self, desired: &Desired) -> Credentials {
         let password = desired.spec.password.resolve();
-        Credentials {
-            username: desired.spec.username.clone(),
-            digest: password.ok().and_then(|p| self.digest(desired, &p)),
-        }
+        let (tenant, name) = (desired.spec.tenant.as_str(), &desired.spec.name);
+        let digest = |password: SecretString| match self.digests.by_key(tenant, name, &password) {
+            Ok(digest) => digest,
+            Err(error) => {
+                tracing::warn!(%error, "changes of SIP passwords are not seen");
+                None
+            }
+        };
+        Credentials { username: desired.spec.username.clone(), digest: password.ok().and_then(digest) }
     }
 
     /// The digest of a password; without one its changes are not seen, and that is logged.
@@ -113,6 +118,7 @@ impl Surveyor {
                 found => return found,
             }
             return match named.iter().filter(|other| *other != id).collect::<Vec<_>>().as_slice() {
+                [] if matches!(list, List::Absent) => Sight::NoList,
                 [] => Sight::Gone(id.clone()),
                 [one] => single(platform, one).await,
                 many => Sight::Several(many.iter().map(|id| (*id).clone()).collect()),

@@ -45,6 +45,9 @@ impl Provisioner {
             What::Change => {}
             _ => return held(fresh.why.unwrap_or_else(|| "it cannot be judged".to_owned())),
         }
+        if let Some(why) = self.no_longer(desired) {
+            return held(why);
+        }
         let password = match password(desired, &fresh.differences) {
             Ok(password) => password,
             Err(why) => return item.done(Came::Failed, Some(why)),

@@ -197,10 +197,11 @@ async fn adopt(scope: &Scope, name: String, id: ChannelId) -> Ended {
 }
 
 fn agreed() -> bool {
-    print!("Do this? Only \"yes\" does: ");
+    print!("Do this? [y/N] ");
     let _ = std::io::stdout().flush();
     let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer).is_ok() && answer.trim() == "yes"
+    std::io::stdin().lock().read_line(&mut answer).is_ok()
+        && ["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str())
 }
 
 fn show_plan(scope: &Scope, plan: &Plan) {
