@@ -6,6 +6,7 @@
 //! parameters, [`sim`] is a platform of our own for demo and tests, [`cli`] is what people type. [`clock`] is the only file
 //! that reads a clock. `ARCHITECTURE.md` is the map.
 
+pub mod calls;
 pub mod cli;
 pub mod clock;
 pub mod config;

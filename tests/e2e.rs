@@ -5,8 +5,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test's own code may fail the test")]
 
+#[path = "e2e/audit.rs"]
+mod audit;
 #[path = "e2e/blindness.rs"]
 mod blindness;
+#[path = "e2e/bridge.rs"]
+mod bridge;
 #[path = "e2e/changes.rs"]
 mod changes;
 #[path = "e2e/commands.rs"]
@@ -19,6 +23,8 @@ mod daemon;
 mod delivery;
 #[path = "e2e/disk.rs"]
 mod disk;
+#[path = "e2e/explain.rs"]
+mod explain;
 #[path = "e2e/line.rs"]
 mod line;
 #[path = "e2e/odd.rs"]

@@ -14,6 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use trunkwarden::calls::Outcome;
 use trunkwarden::clock::Clock;
 use trunkwarden::http::{
     App, AuditSource, CheckpointSource, CheckpointView, bind_control, public, serve_control, serve_tcp,
@@ -67,7 +68,7 @@ fn report(tenant: &str, id: &str, health: Health) -> ChannelReport {
 fn quality(score: f64) -> Quality {
     Quality {
         score,
-        baseline: None,
+        baseline: Some(96.5),
         latency_ms: 41.0,
         jitter_ms: 4.5,
         packet_loss_pct: 0.5,
@@ -159,6 +160,7 @@ impl World {
             clock: Clock::system(),
             orders,
             provisioning: None,
+            switchboard: None,
             audit: Some(entries(Arc::clone(&asked))),
             checkpoint: Some(Arc::new(|| Ok(Some(checkpoint())))),
             delivery: None,
@@ -261,6 +263,9 @@ fn exercised() -> Counters {
     counters.malformed("acme");
     counters.provision("acme", "created");
     counters.provision_drift("acme", "trunk-west", true);
+    let made = Outcome::Completed { bridge_id: None, read_back: false };
+    counters.bridges().ended(Clock::system().now(), "acme", &made, Duration::from_millis(300));
+    counters.bridges().rescue("acme", "completed");
     let meters = trunkwarden::delivery::Meters::new(&counters);
     meters.attempt("nms", "delivered", 1, Duration::from_millis(20));
     let waiting = trunkwarden::journal::SinkState {
@@ -600,12 +605,15 @@ fn families(text: &str) -> BTreeMap<String, (String, String)> {
     families
 }
 
-const OWN: [&str; 42] = [
+const OWN: &[&str] = &[
     "action_latency_seconds",
     "actions_held",
     "actions_total",
     "audit_checkpoint_entries",
     "audit_checkpoint_timestamp_seconds",
+    "bridge_duration_seconds",
+    "bridge_success_ratio",
+    "bridges_total",
     "build_info",
     "channel_blocked_seconds",
     "channel_failed_over",
@@ -615,6 +623,7 @@ const OWN: [&str; 42] = [
     "channel_latency_seconds",
     "channel_maintenance",
     "channel_packet_loss_ratio",
+    "channel_quality_baseline",
     "channel_quality_score",
     "clock_skew_seconds",
     "config_last_reload_success_timestamp_seconds",
@@ -627,6 +636,7 @@ const OWN: [&str; 42] = [
     "journal_writable",
     "loop_lag_seconds",
     "malformed_answers_total",
+    "network_up",
     "no_candidate",
     "observations_dropped_total",
     "outbox_given_up_total",
@@ -640,6 +650,7 @@ const OWN: [&str; 42] = [
     "provisions_total",
     "reference_up",
     "request_budget_available",
+    "rescued_calls_total",
     "tenant_blind",
     "tenant_mass_hold",
     "tenant_paused",
@@ -688,6 +699,7 @@ async fn metrics_say_what_the_snapshot_says() {
         r#"trunkwarden_channel_blocked_seconds{tenant="acme",channel="ch-0001"} 590"#,
         r#"trunkwarden_channel_maintenance{tenant="acme",channel="ch-0001"} 0"#,
         "trunkwarden_paused 0",
+        "trunkwarden_network_up 1",
         r#"trunkwarden_reference_up{target="192.0.2.1:443"} 1"#,
         "trunkwarden_journal_writable 1",
         r#"trunkwarden_outbox_oldest_seconds{sink="nms"} 300"#,

@@ -13,6 +13,10 @@ mod maintenance;
 mod outlook;
 #[path = "policy/persons.rs"]
 mod persons;
+#[path = "policy/quality.rs"]
+mod quality;
+#[path = "policy/remedies.rs"]
+mod remedies;
 #[path = "policy/rescue.rs"]
 mod rescue;
 #[path = "policy/scenarios.rs"]
@@ -21,5 +25,7 @@ mod scenarios;
 mod sight;
 #[path = "policy/stories.rs"]
 mod stories;
+#[path = "policy/trunks.rs"]
+mod trunks;
 #[path = "policy/world.rs"]
 mod world;

@@ -143,10 +143,18 @@ pub struct Bridge {
     pub scopes: Vec<String>,
     /// Legs of one bridge at most, the call's own included.
     pub max_legs: u32,
+    /// The types of targets that are allowed, of `phone`, `sip`, `agent` and `extension`.
+    pub target_types: Vec<String>,
+    /// How long one request may take.
+    pub timeout: Duration,
+    /// Until when, from the order on, a bridge may be sent.
+    pub deadline: Duration,
+    /// How long a call is read back where it is not known whether it was bridged.
+    pub verify_for: Duration,
 }
 
 /// `[tenants.NAME.paths]`; `{id}` and `{call}` are replaced, percent-encoded.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Paths {
     /// The list.
     pub channels: String,
@@ -156,6 +164,8 @@ pub struct Paths {
     pub telemetry: String,
     /// Bridging a call.
     pub bridge: String,
+    /// Reading one call; `None`: the tenant has no way to.
+    pub call: Option<String>,
     /// A channel's calls; `None`: the tenant has no such list.
     pub calls: Option<String>,
 }

@@ -22,6 +22,7 @@ use std::sync::Arc;
 const PIECE: usize = 500;
 
 pub(super) async fn scrape(State(app): State<Arc<App>>) -> Response {
+    app.counters.bridges().refresh(app.clock.now());
     let (counted, now) = (Some(app.counters.gather()), app.clock.now());
     let pieces = Pieces { counted, snapshot: app.snapshot.read(), now, family: 0, after: None };
     // Pieces are always ready: without a pause between them one scrape would keep a worker from all other tasks.
@@ -45,7 +46,7 @@ enum Of {
     Channel(fn(&ChannelReport, &mut Series)),
 }
 
-const FAMILIES: [Family; 21] = [
+const FAMILIES: &[Family] = &[
     Family {
         name: "trunkwarden_build_info",
         help: "Always 1; the labels say what is running.",
@@ -63,6 +64,14 @@ const FAMILIES: [Family; 21] = [
             for reference in &snapshot.references {
                 s.add(&[("target", &reference.target)], flag(reference.up));
             }
+        }),
+    },
+    Family {
+        name: "trunkwarden_network_up",
+        help: "Whether any reference target answers that ever did; without one nothing is changed. Absent where none is asked.",
+        of: Of::Daemon(|snapshot, s| {
+            let known = snapshot.references.iter().any(|reference| reference.known);
+            s.maybe(known.then(|| flag(snapshot.references.iter().any(|reference| reference.up))));
         }),
     },
     Family {
@@ -120,18 +129,23 @@ const FAMILIES: [Family; 21] = [
         of: Of::Channel(|c, s| s.maybe(c.quality.map(|q| q.score))),
     },
     Family {
+        name: "trunkwarden_channel_quality_baseline",
+        help: "The score that a channel's usual conditions of the last 24 h would have, 0 to 100; absent while too little is known of them.",
+        of: Of::Channel(|c, s| s.maybe(c.quality.and_then(|q| q.baseline))),
+    },
+    Family {
         name: "trunkwarden_channel_latency_seconds",
-        help: "Mean one-way latency over the window.",
+        help: "One-way latency over the window: the mean, or the policy's percentile.",
         of: Of::Channel(|c, s| s.maybe(c.quality.map(|q| q.latency_ms / 1000.0))),
     },
     Family {
         name: "trunkwarden_channel_jitter_seconds",
-        help: "Mean jitter over the window.",
+        help: "Jitter over the window: the mean, or the policy's percentile.",
         of: Of::Channel(|c, s| s.maybe(c.quality.map(|q| q.jitter_ms / 1000.0))),
     },
     Family {
         name: "trunkwarden_channel_packet_loss_ratio",
-        help: "Mean packet loss over the window, 0 to 1.",
+        help: "Packet loss over the window, 0 to 1: the mean, or the policy's percentile.",
         of: Of::Channel(|c, s| s.maybe(c.quality.map(|q| q.packet_loss_pct / 100.0))),
     },
     Family {

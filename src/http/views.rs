@@ -3,13 +3,13 @@
 //! The command line reads what is written here, so the types go both ways.
 
 mod explanation;
+mod quality;
 
 pub use explanation::{BlockView, ExplanationView, HoldDownView, LastChangeView};
+pub use quality::{CodecTrialView, LowView, ProbationView, QualityView, QualityWatchView, RefutedView};
 
 use crate::clock::rfc3339;
-use crate::policy::{
-    CandidateReport, ChannelReport, Codec, Health, Mode, Quality, TenantId, TenantState, Time, WallMs,
-};
+use crate::policy::{CandidateReport, ChannelReport, Codec, Health, Mode, TenantId, TenantState, Time, WallMs};
 use crate::supervisor::{Snapshot, TenantSnapshot};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -183,25 +183,6 @@ pub struct CandidateView {
     pub score: Option<f64>,
 }
 
-/// Quality over the window.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct QualityView {
-    /// 0 (worst) to 100 (best).
-    pub score: f64,
-    /// Mean one-way latency.
-    pub latency_ms: f64,
-    /// Mean jitter.
-    pub jitter_ms: f64,
-    /// Mean packet loss.
-    pub packet_loss_pct: f64,
-    /// ITU-T G.107.
-    pub r_factor: f64,
-    /// Mean opinion score.
-    pub mos: f64,
-    /// Samples in the window.
-    pub samples: u32,
-}
-
 impl DaemonView {
     /// As the snapshot has it.
     pub fn of(snapshot: &Snapshot) -> Self {
@@ -302,20 +283,6 @@ impl CandidateView {
             against: c.against_text.clone(),
             against_detail: serde_json::to_value(&c.against).unwrap_or_default(),
             score: c.score,
-        }
-    }
-}
-
-impl QualityView {
-    const fn of(q: &Quality) -> Self {
-        Self {
-            score: q.score,
-            latency_ms: q.latency_ms,
-            jitter_ms: q.jitter_ms,
-            packet_loss_pct: q.packet_loss_pct,
-            r_factor: q.r_factor,
-            mos: q.mos,
-            samples: q.samples,
         }
     }
 }

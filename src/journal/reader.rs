@@ -159,6 +159,14 @@ impl Reader {
         operation::by_key(&lock(&self.db), &self.path, (tenant, kind, key), not_before)
     }
 
+    /// Operations that ended at `since` or later, newest first, `most` of them.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn operations_ended(&self, since: WallMs, most: usize) -> Result<Vec<KeptOperation>, JournalError> {
+        operation::ended_since(&lock(&self.db), &self.path, since, most)
+    }
+
     /// A channel's observations from `from` until before `to`, oldest first, `limit` (10,000 at most) of them.
     ///
     /// # Errors

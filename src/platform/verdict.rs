@@ -46,6 +46,7 @@ pub fn of_transport(endpoint: Endpoint, attempted: &str, error: &TransportError)
     let doing = match (unknown, endpoint) {
         (false, _) => "",
         (true, Endpoint::Create) => "; the channel may have been created: read the list back",
+        (true, of_call) if of_call.is_of_call() => "; the bridge may have been made: look at the call",
         (true, _) => "; the change may have been made: read the channel back",
     };
     let message = scrub::shown(&format!("{error}{doing}"), &[]);
@@ -108,6 +109,13 @@ fn advice(endpoint: Endpoint, class: ErrorClass, status: u16) -> String {
         }
         ErrorClass::Conflict if endpoint == Endpoint::Create => {
             "the platform has something that stands against it; look for a channel of that name."
+        }
+        ErrorClass::NotFound if endpoint.is_of_call() => "the call is over, or there never was one of this id.",
+        ErrorClass::Conflict if endpoint.is_of_call() => {
+            "the call is bridged already, or being bridged by someone else."
+        }
+        ErrorClass::UnknownOutcome if endpoint.is_of_call() => {
+            "the platform failed, and the bridge may have been made: look at the call."
         }
         ErrorClass::NotFound => "the platform has no such channel; check its id.",
         ErrorClass::Conflict => "someone else changed the channel; read it again and decide again.",

@@ -11,6 +11,7 @@
 use super::observation::Codec;
 use super::params::{CodecParams, Latency, QualityParams};
 use super::score::{Conditions, Prediction, codec_values, predict};
+use super::trial::Refuted;
 use super::window::Summary;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -29,6 +30,8 @@ pub struct Proposal {
     pub to: String,
     /// What the new first codec promises over the present one, in score points; at least the policy's `min_gain`.
     pub gain: f64,
+    /// The E-model's score of the present conditions with the new first codec.
+    pub predicted: f64,
 }
 
 /// Why no other codec order is proposed.
@@ -56,6 +59,26 @@ pub enum CodecHold {
         /// Score points that the policy asks for.
         min_gain: f64,
     },
+    /// The order was put in place and is still being measured.
+    OnTrial {
+        /// The codec that was put first.
+        to: String,
+        /// The score that was predicted.
+        predicted: f64,
+        /// The score before.
+        before: f64,
+    },
+    /// Nothing has been measured yet since the last change of the codecs or of the route.
+    Unmeasured,
+    /// The best order was tried not long ago, and was measured worse than what was there before.
+    Refuted {
+        /// The codec that would be first.
+        to: String,
+        /// The score that was measured with it.
+        measured: f64,
+        /// The score before.
+        before: f64,
+    },
     /// The only codec that would sound well enough needs more bits while packets are being lost.
     BitrateWouldRise {
         /// That codec.
@@ -79,6 +102,15 @@ impl fmt::Display for CodecHold {
             Self::GainTooSmall { to, gain, min_gain } => {
                 write!(f, "{to} first would gain {gain:.1} points, less than min_gain {min_gain:.1}")
             }
+            Self::OnTrial { to, predicted, before } => {
+                write!(f, "{to} was put first and is being measured: predicted {predicted:.1}, {before:.1} before")
+            }
+            Self::Unmeasured => f.write_str("no telemetry was asked for since the last change"),
+            Self::Refuted { to, measured, before } => write!(
+                f,
+                "{to} first was tried and measured worse than before ({measured:.1} after {before:.1}), and conditions are \
+                 still the same"
+            ),
             Self::BitrateWouldRise { to, kbit_s } => {
                 write!(f, "{to} first would send {kbit_s:.0} kbit/s more while packets are being lost")
             }
@@ -87,16 +119,18 @@ impl fmt::Display for CodecHold {
 }
 
 /// The codec order that suits the conditions best: codecs by predicted score, equals in their present order. Behind them
-/// stand those whose bit rate must not rise now, then those without E-model values. Codecs of equal priority keep the
+/// stand those that were refuted and those whose bit rate must not rise now, then those without E-model values. Codecs of equal priority keep the
 /// order in which they were read.
 ///
-/// It is proposed only where another codec comes first and promises `min_gain` at least.
+/// It is proposed only where another codec comes first and promises `min_gain` at least. A codec in `refuted` is not put
+/// first while conditions are those that it was refuted under ([`Refuted::outdated`]).
 pub fn propose(
     codec: &CodecParams,
     quality: &QualityParams,
     latency: Latency,
     summary: &Summary,
     codecs: &[Codec],
+    refuted: &[&Refuted],
 ) -> Result<Proposal, CodecHold> {
     let conditions = Conditions::new(quality, latency, &summary.measured());
     let mut entries: Vec<Entry<'_>> = codecs.iter().map(|c| Entry::new(c, quality, &conditions)).collect();
@@ -111,27 +145,35 @@ pub fn propose(
             entry.held_back = entry.known.is_some_and(|known| known.kbit_s > most);
         }
     }
+    let score_of =
+        |name: &str| entries.iter().find(|e| e.codec.name == name)?.known.map(|known| known.prediction.score);
+    let outdated = |old: &Refuted| score_of(&old.from).is_some_and(|score| old.outdated(codec, score));
+    let valid: Vec<&Refuted> = refuted.iter().copied().filter(|old| !outdated(old)).collect();
+    for entry in entries.iter_mut().filter(|entry| entry.codec != present.codec) {
+        entry.refuted = valid.iter().any(|old| old.to == entry.codec.name);
+    }
     entries.sort_by(Entry::rank);
+    let held_back = || {
+        refuted_gain(&entries, &present, &valid, codec.min_gain)
+            .or_else(|| held_back_gain(&entries, &present, codec.min_gain))
+    };
     match entries.first() {
         Some(best) if best.codec != present.codec => {
             let gain = best.score() - present.score();
             if gain < codec.min_gain {
                 let to = best.codec.name.clone();
-                return Err(held_back_gain(&entries, &present, codec.min_gain).unwrap_or(CodecHold::GainTooSmall {
-                    to,
-                    gain,
-                    min_gain: codec.min_gain,
-                }));
+                let min_gain = codec.min_gain;
+                return Err(held_back().unwrap_or(CodecHold::GainTooSmall { to, gain, min_gain }));
             }
             Ok(Proposal {
                 order: renumbered(&entries),
                 from: present.codec.name.clone(),
                 to: best.codec.name.clone(),
                 gain,
+                predicted: best.score(),
             })
         }
-        _ => Err(held_back_gain(&entries, &present, codec.min_gain)
-            .unwrap_or(CodecHold::AlreadyBest { top: present.codec.name.clone() })),
+        _ => Err(held_back().unwrap_or(CodecHold::AlreadyBest { top: present.codec.name.clone() })),
     }
 }
 
@@ -141,6 +183,7 @@ struct Entry<'a> {
     codec: &'a Codec,
     known: Option<Known>,
     held_back: bool,
+    refuted: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -153,7 +196,7 @@ impl<'a> Entry<'a> {
     fn new(codec: &'a Codec, quality: &QualityParams, conditions: &Conditions) -> Self {
         let known = codec_values(&quality.codecs, &codec.name)
             .map(|values| Known { prediction: predict(quality, conditions, &values), kbit_s: values.kbit_s });
-        Self { codec, known, held_back: false }
+        Self { codec, known, held_back: false, refuted: false }
     }
 
     fn score(&self) -> f64 {
@@ -163,7 +206,7 @@ impl<'a> Entry<'a> {
     /// Which of two comes first; `Equal` leaves them as they are.
     fn rank(&self, other: &Self) -> std::cmp::Ordering {
         let place = |entry: &Self| match entry.known {
-            Some(_) if !entry.held_back => 0,
+            Some(_) if !entry.held_back && !entry.refuted => 0,
             Some(_) => 1,
             None => 2,
         };
@@ -181,6 +224,15 @@ fn held_back_gain(entries: &[Entry<'_>], present: &Entry<'_>, min_gain: f64) -> 
     let gain = best.score() - present.score();
     let kbit_s = best.known?.kbit_s - present.known?.kbit_s;
     (gain > 0.0 && gain >= min_gain).then(|| CodecHold::BitrateWouldRise { to: best.codec.name.clone(), kbit_s })
+}
+
+/// The best of the codecs that were refuted, where it is what would be put first.
+fn refuted_gain(entries: &[Entry<'_>], present: &Entry<'_>, valid: &[&Refuted], min_gain: f64) -> Option<CodecHold> {
+    let best = entries.iter().find(|entry| entry.refuted && !entry.held_back)?;
+    let gain = best.score() - present.score();
+    let old = valid.iter().find(|old| old.to == best.codec.name)?;
+    let (to, measured, before) = (old.to.clone(), old.measured, old.before);
+    (gain > 0.0 && gain >= min_gain).then_some(CodecHold::Refuted { to, measured, before })
 }
 
 fn renumbered(entries: &[Entry<'_>]) -> Vec<Codec> {

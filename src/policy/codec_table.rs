@@ -6,6 +6,11 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, PartialEq)]
 pub struct CodecTable(pub BTreeMap<String, CodecValues>);
 
+/// OPUS in wideband, on the scale of ITU-T G.107.1: published estimates, since there is no value of the ITU's (Alahmadi et
+/// al., ACM TOMM, doi 10.1145/3458751: 13 kbit/s, random loss).
+pub const OPUS_WIDEBAND: CodecValues =
+    CodecValues { ie: 19.96, bpl: 19.5, plc: false, wideband: true, kbit_s: 13.0, frame_ms: 26.5 };
+
 /// What the E-model needs to know of a codec.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CodecValues {
@@ -24,7 +29,7 @@ pub struct CodecValues {
 }
 
 impl Default for CodecTable {
-    /// The values of ITU-T G.113 Appendix I; OPUS (narrowband) after Alahmadi et al., doi 10.1145/3458751.
+    /// The values of ITU-T G.113 Appendix I (G.722 on the wideband scale, its Bpl unconfirmed); OPUS (narrowband) after Alahmadi et al., doi 10.1145/3458751.
     fn default() -> Self {
         let row = |ie, bpl, wideband, kbit_s, frame_ms| CodecValues { ie, bpl, plc: false, wideband, kbit_s, frame_ms };
         Self(BTreeMap::from([

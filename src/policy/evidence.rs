@@ -70,7 +70,7 @@ impl Slot {
     /// What had lasted by telemetry that is stale by now begins anew.
     pub(super) fn forget_stale_telemetry(&mut self, now: Time) {
         if self.quality_now(now).is_none() {
-            (self.low_since, self.fine_since) = (None, None);
+            (self.low_since, self.degraded_since, self.fine_since) = (None, None, None);
         }
     }
 

@@ -1,6 +1,10 @@
 //! What is told beside a report so that a person can follow it: how fresh the evidence is, what the score is made of,
 //! what blocks an action and for how long. Plain values; reads nothing, decides nothing.
 
+mod quality;
+
+pub use quality::{CodecTrialReport, LowReport, ProbationReport, QualityWatch, RefutedReport};
+
 use super::time::WallMs;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -28,6 +32,8 @@ pub struct Explanation {
     pub carries: u32,
     /// What the score is made of; `None`: there is no score.
     pub score_parts: Option<ScoreParts>,
+    /// What is watched for the sake of quality.
+    pub quality: QualityWatch,
     /// What blocks an action for a time.
     pub blocks: Vec<Block>,
     /// The penalty of its moves; `None`: there is none that counts.

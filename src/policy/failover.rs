@@ -89,7 +89,7 @@ impl Engine {
 
     /// The score that a candidate needs, where quality is why traffic moves.
     pub(super) fn needed_score(&self, now: Time, user: usize, want: &Want) -> Option<f64> {
-        let Want::Failover(Cause::Quality { score, .. }) = want else { return None };
+        let Want::Failover(Cause::Quality { score, .. } | Cause::Degraded { score, .. }) = want else { return None };
         let slot = &self.slots[user];
         let own = slot.quality_now(now).map_or(*score, |quality| quality.score);
         Some(own + slot.policy.failover.better_by)

@@ -25,6 +25,7 @@ mod report;
 pub mod score;
 mod tenant;
 mod time;
+mod trial;
 mod window;
 
 pub use codec::{CodecHold, Proposal};
@@ -33,16 +34,20 @@ pub use command::{
     TenantState,
 };
 pub use engine::{Engine, Part, Saved, SavedChannel};
-pub use explanation::{Block, BlockKind, Explanation, HoldDownReport, LastChange, ScoreParts};
+pub use explanation::{
+    Block, BlockKind, CodecTrialReport, Explanation, HoldDownReport, LastChange, LowReport, ProbationReport,
+    QualityWatch, RefutedReport, ScoreParts,
+};
 pub use guard::Hold;
 pub use key::{ChannelId, ChannelKey, TenantId};
 pub use observation::{ChannelView, Codec, LookError, Observation, Sample, Source, TelemetryReading};
 pub use params::{
     ChannelParams, CodecParams, CodecTable, CodecValues, Damping, Failback, FailoverParams, GlobalLimits, HealthParams,
-    Latency, Limits, Mode, Order as CandidateOrder, Params, Policy, PolicyMode, ProposeFor, QualityParams, Scorer,
-    Statistic, TelemetryParams, TenantParams, Tier, Windows,
+    Latency, Limits, Mode, OPUS_WIDEBAND, Order as CandidateOrder, Params, Policy, PolicyMode, ProposeFor,
+    QualityParams, Scorer, Statistic, TelemetryParams, TenantParams, Tier, Windows,
 };
 pub use reason::{Cause, Ineligible, Reason};
 pub use report::{CandidateReport, ChannelReport, MaintenanceReport, Quality, TenantReport};
 pub use time::{Time, WallMs};
-pub use window::{Measured, Summary, Window};
+pub use trial::{CodecTrial, Probation, Promise, Refuted, Verdict};
+pub use window::{Measured, SavedBaseline, Summary, Window};

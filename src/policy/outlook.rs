@@ -2,6 +2,7 @@
 //!
 //! Must never: promise more than the engine's rules do. It names the next thing that stands in the way, not all of them.
 
+use super::codec::CodecHold;
 use super::explanation::BlockKind;
 use super::guard::{Hold, Span};
 use super::key::ChannelId;
@@ -19,8 +20,11 @@ impl ChannelReport {
         }
         let fall = self.explanation.fall;
         match &self.reason {
+            Reason::CodecKept { hold: CodecHold::OnTrial { to, .. }, .. } => {
+                format!("telemetry that measures codec {to} first: nothing else is done for quality until then")
+            }
             Reason::Fine | Reason::Degraded { .. } | Reason::CodecKept { .. } => {
-                format!("{} in a row, {}", looks(fall, "more bad"), self.then())
+                format!("{} in a row, {}{}", looks(fall, "more bad"), self.then(), self.low_at(passed))
             }
             Reason::Suspect { bad, fall, .. } => {
                 format!("{}, {}", looks(fall.saturating_sub(*bad), "more bad"), self.then())
@@ -54,13 +58,16 @@ impl ChannelReport {
             }
             Reason::Away { good_for: Some(good), failback_after, .. } => {
                 let left = failback_after.saturating_sub(*good).saturating_sub(passed);
-                format!("{} more of being up and good at home, then its traffic comes home", Span(left))
+                let probation = self.probation();
+                format!("{} more of being up and good at home, then its traffic comes home{probation}", Span(left))
             }
             Reason::Away { failback_after, .. } => {
-                format!("up and good at home for {}, then its traffic comes home", Span(*failback_after))
+                let probation = self.probation();
+                format!("up and good at home for {}, then its traffic comes home{probation}", Span(*failback_after))
             }
             Reason::AwayUnmeasured { .. } => {
-                "telemetry that shows home to be good, then its traffic comes home".to_owned()
+                let probation = self.probation();
+                format!("telemetry that shows home to be good, then its traffic comes home{probation}")
             }
             _ => "another answer of the platform".to_owned(),
         }
@@ -80,6 +87,26 @@ impl ChannelReport {
                 format!("and {channel} {remedy}")
             }
         }
+    }
+
+    /// What else would move its traffic: a bad score that lasts.
+    fn low_at(&self, passed: Duration) -> String {
+        self.explanation.quality.low.map_or_else(String::new, |low| {
+            let left = low.needed.saturating_sub(low.lasted).saturating_sub(passed);
+            format!(
+                "; or a score below {:.1} for another {}, then to a candidate that is better",
+                low.below,
+                Span(left)
+            )
+        })
+    }
+
+    /// What would bring its traffic back at once.
+    fn probation(&self) -> String {
+        self.explanation.quality.probation.as_ref().map_or_else(String::new, |on| {
+            let (backup, worse_at) = (&on.backup, on.worse_at);
+            format!("; or {backup} scoring {worse_at:.1} or less on probation, and home being better")
+        })
     }
 
     /// What ends a hold.

@@ -4,7 +4,7 @@
 mod codec;
 mod failover;
 
-pub use super::codec_table::{CodecTable, CodecValues};
+pub use super::codec_table::{CodecTable, CodecValues, OPUS_WIDEBAND};
 pub use codec::CodecParams;
 pub use failover::{Damping, Failback, FailoverParams, Order};
 
@@ -190,7 +190,8 @@ impl Default for TelemetryParams {
 }
 
 /// One number for many samples, each weighing the same.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Statistic {
     /// The arithmetic mean.
     #[default]
@@ -230,7 +231,8 @@ pub struct QualityParams {
     /// Burst ratio BurstR of ITU-T G.107 section 7.5: how much longer losses in a row are than under random loss. 1
     /// (random) or more.
     pub burst_r: f64,
-    /// A score so many points below the channel's own baseline is degraded. Above 0; `None`: off.
+    /// A score so many points below the channel's own baseline, for `failover.quality_for`, is a reason to move traffic.
+    /// Above 0; `None`: off.
     pub degraded_by: Option<f64>,
     /// E-model values for each codec; the gain of a codec order is always predicted by the E-model.
     pub codecs: CodecTable,

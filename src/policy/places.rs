@@ -70,9 +70,14 @@ impl Places {
         }
     }
 
-    /// Whether `i` holds a place whose turn is not over, or whose place nobody waits for.
+    /// Whether `i` holds a place whose turn is not over, or which nobody waits for; and that still is one, since rescues,
+    /// forced orders and other limits may have left fewer than were given.
     pub(super) fn holds(&self, now: Time, i: usize) -> bool {
+        let ahead = u32::try_from(self.taken.range(..i).count()).unwrap_or(u32::MAX);
+        let left = |max: Option<u32>, used: u32| max.is_none_or(|max| used.saturating_add(ahead) < max);
         self.taken.get(&i).is_some_and(|until| *until > now || self.waiting.is_empty())
+            && left(self.limits.max_concurrent, self.in_flight)
+            && left(self.limits.max_per_hour, self.last_hour(now))
     }
 
     /// `i` takes a place until it is made, or its turn is over.
@@ -83,8 +88,10 @@ impl Places {
 
     /// `i` waits in the line, from `now` on where it did not before.
     pub(super) fn wait(&mut self, now: Time, i: usize) {
-        if self.taken.remove(&i).is_some() {
-            *self.vain.entry(i).or_default() += 1;
+        if let Some(until) = self.taken.remove(&i) {
+            if until <= now {
+                *self.vain.entry(i).or_default() += 1;
+            }
             self.moved = true;
         }
         let turns = self.vain.get(&i).copied().unwrap_or_default();

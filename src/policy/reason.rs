@@ -10,8 +10,11 @@ use super::key::ChannelId;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
+mod cause;
 mod change;
 mod words;
+
+pub use cause::{Cause, Ineligible};
 
 /// Why something was done, or nothing was.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -94,6 +97,9 @@ pub enum Reason {
         good_for: Duration,
         /// Whether because the backup failed.
         backup_failed: bool,
+        /// What else than being good for long enough brings it home.
+        #[serde(default)]
+        cause: Option<Cause>,
     },
     /// Codecs are (to be) put into another order.
     Codec {
@@ -105,6 +111,48 @@ pub enum Reason {
         gain: f64,
         /// The score it was decided on.
         score: f64,
+        /// The E-model's score of the new order under those conditions.
+        #[serde(default)]
+        predicted: Option<f64>,
+        /// The E-model's score of the order so far, under those conditions or those of the newest bucket where they are worse.
+        /// The new order must not be measured worse.
+        #[serde(default)]
+        before: Option<f64>,
+    },
+    /// Codecs are (to be) put back into the order before, which was better.
+    CodecUndone {
+        /// The codec that was first before, and is to be again.
+        from: String,
+        /// The codec that was put before it.
+        to: String,
+        /// The score before.
+        before: f64,
+        /// The score that was predicted.
+        predicted: f64,
+        /// The score that was measured.
+        measured: f64,
+    },
+    /// A codec order of ours was measured.
+    CodecMeasured {
+        /// The codec that was first before.
+        from: String,
+        /// The codec that was put before it.
+        to: String,
+        /// The score before.
+        before: f64,
+        /// The score that was predicted.
+        predicted: f64,
+        /// The score that was measured.
+        measured: f64,
+        /// Whether it is worse than the order before.
+        worse: bool,
+    },
+    /// A codec order of ours could not be measured and stays.
+    CodecUnmeasured {
+        /// The codec that was put first.
+        to: String,
+        /// The time in which too little telemetry came.
+        within: Duration,
     },
     /// Codecs are (to be) put back into the order first read.
     CodecRestored {
@@ -278,104 +326,4 @@ pub enum Reason {
     ClockJumped,
     /// The journal can be written again.
     JournalWritable,
-}
-
-/// Why traffic has to leave where it goes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "cause", rename_all = "snake_case")]
-pub enum Cause {
-    /// The platform's word.
-    Down {
-        /// Bad looks in a row.
-        looks: u32,
-        /// The status.
-        status: String,
-    },
-    /// The score.
-    Quality {
-        /// The score.
-        score: f64,
-        /// The bound.
-        below: f64,
-        /// For how long.
-        lasted: Duration,
-    },
-    /// The backup is down.
-    BackupDown {
-        /// The backup.
-        backup: ChannelId,
-    },
-    /// The backup does not exist any more.
-    BackupMissing {
-        /// The backup.
-        backup: ChannelId,
-    },
-    /// A person's order.
-    Ordered {
-        /// Who gave it.
-        who: String,
-        /// Whether blocks and caps were passed over.
-        force: bool,
-    },
-}
-
-/// Why a candidate is not fit.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "code", rename_all = "snake_case")]
-pub enum Ineligible {
-    /// It is the channel itself.
-    Itself,
-    /// It has not been looked at yet.
-    NotSeen,
-    /// The platform has no such channel.
-    Missing,
-    /// Its health.
-    NotUp {
-        /// What is known.
-        health: Health,
-    },
-    /// Up, and its last look was not good.
-    LastLookNotGood {
-        /// The status.
-        status: Option<String>,
-    },
-    /// Not seen since the tenant was blind.
-    NotSeenSinceBlind,
-    /// Its own traffic goes elsewhere.
-    RoutedElsewhere {
-        /// Where.
-        to: ChannelId,
-    },
-    /// An action of its own is under way.
-    InFlight {
-        /// `failover`, `failback` or `codec`.
-        kind: String,
-    },
-    /// It carries as many others as it may.
-    Full {
-        /// How many.
-        carries: u32,
-        /// How many it may.
-        max_dependents: u32,
-    },
-    /// Its score is too low.
-    ScoreTooLow {
-        /// The score.
-        score: f64,
-        /// The bound.
-        min: f64,
-    },
-    /// It has no score, and the policy requires one.
-    NoScore,
-    /// Its score is not enough better.
-    NotBetter {
-        /// The score; `None`: it has none.
-        score: Option<f64>,
-        /// The score that it takes.
-        needed: f64,
-    },
-    /// In maintenance.
-    InMaintenance,
-    /// Not (yet) confirmed by a last look.
-    Unconfirmed,
 }

@@ -93,6 +93,9 @@ pub enum EventType {
     /// A codec order was decided and not changed.
     #[serde(rename = "codec.held")]
     CodecHeld,
+    /// A codec order was measured against what it promised, or could not be.
+    #[serde(rename = "codec.measured")]
+    CodecMeasured,
     /// A person gave an order.
     #[serde(rename = "operator.ordered")]
     OperatorOrdered,
@@ -156,6 +159,27 @@ pub enum EventType {
     /// The journal can be written again.
     #[serde(rename = "journal.recovered")]
     JournalRecovered,
+    /// A bridge of a call is about to be asked for; its outcome follows under the same operation.
+    #[serde(rename = "bridge.requested")]
+    BridgeRequested,
+    /// A bridge was made.
+    #[serde(rename = "bridge.completed")]
+    BridgeCompleted,
+    /// A bridge was not made.
+    #[serde(rename = "bridge.failed")]
+    BridgeFailed,
+    /// Whether a bridge was made is not known.
+    #[serde(rename = "bridge.unknown")]
+    BridgeUnknown,
+    /// The calls of a channel that failed over are being rescued.
+    #[serde(rename = "rescue.started")]
+    RescueStarted,
+    /// The rescue of a channel's calls is over.
+    #[serde(rename = "rescue.ended")]
+    RescueEnded,
+    /// A channel's calls were not rescued: observing, proposing or held.
+    #[serde(rename = "rescue.held")]
+    RescueHeld,
     /// Intents that a crash left open were resolved.
     #[serde(rename = "journal.orphan_resolved")]
     OrphanResolved,

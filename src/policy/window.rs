@@ -12,6 +12,7 @@ use super::observation::{Sample, TelemetryReading};
 use super::params::{Statistic, TelemetryParams};
 use super::time::{Time, WallMs};
 use baseline::Baseline;
+pub use baseline::SavedBaseline;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -118,7 +119,57 @@ impl Window {
     /// The mean or percentile of each metric over exactly `[to - window, to)` of the newest answer, each sample weighing
     /// the same. `None` where fewer than `min_samples` count (and always where none does).
     pub fn summary(&self) -> Option<Summary> {
-        let count = self.dated.len() + self.undated.len();
+        self.sum_up(WallMs(i64::MIN), &self.undated)
+    }
+
+    /// As [`Self::summary`], over those buckets alone that began at `from` or later. Undated samples say nothing of when
+    /// they were taken: they count where the whole span of the newest answer lies behind `from`.
+    pub fn summary_since(&self, from: WallMs) -> Option<Summary> {
+        let behind = self.newest.is_some_and(|newest| newest.to.back(self.span) >= from);
+        self.sum_up(from, if behind { &self.undated } else { &[] })
+    }
+
+    /// The newest bucket alone; `None` where there is none, or where items are not dated.
+    pub fn newest(&self) -> Option<Measured> {
+        self.dated.last_key_value().map(|(_, measured)| *measured)
+    }
+
+    /// What the platform's clock showed at `at`, reckoned from the newest answer; `None` before the first.
+    pub fn wall_at(&self, at: Time) -> Option<WallMs> {
+        let Newest { asked_at, to } = self.newest?;
+        let later = i64::try_from(at.since(asked_at).as_millis()).unwrap_or(i64::MAX);
+        Some(WallMs(to.back(asked_at.since(at)).0.saturating_add(later)))
+    }
+
+    /// When the newest answer was asked for; `None` before the first.
+    pub fn asked_at(&self) -> Option<Time> {
+        self.newest.map(|newest| newest.asked_at)
+    }
+
+    /// The length of one bucket.
+    pub const fn bucket(&self) -> Duration {
+        self.bucket
+    }
+
+    /// The newest half hour that went into what is usual, counted from 1970; `None` before the first. Where it changes,
+    /// what [`Self::save`] gives has changed.
+    pub fn last_half_hour(&self) -> Option<u32> {
+        self.baseline.last()
+    }
+
+    /// What is usual, as it has to survive a restart; `None` before the first half hour is over.
+    pub fn save(&self) -> Option<SavedBaseline> {
+        self.baseline.save()
+    }
+
+    /// Takes back what was usual, unless another statistic is asked for now.
+    pub fn restore(&mut self, saved: SavedBaseline) {
+        self.baseline.restore(saved);
+    }
+
+    fn sum_up(&self, from: WallMs, undated: &[Measured]) -> Option<Summary> {
+        let dated = || self.dated.range(from..).map(|(_, measured)| measured);
+        let count = dated().count() + undated.len();
         let samples = u32::try_from(count).unwrap_or(u32::MAX);
         if samples < self.min_samples.max(1) {
             return None;
@@ -126,7 +177,7 @@ impl Window {
         let mut values = Vec::with_capacity(count);
         let mut of = |field: fn(&Measured) -> f64| {
             values.clear();
-            values.extend(self.dated.values().chain(&self.undated).map(field));
+            values.extend(dated().chain(undated).map(field));
             self.statistic.of(&mut values)
         };
         Some(Summary {

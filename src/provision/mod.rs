@@ -28,6 +28,7 @@ mod text;
 mod update;
 mod wire;
 
+pub(crate) use book::KIND;
 pub use desired::{Desired, desired};
 pub use desk::{Desk, DeskError, Order, Overview, Run};
 pub use difference::Difference;

@@ -27,6 +27,8 @@ pub(super) enum Done {
     Answer(Draft),
     /// The change was made; the answer is lost.
     Lost,
+    /// An answer that comes so much later.
+    Slow(Draft, Duration),
 }
 
 /// What is asked for.
@@ -38,6 +40,8 @@ enum Endpoint {
     Patch(String),
     Telemetry,
     Bridge(String),
+    Call(String),
+    Calls,
 }
 
 impl Model {
@@ -57,7 +61,12 @@ impl Model {
             self.tokens.admit(now, &request.headers, scope)?;
         }
         let query = check::form(uri.query().unwrap_or("").as_bytes())?;
-        if let Some(other) = query.keys().find(|k| !(matches!(endpoint, Endpoint::List) && *k == "page")) {
+        let known = |name: &String| match endpoint {
+            Endpoint::List => name == "page",
+            Endpoint::Calls => name == "page" || name == "channel",
+            _ => false,
+        };
+        if let Some(other) = query.keys().find(|name| !known(name)) {
             return Err(Draft::bad(format!("the parameter {other} is not known")));
         }
         let draft = match endpoint {
@@ -72,7 +81,12 @@ impl Model {
             }
             Endpoint::Bridge(call) => {
                 let body = check::json_body(&request.headers, body)?;
-                self.bridges.bridge(&call, &request.headers, &body)?
+                return self.bridge(now, &call, &request.headers, &body);
+            }
+            Endpoint::Call(call) => self.calls.get(&call)?,
+            Endpoint::Calls => {
+                let channel = query.get("channel").ok_or_else(|| Draft::bad("the parameter channel is missing"))?;
+                self.calls.page(channel, query.get("page").map(String::as_str), self.options.page_size)
             }
         };
         Ok(Done::Answer(draft))
@@ -105,7 +119,7 @@ impl Model {
     fn patch(&mut self, now: Duration, id: &str, headers: &HeaderMap, body: &[u8]) -> Result<Done, Draft> {
         let outcome = self.try_patch(now, id, headers, body);
         let (status, effect) = match &outcome {
-            Ok((Done::Answer(draft), effect)) => (Some(draft.status.as_u16()), *effect),
+            Ok((Done::Answer(draft) | Done::Slow(draft, _), effect)) => (Some(draft.status.as_u16()), *effect),
             Ok((Done::Lost, effect)) => (None, *effect),
             Err(draft) => (Some(draft.status.as_u16()), Effect::Refused),
         };
@@ -170,6 +184,7 @@ fn scope(endpoint: &Endpoint) -> Option<&'static str> {
         Endpoint::Create | Endpoint::Patch(_) => "channel:write",
         Endpoint::Telemetry => "telemetry:read",
         Endpoint::Bridge(_) => "cti:bridge:write",
+        Endpoint::Call(_) | Endpoint::Calls => "cti:calls:read",
     })
 }
 
@@ -187,7 +202,12 @@ fn route(path: &str, method: &Method) -> Result<Endpoint, Draft> {
         ["api", "v2", "channels", id] if is_patch => Some(Endpoint::Patch(check::decode(id)?)),
         ["api", "v2", "telemetry", "metrics"] => post.then_some(Endpoint::Telemetry),
         ["api", "v2", "cti", "calls", call, "bridge"] if post => Some(Endpoint::Bridge(check::decode(call)?)),
-        ["api", "v2", "channels", _] | ["api", "v2", "cti", "calls", _, "bridge"] => None,
+        ["api", "v2", "cti", "calls"] if get => Some(Endpoint::Calls),
+        ["api", "v2", "cti", "calls", call] if get => Some(Endpoint::Call(check::decode(call)?)),
+        ["api", "v2", "channels", _]
+        | ["api", "v2", "cti", "calls"]
+        | ["api", "v2", "cti", "calls", _]
+        | ["api", "v2", "cti", "calls", _, "bridge"] => None,
         _ => return Err(check::not_found("there is nothing at this path")),
     };
     endpoint.ok_or_else(wrong)

@@ -109,6 +109,35 @@ pub enum Incident {
         /// Requests in any 60 s; 0: no limit.
         requests_per_minute: u32,
     },
+    /// A call begins on a channel. From the first one on, calls that nobody named do not exist.
+    Call {
+        /// Its id.
+        call: String,
+        /// The channel.
+        channel: String,
+        /// `inbound`, `outbound`, `transfer` or `consult`; `inbound` where left out.
+        #[serde(default = "inbound")]
+        direction: String,
+        /// Legs that are on it, its own included; one where left out.
+        #[serde(default = "one")]
+        legs: u32,
+    },
+    /// Somebody hangs up.
+    HangUp {
+        /// The call.
+        call: String,
+    },
+    /// Bridges are treated otherwise.
+    Bridge {
+        /// How.
+        mode: BridgeMode,
+        /// For how long.
+        #[serde(rename = "for", with = "friendly::required")]
+        lasts: Duration,
+        /// With `slow` and `late`: how long it takes. 10 s where left out.
+        #[serde(default, with = "friendly::optional", skip_serializing_if = "Option::is_none")]
+        delay: Option<Duration>,
+    },
     /// Every token that was given out is revoked: 401 until a new one is fetched.
     RevokeTokens {},
 }
@@ -148,6 +177,9 @@ impl fmt::Display for Incident {
             }
             Self::TelemetryForm { is } => write!(f, "telemetry comes {is:?}"),
             Self::Limit { requests_per_minute } => write!(f, "the request limit is {requests_per_minute} a minute"),
+            Self::Call { call, channel, .. } => write!(f, "call {call} is on {channel}"),
+            Self::HangUp { call } => write!(f, "call {call} is over"),
+            Self::Bridge { mode, lasts, .. } => write!(f, "bridges: {mode:?} for {lasts:?}"),
             Self::RevokeTokens {} => f.write_str("every token is revoked"),
         }
     }
@@ -238,6 +270,28 @@ pub enum CreateMode {
     TooMany,
 }
 
+/// How a bridge is treated for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BridgeMode {
+    /// It is made; the connection is closed without an answer.
+    LoseAnswer,
+    /// It is made; the answer comes late.
+    Slow,
+    /// The connection is closed without an answer, and it is made later.
+    Late,
+    /// 409: someone else is bridging the call.
+    Busy,
+}
+
+fn inbound() -> String {
+    "inbound".to_owned()
+}
+
+const fn one() -> u32 {
+    1
+}
+
 /// Why an incident cannot be.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum IncidentError {
@@ -265,7 +319,10 @@ impl Incident {
         let there = |id: &String| if known(id) { Ok(()) } else { Err(IncidentError::NoSuchChannel(id.clone())) };
         match self {
             Self::Status { channel, .. } if channel == "*" => Ok(()),
-            Self::Status { channel, .. } | Self::Remove { channel } | Self::Edit { channel, .. } => there(channel),
+            Self::Status { channel, .. }
+            | Self::Remove { channel }
+            | Self::Edit { channel, .. }
+            | Self::Call { channel, .. } => there(channel),
             Self::Route { channel, to } => there(channel).and_then(|()| there(to)),
             Self::Telemetry { channel, latency_ms, jitter_ms, loss_pct, .. } => {
                 if channel != "*" {

@@ -4,6 +4,8 @@
 //! headers, the token and its scope, and then the endpoint with its schema. Must never wait, read a clock, or touch a socket.
 
 use super::bridge::Bridges;
+use super::bridge::Bridging;
+use super::calls::{CallState, Calls};
 use super::channel::{ChannelState, Spell};
 use super::create::Creating;
 use super::endpoint::Done;
@@ -31,6 +33,8 @@ pub struct Model {
     pub(super) store: Store,
     pub(super) tokens: Tokens,
     pub(super) bridges: Bridges,
+    pub(super) calls: Calls,
+    pub(super) bridging: Option<Bridging>,
     pub(super) faults: Faults,
     pub(super) ledger: Ledger,
     pub(super) agenda: BTreeMap<(Duration, u64), Due>,
@@ -49,6 +53,7 @@ pub(super) enum Due {
     Incident(Incident),
     Change(Change),
     Creation(Map<String, Value>),
+    Bridge(super::bridge::Made),
 }
 
 /// How PATCHes are treated for a while.
@@ -67,6 +72,8 @@ impl Model {
             store: Store::new(options.seed, &channels),
             tokens: Tokens::default(),
             bridges: Bridges::default(),
+            calls: Calls::default(),
+            bridging: None,
             faults: Faults::default(),
             ledger: Ledger::default(),
             agenda: BTreeMap::new(),
@@ -93,6 +100,7 @@ impl Model {
         let uri = request.url.parse::<Uri>().unwrap_or_default();
         let path = uri.path().to_owned();
         let is_token = path.ends_with("/oauth/token");
+        let mut slow = Duration::ZERO;
         let answer = match self.faults.met(now, &path, is_token) {
             Some(kind) => match fault::answer(kind, wall) {
                 Some(answer) => answer,
@@ -101,6 +109,10 @@ impl Model {
             None => match self.endpoint(now, wall, &uri, request) {
                 Ok(Done::Answer(draft)) | Err(draft) => Answer::Response(draft.finish(wall)),
                 Ok(Done::Lost) => Answer::Close,
+                Ok(Done::Slow(draft, delay)) => {
+                    slow = delay;
+                    Answer::Response(draft.finish(wall))
+                }
             },
         };
         self.ledger.answer(RequestRecord {
@@ -113,7 +125,7 @@ impl Model {
             },
         });
         let vary = noise::unit(&[self.options.seed, noise::text("latency"), self.ledger.total]);
-        Reply { after: self.options.latency.mul_f64(0.5 + vary), answer }
+        Reply { after: self.options.latency.mul_f64(0.5 + vary) + slow, answer }
     }
 
     /// Lets everything happen that is due by `now`, without a request.
@@ -129,6 +141,7 @@ impl Model {
                 }
                 Due::Change(change) => self.make(at, &change),
                 Due::Creation(body) => _ = self.add(at, body),
+                Due::Bridge(made) => _ = self.bridges.make(&mut self.calls, made),
             }
         }
     }
@@ -168,6 +181,12 @@ impl Model {
             }
             Incident::TelemetryForm { is } => self.form = is,
             Incident::Limit { requests_per_minute } => self.limit.per_minute = requests_per_minute,
+            Incident::Call { call, channel, direction, legs } => self.calls.begin(&call, &channel, &direction, legs),
+            Incident::HangUp { call } => self.calls.end(&call),
+            Incident::Bridge { mode, lasts, delay } => {
+                let delay = delay.unwrap_or(Duration::from_secs(10));
+                self.bridging = Some(Bridging { mode, until: now + lasts, delay });
+            }
             Incident::RevokeTokens {} => self.tokens.revoke(),
         }
         Ok(())
@@ -181,6 +200,7 @@ impl Model {
         self.faults = Faults::default();
         self.patching = None;
         self.creating = None;
+        self.bridging = None;
         self.limit.per_minute = self.options.requests_per_minute;
         self.list_absent = self.options.list_absent;
         self.list_lag = self.options.list_lag;
@@ -249,6 +269,11 @@ impl Model {
     /// How many bridges were made.
     pub fn bridges_made(&self) -> u64 {
         self.bridges.made()
+    }
+
+    /// The calls, by id.
+    pub fn calls(&self) -> impl Iterator<Item = &CallState> {
+        self.calls.iter()
     }
 
     /// What happened since this was last asked, in words.

@@ -1,6 +1,7 @@
 //! Puts the daemon together: journal and engine restored, tasks started, ends wired. The same under `run`, under the demo,
 //! and under the simulation tests.
 
+use super::calls::Calls;
 use super::clients::{Clients, ConnectError};
 use super::driver::{Driver, InFlight, Wiring};
 use super::executor::Execution;
@@ -14,12 +15,13 @@ use super::reasons::Reasons;
 use super::references::Asking;
 use super::reloads::{Reloads, Taking};
 use super::{Counters, Liveness, SnapshotCell, entry};
+use crate::calls::Switchboard;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::journal::{Journal, OpenIntent, Reader, Recovered};
 use crate::platform::Gate;
 use crate::policy::{Action, Actor, Engine, EventType, OpId, Outcome, TenantId, WallMs};
-use crate::provision::{Desk, Digests, Provisioner, Service, Setup, Surveyor, all_known};
+use crate::provision::{self, Desk, Digests, Provisioner, Service, Setup, Surveyor, all_known};
 use arc_swap::ArcSwap;
 use serde_json::json;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
@@ -66,6 +68,8 @@ pub struct Daemon {
     pub orders: Orders,
     /// The way for people's orders to create what is desired.
     pub provisioning: Desk,
+    /// Bridges calls.
+    pub switchboard: Switchboard,
     /// Reads the audit log.
     pub reader: Reader,
     /// Stops it.
@@ -78,12 +82,15 @@ pub struct Daemon {
 impl Daemon {
     /// Restores what the journal knows and starts to work.
     pub fn start(config: &Config, parts: Parts) -> Result<(Self, Reloads), ConnectError> {
-        let Parts { clock, journal, recovered, clients, counters, publish_every, keep_observations, on_beat } = parts;
+        let Parts { clock, journal, mut recovered, clients, counters, publish_every, keep_observations, on_beat } =
+            parts;
         let wall = clock.wall();
+        let snapshot = SnapshotCell::default();
         let (permits, permit_requests) = Permits::channel();
         let (reload_sender, reloads) = mpsc::channel(4);
         let (poked, setup) = (Arc::new(Notify::new()), Arc::new(ArcSwap::from_pointee(Setup::default())));
         let register = Arc::new(Mutex::new(all_known(&recovered.states)));
+        let calls = Calls::new(&journal, &clock, &counters, &snapshot);
         let mut taking = Taking {
             clients,
             config: config.clone(),
@@ -91,26 +98,32 @@ impl Daemon {
             register: Arc::clone(&register),
             setup: Arc::clone(&setup),
             poked: Arc::clone(&poked),
+            calls: calls.clone(),
         };
         let start = taking.prepare(config, &recent_requests(config, &recovered, wall), String::new())?;
         let given = Reloads::new(taking);
         let (desk, desk_orders) = Desk::open(&clock);
         let digests = Digests::new(&config.daemon.state_dir);
         let surveyor = Surveyor { clock: clock.clone(), reader: Some(journal.reader()), digests };
+        let (ours, others) = std::mem::take(&mut recovered.open_operations)
+            .into_iter()
+            .partition(|open| open.operation.kind == provision::KIND);
         let service = Service {
             provisioner: Provisioner::new(surveyor, journal.clone(), permits, counters.clone(), register, setup),
             desk: desk.clone(),
             orders: desk_orders,
             reloads: given.clone(),
             poked,
-            open: recovered.open_operations.clone(),
+            open: ours,
         };
-        let (snapshot, liveness, stop) = (SnapshotCell::default(), Liveness::default(), CancellationToken::new());
+        let (liveness, stop) = (Liveness::default(), CancellationToken::new());
         let (orders, order_requests) = Orders::channel();
         let (seen_sender, seen) = mpsc::channel(SEEN_BOUND);
         let (tasks, tasks_receiver) = mpsc::channel(TASKS_BOUND);
         let reader = journal.reader();
         let writable = journal.writable();
+        calls.resume(&reader, others);
+        let switchboard = calls.switchboard.clone();
         let mut publisher = Publisher::new(snapshot.clone(), publish_every);
         publisher.configured(&start.params, wall);
         let now = clock.now();
@@ -144,6 +157,7 @@ impl Daemon {
             docs: HashMap::new(),
             commands: Vec::new(),
             counters: counters.clone(),
+            rescues: calls.rescues.clone(),
             liveness: liveness.clone(),
             clock: clock.clone(),
         };
@@ -158,6 +172,7 @@ impl Daemon {
             counters,
             liveness,
             orders,
+            switchboard,
             reader,
             stop,
             prober: tokio::spawn(prober.run(tasks_receiver)),

@@ -23,10 +23,12 @@ use super::publisher::Publisher;
 use super::reasons::Reasons;
 use super::references::{Asking, ReferenceReading};
 use super::{Counters, Liveness};
+use crate::calls::{FailedOver, Rescues};
 use crate::clock::Clock;
 use crate::platform::{ChannelDoc, Gate, Platform};
 use crate::policy::{
-    Action, Actor, ChannelKey, Command, Engine, EventType, Observation, OpId, Order, Outcome, TenantId, Time,
+    Action, ActionKind, Actor, ChannelKey, Command, Engine, EventType, Observation, OpId, Order, Outcome, TenantId,
+    Time,
 };
 use permits::Granted;
 use serde_json::json;
@@ -93,6 +95,7 @@ pub struct Driver {
     pub(super) counters: Counters,
     pub(super) liveness: Liveness,
     pub(super) ledger: Ledger,
+    pub(super) rescues: Rescues,
     pub(super) publisher: Publisher,
     pub(super) reasons: Reasons,
     pub(super) calendar: Calendar,
@@ -279,6 +282,11 @@ impl Driver {
         self.counters.action(channel.tenant.as_str(), kind, outcome.name());
         self.ledger.close(entry::of_outcome(op, &outcome));
         self.orphans.remove(&op);
+        if let (ActionKind::Failover { to, .. }, Outcome::Applied { .. }) = (&action.kind, &outcome)
+            && let Some(report) = self.engine.channel(now, channel)
+        {
+            self.rescues.failed_over(FailedOver::of(report, to.clone()));
+        }
         let fact = Fact::Outcome { op, outcome: outcome.clone() };
         self.ledger.fact(now, Place::Channel(channel), &fact);
         self.engine.outcome(now, op, outcome, &mut self.commands);

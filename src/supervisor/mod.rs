@@ -8,6 +8,7 @@
 //! for each action in flight (waited for at a stop, within the grace time).
 
 mod calendar;
+mod calls;
 mod clients;
 mod counters;
 mod daemon;
@@ -33,6 +34,7 @@ pub use counters::Counters;
 pub use daemon::{Daemon, Parts, recent_requests};
 pub(crate) use entry::event_name;
 pub use ledger::recent_state;
+pub(crate) use ledger::{recent_key, recent_of, state_of};
 pub use liveness::Liveness;
 pub use orders::{OrderError, OrderRequest, Orders};
 pub(crate) use patch::codecs as codecs_as_read;

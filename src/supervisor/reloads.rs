@@ -1,5 +1,6 @@
 //! New configurations on their way to the driver: connected, and with the desired channels in them that exist by now.
 
+use super::calls::Calls;
 use super::clients::{Clients, ConnectError, Reconfiguration, Reload};
 use crate::config::Config;
 use crate::policy::TenantId;
@@ -28,6 +29,8 @@ pub struct Taking {
     pub setup: Arc<ArcSwap<Setup>>,
     /// Tells the provisioner of another one.
     pub poked: Arc<Notify>,
+    /// Bridging.
+    pub calls: Calls,
 }
 
 impl Reloads {
@@ -68,6 +71,7 @@ impl Taking {
     ) -> Result<Reload, ConnectError> {
         let whole = watched(config, &self.register.lock().unwrap_or_else(PoisonError::into_inner));
         let reload = self.clients.prepare(&whole, recent, why)?;
+        self.calls.configure(&whole, &reload.platforms);
         self.setup.store(Arc::new(Setup { desired: desired(config), platforms: reload.platforms.clone() }));
         Ok(reload)
     }

@@ -23,6 +23,7 @@ impl Face {
             audit: None,
             checkpoint: None,
             provisioning: None,
+            switchboard: None,
             delivery: Some(world.delivery.clone()),
             operator_token: Some("op".to_owned().into()),
         };

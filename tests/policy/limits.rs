@@ -188,3 +188,15 @@ fn raising_the_limit_lets_those_who_wait_go_on() {
     assert!(w.out.iter().map(word).any(|said| said == "look x"));
     assert_eq!(names(&rounds(&mut w, 1, &["a1", "beta/x"])), ["beta/x"]);
 }
+
+#[test]
+fn a_limit_that_is_lowered_takes_back_places_that_were_given() {
+    let mut w = world(concurrent(2));
+    for id in ["a1", "beta/x"] {
+        w.down(id);
+    }
+    // Both have a place and await their last looks.
+    w.engine.reconfigure(w.now, limited(concurrent(1)), &mut w.out);
+    w.out.clear();
+    assert_eq!(rounds(&mut w, 4, &["a1", "beta/x"]).len(), 1);
+}

@@ -1,12 +1,13 @@
 //! Random stories against a small model of a platform. After every step the engine's commands are held against what it must
 //! never do, by a bookkeeping of the test's own.
 
+use super::remedies::Remedies;
 use super::world::{World, key, params, secs, view};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use trunkwarden::policy::{
-    Action, ActionKind, Cause, ChannelId, Command, EventType, Fact, Health, Mode, OpId, Order, Outcome, Params, Policy,
-    Reason, Source, TenantId, TenantState, Time, Windows,
+    Action, ActionKind, Actor, Cause, ChannelId, Command, EventType, Fact, GlobalLimits, Health, Mode, OpId, Order,
+    Outcome, Params, Policy, Reason, Source, TenantId, TenantState, Time, Windows,
 };
 
 const IDS: [&str; 5] = ["a", "b", "c", "d", "e"];
@@ -24,7 +25,10 @@ enum Step {
     Fail(usize),
     FailAll,
     Missing(usize),
-    Telemetry(usize, bool),
+    Telemetry(usize),
+    Sound(usize, usize),
+    /// So many minutes, with looks and telemetry of everything.
+    Minutes(u8),
     /// Every look that the engine asked for is answered.
     Answer,
     /// A round of looks at everything.
@@ -44,6 +48,10 @@ enum Step {
     Mode(u8),
     Drop(usize),
     Interval(u64),
+    /// How many of two reference targets answer.
+    References(u32),
+    /// Limits over all tenants: none, in flight, or within the hour.
+    Global(u8, u32),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -58,7 +66,9 @@ fn step() -> impl Strategy<Value = Step> {
         1 => c.clone().prop_map(Step::Fail),
         1 => Just(Step::FailAll),
         1 => c.clone().prop_map(Step::Missing),
-        2 => (c.clone(), any::<bool>()).prop_map(|(c, good)| Step::Telemetry(c, good)),
+        1 => c.clone().prop_map(Step::Telemetry),
+        3 => (c.clone(), 0_usize..5).prop_map(|(c, like)| Step::Sound(c, like)),
+        2 => (1_u8..5).prop_map(Step::Minutes),
         12 => Just(Step::Answer),
         12 => (1_u8..6).prop_map(Step::Round),
         6 => (0_usize..3, 0_u8..9).prop_map(|(n, o)| Step::Outcome(n, o)),
@@ -76,6 +86,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0_u8..6).prop_map(Step::Mode),
         1 => c.prop_map(Step::Drop),
         1 => (1_u64..60).prop_map(Step::Interval),
+        1 => (0_u32..3).prop_map(Step::References),
+        2 => (0_u8..3, 1_u32..3).prop_map(|(kind, max)| Step::Global(kind, max)),
     ]
 }
 
@@ -98,7 +110,11 @@ struct Story {
     to_answer: BTreeSet<String>,
     last_op: OpId,
     journal: bool,
+    network: bool,
+    /// Actions that count for an hour.
+    counted: Vec<(OpId, Time)>,
     acts: usize,
+    remedies: Remedies,
 }
 
 impl Story {
@@ -110,7 +126,11 @@ impl Story {
             ("d", Some(&["e"])),
             ("e", Some(&["a", "b", "c", "d"])),
         ];
-        let params = params(&Policy::default(), all);
+        let mut policy = Policy::default();
+        policy.failover.quality_below = Some(60.0);
+        policy.failover.quality_for = secs(120);
+        policy.quality.degraded_by = Some(12.0);
+        let params = params(&policy, all);
         let mut w = World::new(params.clone());
         w.out.clear();
         Self {
@@ -124,7 +144,10 @@ impl Story {
             to_answer: BTreeSet::new(),
             last_op: OpId(0),
             journal: true,
+            network: true,
+            counted: Vec::new(),
             acts: 0,
+            remedies: Remedies::default(),
         }
     }
 
@@ -134,7 +157,22 @@ impl Story {
             let seen = Seen { asked: now, good: status == "healthy", bad: status == "unhealthy" };
             self.single.insert(id.to_owned(), seen);
         }
-        self.w.look_from(id, now, source, view(status, IDS[self.route[c]]));
+        let view = self.remedies.view(id, status, IDS[self.route[c]]);
+        self.w.look_from(id, now, source, view);
+    }
+
+    fn telemetry(&mut self, c: usize) {
+        let reading = self.remedies.telemetry(IDS[c], self.w.now);
+        self.w.tell(IDS[c], &reading);
+        self.check();
+    }
+
+    fn answer(&mut self) {
+        for id in std::mem::take(&mut self.to_answer) {
+            let c = IDS.iter().position(|other| *other == id).unwrap();
+            self.look(c, Source::Single);
+            self.check();
+        }
     }
 
     fn take(&mut self, step: &Step) {
@@ -161,14 +199,26 @@ impl Story {
                 self.single.insert(IDS[c].to_owned(), Seen { asked: self.w.now, ..Seen::default() });
                 self.w.missing(IDS[c]);
             }
-            Step::Telemetry(c, good) => drop(self.w.telemetry(IDS[c], 30.0, if good { 0.0 } else { 5.0 })),
-            Step::Answer => {
-                self.pass(1);
-                for id in std::mem::take(&mut self.to_answer) {
-                    let c = IDS.iter().position(|other| *other == id).unwrap();
-                    self.look(c, Source::Single);
+            Step::Telemetry(c) => self.telemetry(c),
+            Step::Sound(c, like) => self.remedies.sounds(IDS[c], like),
+            Step::Minutes(n) => {
+                for half in 0..2 * n {
+                    self.pass(30);
+                    for c in 0..IDS.len() {
+                        self.look(c, Source::Single);
+                        self.check();
+                    }
+                    if half % 2 == 1 {
+                        (0..IDS.len()).for_each(|c| self.telemetry(c));
+                    }
+                    self.answer();
+                    self.end_one(0, 8);
                     self.check();
                 }
+            }
+            Step::Answer => {
+                self.pass(1);
+                self.answer();
             }
             Step::Round(n) => {
                 for _ in 0..n {
@@ -184,7 +234,10 @@ impl Story {
             Step::Pause(false) => self.order(&Order::Resume { tenant: Some(acme) }),
             Step::Approve(c) => self.order(&Order::Approve { channel: key(IDS[c]) }),
             Step::ApproveMass => self.order(&Order::ApproveMass { tenant: acme }),
-            Step::Acknowledge(c) => self.order(&Order::Acknowledge { channel: key(IDS[c]) }),
+            Step::Acknowledge(c) => {
+                self.remedies.acknowledged(IDS[c]);
+                self.order(&Order::Acknowledge { channel: key(IDS[c]) });
+            }
             Step::PauseFor(s) => self.order(&Order::PauseFor { tenant: Some(acme), lasts: secs(s) }),
             Step::Failover(c, to, force) => {
                 self.order(&Order::Failover { channel: key(IDS[c]), to: ChannelId::from(IDS[to]), force });
@@ -216,6 +269,15 @@ impl Story {
                 self.check();
                 self.w.engine.reconfigure(self.w.now, self.params.clone(), &mut self.w.out);
             }
+            Step::References(answered) => {
+                self.network = answered > 0;
+                self.w.engine.set_references(self.w.now, answered, 2, &mut self.w.out);
+            }
+            Step::Global(kind, max) => {
+                let limit = |wanted| (kind == wanted).then_some(max);
+                self.params.global = GlobalLimits { max_concurrent: limit(1), max_per_hour: limit(2) };
+                self.w.engine.reconfigure(self.w.now, self.params.clone(), &mut self.w.out);
+            }
             Step::Interval(s) => {
                 self.w.engine.set_effective_interval(self.w.now, &acme, secs(s), &mut self.w.out);
             }
@@ -243,6 +305,9 @@ impl Story {
             return;
         }
         let action = self.flying.remove(n);
+        if matches!(outcome, 2 | 3) {
+            self.counted.retain(|(op, _)| *op != action.op);
+        }
         let c = IDS.iter().position(|id| *id == action.channel.channel.as_str()).unwrap();
         let why = || "why".to_owned();
         let (made, outcome) = match outcome {
@@ -255,6 +320,7 @@ impl Story {
             _ => (true, Outcome::Applied { siblings_lost: Vec::new() }),
         };
         if made {
+            self.remedies.made(&action);
             match &action.kind {
                 ActionKind::Failover { to, .. } => {
                     self.route[c] = IDS.iter().position(|id| *id == to.as_str()).unwrap();
@@ -269,6 +335,9 @@ impl Story {
     /// Holds the commands given since the last step against what must never be.
     fn check(&mut self) {
         for command in std::mem::take(&mut self.w.out) {
+            if let Command::Record(record) = &command {
+                self.remedies.note(self.w.now, record);
+            }
             match command {
                 Command::LookNow { channel } => drop(self.to_answer.insert(channel.channel.to_string())),
                 Command::Record(record) if record.event == EventType::HealthChanged => {
@@ -288,9 +357,27 @@ impl Story {
             self.w.engine.channel(self.w.now, &key(id)).is_some_and(|r| r.configured && r.health == Health::Up)
         });
         assert_eq!(tenant.up as usize, up.count());
+        self.check_line();
         if let Some(at) = self.w.engine.next_deadline() {
             assert!(at > self.w.now.back(secs(1)), "a deadline in the past is never left behind");
         }
+    }
+
+    /// Nobody waits for a place while one is free.
+    fn check_line(&self) {
+        let reports: Vec<_> = IDS.iter().filter_map(|id| self.w.engine.channel(self.w.now, &key(id))).collect();
+        let waits = |why| reports.iter().any(|report| report.held == Some(why));
+        let confirming = reports.iter().filter(|r| matches!(r.reason, Reason::Confirming { .. })).count();
+        if let Some(max) = self.params.global.max_concurrent.filter(|_| waits("global_max_concurrent")) {
+            assert!(self.flying.len() + confirming >= max as usize, "a place is free and somebody waits");
+        }
+        if let Some(max) = self.params.global.max_per_hour.filter(|_| waits("global_max_per_hour")) {
+            assert!(self.within_the_hour() + confirming >= max as usize, "an action is left and somebody waits");
+        }
+    }
+
+    fn within_the_hour(&self) -> usize {
+        self.counted.iter().filter(|(_, at)| self.w.now.since(*at) < secs(3600)).count()
     }
 
     fn check_act(&mut self, action: Action) {
@@ -299,6 +386,7 @@ impl Story {
         let tenant = self.w.engine.tenant(self.w.now, &TenantId::from("acme")).unwrap();
         assert!(action.op > self.last_op, "operations rise");
         self.last_op = action.op;
+        assert!(self.network, "our own network is gone");
         assert!(self.journal && !tenant.paused && tenant.state == TenantState::Seen && !tenant.mass_hold);
         assert!(self.params.mode != Mode::Observe);
         assert!(self.w.report(&id).maintenance.is_none());
@@ -313,7 +401,10 @@ impl Story {
                     other => panic!("{other:?}"),
                 };
                 let since = match cause {
-                    Cause::BackupMissing { .. } | Cause::Ordered { .. } => Time::ZERO,
+                    Cause::BackupMissing { .. }
+                    | Cause::Ordered { .. }
+                    | Cause::Quality { .. }
+                    | Cause::Degraded { .. } => Time::ZERO,
                     _ => self.down_since.get(&failed).copied().expect("what failed is down"),
                 };
                 assert!(mover.asked >= since, "last look at the mover");
@@ -348,7 +439,27 @@ impl Story {
                 assert_eq!(order.iter().map(|codec| codec.priority).collect::<Vec<_>>(), [1, 2, 3]);
             }
         }
+        self.remedies.check(self.w.now, &action);
+        self.check_limits(&action);
+        self.counted.push((action.op, action.evidence_at));
         self.flying.push(action);
+    }
+
+    /// The limits over all tenants hold everything but rescues and what a person forced.
+    fn check_limits(&self, action: &Action) {
+        let free = match &action.reason {
+            Reason::Failover { cause, .. } => {
+                matches!(
+                    cause,
+                    Cause::BackupDown { .. } | Cause::BackupMissing { .. } | Cause::Ordered { force: true, .. }
+                )
+            }
+            Reason::Failback { backup_failed, .. } => *backup_failed || action.actor != Actor::Engine,
+            _ => false,
+        };
+        let GlobalLimits { max_concurrent, max_per_hour } = self.params.global;
+        assert!(free || max_concurrent.is_none_or(|max| self.flying.len() < max as usize), "too many at once");
+        assert!(free || max_per_hour.is_none_or(|max| self.within_the_hour() < max as usize), "too many in an hour");
     }
 
     /// Others whose traffic goes to `to`, or is about to, as far as the engine was told.
@@ -403,6 +514,19 @@ proptest! {
         };
         prop_assert_eq!(tell(), tell());
     }
+}
+
+#[test]
+fn stories_take_codec_orders_and_moves_back() {
+    use Step::{Minutes, Sound};
+    let told = |steps: &[Step]| {
+        let mut story = Story::new();
+        story.take(&Step::Round(3));
+        steps.iter().for_each(|step| story.take(step));
+        (story.remedies.undone("a"), story.remedies.rolled_back("a"))
+    };
+    assert_eq!(told(&[Minutes(6), Sound(0, 1), Minutes(3), Sound(0, 4), Minutes(4)]), (true, false));
+    assert_eq!(told(&[Minutes(6), Sound(0, 3), Minutes(6), Sound(1, 4), Minutes(8)]), (false, true));
 }
 
 #[test]

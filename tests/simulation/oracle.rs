@@ -17,6 +17,8 @@ pub const BASE: &str = "https://platform.example";
 pub const SECRET: &str = "canary-client-secret";
 const TOKEN_PATH: &str = "/api/v2/oauth/token";
 const MINUTE: Duration = Duration::from_mins(1);
+/// A probation lasts 8 min under the worlds' policies, and its last looks and the change itself take a while.
+const PROBATION: Duration = Duration::from_mins(10);
 /// The driver's loop goes round at least once a second.
 const LATE: Duration = Duration::from_secs(5);
 
@@ -27,7 +29,9 @@ pub struct Tally {
     pub failovers: u64,
     pub cascades: u64,
     pub failbacks: u64,
+    pub rollbacks: u64,
     pub codecs: u64,
+    pub undone: u64,
     pub patches_in_doubt: u64,
 }
 
@@ -251,7 +255,8 @@ impl Oracle {
             _ => backup.last.bad_since,
         });
         let case = Move { id, own, now: view, stranded_since };
-        if stranded_since.is_none() && now < own.blocked_until {
+        let rollback = Self::rollback(&case, now, action)?;
+        if stranded_since.is_none() && now < own.blocked_until && !rollback {
             return Err(format!("it is blocked until {:?}", own.blocked_until));
         }
         let counted = match (&action.kind, change) {
@@ -263,15 +268,16 @@ impl Oracle {
                 if stranded_since.is_some() { &mut self.tally.cascades } else { &mut self.tally.failovers }
             }
             (ActionKind::Failback { .. }, Change::Route(sent)) if sent == id => {
-                self.failback(&case, now)?;
+                self.failback(&case, now, rollback)?;
                 if !body["status"].is_null() {
                     return Err("a failback carries no status".to_owned());
                 }
-                &mut self.tally.failbacks
+                if rollback { &mut self.tally.rollbacks } else { &mut self.tally.failbacks }
             }
             (ActionKind::Codec { .. }, Change::Codecs(order)) => {
-                Self::codec_order(&case, now, order, body)?;
-                &mut self.tally.codecs
+                let undo = matches!(action.reason, Reason::CodecUndone { .. });
+                Self::codec_order(&case, now, order, body, undo)?;
+                if undo { &mut self.tally.undone } else { &mut self.tally.codecs }
             }
             _ => return Err("it is not what its intent says".to_owned()),
         };
@@ -312,7 +318,7 @@ impl Oracle {
             return Err("its target is none of its backups".to_owned());
         }
         let home = own.single.route == *id;
-        let quality = matches!(action.reason, Reason::Failover { cause: Cause::Quality { .. }, .. });
+        let quality = matches!(&action.reason, Reason::Failover { cause, .. } if cause.is_quality());
         let since = match (home, stranded_since) {
             (true, _) if quality => Duration::ZERO,
             (true, _) if own.single.word == Word::Bad => own.last.bad_since.ok_or("the channel is not down")?,
@@ -348,7 +354,20 @@ impl Oracle {
         Ok(())
     }
 
-    fn failback(&self, case: &Move<'_>, now: Duration) -> Result<(), String> {
+    /// Whether a failed probation brings it home: soon after a move of ours to where its traffic is, and nothing since.
+    fn rollback(case: &Move<'_>, now: Duration, action: &Action) -> Result<bool, String> {
+        if !matches!(action.reason, Reason::Failback { cause: Some(Cause::Rollback { .. }), .. }) {
+            return Ok(false);
+        }
+        let moved = case.own.patches.iter().rev().find(|p| matches!(p.change, Change::Route(_)) && p.op != action.op.0);
+        let there = Change::Route(case.now.single.route.clone());
+        match moved {
+            Some(moved) if moved.change == there && now.saturating_sub(moved.sent) <= PROBATION => Ok(true),
+            moved => Err(format!("it is on no probation: {moved:?}")),
+        }
+    }
+
+    fn failback(&self, case: &Move<'_>, now: Duration, rollback: bool) -> Result<(), String> {
         let Move { id, own, now: view, stranded_since } = case;
         if view.single.route == *id {
             return Err("it is home already".to_owned());
@@ -367,13 +386,13 @@ impl Oracle {
         if !own.sent_to(&view.single.route) && !own.acknowledged {
             return Err("somebody else set its route".to_owned());
         }
-        if now.saturating_sub(since) < self.rules.failback_after {
+        if now.saturating_sub(since) < self.rules.failback_after && !rollback {
             return Err(format!("it has been good only since {since:?}"));
         }
         Ok(())
     }
 
-    fn codec_order(case: &Move<'_>, now: Duration, order: &[String], body: &Value) -> Result<(), String> {
+    fn codec_order(case: &Move<'_>, now: Duration, order: &[String], body: &Value, undo: bool) -> Result<(), String> {
         let Move { id, own, now: view, .. } = case;
         if view.single.route != *id {
             return Err("its traffic is elsewhere".to_owned());
@@ -381,7 +400,12 @@ impl Oracle {
         if view.last.word == Word::Bad {
             return Err("its last answer is bad".to_owned());
         }
-        if now < own.codecs_until {
+        let read = codecs(&view.single.document);
+        let last = own.patches.iter().rev().find(|p| p.shown && matches!(p.change, Change::Codecs(_)));
+        if undo && last.is_none_or(|last| last.change != Change::Codecs(read.clone())) {
+            return Err(format!("its codecs, {read:?}, are not of our making"));
+        }
+        if now < own.codecs_until && !undo {
             return Err(format!("its codecs are in cooldown until {:?}", own.codecs_until));
         }
         let sorted = |names: &[String]| {
@@ -389,7 +413,6 @@ impl Oracle {
             names.sort();
             names
         };
-        let read = codecs(&view.single.document);
         let listed = body["configuration"]["codecs"].as_array().map_or(0, Vec::len);
         if sorted(order) != sorted(&read) || order.len() != listed {
             return Err(format!("its codecs were read as {read:?}"));

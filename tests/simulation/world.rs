@@ -145,6 +145,8 @@ impl World {
         std::fs::write(&secret, SECRET).unwrap();
         let on: Vec<String> = rules.on.iter().map(|on| format!("{on:?}")).collect();
         let quality = if self.seed % 3 == 2 { "quality_below = 50.0" } else { "" };
+        let degraded =
+            if self.seed.is_multiple_of(2) { "[policies.default.quality]\ndegraded_by = 12.0\n" } else { "" };
         let order = if self.seed.is_multiple_of(2) { "configured" } else { "best" };
         let mut text = format!(
             "[daemon]\nstate_dir = \"{state}\"\nmode = \"enforce\"\n\
@@ -152,7 +154,7 @@ impl World {
              [tenants.acme.auth]\nclient_id = \"cid\"\nclient_secret = {{ file = \"{secret}\" }}\n\
              [limits]\nmax_per_hour = {per_hour}\n\
              [policies.default.failover]\non = [{on}]\norder = \"{order}\"\nblock_period = \"{block}s\"\n\
-             failback_after = \"{back}s\"\nmax_dependents = {dependents}\n{quality}\n",
+             failback_after = \"{back}s\"\nmax_dependents = {dependents}\n{quality}\n{degraded}",
             state = folder.path().join("state").display(),
             secret = secret.display(),
             rpm = rules.requests_per_minute,

@@ -16,7 +16,7 @@ const DESIRED: &str = "[policies.default.health]\ninterval = \"1s\"\ntimeout = \
 
 struct Desiring {
     w: World,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// `p` is desired as `trunk`, has the backup `b`, and shows no codecs yet, which is no drift.
@@ -34,7 +34,7 @@ async fn desiring(edit: impl FnOnce(&mut Held)) -> Desiring {
     let run = w.daemon.provisioning.run(run).unwrap();
     assert_eq!((run.over, run.error), (true, None));
     assert_eq!(w.told("provision.adopted").unwrap(), 1);
-    Desiring { w, _folder: folder }
+    Desiring { w, folder }
 }
 
 fn drift(w: &World) {
@@ -44,7 +44,7 @@ fn drift(w: &World) {
 
 #[tokio::test(start_paused = true)]
 async fn an_amendment_that_is_sent_is_waited_for_before_the_engine_acts() {
-    let Desiring { w, _folder } = desiring(|held| held.amend_takes = Duration::from_secs(9)).await;
+    let Desiring { w, folder: _folder } = desiring(|held| held.amend_takes = Duration::from_secs(9)).await;
     drift(&w);
     let amended = || w.platform.with(|held| held.amended.clone());
     while amended().is_empty() {
@@ -65,7 +65,7 @@ async fn an_amendment_that_is_sent_is_waited_for_before_the_engine_acts() {
 
 #[tokio::test(start_paused = true)]
 async fn an_amendment_that_waits_is_called_back_when_the_engine_acts() {
-    let Desiring { w, _folder } = desiring(|held| held.amend_waits = true).await;
+    let Desiring { w, folder: _folder } = desiring(|held| held.amend_waits = true).await;
     drift(&w);
     pass(15).await;
     assert_eq!(w.told("provision.requested").unwrap(), 1);
@@ -79,7 +79,7 @@ async fn an_amendment_that_waits_is_called_back_when_the_engine_acts() {
 
 #[tokio::test(start_paused = true)]
 async fn a_pause_and_another_configuration_call_back_what_waits() {
-    let Desiring { w, _folder } = desiring(|held| held.amend_waits = true).await;
+    let Desiring { mut w, folder } = desiring(|held| held.amend_waits = true).await;
     drift(&w);
     pass(15).await;
     w.daemon.orders.give(Word::Pause { tenant: None }, "test".to_owned()).await.unwrap();
@@ -95,8 +95,7 @@ async fn a_pause_and_another_configuration_call_back_what_waits() {
     pass(15).await;
     assert_eq!(w.told("provision.requested").unwrap(), 2);
 
-    let observing = platform::file(_folder.path()).replace("enforce", "observe") + DESIRED;
-    let mut w = w;
+    let observing = platform::file(folder.path()).replace("enforce", "observe") + DESIRED;
     w.reloads.give(&platform::parse(&observing), "test".to_owned()).await.unwrap();
     pass(60).await;
     let failed = w.entries().unwrap().into_iter().find(|e| e["event_type"] == "provision.failed").unwrap();

@@ -122,7 +122,7 @@ impl Hands {
     async fn find(scope: &Scope, changes: bool) -> Result<Self, Refused> {
         match daemon::Through::find(&scope.socket).await {
             Ok(daemon) => Ok(Self::Daemon(daemon)),
-            Err(SocketError::NotRunning(_)) if !scope.socket.named() => {
+            Err(SocketError::NotRunning(_)) if !scope.socket.names_socket() => {
                 let config = load(scope)?;
                 let alone = alone::Alone::open(&config, changes).map_err(Refused::Failed)?;
                 Ok(Self::Alone(Box::new(alone)))

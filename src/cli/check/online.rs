@@ -63,6 +63,7 @@ impl Try<'_> {
                 return false;
             }
         };
+        fine &= self.bridging().await;
         let mut docs = BTreeMap::new();
         fine &= self.list(&mut docs).await;
         let wanted = self.wanted(&docs);
@@ -102,6 +103,23 @@ impl Try<'_> {
             );
         }
         missing.is_empty()
+    }
+
+    /// Whether calls could be bridged; the rest does not depend on it.
+    async fn bridging(&self) -> bool {
+        let Some(control) = self.platform.call_control() else { return true };
+        match control.lacking_scopes(TIMEOUT).await {
+            Ok(lacking) if lacking.is_empty() => {
+                println!("  ok    token for bridging");
+                return true;
+            }
+            Ok(lacking) => println!(
+                "  FAIL  the token for bridging lacks {}: have the role granted, or take [bridge] out; the rest works",
+                lacking.join(", ")
+            ),
+            Err(error) => println!("  FAIL  token for bridging: {error}; the rest works without it"),
+        }
+        false
     }
 
     async fn list(&self, docs: &mut BTreeMap<ChannelId, ChannelDoc>) -> bool {

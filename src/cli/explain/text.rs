@@ -1,5 +1,7 @@
 //! An explanation as text: a line for each thing, what it needs last.
 
+mod quality;
+
 use super::{Explained, TenantLine};
 use crate::cli::socket::plain;
 use crate::http::views::{ChannelView, QualityView};
@@ -20,6 +22,7 @@ pub fn render(explained: &Explained) -> String {
     if let Some(parts) = c.explanation.score_parts.as_ref().filter(|_| c.line.quality.is_some()) {
         lines.push(("", made_of(parts)));
     }
+    lines.extend(quality::lines(&c.explanation.quality));
     lines.push(("blocks", blocks(c)));
     if let Some(held) = &c.explanation.hold_down {
         lines.push(("hold-down", hold_down(held)));
@@ -104,8 +107,15 @@ fn route(c: &ChannelView) -> String {
 
 fn score(q: &QualityView) -> String {
     format!(
-        "{:.1} (R {:.1}, MOS {:.2}): latency {:.1} ms, jitter {:.1} ms, loss {:.2} %; {} samples",
-        q.score, q.r_factor, q.mos, q.latency_ms, q.jitter_ms, q.packet_loss_pct, q.samples
+        "{:.1} (R {:.1}, MOS {:.2}){}: latency {:.1} ms, jitter {:.1} ms, loss {:.2} %; {} samples",
+        q.score,
+        q.r_factor,
+        q.mos,
+        quality::usual(q),
+        q.latency_ms,
+        q.jitter_ms,
+        q.packet_loss_pct,
+        q.samples
     )
 }
 

@@ -30,6 +30,9 @@ use std::time::Duration;
 /// A snapshot is published at most this often.
 const PUBLISH_EVERY: Duration = Duration::from_millis(200);
 
+/// How long bridges under way may take to end at a stop.
+const BRIDGES_WITHIN: Duration = Duration::from_secs(4);
+
 /// Run the daemon
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -140,6 +143,7 @@ impl Process {
             }
         };
         let _ = sd_notify::notify(&[NotifyState::Stopping]);
+        self.daemon.switchboard.stop(BRIDGES_WITHIN).await;
         self.daemon.stop.cancel();
         // Beside the driver, which closes the journal at its end: what is delivered by then is acknowledged.
         let daemon = async { if died.is_some() { Ok(()) } else { self.daemon.stopped().await } };

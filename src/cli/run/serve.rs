@@ -72,6 +72,7 @@ pub(in crate::cli) fn serve(
         clock,
         orders: daemon.orders.clone(),
         provisioning: Some(daemon.provisioning.clone()),
+        switchboard: Some(daemon.switchboard.clone()),
         audit: Some(audit),
         checkpoint: Some(checkpoint),
         operator_token: token,

@@ -3,6 +3,7 @@
 //! Each file here turns one kind of table into its part of the configuration. They never stop at an error: the result
 //! of a run with errors is thrown away, but its messages are not.
 
+mod calls;
 mod channel;
 mod damping;
 mod policy;
@@ -76,6 +77,7 @@ impl Compiler<'_> {
             webhooks,
         };
         self.plans(&config);
+        self.rescues(&config);
         Some(config)
     }
 
@@ -125,11 +127,6 @@ impl Compiler<'_> {
 
     fn warning(&mut self, at: Loc, message: impl Into<String>) -> Finding<'_> {
         self.findings.warning(self.sources, at, message)
-    }
-
-    /// For what is accepted and checked, but does nothing in this version.
-    fn not_yet(&mut self, at: Loc, what: &str) {
-        self.warning(at, format!("{what} accepted and checked, but not acted on yet by this version"));
     }
 
     /// A secret's place, with a relative file made relative to `dir`; noted for `check`.

@@ -2,14 +2,14 @@
 
 use super::{Compiler, mode};
 use crate::config::keys::POLICY;
-use crate::config::model::{Calendar, Provisioning, ProvisioningMode, Rescue};
+use crate::config::model::{Calendar, Provisioning, ProvisioningMode};
 use crate::config::section::{Entry, Got, Section, Value};
 use crate::config::source::Loc;
 use crate::config::syntax::spell;
 use crate::policy::score::G711_BPL_CONCEALED;
 use crate::policy::{
-    CandidateOrder, CodecParams, CodecTable, CodecValues, Failback, FailoverParams, HealthParams, Policy, PolicyMode,
-    ProposeFor, QualityParams, Scorer, Statistic, TelemetryParams, Tier,
+    CandidateOrder, CodecParams, CodecTable, CodecValues, Failback, FailoverParams, HealthParams, OPUS_WIDEBAND,
+    Policy, PolicyMode, ProposeFor, QualityParams, Scorer, Statistic, TelemetryParams, Tier,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -168,9 +168,6 @@ impl Compiler<'_> {
             _ => Scorer::Emodel,
         };
         let degraded_by = quality.find::<f64>("degraded_by");
-        if let Some(found) = &degraded_by {
-            self.not_yet(found.at, "`degraded_by` is");
-        }
         QualityParams {
             scorer,
             optimise_below: quality.get("optimise_below").value,
@@ -224,7 +221,19 @@ impl Compiler<'_> {
             }
             // What most codecs of telephony have; only read for codecs that the file brings along.
             let blank = CodecValues { ie: 0.0, bpl: 4.3, plc: false, wideband: false, kbit_s: 64.0, frame_ms: 20.0 };
-            let base = known.unwrap_or(blank);
+            let base = match section.find::<bool>("wideband") {
+                Some(wideband) if wideband.value && upper == "OPUS" => OPUS_WIDEBAND,
+                Some(wideband) if known.is_some_and(|known| known.wideband != wideband.value) => {
+                    for key in ["ie", "bpl"].into_iter().filter(|key| !section.has(key)) {
+                        let message = format!(
+                            "the built-in `{key}` of `{name}` is not on the scale that `wideband` says: set `{key}`"
+                        );
+                        self.error(wideband.at, message);
+                    }
+                    known.unwrap_or(blank)
+                }
+                _ => known.unwrap_or(blank),
+            };
             let number = |key, default| section.find::<f64>(key).map_or(default, |found| found.value);
             let flag = |key, default| section.find::<bool>(key).map_or(default, |found| found.value);
             let plc = flag("plc", base.plc);
@@ -298,15 +307,7 @@ impl Compiler<'_> {
 
     fn provisioning(&mut self, section: &Section) -> Provisioning {
         let desired = section.table("provisioning");
-        let rescue = section.find_table("rescue").map(|rescue| Rescue {
-            target: rescue.get::<String>("target").value,
-            max_calls: rescue.get("max_calls").value,
-            per_minute: rescue.get("per_minute").value,
-            directions: rescue.texts("directions").into_iter().map(|(word, _)| word).collect(),
-        });
-        if let Some(entry) = section.entries.get("rescue") {
-            self.not_yet(entry.key_at, "rescue of calls is");
-        }
+        let rescue = section.find_table("rescue").map(|rescue| self.rescue(rescue));
         Provisioning {
             mode: match desired.get::<String>("mode").value.as_str() {
                 "create" => ProvisioningMode::Create,

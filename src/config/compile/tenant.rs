@@ -4,7 +4,7 @@ use super::channel::Read;
 use super::policy::Compiled;
 use super::provision::Desired;
 use super::{Compiler, path};
-use crate::config::model::{Auth, Bridge, Paths, SecretRef, Tenant};
+use crate::config::model::{Auth, Paths, SecretRef, Tenant};
 use crate::config::section::{Entry, Section, Value};
 use crate::config::source::Loc;
 use crate::policy::{Latency, Limits, Mode};
@@ -60,10 +60,6 @@ impl Compiler<'_> {
 
     fn tenant(&mut self, name: &str, section: &Section, dir: &Path, limits: &Section, mode: Mode) -> Tenant {
         let base_url = section.get::<String>("base_url").value.trim_end_matches('/').to_owned();
-        let bridge = section.find_table("bridge");
-        if bridge.is_some() {
-            self.not_yet(section.key_at("bridge"), &format!("bridging of calls for `{name}` is"));
-        }
         Tenant {
             id: name.into(),
             auth: self.auth(name, &section.table("auth"), &base_url, dir, mode),
@@ -76,10 +72,7 @@ impl Compiler<'_> {
             ca_file: path(section, "ca_file", dir),
             proxy: section.find::<String>("proxy").map(|found| found.value),
             headers: self.headers(section),
-            bridge: bridge.map(|bridge| Bridge {
-                scopes: bridge.texts("scopes").into_iter().map(|(scope, _)| scope).collect(),
-                max_legs: bridge.get("max_legs").value,
-            }),
+            bridge: section.find_table("bridge").map(|bridge| self.bridge(bridge)),
             paths: paths(&section.table("paths")),
             limits: limits_of(&section.table("limits").over(limits)),
         }
@@ -157,6 +150,7 @@ fn paths(paths: &Section) -> Paths {
         channel: text("channel"),
         telemetry: text("telemetry"),
         bridge: text("bridge"),
+        call: paths.find::<String>("call").map(|found| found.value),
         calls: paths.find::<String>("calls").map(|found| found.value),
     }
 }

@@ -82,7 +82,7 @@ static QUALITY: Table = Table {
         absent(
             "degraded_by",
             Kind::Number(0.1, 100.0),
-            "A score so many points below the channel's own baseline of 24 h is degraded; left out: off.",
+            "A score so many points below the channel's own baseline of 24 h, for quality_for, is a reason too; left out: off.",
         ),
         or(
             "tiers",
@@ -133,7 +133,12 @@ static FAILOVER: Table = Table {
             "Platform statuses that count as bad.",
         ),
         absent("quality_below", Kind::Number(0.0, 100.0), "A sustained score below it is a reason too; left out: off."),
-        or("quality_for", Kind::Duration(0), r#""5m""#, "How long the score must stay below quality_below."),
+        or(
+            "quality_for",
+            Kind::Duration(0),
+            r#""5m""#,
+            "How long a bad score must last; and how long a route taken for it is on probation at least.",
+        ),
         or(
             "better_by",
             Kind::Number(0.0, 100.0),

@@ -270,6 +270,16 @@ impl ChannelRow {
         if c.no_candidate {
             notes.push("no fit backup".to_owned());
         }
+        let watched = &c.explanation.quality;
+        notes.extend(watched.degraded.map(|points| format!("{} below its usual score", one(points))));
+        notes.extend(
+            watched
+                .trial
+                .iter()
+                .filter(|trial| trial.left.is_some())
+                .map(|trial| format!("codec {} on trial", trial.to)),
+        );
+        notes.extend(watched.probation.iter().map(|on| format!("{} on probation", on.backup)));
         notes.extend(c.held.iter().map(|why| format!("held: {}", why.replace('_', " "))));
         notes.extend(c.in_flight.iter().map(|what| format!("{what} under way")));
         if c.route_foreign {

@@ -22,7 +22,7 @@ pub(super) fn interval(d: Duration) -> String {
     }
 }
 
-/// A mean with one decimal.
+/// A measured value with one decimal.
 pub(super) fn one(value: f64) -> String {
     format!("{value:.1}")
 }

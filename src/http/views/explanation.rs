@@ -1,5 +1,6 @@
 //! What explains a channel, in the API's words: freshness, the score's parts, blocks, and what an action would need.
 
+use super::QualityWatchView;
 use crate::clock::rfc3339;
 use crate::policy::{ChannelReport, ScoreParts, Time};
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,9 @@ pub struct ExplanationView {
     pub carries: u32,
     /// What the score is made of.
     pub score_parts: Option<ScoreParts>,
+    /// What is watched for the sake of quality.
+    #[serde(default)]
+    pub quality: QualityWatchView,
     /// What blocks an action for a time.
     pub blocks: Vec<BlockView>,
     /// The penalty of its moves; null: there is none that counts.
@@ -83,6 +87,7 @@ impl ExplanationView {
             fall: explanation.fall,
             carries: explanation.carries,
             score_parts: explanation.score_parts.clone(),
+            quality: QualityWatchView::of(&explanation.quality, passed),
             blocks: blocks
                 .map(|b| BlockView { kind: b.kind.name().to_owned(), left_seconds: b.left.as_secs_f64() })
                 .collect(),

@@ -12,14 +12,16 @@ use super::super::{Class, RequestEvent, verdict};
 use super::Client;
 use crate::policy::{LookError, Time};
 use axum::body::Bytes;
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use percent_encoding::utf8_percent_encode;
 use secrecy::ExposeSecret;
 use std::sync::Arc;
 use std::time::Duration;
+use uuid::Uuid;
 
 /// Attempts of one call at most; the repetition after a 401 is none of them.
 const ATTEMPTS: u32 = 3;
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-cxone-request-id");
 const FETCHING: &str = "POST for a token";
 
 /// What is to be sent.
@@ -31,6 +33,8 @@ pub struct Call<'a> {
     pub url: String,
     pub body: Option<Bytes>,
     pub if_match: Option<HeaderValue>,
+    /// Kept on every repetition: `X-CXone-Request-ID`.
+    pub request_id: Option<Uuid>,
     /// What may still stop it before it is sent.
     pub gate: Option<&'a Gate>,
     /// What of the body must not be shown where the platform repeats it.
@@ -40,8 +44,18 @@ pub struct Call<'a> {
 impl<'a> Call<'a> {
     /// A `GET`.
     pub fn read(endpoint: Endpoint, class: Class, attempted: &'a str, url: String) -> Self {
-        let (body, if_match, gate, hidden) = (None, None, None, Vec::new());
-        Self { endpoint, class, attempted, method: Method::GET, url, body, if_match, gate, hidden }
+        Self {
+            endpoint,
+            class,
+            attempted,
+            method: Method::GET,
+            url,
+            body: None,
+            if_match: None,
+            request_id: None,
+            gate: None,
+            hidden: Vec::new(),
+        }
     }
 }
 
@@ -282,6 +296,11 @@ impl Client {
         }
         if let Some(etag) = &call.if_match {
             headers.insert(header::IF_MATCH, etag.clone());
+        }
+        if let Some(id) = call.request_id
+            && let Ok(id) = HeaderValue::try_from(id.to_string())
+        {
+            headers.insert(REQUEST_ID, id);
         }
         Request { method: call.method.clone(), url: call.url.clone(), headers, body: call.body.clone(), timeout }
     }

@@ -21,7 +21,7 @@ fn propose_under(
     params: &CodecParams,
     codecs: &[Codec],
 ) -> Result<Proposal, CodecHold> {
-    propose(params, &QualityParams::default(), Latency::OneWay, &summary(latency, jitter, loss), codecs)
+    propose(params, &QualityParams::default(), Latency::OneWay, &summary(latency, jitter, loss), codecs, &[])
 }
 
 fn concealed_pcmu() -> QualityParams {
@@ -82,9 +82,9 @@ fn under_loss_no_codec_with_more_bits_comes_first() {
     let quality = concealed_pcmu();
     let read = codecs(&["G729", "PCMU"]);
     let lossy = summary(41.0, 4.8, 2.0);
-    let hold = propose(&CodecParams::default(), &quality, Latency::OneWay, &lossy, &read).unwrap_err();
+    let hold = propose(&CodecParams::default(), &quality, Latency::OneWay, &lossy, &read, &[]).unwrap_err();
     assert_eq!(hold, CodecHold::BitrateWouldRise { to: "PCMU".to_owned(), kbit_s: 56.0 });
-    let proposal = propose(&free(), &quality, Latency::OneWay, &lossy, &read).unwrap();
+    let proposal = propose(&free(), &quality, Latency::OneWay, &lossy, &read, &[]).unwrap();
     assert_eq!(proposal.to, "PCMU", "unless the policy allows it");
 }
 
@@ -94,7 +94,7 @@ fn the_next_best_comes_first_where_the_best_has_too_many_bits() {
     quality.codecs.0.entry("OPUS".to_owned()).and_modify(|values| values.kbit_s = 8.0);
     let read = codecs(&["G729", "PCMU", "OPUS"]);
     let params = CodecParams { min_gain: 1.0, ..CodecParams::default() };
-    let proposal = propose(&params, &quality, Latency::OneWay, &summary(41.0, 4.8, 2.0), &read).unwrap();
+    let proposal = propose(&params, &quality, Latency::OneWay, &summary(41.0, 4.8, 2.0), &read, &[]).unwrap();
     assert_eq!(names(&proposal), ["OPUS", "G729", "PCMU"]);
 }
 
@@ -102,7 +102,7 @@ fn the_next_best_comes_first_where_the_best_has_too_many_bits() {
 fn jitter_beyond_the_buffer_counts_as_loss() {
     let read = codecs(&["G729", "PCMU"]);
     let of = |jitter| {
-        propose(&CodecParams::default(), &concealed_pcmu(), Latency::OneWay, &summary(20.0, jitter, 0.0), &read)
+        propose(&CodecParams::default(), &concealed_pcmu(), Latency::OneWay, &summary(20.0, jitter, 0.0), &read, &[])
     };
     assert_eq!(of(5.0).unwrap().to, "PCMU");
     assert!(matches!(of(90.0), Err(CodecHold::BitrateWouldRise { .. })));
@@ -113,7 +113,7 @@ fn without_loss_more_bits_are_welcome() {
     let quality = concealed_pcmu();
     let read = codecs(&["G729", "PCMU"]);
     let slow = summary(150.0, 3.0, 0.0);
-    let proposal = propose(&CodecParams::default(), &quality, Latency::OneWay, &slow, &read).unwrap();
+    let proposal = propose(&CodecParams::default(), &quality, Latency::OneWay, &slow, &read, &[]).unwrap();
     assert_eq!(proposal.to, "PCMU");
 }
 
@@ -147,7 +147,7 @@ fn the_tiers_scorer_does_not_change_the_promise() {
     let read = codecs(&["PCMU", "OPUS"]);
     let tiers = QualityParams { scorer: crate::policy::Scorer::default_tiers(), ..QualityParams::default() };
     let of = |quality: &QualityParams| {
-        propose(&CodecParams::default(), quality, Latency::OneWay, &summary(41.0, 4.8, 6.0), &read).unwrap()
+        propose(&CodecParams::default(), quality, Latency::OneWay, &summary(41.0, 4.8, 6.0), &read, &[]).unwrap()
     };
     assert_eq!(of(&tiers), of(&QualityParams::default()));
 }

@@ -5,8 +5,10 @@ use super::super::guard::Hold;
 use super::super::key::ChannelId;
 use super::super::reason::{Cause, Ineligible, Reason};
 use super::super::time::Time;
+use super::super::trial::Promise;
 use super::decide::facts;
-use super::slot::{CodecWant, Flight};
+use super::slot::Flight;
+use super::want::CodecWant;
 use super::{Engine, Want, channel_record};
 use std::time::Duration;
 
@@ -51,7 +53,9 @@ impl Engine {
         }
         let Some(from) = slot.route.clone() else { return };
         let good_for = slot.good_since.map_or(Duration::ZERO, |since| now.since(since));
-        let reason = Reason::Failback { channel: own, from: from.clone(), good_for, backup_failed: cause.is_some() };
+        let backup_failed = matches!(cause, Some(Cause::BackupDown { .. } | Cause::BackupMissing { .. }));
+        let reason =
+            Reason::Failback { channel: own, from: from.clone(), good_for, backup_failed, cause: cause.clone() };
         self.act(now, i, ActionKind::Failback { from }, reason, cause, out);
     }
 
@@ -64,8 +68,12 @@ impl Engine {
         let (order, reason) = match want {
             CodecWant::Improve(proposal) => {
                 let score = slot.quality.map_or(0.0, |quality| quality.score);
-                let (from, to, gain) = (proposal.from, proposal.to, proposal.gain);
-                (proposal.order, Reason::Codec { from, to, gain, score })
+                let before = self.score_before(i, &proposal);
+                let (from, to, gain, predicted) = (proposal.from, proposal.to, proposal.gain, Some(proposal.predicted));
+                (proposal.order, Reason::Codec { from, to, gain, score, predicted, before })
+            }
+            CodecWant::Undo { promise: Promise { from, to, before, predicted }, measured, back } => {
+                (back, Reason::CodecUndone { from, to, before, predicted, measured })
             }
             CodecWant::Restore(first) => {
                 let good_for = slot.fine_since.map_or(Duration::ZERO, |since| now.since(since));
@@ -162,7 +170,7 @@ impl Engine {
             return;
         };
         let cause = match &action.reason {
-            Reason::Failover { cause, .. } => Some(cause.clone()),
+            Reason::Failover { cause, .. } | Reason::Failback { cause: Some(cause), .. } => Some(cause.clone()),
             Reason::Failback { from, backup_failed: true, .. } => Some(Cause::BackupDown { backup: from.clone() }),
             _ => None,
         };

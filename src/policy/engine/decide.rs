@@ -1,7 +1,6 @@
 //! What is wanted for a channel, whether it may be done, and when to look again. The only caller of `act`.
 
 use super::super::channel::Event;
-use super::super::codec;
 use super::super::command::{ActionKind, Actor, Command, EventType, Health};
 use super::super::evidence::Finding;
 use super::super::failover::Pick;
@@ -9,7 +8,6 @@ use super::super::key::ChannelId;
 use super::super::observation::Codec;
 use super::super::reason::{Cause, Reason};
 use super::super::time::Time;
-use super::slot::CodecWant;
 use super::{Engine, Slot, Want, Wish, channel_record};
 
 impl Engine {
@@ -37,6 +35,7 @@ impl Engine {
             self.note_home_good(now, i);
             self.lapse_maintenance(now, i, out);
             self.lapse_order(now, i, out);
+            self.lapse_trials(now, i, out);
             match self.wanted(now, i) {
                 Ok(want) => {
                     self.wish(now, i, want);
@@ -61,7 +60,8 @@ impl Engine {
         let (blind, seen) = (self.is_blind(t), self.tenants[t].seen_since);
         let slot = &mut self.slots[i];
         let blind = blind || slot.evidence < seen;
-        let bad_score = slot.quality_now(now).is_some_and(|q| q.score < slot.policy.quality.optimise_below);
+        let below = slot.quality_now(now).is_some_and(|q| q.score < slot.policy.quality.optimise_below);
+        let bad_score = below || slot.low_since.is_some() || slot.degraded_since.is_some();
         let good =
             slot.health() == Health::Up && slot.fresh && slot.verdict == Some(Event::Good) && !bad_score && !blind;
         slot.good_since = if good { slot.good_since.or(Some(now)) } else { None };
@@ -102,38 +102,22 @@ impl Engine {
         if slot.finding() != Finding::Works {
             return Err(self.quiet_reason(i));
         }
-        let Some(quality) = slot.quality_now(now) else { return Err(self.quiet_reason(i)) };
-        if let (Some(below), Some(since)) = (rules.quality_below, slot.low_since) {
-            let lasted = now.since(since);
-            if rules.enabled && lasted >= rules.quality_for {
-                return Ok(Want::Failover(Cause::Quality { score: quality.score, below, lasted }));
-            }
+        let well = slot.health() == Health::Up && !slot.last_bad();
+        if let Some(undo) = slot.undo().filter(|_| well) {
+            return Ok(undo);
         }
-        if slot.health() == Health::Up && !slot.last_bad() && slot.policy.codec.enabled {
+        let Some(quality) = slot.quality_now(now) else { return Err(self.quiet_reason(i)) };
+        if let Some(cause) = self.bad_quality(now, i, quality).filter(|_| rules.enabled) {
+            return match slot.not_yet() {
+                // The cheaper remedy comes first, and two remedies are never measured at once.
+                Some(hold) => Err(Reason::CodecKept { score: quality.score, hold }),
+                None => Ok(Want::Failover(cause)),
+            };
+        }
+        if well && slot.policy.codec.enabled {
             return self.wanted_codec(now, i, quality.score);
         }
         Err(self.quiet_reason(i))
-    }
-
-    fn wanted_codec(&self, now: Time, i: usize, score: f64) -> Result<Want, Reason> {
-        let slot = &self.slots[i];
-        let policy = &slot.policy;
-        if score < policy.quality.optimise_below {
-            let Some(summary) = &slot.summary else { return Err(self.quiet_reason(i)) };
-            let latency = self.tenants[slot.tenant].params.latency;
-            return match codec::propose(&policy.codec, &policy.quality, latency, summary, &slot.codecs) {
-                Ok(proposal) => Ok(Want::Codec(CodecWant::Improve(proposal))),
-                Err(hold) => Err(Reason::CodecKept { score, hold }),
-            };
-        }
-        let first =
-            slot.codecs_first.as_ref().filter(|first| same_names(first, &slot.codecs) && **first != slot.codecs);
-        match (first, slot.fine_since) {
-            (Some(first), Some(since)) if now.since(since) >= policy.codec.restore_after => {
-                Ok(Want::Codec(CodecWant::Restore(first.clone())))
-            }
-            _ => Err(self.quiet_reason(i)),
-        }
     }
 
     fn wanted_away(&self, now: Time, i: usize, route: &ChannelId) -> Result<Want, Reason> {
@@ -148,19 +132,22 @@ impl Engine {
                 return Ok(Want::Cascade(b, Cause::BackupDown { backup: route.clone() }));
             }
         }
+        if let Some(cause) = self.worse_there(now, i).filter(|_| rules.enabled) {
+            return Ok(Want::Rollback(cause));
+        }
         let good_for = slot.good_since.map(|since| now.since(since));
         if good_for.is_none_or(|good_for| good_for < rules.failback_after) {
             let (home, failback_after) = (slot.health(), rules.failback_after);
             return Err(Reason::Away { at: route.clone(), home, good_for, failback_after });
         }
-        if matches!(slot.moved_for, Some(Cause::Quality { .. })) && slot.quality_now(now).is_none() {
+        if slot.moved_for.as_ref().is_some_and(Cause::is_quality) && slot.quality_now(now).is_none() {
             return Err(Reason::AwayUnmeasured { at: route.clone() });
         }
         if rules.enabled { Ok(Want::Failback) } else { Err(Reason::FailoverOff) }
     }
 
     /// The reason where nothing is wanted at home: what is known of the channel's health.
-    fn quiet_reason(&self, i: usize) -> Reason {
+    pub(super) fn quiet_reason(&self, i: usize) -> Reason {
         let slot = &self.slots[i];
         let thresholds = &slot.policy.health;
         let (good, rise) = (slot.machine.goods(), thresholds.rise);
@@ -239,8 +226,9 @@ impl Engine {
                 }
             },
             Want::Failback if awaiting.is_empty() => return self.take_home(now, i, None, out),
+            Want::Rollback(cause) if awaiting.is_empty() => return self.take_home(now, i, Some(cause), out),
             Want::Codec(want) if awaiting.is_empty() => return self.change_codecs(now, i, want, out),
-            Want::Failback | Want::Codec(_) => {}
+            Want::Failback | Want::Rollback(_) | Want::Codec(_) => {}
         }
         self.look_again(now, i, &wish, &awaiting, out);
         let awaiting = awaiting.iter().map(|c| self.slots[*c].id().clone()).collect();
@@ -255,11 +243,11 @@ impl Engine {
         let verdict = own.and_then(|single| single.verdict);
         let mut awaiting = Vec::new();
         let confirmed = match &wish.want {
-            Want::Failover(Cause::Quality { .. } | Cause::Ordered { .. }) | Want::Cascade(..) | Want::Codec(_) => {
-                own.is_some()
-            }
+            Want::Failover(Cause::Quality { .. } | Cause::Degraded { .. } | Cause::Ordered { .. })
+            | Want::Cascade(..)
+            | Want::Codec(_) => own.is_some(),
             Want::Failover(_) => verdict == Some(Event::Bad),
-            Want::Failback => verdict == Some(Event::Good),
+            Want::Failback | Want::Rollback(_) => verdict == Some(Event::Good),
         };
         if !confirmed {
             awaiting.push(i);

@@ -24,14 +24,14 @@ impl Engine {
         if let Some(left) = left(retry.at) {
             return Err(Hold::Backoff { failures: retry.failures, left });
         }
-        if matches!(want, Want::Failback) {
-            way_home(now, slot)?;
+        if matches!(want, Want::Failback | Want::Rollback(_)) {
+            way_home(now, slot, want)?;
         }
         if !matches!(want, Want::Cascade(..)) {
-            if let Some(left) = left(slot.blocked_until) {
+            if let Some(left) = left(slot.blocked_until).filter(|_| !want.takes_back()) {
                 return Err(Hold::Blocked { left });
             }
-            if let (Want::Codec(_), Some(left)) = (want, left(slot.codec_until)) {
+            if let (Want::Codec(_), Some(left), false) = (want, left(slot.codec_until), want.takes_back()) {
                 return Err(Hold::Cooldown { left });
             }
             let limits = tenant.params.limits;
@@ -108,7 +108,7 @@ impl Engine {
             Reason::Failover { cause: Cause::Down { .. }, .. } => !slot.last_bad(),
             Reason::Failover { cause: Cause::BackupDown { backup } | Cause::BackupMissing { backup }, .. }
             | Reason::Failback { from: backup, backup_failed: true, .. } => well_again(backup),
-            Reason::Codec { .. } | Reason::CodecRestored { .. } => slot.last_bad(),
+            Reason::Codec { .. } | Reason::CodecUndone { .. } | Reason::CodecRestored { .. } => slot.last_bad(),
             _ => false,
         };
         if outdated {
@@ -166,7 +166,7 @@ impl Engine {
             let event = match wish.want {
                 _ if matches!(hold, Hold::Lapsed { .. }) => EventType::Lapsed,
                 Want::Failover(_) | Want::Cascade(..) => EventType::FailoverHeld,
-                Want::Failback => EventType::FailbackHeld,
+                Want::Failback | Want::Rollback(_) => EventType::FailbackHeld,
                 Want::Codec(_) => EventType::CodecHeld,
             };
             let told = channel_record(&slot.key, event, Actor::Engine, reason.clone(), (None, None));
@@ -196,8 +196,8 @@ fn proposal(now: Time, slot: &Slot) -> Hold {
     if proposed.is_some_and(|at| now.since(at) >= after) { Hold::Lapsed { after } } else { Hold::Propose }
 }
 
-/// What forbids taking traffic home without a person.
-fn way_home(now: Time, slot: &Slot) -> Result<(), Hold> {
+/// What forbids taking traffic home without a person. A move that proved a mistake does not wait for a window.
+fn way_home(now: Time, slot: &Slot, want: &Want) -> Result<(), Hold> {
     match slot.policy.failover.failback {
         _ if slot.approved.as_ref().is_some_and(|(until, _)| now < *until) => Ok(()),
         _ if slot.ordered.is_some() => Ok(()),
@@ -205,7 +205,7 @@ fn way_home(now: Time, slot: &Slot) -> Result<(), Hold> {
         _ if matches!(slot.moved_for, Some(Cause::Ordered { .. })) => Err(Hold::OrderedRoute),
         Failback::Auto => Ok(()),
         Failback::Manual => Err(Hold::FailbackManual),
-        Failback::Window if slot.windows.failback => Ok(()),
+        Failback::Window if slot.windows.failback || want.takes_back() => Ok(()),
         Failback::Window => Err(Hold::FailbackWindow),
     }
 }

@@ -4,9 +4,11 @@
 //! inputs give the same commands: only vectors and ordered sets are walked, never a hash map. A good look at a channel that
 //! is up allocates nothing; everything costlier happens only where something changes or is wanted.
 //!
-//! `observe` takes facts in, `decide` finds what is wanted, `hold` whether it may be done, `line` who is next, `act` does it, `outcome` takes what
-//! came of it, `sight` tells whether anything can be seen, `schedule` knows when to look and to evaluate again, `order`, `ordered`,
-//! `pause` and `maintenance` take persons' orders, `configure` builds and rebuilds, `state` keeps what survives a restart, `show` reports.
+//! `observe` takes facts in, `quality` telemetry and what becomes of codec orders and routes on trial, `decide` finds what is
+//! wanted (`want`), `hold` whether it may be done, `line` who is next, `act` does it, `outcome` takes what came of it, `sight`
+//! tells whether anything can be seen, `schedule` knows when to look and to evaluate again, `order`, `ordered`, `pause` and
+//! `maintenance` take persons' orders, `configure` builds and rebuilds, `state` keeps what survives a restart, `show` and
+//! `watch` report.
 //!
 //! Must never: read a clock, act on an error, act without last looks by single `GET`, or act twice on one channel at once.
 
@@ -21,15 +23,19 @@ mod order;
 mod ordered;
 mod outcome;
 mod pause;
+mod quality;
 mod retry;
 mod schedule;
 mod show;
 mod sight;
 mod slot;
 mod state;
+mod want;
+mod watch;
 
-pub(in crate::policy) use slot::{Slot, Want, Wish};
+pub(in crate::policy) use slot::Slot;
 pub use state::{Part, Saved, SavedChannel};
+pub(in crate::policy) use want::{Want, Wish};
 
 use super::command::{Action, Actor, Command, EventType, Fact, OpId, Order, Outcome, Record, Refusal};
 use super::key::{ChannelKey, TenantId};

@@ -1,12 +1,11 @@
-//! Facts in: looks, errors and telemetry become evidence, routes and scores. What follows from them is decided elsewhere.
+//! Facts in: looks and errors become evidence and routes. What follows from them is decided elsewhere.
 
 use super::super::channel::Event;
 use super::super::command::{ActionKind, Actor, Command, EventType, Fact, Health};
 use super::super::evidence::{self, judge};
 use super::super::key::ChannelId;
-use super::super::observation::{ChannelView, Source, TelemetryReading};
+use super::super::observation::{ChannelView, Source};
 use super::super::reason::Reason;
-use super::super::score;
 use super::super::tenant::{REVERSALS, REVERSALS_WITHIN};
 use super::super::time::Time;
 use super::outcome::same_order;
@@ -103,26 +102,6 @@ impl Engine {
         self.arm(now, i);
     }
 
-    pub(super) fn on_telemetry(&mut self, now: Time, i: usize, reading: &TelemetryReading, out: &mut Vec<Command>) {
-        let latency = self.tenants[self.slots[i].tenant].params.latency;
-        let slot = &mut self.slots[i];
-        slot.forget_stale_telemetry(now);
-        slot.window.insert(reading);
-        slot.summary = slot.window.summary();
-        let in_use = slot.codecs.iter().min_by_key(|codec| codec.priority).map(|codec| codec.name.as_str());
-        let policy = &slot.policy;
-        slot.quality = slot.summary.as_ref().map(|summary| score::quality(&policy.quality, latency, summary, in_use));
-        slot.quality_at = now;
-        let score = slot.quality.map(|quality| quality.score);
-        let since = |holds: bool, since: Option<Time>| if holds { since.or(Some(now)) } else { None };
-        let low = matches!((score, policy.failover.quality_below), (Some(score), Some(bound)) if score < bound);
-        slot.low_since = since(low, slot.low_since);
-        slot.fine_since = since(score.is_some_and(|score| score >= policy.quality.optimise_below), slot.fine_since);
-        self.mark_changed(i);
-        self.evaluate(now, i, out);
-        self.follow_up(now, i, false, out);
-    }
-
     /// What time alone does to one channel.
     pub(super) fn on_due(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
         self.stale_check(now, i, out);
@@ -130,7 +109,7 @@ impl Engine {
     }
 
     /// Evaluates the channel, and those whose traffic depends on it.
-    fn follow_up(&mut self, now: Time, i: usize, changed: bool, out: &mut Vec<Command>) {
+    pub(super) fn follow_up(&mut self, now: Time, i: usize, changed: bool, out: &mut Vec<Command>) {
         if !changed && self.slots[i].quiet() {
             self.arm(now, i);
         } else {
@@ -340,6 +319,7 @@ fn note_view(slot: &mut Slot, view: &ChannelView, single: bool) -> bool {
             // Someone else chose another order: it is theirs, and there is nothing of ours to take back.
             slot.codecs_set = None;
             slot.codecs_first = None;
+            slot.trial = None;
         }
     }
     if slot.listed.is_some() || !slot.configured || slot.backups_read == view.failover {

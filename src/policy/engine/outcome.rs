@@ -6,6 +6,7 @@ use super::super::key::ChannelId;
 use super::super::observation::{ChannelView, Codec};
 use super::super::reason::{Cause, Reason};
 use super::super::time::Time;
+use super::super::trial::Promise;
 use super::act::events;
 use super::decide::{facts, same_names};
 use super::retry::{Purpose, Retry};
@@ -25,7 +26,7 @@ impl Engine {
         let slot = &mut self.slots[i];
         slot.route_from = now;
         let action = flight.action;
-        let kept = Kept { op, kind: action.kind, cause: flight.cause };
+        let kept = Kept { op, kind: action.kind, cause: flight.cause, promise: Promise::of(&action.reason) };
         let kind = kept.kind.name().to_owned();
         let reason = Reason::Outcome { kind, outcome: outcome.clone() };
         if flight.orphan {
@@ -73,17 +74,20 @@ impl Engine {
         let slot = &mut self.slots[i];
         *slot.retries.of_mut(kept.purpose()) = Retry::default();
         slot.late = None;
+        slot.changed_at = Some(now);
         match &kept.kind {
             ActionKind::Failover { to, .. } => {
                 // Traffic that left for quality and had to go on still needs measured quality to come home.
                 let went_on = matches!(kept.cause, Some(Cause::BackupDown { .. } | Cause::BackupMissing { .. }));
-                if !(went_on && matches!(slot.moved_for, Some(Cause::Quality { .. }))) {
+                if !(went_on && slot.moved_for.as_ref().is_some_and(Cause::is_quality)) {
                     slot.moved_for.clone_from(&kept.cause);
                 }
                 self.take_route(i, to.clone());
+                self.begin_probation(now, i, to, kept.cause.as_ref());
             }
             ActionKind::Failback { .. } => {
                 slot.moved_for = None;
+                slot.probation = None;
                 let own = slot.id().clone();
                 self.take_route(i, own);
             }
@@ -93,6 +97,7 @@ impl Engine {
                 slot.codecs.clone_from(order);
                 slot.codecs_set = Some(order.clone());
                 slot.fine_since = None;
+                self.begin_trial(now, i, kept.promise.as_ref(), order, before);
             }
         }
         self.mark_unsaved(i);
@@ -121,7 +126,7 @@ impl Engine {
     fn block(&mut self, now: Time, i: usize, kind: &ActionKind) {
         let slot = &mut self.slots[i];
         if matches!(kind, ActionKind::Codec { .. }) {
-            slot.codec_until = Some(now + slot.policy.codec.cooldown);
+            slot.codec_until = Some(now + slot.policy.codec.cooldown).max(slot.codec_until);
             return;
         }
         let holding = slot.blocked_until.is_some_and(|until| until > now);

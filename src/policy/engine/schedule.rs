@@ -62,6 +62,9 @@ impl Engine {
         let patience = wish.and_then(|wish| wish.asked).map(|at| at + policy.health.timeout);
         let home = slot.good_since.filter(|_| slot.away()).map(|at| at + policy.failover.failback_after);
         let low = slot.low_since.map(|at| at + policy.failover.quality_for);
+        let degraded = slot.degraded_since.map(|at| at + policy.failover.quality_for);
+        let trial = slot.pending_trial().map(|trial| trial.until);
+        let probation = slot.probation.as_ref().map(|probation| probation.until);
         let fine = slot.fine_since.filter(|_| slot.codecs_first.is_some()).map(|at| at + policy.codec.restore_after);
         let hour = match slot.held {
             Some(Hold::MaxPerHour { .. }) => self.tenants[slot.tenant].next_within_hour(),
@@ -70,10 +73,11 @@ impl Engine {
         let unsure = slot.unsure.as_ref().map(|unsure| unsure.until);
         let ordered = slot.ordered.as_ref().map(|ordered| ordered.until);
         let maintenance = slot.maintenance.as_ref().map(|(until, _)| *until);
-        let all = [stale, looked, patience, home, low, fine, hour, unsure, ordered, maintenance, slot.proposal_until()];
+        let own = [stale, looked, patience, home, hour, unsure, ordered, maintenance, slot.proposal_until()];
+        let quality = [low, degraded, fine, trial, probation];
         let retry = wish.and_then(|wish| slot.retries.of(wish.want.purpose()).at);
         let blocks = [slot.blocked_until, retry, slot.codec_until].into_iter().filter(|_| wish.is_some());
-        all.into_iter().chain(blocks).flatten().filter(|at| *at > now).min()
+        own.into_iter().chain(quality).chain(blocks).flatten().filter(|at| *at > now).min()
     }
 
     /// Sees to it that the channel is evaluated when it is due. A later deadline than the one set waits for that one.

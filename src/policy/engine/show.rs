@@ -49,7 +49,6 @@ impl Engine {
     fn explanation(&self, now: Time, i: usize) -> Explanation {
         let slot = &self.slots[i];
         let (health, latency) = (&slot.policy.health, self.tenants[slot.tenant].params.latency);
-        let in_use = slot.codecs.iter().min_by_key(|codec| codec.priority).map(|codec| codec.name.as_str());
         let measured = slot.summary.as_ref().filter(|_| slot.quality_now(now).is_some());
         let block = |kind, until: Option<Time>| {
             until.filter(|until| *until > now).map(|until| Block { kind, left: until.since(now) })
@@ -71,7 +70,9 @@ impl Engine {
             fall: health.fall,
             failover_enabled: slot.policy.failover.enabled,
             carries: slot.carries,
-            score_parts: measured.map(|summary| score::parts(&slot.policy.quality, latency, summary, in_use)),
+            score_parts: measured
+                .map(|summary| score::parts(&slot.policy.quality, latency, summary, slot.codec_in_use())),
+            quality: self.quality_watch(now, i),
             blocks: blocks.into_iter().flatten().collect(),
             hold_down: hold_down(now, slot),
             last_change: None,

@@ -1,7 +1,6 @@
 //! All that the engine holds of one channel, and questions about it that need nothing else.
 
 use super::super::channel::{Event, Machine};
-use super::super::codec::{self};
 use super::super::command::{Action, ActionKind, Cadence, Health};
 use super::super::guard::Hold;
 use super::super::hold_down::HoldDown;
@@ -11,8 +10,10 @@ use super::super::params::{Policy, Windows};
 use super::super::reason::{Cause, Reason};
 use super::super::report::Quality;
 use super::super::time::Time;
+use super::super::trial::{CodecTrial, Probation, Promise, Refutations, Timed};
 use super::super::window::{Summary, Window};
 use super::retry::{Purpose, Retries};
+use super::want::Wish;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,6 +87,15 @@ pub(in crate::policy) struct Slot {
     pub codec_until: Option<Time>,
     pub codecs_first: Option<Vec<Codec>>,
     pub codecs_set: Option<Vec<Codec>>,
+    /// Since when its score is too far below what is usual for it.
+    pub degraded_since: Option<Time>,
+    /// When its last action showed: decisions for the sake of quality rest on telemetry that was asked for later.
+    pub changed_at: Option<Time>,
+    /// The codec order of ours that it has, measured or not yet.
+    pub trial: Option<Box<Timed<CodecTrial>>>,
+    pub refuted: Refutations,
+    /// Its route, while that has to prove itself.
+    pub probation: Option<Box<Timed<Probation>>>,
     /// Its last evaluation.
     pub good_since: Option<Time>,
     pub wish: Option<Wish>,
@@ -144,77 +154,18 @@ pub struct Kept {
     pub(in crate::policy) kind: ActionKind,
     /// Why traffic was moved.
     pub(in crate::policy) cause: Option<Cause>,
+    /// What a codec order promises.
+    #[serde(default)]
+    pub(in crate::policy) promise: Option<Promise>,
 }
 
 impl Kept {
     /// What the action was for.
     pub(in crate::policy) const fn purpose(&self) -> Purpose {
         match (&self.kind, &self.cause) {
-            (ActionKind::Failback { .. }, None) => Purpose::Failback,
+            (ActionKind::Failback { .. }, None | Some(Cause::Rollback { .. })) => Purpose::Failback,
             (ActionKind::Codec { .. }, _) => Purpose::Codec,
             (ActionKind::Failover { .. } | ActionKind::Failback { .. }, _) => Purpose::Rescue,
-        }
-    }
-}
-
-/// Something that is wanted, from the moment it is until it is done or wanted no more.
-#[derive(Clone, Debug)]
-pub(in crate::policy) struct Wish {
-    pub want: Want,
-    /// Last looks count from here.
-    pub since: Time,
-    pub seq: u64,
-    pub looked: Option<Time>,
-    /// When candidates were first asked.
-    pub asked: Option<Time>,
-    /// The holds that were told of.
-    pub told: u32,
-    /// When it was first proposed.
-    pub proposed: Option<Time>,
-}
-
-#[derive(Clone, Debug)]
-pub(in crate::policy) enum Want {
-    /// Its own traffic has to leave it.
-    Failover(Cause),
-    /// Its traffic has to leave the failed backup.
-    Cascade(usize, Cause),
-    /// Its traffic may come home.
-    Failback,
-    /// Another codec order.
-    Codec(CodecWant),
-}
-
-#[derive(Clone, Debug)]
-pub(in crate::policy) enum CodecWant {
-    Improve(codec::Proposal),
-    Restore(Vec<Codec>),
-}
-
-impl Want {
-    pub(in crate::policy) fn same_episode(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Failover(a), Self::Failover(b)) => std::mem::discriminant(a) == std::mem::discriminant(b),
-            (Self::Cascade(a, _), Self::Cascade(b, _)) => a == b,
-            (Self::Failback, Self::Failback) => true,
-            (Self::Codec(a), Self::Codec(b)) => std::mem::discriminant(a) == std::mem::discriminant(b),
-            _ => false,
-        }
-    }
-
-    pub(in crate::policy) const fn purpose(&self) -> Purpose {
-        match self {
-            Self::Failover(_) | Self::Cascade(..) => Purpose::Rescue,
-            Self::Failback => Purpose::Failback,
-            Self::Codec(_) => Purpose::Codec,
-        }
-    }
-
-    pub(in crate::policy) const fn name(&self) -> &'static str {
-        match self {
-            Self::Failover(_) | Self::Cascade(..) => "failover",
-            Self::Failback => "failback",
-            Self::Codec(_) => "codec",
         }
     }
 }
@@ -275,6 +226,11 @@ impl Slot {
             codec_until: None,
             codecs_first: None,
             codecs_set: None,
+            degraded_since: None,
+            changed_at: None,
+            trial: None,
+            refuted: Refutations::default(),
+            probation: None,
             good_since: None,
             wish: None,
             held: None,
@@ -342,9 +298,26 @@ impl Slot {
             && self.verdict == Some(Event::Good)
             && self.reason == Reason::Fine
             && self.low_since.is_none()
+            && self.degraded_since.is_none()
+            && self.pending_trial().is_none()
             && self.maintenance.is_none()
             && self.codecs_first.is_none()
             && !self.away()
+    }
+
+    /// The codec order that is being measured.
+    pub(in crate::policy) fn pending_trial(&self) -> Option<&Timed<CodecTrial>> {
+        self.trial.as_deref().filter(|trial| trial.of.verdict.is_none())
+    }
+
+    /// Whether telemetry was asked for since its last action showed.
+    pub(in crate::policy) fn measured_since_change(&self) -> bool {
+        self.changed_at.is_none_or(|changed| self.window.asked_at().is_some_and(|asked| asked >= changed))
+    }
+
+    /// The codec that calls are expected to use: the first by priority.
+    pub(in crate::policy) fn codec_in_use(&self) -> Option<&str> {
+        self.codecs.iter().min_by_key(|codec| codec.priority).map(|codec| codec.name.as_str())
     }
 
     /// How long an answer may serve as a last look.

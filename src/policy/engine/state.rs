@@ -7,6 +7,8 @@ use super::super::observation::Codec;
 use super::super::reason::Cause;
 use super::super::tenant::{HOUR, REVERSALS_WITHIN};
 use super::super::time::Time;
+use super::super::trial::{CodecTrial, Probation, Refutations, SavedRefutations, SavedTimed, Timed};
+use super::super::window::SavedBaseline;
 use super::Engine;
 use super::retry::{Retries, Retry};
 use super::slot::{Kept, Slot, Unsure};
@@ -106,6 +108,10 @@ pub struct SavedChannel {
     late: Option<Kept>,
     /// How long a maintenance that a person started goes on, and why.
     maintenance: Option<(Duration, String)>,
+    trial: Option<SavedTimed<CodecTrial>>,
+    refuted: SavedRefutations,
+    probation: Option<SavedTimed<Probation>>,
+    baseline: Option<SavedBaseline>,
 }
 
 impl Engine {
@@ -205,6 +211,10 @@ fn save_channel(now: Time, slot: &Slot) -> SavedChannel {
         unsure: slot.unsure.as_ref().map(|unsure| (unsure.kept.clone(), unsure.until.since(now))),
         late: slot.late.clone(),
         maintenance: slot.maintenance.clone().map(|(until, reason)| (until.since(now), reason)),
+        trial: slot.trial.as_ref().map(|trial| trial.save(now)),
+        refuted: slot.refuted.save(now),
+        probation: slot.probation.as_ref().map(|probation| probation.save(now)),
+        baseline: slot.window.save(),
     }
 }
 
@@ -232,6 +242,12 @@ fn restore_channel(now: Time, slot: &mut Slot, saved: SavedChannel, elapsed: Dur
     slot.late = saved.late;
     // One that ended meanwhile is told of by the first evaluation.
     slot.maintenance = saved.maintenance.map(|(left, reason)| (now + left.saturating_sub(elapsed), reason));
+    slot.trial = saved.trial.map(|saved| Box::new(Timed::restore(saved, now)));
+    slot.refuted = Refutations::restore(saved.refuted, now, elapsed, &slot.policy.codec);
+    slot.probation = saved.probation.map(|saved| Box::new(Timed::restore(saved, now)));
+    if let Some(baseline) = saved.baseline {
+        slot.window.restore(baseline);
+    }
     slot.unsure = saved.unsure.map(|(kept, left)| {
         let until = now + left.saturating_sub(elapsed);
         Unsure { kept, since: now, until }

@@ -13,7 +13,8 @@ pub struct FailoverParams {
     pub on: Vec<String>,
     /// A score below it, sustained, is also a reason. 0 to 100; `None`: off.
     pub quality_below: Option<f64>,
-    /// How long the score must stay below `quality_below`.
+    /// How long the score must stay below `quality_below`, or `degraded_by` below its baseline; and how long a route taken
+    /// for it is on probation, at the least.
     pub quality_for: Duration,
     /// By how many score points a candidate must be better, where quality is the reason.
     pub better_by: f64,

@@ -22,9 +22,13 @@ impl Reason {
                 Hold::Blocked { left } | Hold::Cooldown { left } | Hold::Backoff { left, .. } => *left = Duration::ZERO,
                 _ => {}
             },
-            Self::Away { good_for: Some(good_for), .. }
-            | Self::Failback { good_for, .. }
-            | Self::CodecRestored { good_for } => *good_for = Duration::ZERO,
+            Self::Away { good_for: Some(good_for), .. } | Self::CodecRestored { good_for } => {
+                *good_for = Duration::ZERO;
+            }
+            Self::Failback { good_for, cause, .. } => {
+                *good_for = Duration::ZERO;
+                cause.iter_mut().for_each(Cause::still);
+            }
             Self::Failover { cause, passed_over: against, .. } | Self::NoCandidate { cause, against } => {
                 cause.still();
                 for (_, why) in against {
@@ -49,6 +53,8 @@ impl Cause {
     fn still(&mut self) {
         match self {
             Self::Quality { score, lasted, .. } => (*score, *lasted) = (0.0, Duration::ZERO),
+            Self::Degraded { score, baseline, lasted, .. } => (*score, *baseline, *lasted) = (0.0, 0.0, Duration::ZERO),
+            Self::Rollback { measured, home, .. } => (*measured, *home) = (None, 0.0),
             Self::Down { looks, .. } => *looks = 0,
             Self::BackupDown { .. } | Self::BackupMissing { .. } | Self::Ordered { .. } => {}
         }

@@ -36,14 +36,32 @@ impl fmt::Display for Reason {
                 )?;
                 list(f, "; passed over ", passed_over)
             }
+            Self::Failback { channel, from, cause: Some(cause @ Cause::Rollback { .. }), .. } => {
+                write!(f, "took {channel} home from {from}: {cause}")
+            }
             Self::Failback { channel, from, backup_failed: true, .. } => {
                 write!(f, "took {channel} home from {from}: {from} failed and {channel} is up")
             }
-            Self::Failback { channel, from, good_for, backup_failed: false } => {
+            Self::Failback { channel, from, good_for, backup_failed: false, .. } => {
                 write!(f, "took {channel} home from {from}: up and good for {}", Span(*good_for))
             }
-            Self::Codec { from, to, gain, score } => {
+            Self::Codec { from, to, gain, score, .. } => {
                 write!(f, "put codec {to} before {from}: score {score:.1}, and {gain:.1} points more are predicted")
+            }
+            Self::CodecUndone { from, to, before, predicted, measured } => write!(
+                f,
+                "put codec {from} back before {to}: measured worse than before: predicted {predicted:.1}, measured \
+                 {measured:.1}, {before:.1} before"
+            ),
+            Self::CodecMeasured { from, to, before, predicted, measured, worse } => {
+                let verdict = if *worse { "is worse than before" } else { "holds" };
+                write!(
+                    f,
+                    "codec {to} before {from} {verdict}: predicted {predicted:.1}, measured {measured:.1}, {before:.1} before"
+                )
+            }
+            Self::CodecUnmeasured { to, within } => {
+                write!(f, "too little telemetry within {} to measure codec {to} first: it stays", Span(*within))
             }
             Self::CodecRestored { good_for } => {
                 write!(f, "put the codecs back into the order first read: conditions good for {}", Span(*good_for))
@@ -148,6 +166,20 @@ impl fmt::Display for Cause {
             Self::Quality { score, below, lasted } => {
                 write!(f, "score {score:.1}, below {below:.1} for {}", Span(*lasted))
             }
+            Self::Degraded { score, baseline, by, lasted } => write!(
+                f,
+                "score {score:.1}, {:.1} below its usual {baseline:.1} (degraded_by {by:.1}) for {}",
+                baseline - score,
+                Span(*lasted)
+            ),
+            Self::Rollback { backup, measured: Some(measured), left_behind, home } => write!(
+                f,
+                "on probation {backup} scored {measured:.1}, where {left_behind:.1} was left behind, and home scores {home:.1}"
+            ),
+            Self::Rollback { backup, measured: None, left_behind, home } => write!(
+                f,
+                "on probation {backup} turned degraded, where {left_behind:.1} was left behind, and home scores {home:.1}"
+            ),
             Self::BackupDown { backup } => write!(f, "its backup {backup} is down"),
             Self::BackupMissing { backup } => write!(f, "its backup {backup} does not exist any more"),
             Self::Ordered { who, force: false } => write!(f, "{who} ordered it"),

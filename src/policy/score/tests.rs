@@ -216,6 +216,23 @@ fn wideband_is_told_on_the_narrowband_scale() {
     assert!(g722.r_factor < pcmu.r_factor && g722.mos < pcmu.mos, "116 / 1.29 is 89.9: R is never held against R");
 }
 
+/// Ie of the published estimate; Id is the narrowband one times 1.29.
+#[test]
+fn opus_in_wideband_is_rated_on_the_wideband_scale() {
+    use crate::policy::params::OPUS_WIDEBAND;
+    let of = |packet_loss_pct| {
+        let conditions = Conditions { one_way_ms: 10.0, jitter_ms: 0.0, packet_loss_pct };
+        predict(&QualityParams::default(), &conditions, &OPUS_WIDEBAND)
+    };
+    let clean = of(0.0);
+    assert!((clean.rating.r() - (129.0 - 19.96 - 1.29 * clean.delay_cost)).abs() < 1e-9, "{clean:?}");
+    assert!((clean.r_factor * 1.29 - clean.rating.r()).abs() < 1e-9);
+    // Equation 7-29 with the constant 95 of both scales.
+    let lossy = of(5.0);
+    let ie_eff = 19.96 + (95.0 - 19.96) * 5.0 / (5.0 + 19.5);
+    assert!((lossy.rating.ie_eff - ie_eff).abs() < 1e-9 && (lossy.loss_cost * 1.29 - (ie_eff - 19.96)).abs() < 1e-9);
+}
+
 #[test]
 fn the_buffer_follows_jitter_between_its_bounds() {
     let buffer = |jitter| playout::Playout::for_jitter(jitter).buffer_ms;
@@ -251,6 +268,32 @@ proptest! {
         prop_assert!(r(latency, jitter, (loss + more).min(100.0)) <= now + 1e-9);
         prop_assert!(r_of(burst_r + burstier, advantage, latency, jitter, loss) <= now + 1e-9);
         prop_assert!(r_of(burst_r, advantage + 1.0, latency, jitter, loss) > now, "an advantage is none");
+    }
+
+    #[test]
+    fn whatever_a_codecs_values_no_impairment_raises_its_score_on_either_scale(
+        latency in 0.0..1000.0_f64, jitter in 0.0..500.0_f64, loss in 0.0..100.0_f64, more in 0.0..500.0_f64,
+        burst_r in 1.0..=8.0_f64, ie in 0.0..=95.0_f64, bpl in 0.1..1000.0_f64, wideband in any::<bool>(),
+        frame_ms in 0.0..200.0_f64,
+    ) {
+        let params = QualityParams { burst_r, ..QualityParams::default() };
+        let values = CodecValues { ie, bpl, wideband, frame_ms, ..UNNAMED };
+        let of = |one_way_ms, jitter_ms, packet_loss_pct, values: &CodecValues| {
+            let conditions = Conditions { one_way_ms, jitter_ms, packet_loss_pct };
+            predict(&params, &conditions, values)
+        };
+        let now = of(latency, jitter, loss, &values);
+        let worse = [
+            of(latency + more, jitter, loss, &values),
+            of(latency, jitter + more, loss, &values),
+            of(latency, jitter, (loss + more).min(100.0), &values),
+            of(latency, jitter, loss, &CodecValues { frame_ms: frame_ms + more, ..values }),
+        ];
+        for worse in worse {
+            prop_assert!(worse.r_factor <= now.r_factor + 1e-9 && worse.score <= now.score + 1e-9);
+            prop_assert!(worse.mos <= now.mos + 1e-9, "codecs are compared by MOS");
+        }
+        prop_assert!((1.0..=4.5).contains(&now.mos) && (0.0..=100.0).contains(&now.score));
     }
 
     #[test]

@@ -12,6 +12,7 @@
 
 use super::{Measured, Statistic};
 use crate::policy::time::WallMs;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// Half an hour in milliseconds.
@@ -37,12 +38,22 @@ pub(super) struct Baseline {
 }
 
 /// The half hour that samples come in for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Open {
     half_hour: u32,
     kept: Vec<Triple>,
     seen: usize,
     stride: usize,
+}
+
+/// What is usual for a channel, as it is kept across a restart: values by half hours of the platform's calendar, so that
+/// time that passes meanwhile is a gap and nothing else.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SavedBaseline {
+    /// Under which statistic the values were made; under another one they mean nothing.
+    statistic: Statistic,
+    open: Option<Open>,
+    closed: Vec<(u32, Triple)>,
 }
 
 impl Baseline {
@@ -55,6 +66,7 @@ impl Baseline {
     /// open one is passed over, unless the clock was set back by more than a day, which begins anew.
     pub(super) fn add(&mut self, at: WallMs, measured: &Measured) {
         let Ok(half_hour) = u32::try_from(at.0.div_euclid(HALF_HOUR_MS)) else { return };
+        let last = self.last();
         match &mut self.open {
             Some(open) if open.half_hour == half_hour => open.push(measured),
             Some(open) if open.half_hour > half_hour => {
@@ -63,12 +75,51 @@ impl Baseline {
                     self.open = Some(Open::new(half_hour, measured));
                 }
             }
+            // A half hour that was closed before a restart stays as it was.
+            None if last.is_some_and(|last| half_hour <= last && last - half_hour <= MOST) => {}
+            None if last.is_some_and(|last| half_hour <= last) => {
+                *self = Self::new(self.statistic);
+                self.open = Some(Open::new(half_hour, measured));
+            }
             _ => {
                 if let Some(over) = self.open.replace(Open::new(half_hour, measured)) {
                     self.close(&over, half_hour);
                 }
             }
         }
+    }
+
+    /// The newest half hour that is over, counted from 1970; `None` before the first.
+    pub(super) fn last(&self) -> Option<u32> {
+        self.closed.back().map(|(half_hour, _)| *half_hour)
+    }
+
+    /// What has to survive a restart; `None` where no half hour is over yet.
+    pub(super) fn save(&self) -> Option<SavedBaseline> {
+        let (statistic, open) = (self.statistic, self.open.clone());
+        let closed: Vec<_> = self.closed.iter().copied().collect();
+        (!closed.is_empty()).then_some(SavedBaseline { statistic, open, closed })
+    }
+
+    /// Takes back what was saved, unless it was made by another statistic. What breaks its bounds is left out.
+    pub(super) fn restore(&mut self, saved: SavedBaseline) {
+        if saved.statistic != self.statistic {
+            return;
+        }
+        let mut last = None;
+        let ordered = saved.closed.into_iter().filter(|(half_hour, value)| {
+            let sound = value.iter().all(|v| v.is_finite() && *v >= 0.0) && last.is_none_or(|last| last < *half_hour);
+            if sound {
+                last = Some(*half_hour);
+            }
+            sound
+        });
+        self.closed = ordered.take(MOST as usize + 1).collect();
+        self.open = saved.open.filter(|open| {
+            let after = self.last().is_none_or(|last| last < open.half_hour);
+            after && (1..=MOST_OPEN).contains(&open.kept.len()) && open.stride > 0
+        });
+        self.usual = self.median();
     }
 
     /// Forgets what is older than a day at `to`.

@@ -240,3 +240,62 @@ proptest! {
         prop_assert!(samples < 32 || open.kept.len() >= 16);
     }
 }
+
+#[test]
+fn what_is_saved_comes_back_and_goes_on_as_if_nothing_had_been() {
+    let mut world = World::new();
+    world.pass_with(10 * 60 + 7, |minute| (minute % 90) as f64);
+    let mut other = World::new();
+    other.minute = world.minute;
+    let saved = world.window.save().unwrap();
+    other.window.restore(serde_json::from_str(&serde_json::to_string(&saved).unwrap()).unwrap());
+    // Whatever was still in the window at the time comes with the next answers.
+    for minute in 0..5 {
+        let at = Some(WallMs((world.minute - 1 - minute) * MINUTE));
+        other.answer(vec![sample(at, ((10 * 60 + 6 - minute) % 90) as f64)]);
+    }
+    assert!(other.usual().is_some());
+    for _ in 0..40 {
+        world.pass(31, 400.0);
+        other.pass(31, 400.0);
+        assert_eq!(world.usual(), other.usual());
+    }
+}
+
+#[test]
+fn what_was_saved_under_another_statistic_or_is_broken_is_left_aside() {
+    let mut world = World::new();
+    world.pass(10 * 60, 40.0);
+    let saved = world.window.save().unwrap();
+    let mut other = World::by(Statistic::Percentile(95));
+    other.minute = world.minute;
+    other.window.restore(saved.clone());
+    assert_eq!(other.pass(5, 40.0).usual(), None);
+    let mut broken = serde_json::to_value(saved).unwrap();
+    broken["closed"][3][1][0] = serde_json::json!(-7.0);
+    broken["closed"][5][0] = serde_json::json!(1);
+    let mut other = World::new();
+    other.minute = world.minute;
+    other.window.restore(serde_json::from_value(broken).unwrap());
+    assert_eq!(other.pass(5, 40.0).usual(), Some(40.0));
+    assert_eq!(World::new().window.save(), None);
+}
+
+#[test]
+fn a_half_hour_that_was_closed_is_not_opened_again() {
+    let mut world = World::new();
+    world.pass(10 * 60 + 6, 40.0);
+    let (minute, last) = (world.minute, world.window.last_half_hour());
+    let mut other = World::new();
+    other.window.restore(world.window.save().unwrap());
+    // Telemetry of an hour ago, from a clock that was set back.
+    other.minute = minute - 90;
+    other.pass(60, 90.0);
+    assert_eq!(other.window.last_half_hour(), last);
+    // More than a day ago: anew.
+    let mut other = World::new();
+    other.window.restore(world.window.save().unwrap());
+    other.minute = minute - 3 * DAY;
+    other.pass(60, 90.0);
+    assert!(other.window.last_half_hour() < last);
+}

@@ -1,0 +1,247 @@
+//! Telemetry in, and what follows from it: scores, conditions that last, the codec order that would sound better, and
+//! whether a codec order or a route taken for quality keeps what it promised.
+//!
+//! Must never: act by itself, or judge an order or a route by telemetry of before it showed.
+
+use super::super::codec::{self, CodecHold, Proposal};
+use super::super::command::{Actor, Command, EventType, Health};
+use super::super::key::ChannelId;
+use super::super::observation::{Codec, TelemetryReading};
+use super::super::reason::{Cause, Reason};
+use super::super::report::Quality;
+use super::super::score::{self, Conditions, predict};
+use super::super::time::Time;
+use super::super::trial::{CodecTrial, Probation, Promise, Refuted, There, Timed, Verdict};
+use super::decide::same_names;
+use super::outcome::same_order;
+use super::want::CodecWant;
+use super::{Engine, Slot, Want, channel_record};
+
+impl Engine {
+    pub(super) fn on_telemetry(&mut self, now: Time, i: usize, reading: &TelemetryReading, out: &mut Vec<Command>) {
+        let latency = self.tenants[self.slots[i].tenant].params.latency;
+        let slot = &mut self.slots[i];
+        slot.forget_stale_telemetry(now);
+        let usual = slot.window.last_half_hour();
+        slot.window.insert(reading);
+        let usual_changed = slot.window.last_half_hour() != usual;
+        slot.summary = slot.window.summary();
+        let policy = &slot.policy;
+        let of = |summary| score::quality(&policy.quality, latency, summary, slot.codec_in_use());
+        slot.quality = slot.summary.as_ref().map(of);
+        slot.quality_at = now;
+        let score = slot.quality.map(|quality| quality.score);
+        let since = |holds: bool, since: Option<Time>| if holds { since.or(Some(now)) } else { None };
+        let low = matches!((score, policy.failover.quality_below), (Some(score), Some(bound)) if score < bound);
+        let degraded = slot.quality.and_then(|quality| score::degradation(&policy.quality, &quality)).is_some();
+        slot.low_since = since(low, slot.low_since);
+        slot.degraded_since = since(degraded, slot.degraded_since);
+        slot.fine_since = since(score.is_some_and(|score| score >= policy.quality.optimise_below), slot.fine_since);
+        if usual_changed && slot.configured {
+            self.mark_unsaved(i);
+        }
+        self.mark_changed(i);
+        self.judge_trial(now, i, out);
+        self.evaluate(now, i, out);
+        self.follow_up(now, i, false, out);
+        self.evaluate_on_probation(now, i, out);
+    }
+
+    /// Those whose route to channel `b` has to prove itself.
+    fn evaluate_on_probation(&mut self, now: Time, b: usize, out: &mut Vec<Command>) {
+        for n in 0..self.slots[b].users.len() {
+            let Some(&user) = self.slots[b].users.get(n) else { break };
+            if self.slots[user].probation.as_ref().is_some_and(|on| on.of.backup == *self.slots[b].id()) {
+                self.evaluate(now, user, out);
+            }
+        }
+    }
+
+    /// Why traffic has to leave for the sake of quality: the score below `quality_below`, or `degraded_by` points below what
+    /// is usual, at every reading for `quality_for`.
+    pub(super) fn bad_quality(&self, now: Time, i: usize, quality: &Quality) -> Option<Cause> {
+        let slot = &self.slots[i];
+        let rules = &slot.policy.failover;
+        let lasted = |since: Option<Time>| Some(now.since(since?)).filter(|lasted| *lasted >= rules.quality_for);
+        let score = quality.score;
+        if let (Some(below), Some(lasted)) = (rules.quality_below, lasted(slot.low_since)) {
+            return Some(Cause::Quality { score, below, lasted });
+        }
+        let (by, baseline) = (slot.policy.quality.degraded_by?, quality.baseline?);
+        Some(Cause::Degraded { score, baseline, by, lasted: lasted(slot.degraded_since)? })
+    }
+
+    /// What is wanted of the codecs of a channel that is up: a better order where its score is below `optimise_below`, the
+    /// order first read once conditions have been good for `restore_after`.
+    pub(super) fn wanted_codec(&self, now: Time, i: usize, score: f64) -> Result<Want, Reason> {
+        let slot = &self.slots[i];
+        let policy = &slot.policy;
+        if score < policy.quality.optimise_below {
+            if let Some(hold) = slot.not_yet() {
+                return Err(Reason::CodecKept { score, hold });
+            }
+            let Some(summary) = &slot.summary else { return Err(self.quiet_reason(i)) };
+            let latency = self.tenants[slot.tenant].params.latency;
+            let refuted: Vec<&Refuted> = slot.refuted.at(now).map(|(refuted, _)| refuted).collect();
+            return match codec::propose(&policy.codec, &policy.quality, latency, summary, &slot.codecs, &refuted) {
+                Ok(proposal) => Ok(Want::Codec(CodecWant::Improve(proposal))),
+                Err(hold) => Err(Reason::CodecKept { score, hold }),
+            };
+        }
+        let first =
+            slot.codecs_first.as_ref().filter(|first| same_names(first, &slot.codecs) && **first != slot.codecs);
+        match (first, slot.fine_since) {
+            (Some(first), Some(since)) if now.since(since) >= policy.codec.restore_after => {
+                Ok(Want::Codec(CodecWant::Restore(first.clone())))
+            }
+            _ => Err(self.quiet_reason(i)),
+        }
+    }
+
+    /// What the order so far scores, which another one must not be measured worse than.
+    pub(super) fn score_before(&self, i: usize, proposal: &Proposal) -> Option<f64> {
+        let slot = &self.slots[i];
+        let (params, latency) = (&slot.policy.quality, self.tenants[slot.tenant].params.latency);
+        let values = score::codec_values(&params.codecs, &proposal.from)?;
+        let of = |measured| predict(params, &Conditions::new(params, latency, measured), &values).score;
+        let newest = slot.window.newest().as_ref().map_or(f64::INFINITY, of);
+        Some((proposal.predicted - proposal.gain).min(newest))
+    }
+
+    /// A codec order of ours shows: what it promised is measured from now on.
+    pub(super) fn begin_trial(
+        &mut self,
+        now: Time,
+        i: usize,
+        promise: Option<&Promise>,
+        order: &[Codec],
+        before: &[Codec],
+    ) {
+        let slot = &mut self.slots[i];
+        let trial = promise.map(|promise| CodecTrial {
+            promise: promise.clone(),
+            order: order.to_vec(),
+            back: before.to_vec(),
+            verdict: None,
+        });
+        let lasts = CodecTrial::lasts(&slot.policy.telemetry);
+        slot.trial = trial.map(|trial| Box::new(Timed::new(trial, now, lasts, Some(&slot.window))));
+    }
+
+    /// A route of ours shows: where it was taken for quality it is on probation from now on.
+    pub(super) fn begin_probation(&mut self, now: Time, i: usize, backup: &ChannelId, cause: Option<&Cause>) {
+        let window = self.sibling(&self.slots[i], backup).map(|b| &self.slots[b].window);
+        let probation = Probation::of(backup, cause).map(|probation| {
+            let policy = &self.slots[i].policy;
+            Box::new(Timed::new(probation, now, Probation::lasts(&policy.failover, &policy.telemetry), window))
+        });
+        self.slots[i].probation = probation;
+    }
+
+    /// Holds a codec order against what it promised, as soon as there is enough telemetry of it.
+    fn judge_trial(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
+        let slot = &self.slots[i];
+        if slot.away() || slot.flight.is_some() || slot.unsure.is_some() {
+            return;
+        }
+        let latency = self.tenants[slot.tenant].params.latency;
+        let Some(trial) = slot.pending_trial() else { return };
+        let Some(summary) = trial.measured(&slot.window) else { return };
+        let params = &slot.policy.quality;
+        let Some(values) = score::codec_values(&params.codecs, &trial.of.promise.to) else { return };
+        let measured = predict(params, &Conditions::new(params, latency, &summary.measured()), &values).score;
+        let worse = measured <= trial.of.promise.worse_at(&slot.policy.codec);
+        let Promise { from, to, before, predicted } = trial.of.promise.clone();
+        if worse {
+            let slot = &mut self.slots[i];
+            let refuted = Refuted { from: from.clone(), to: to.clone(), before, measured };
+            let wait = slot.refuted.add(now, refuted, &slot.policy.codec);
+            slot.codec_until = Some(now + wait).max(slot.codec_until);
+        }
+        let verdict = if worse { Verdict::Worse { measured } } else { Verdict::Holds { measured } };
+        self.conclude_trial(i, verdict, Reason::CodecMeasured { from, to, before, predicted, measured, worse }, out);
+    }
+
+    fn conclude_trial(&mut self, i: usize, verdict: Verdict, reason: Reason, out: &mut Vec<Command>) {
+        let slot = &mut self.slots[i];
+        if let Some(trial) = &mut slot.trial {
+            trial.of.verdict = Some(verdict);
+        }
+        let event = EventType::CodecMeasured;
+        out.push(Command::Record(channel_record(&slot.key, event, Actor::Engine, reason, (None, None))));
+        self.mark_unsaved(i);
+        self.mark_changed(i);
+    }
+
+    /// Ends what can no longer be measured, or not in its time.
+    pub(super) fn lapse_trials(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
+        let slot = &mut self.slots[i];
+        let gone = |on: &Timed<Probation>| now >= on.until || slot.expected.as_ref() != Some(&on.of.backup);
+        if slot.probation.take_if(|on| gone(on)).is_some() {
+            self.mark_unsaved(i);
+            self.mark_changed(i);
+        }
+        let slot = &mut self.slots[i];
+        // Not ours any more: someone else chose another order, or we put another one in place.
+        let ours =
+            |trial: &Timed<CodecTrial>| slot.codecs_set.as_ref().is_some_and(|set| same_order(set, &trial.of.order));
+        if slot.trial.take_if(|trial| !ours(trial)).is_some() {
+            self.mark_unsaved(i);
+            self.mark_changed(i);
+        }
+        let slot = &self.slots[i];
+        let Some(trial) = slot.pending_trial() else { return };
+        // Traffic that has left tells nothing more of the order.
+        if now >= trial.until || slot.away() {
+            let within = CodecTrial::lasts(&slot.policy.telemetry).saturating_sub(trial.until.since(now));
+            let reason = Reason::CodecUnmeasured { to: trial.of.promise.to.clone(), within };
+            self.conclude_trial(i, Verdict::Unmeasured, reason, out);
+        }
+    }
+
+    /// Why the traffic of a channel has to come back from where it was moved for quality.
+    pub(super) fn worse_there(&self, now: Time, i: usize) -> Option<Cause> {
+        let slot = &self.slots[i];
+        let on = slot.probation.as_ref()?;
+        let b = self.sibling(slot, &on.of.backup)?;
+        let backup = &self.slots[b];
+        let home = slot.quality_now(now).filter(|_| slot.health() == Health::Up && slot.fresh)?;
+        // Degraded for as long as being down takes.
+        let health = &backup.policy.health;
+        let degraded = backup.health() == Health::Degraded
+            && backup.fresh
+            && now.since(backup.machine.since()) >= health.interval * health.fall;
+        let (measured, score) = (self.measured_there(now, i), backup.quality_now(now).map(|quality| quality.score));
+        on.of.failed(&slot.policy.failover, &There { measured, score, degraded }, home.score)
+    }
+
+    /// The score of the backup since traffic came to it; `None`: nobody is on probation there, or too little is measured.
+    pub(super) fn measured_there(&self, now: Time, i: usize) -> Option<f64> {
+        let slot = &self.slots[i];
+        let on = slot.probation.as_ref()?;
+        let backup = &self.slots[self.sibling(slot, &on.of.backup)?];
+        let summary = on.measured(&backup.window).filter(|_| backup.quality_now(now).is_some())?;
+        let latency = self.tenants[backup.tenant].params.latency;
+        Some(score::quality(&backup.policy.quality, latency, &summary, backup.codec_in_use()).score)
+    }
+}
+
+impl Slot {
+    /// What takes a codec order back that was measured worse than the one before.
+    pub(in crate::policy) fn undo(&self) -> Option<Want> {
+        let trial = self.trial.as_ref().filter(|_| self.policy.codec.enabled)?;
+        let Some(Verdict::Worse { measured }) = trial.of.verdict else { return None };
+        let (promise, back) = (trial.of.promise.clone(), trial.of.back.clone());
+        let differs = same_names(&back, &self.codecs) && !same_order(&back, &self.codecs);
+        differs.then_some(Want::Codec(CodecWant::Undo { promise, measured, back }))
+    }
+
+    /// What keeps another remedy for quality waiting: one that is being measured, or telemetry from before the last one.
+    pub(in crate::policy) fn not_yet(&self) -> Option<CodecHold> {
+        if let Some(trial) = self.pending_trial() {
+            let Promise { to, predicted, before, .. } = trial.of.promise.clone();
+            return Some(CodecHold::OnTrial { to, predicted, before });
+        }
+        (!self.measured_since_change()).then_some(CodecHold::Unmeasured)
+    }
+}

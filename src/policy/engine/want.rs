@@ -1,0 +1,87 @@
+//! What is wanted for a channel, and since when: the closed list of wants, and a wish on its way to being done.
+//!
+//! Must never: say whether it may be done.
+
+use super::super::codec;
+use super::super::observation::Codec;
+use super::super::reason::Cause;
+use super::super::time::Time;
+use super::super::trial::Promise;
+use super::retry::Purpose;
+
+/// Something that is wanted, from the moment it is until it is done or wanted no more.
+#[derive(Clone, Debug)]
+pub(in crate::policy) struct Wish {
+    pub want: Want,
+    /// Last looks count from here.
+    pub since: Time,
+    pub seq: u64,
+    pub looked: Option<Time>,
+    /// When candidates were first asked.
+    pub asked: Option<Time>,
+    /// The holds that were told of.
+    pub told: u32,
+    /// When it was first proposed.
+    pub proposed: Option<Time>,
+}
+
+#[derive(Clone, Debug)]
+pub(in crate::policy) enum Want {
+    /// Its own traffic has to leave it.
+    Failover(Cause),
+    /// Its traffic has to leave the failed backup.
+    Cascade(usize, Cause),
+    /// Its traffic may come home.
+    Failback,
+    /// Its traffic has to come back from where it was moved for quality: it is worse there.
+    Rollback(Cause),
+    /// Another codec order.
+    Codec(CodecWant),
+}
+
+#[derive(Clone, Debug)]
+pub(in crate::policy) enum CodecWant {
+    Improve(codec::Proposal),
+    Restore(Vec<Codec>),
+    /// What was put in place is worse than this, which was there before.
+    Undo {
+        promise: Promise,
+        measured: f64,
+        back: Vec<Codec>,
+    },
+}
+
+impl Want {
+    pub(in crate::policy) fn same_episode(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Failover(a), Self::Failover(b)) => {
+                std::mem::discriminant(a) == std::mem::discriminant(b) || (a.is_quality() && b.is_quality())
+            }
+            (Self::Cascade(a, _), Self::Cascade(b, _)) => a == b,
+            (Self::Failback, Self::Failback) | (Self::Rollback(_), Self::Rollback(_)) => true,
+            (Self::Codec(a), Self::Codec(b)) => std::mem::discriminant(a) == std::mem::discriminant(b),
+            _ => false,
+        }
+    }
+
+    pub(in crate::policy) const fn purpose(&self) -> Purpose {
+        match self {
+            Self::Failover(_) | Self::Cascade(..) => Purpose::Rescue,
+            Self::Failback | Self::Rollback(_) => Purpose::Failback,
+            Self::Codec(_) => Purpose::Codec,
+        }
+    }
+
+    pub(in crate::policy) const fn name(&self) -> &'static str {
+        match self {
+            Self::Failover(_) | Self::Cascade(..) => "failover",
+            Self::Failback | Self::Rollback(_) => "failback",
+            Self::Codec(_) => "codec",
+        }
+    }
+
+    /// Whether it takes back what we did ourselves: free of the block and the cooldown that it left behind.
+    pub(in crate::policy) const fn takes_back(&self) -> bool {
+        matches!(self, Self::Rollback(_) | Self::Codec(CodecWant::Undo { .. }))
+    }
+}

@@ -1,0 +1,137 @@
+//! Why traffic has to leave where it goes, and why a candidate is not fit to take it: the parts of a [`Reason`](super::Reason).
+//!
+//! Must never: carry a body of the platform or a secret.
+
+use super::super::command::Health;
+use super::super::key::ChannelId;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// Why traffic has to leave where it goes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "cause", rename_all = "snake_case")]
+pub enum Cause {
+    /// The platform's word.
+    Down {
+        /// Bad looks in a row.
+        looks: u32,
+        /// The status.
+        status: String,
+    },
+    /// The score.
+    Quality {
+        /// The score.
+        score: f64,
+        /// The bound.
+        below: f64,
+        /// For how long.
+        lasted: Duration,
+    },
+    /// The score, against what is usual for the channel.
+    Degraded {
+        /// The score.
+        score: f64,
+        /// What its usual conditions of the last day would score.
+        baseline: f64,
+        /// By how many points it has to be below that (`degraded_by`).
+        by: f64,
+        /// For how long.
+        lasted: Duration,
+    },
+    /// On probation the new route proved worse than what was left behind.
+    Rollback {
+        /// Where traffic went.
+        backup: ChannelId,
+        /// The score there since then; `None`: not measured, and the platform says that it is degraded.
+        measured: Option<f64>,
+        /// The score of the channel when its traffic left.
+        left_behind: f64,
+        /// The score of the channel now.
+        home: f64,
+    },
+    /// The backup is down.
+    BackupDown {
+        /// The backup.
+        backup: ChannelId,
+    },
+    /// The backup does not exist any more.
+    BackupMissing {
+        /// The backup.
+        backup: ChannelId,
+    },
+    /// A person's order.
+    Ordered {
+        /// Who gave it.
+        who: String,
+        /// Whether blocks and caps were passed over.
+        force: bool,
+    },
+}
+
+impl Cause {
+    /// Whether traffic leaves for the sake of quality, while the platform holds the channel for well.
+    pub const fn is_quality(&self) -> bool {
+        matches!(self, Self::Quality { .. } | Self::Degraded { .. })
+    }
+}
+
+/// Why a candidate is not fit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "code", rename_all = "snake_case")]
+pub enum Ineligible {
+    /// It is the channel itself.
+    Itself,
+    /// It has not been looked at yet.
+    NotSeen,
+    /// The platform has no such channel.
+    Missing,
+    /// Its health.
+    NotUp {
+        /// What is known.
+        health: Health,
+    },
+    /// Up, and its last look was not good.
+    LastLookNotGood {
+        /// The status.
+        status: Option<String>,
+    },
+    /// Not seen since the tenant was blind.
+    NotSeenSinceBlind,
+    /// Its own traffic goes elsewhere.
+    RoutedElsewhere {
+        /// Where.
+        to: ChannelId,
+    },
+    /// An action of its own is under way.
+    InFlight {
+        /// `failover`, `failback` or `codec`.
+        kind: String,
+    },
+    /// It carries as many others as it may.
+    Full {
+        /// How many.
+        carries: u32,
+        /// How many it may.
+        max_dependents: u32,
+    },
+    /// Its score is too low.
+    ScoreTooLow {
+        /// The score.
+        score: f64,
+        /// The bound.
+        min: f64,
+    },
+    /// It has no score, and the policy requires one.
+    NoScore,
+    /// Its score is not enough better.
+    NotBetter {
+        /// The score; `None`: it has none.
+        score: Option<f64>,
+        /// The score that it takes.
+        needed: f64,
+    },
+    /// In maintenance.
+    InMaintenance,
+    /// Not (yet) confirmed by a last look.
+    Unconfirmed,
+}
