@@ -69,7 +69,7 @@ fn fill(path: &Path, count: usize, signer: &Signer) {
 
 fn entry(n: usize) -> Entry {
     Entry {
-        at: WallMs(1_795_000_000_000 + n as i64),
+        at: WallMs(1_795_000_000_000 + i64::try_from(n).unwrap()),
         event_type: "health.changed".into(),
         tenant: Some(format!("tenant-{}", n % 20)),
         channel_id: Some(format!("ch-{:05}", n % 5000)),

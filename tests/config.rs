@@ -8,6 +8,9 @@
     reason = "tests: configured numbers come back to the bit, and helper functions are no tests to clippy"
 )]
 
+#[path = "config/policy_page.rs"]
+mod policy_page;
+
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -364,6 +367,25 @@ mod warnings {
         assert!(plan.fits);
         assert_eq!(plan.needed_per_minute, 11.0);
         assert_eq!(plan.effective_interval, Duration::from_secs(30));
+    }
+
+    #[test]
+    fn an_event_glob_that_matches_nothing_and_none_that_the_log_has_a_type_for() {
+        let hook = |events: &str| format!("{TENANT}[[webhooks]]\nurl = \"http://h\"\nevents = [{events}]\n");
+        let loaded = config::parse_str("c.toml", &hook(r#""failovr.*", "*", "*.held", "fail*""#)).unwrap();
+        let said: Vec<&str> = loaded.warnings.iter().map(|w| w.message.as_str()).collect();
+        assert_eq!(said, ["no event type begins with `failovr`; did you mean `failover`?"]);
+        let page = std::fs::read_to_string("ARCHITECTURE.md").unwrap();
+        let types: Vec<String> = page
+            .split("## Audit event types")
+            .nth(1)
+            .unwrap()
+            .lines()
+            .filter_map(|line| Some(format!("\"{}\"", line.strip_prefix("| `")?.split('`').next()?)))
+            .collect();
+        assert!(types.len() > 20);
+        let loaded = config::parse_str("c.toml", &hook(&types.join(", "))).unwrap();
+        assert_eq!(loaded.warnings.iter().map(|w| w.message.clone()).collect::<Vec<_>>(), Vec::<String>::new());
     }
 
     #[test]

@@ -22,8 +22,9 @@ use trunkwarden::http::{
 use trunkwarden::journal::{Filter, Page};
 use trunkwarden::platform::{BudgetReading, RequestEvent};
 use trunkwarden::policy::{
-    CandidateReport, ChannelId, ChannelKey, ChannelReport, Codec, Explanation, Health, HoldDownReport, Ineligible,
-    Mode, Order, Quality, Reason, Refusal, TenantReport, TenantState, Time, WallMs,
+    CandidateReport, ChannelId, ChannelKey, ChannelReport, Codec, CodecTrialReport, Explanation, Health,
+    HoldDownReport, Ineligible, Mode, Order, ProbationReport, Quality, QualityWatch, Reason, Refusal, RefutedReport,
+    TenantReport, TenantState, Time, WallMs,
 };
 use trunkwarden::supervisor::{
     Counters, Liveness, OrderRequest, Orders, ReferenceReading, Snapshot, SnapshotCell, TenantSnapshot,
@@ -78,6 +79,36 @@ fn quality(score: f64) -> Quality {
     }
 }
 
+fn watched() -> QualityWatch {
+    QualityWatch {
+        degraded: Some(5.0),
+        low: None,
+        trial: Some(CodecTrialReport {
+            from: "PCMU".to_owned(),
+            to: "OPUS".to_owned(),
+            before: 70.0,
+            predicted: 82.0,
+            worse_at: 67.5,
+            state: "measuring",
+            measured: None,
+            left: Some(Duration::from_mins(3)),
+        }),
+        refuted: vec![RefutedReport {
+            to: "G729".to_owned(),
+            before: 70.0,
+            measured: 61.0,
+            left: Duration::from_mins(40),
+        }],
+        probation: Some(ProbationReport {
+            backup: "ch-0001".into(),
+            left_behind: 44.0,
+            worse_at: 34.0,
+            measured: Some(60.0),
+            left: Duration::from_mins(4),
+        }),
+    }
+}
+
 fn candidate(id: &str, score: Option<f64>, against: Option<(Ineligible, &str)>) -> CandidateReport {
     let (against, text) = against.map(|(why, text)| (why, text.to_owned())).unzip();
     CandidateReport { channel: id.into(), eligible: against.is_none(), against, against_text: text, score }
@@ -106,6 +137,7 @@ fn snapshot() -> Snapshot {
     down.candidates = vec![candidate("ch-0002", Some(91.5), None), candidate("ch-0001", None, itself)];
     let mut up = report("acme", "ch-0002", Health::Up);
     up.quality = Some(quality(91.5));
+    up.explanation.quality = watched();
     let mut odd = report("acme", "eu/west <1>&\"x\"", Health::Degraded);
     odd.held = Some("mass_change");
     odd.reason_text = "<script>alert('1')</script>".into();
@@ -358,6 +390,26 @@ async fn a_channel_shows_why_each_candidate_is_or_is_not_eligible() {
     assert_eq!((status, &body["held"]), (200, &json!("mass_change")));
     let (status, body) = world.json("/api/v1/channels/acme/ch-9").await;
     assert_eq!((status, code(&body)), (404, "no_such_channel"));
+}
+
+#[tokio::test]
+async fn a_channel_shows_its_usual_score_and_what_is_on_trial() {
+    let world = World::new().await;
+    let (_, body) = world.json("/api/v1/channels/acme/ch-0002").await;
+    assert_eq!((&body["quality"]["score"], &body["quality"]["baseline"]), (&json!(91.5), &json!(96.5)));
+    let watched = json!({
+        "degraded_points": 5.0,
+        "low": null,
+        "codec_trial": {"from": "PCMU", "to": "OPUS", "before": 70.0, "predicted": 82.0, "worse_at": 67.5,
+            "state": "measuring", "measured": null, "left_seconds": 180.0},
+        "refuted": [{"codec": "G729", "before": 70.0, "measured": 61.0, "left_seconds": 2400.0}],
+        "probation": {"backup": "ch-0001", "left_behind": 44.0, "worse_at": 34.0, "measured": 60.0, "left_seconds": 240.0},
+    });
+    assert_eq!(body["explanation"]["quality"], watched);
+    let page = world.get("/").await.text().await.unwrap();
+    for tag in ["5.0 below its usual score", "codec OPUS on trial", "ch-0001 on probation"] {
+        assert!(page.contains(tag), "{tag}");
+    }
 }
 
 #[tokio::test]

@@ -5,8 +5,10 @@
 
 use super::noise;
 use super::scenario::ChannelSpec;
+use axum::body::Bytes;
 use serde_json::{Map, Value, json};
 use std::collections::VecDeque;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// The beginning of every SIP password of the model: whoever finds it in a log, a journal or an export has found a leak.
@@ -16,6 +18,8 @@ pub const CANARY: &str = "canary-sip-password";
 const HISTORY: usize = 16;
 /// Spells of other media kept.
 const SPELLS: usize = 64;
+/// Buckets whose noise is kept: more than a query's window, so that each is drawn once.
+const NOISE: usize = 64;
 
 /// What a channel's media is like: the middle around which the telemetry varies.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -52,6 +56,10 @@ pub struct ChannelState {
     pub(super) spells: VecDeque<Spell>,
     /// When a client created it; zero: it has always been there.
     pub(super) born: Duration,
+    /// The document as text, once somebody has asked for it.
+    text: OnceLock<Bytes>,
+    /// The noise of buckets asked for lately, each with its number.
+    noise: VecDeque<(u64, [f64; 3])>,
     /// Earlier documents, each with the time at which it was replaced; the oldest first.
     history: VecDeque<(Duration, Map<String, Value>)>,
 }
@@ -100,6 +108,8 @@ impl ChannelState {
             stream,
             spells: VecDeque::new(),
             born: Duration::ZERO,
+            text: OnceLock::new(),
+            noise: VecDeque::new(),
             history: VecDeque::new(),
         }
     }
@@ -151,22 +161,38 @@ impl ChannelState {
         format!("\"{}-{}\"", self.id, self.version)
     }
 
-    /// As a single GET shows it.
-    pub(super) fn shown(&self, now: Duration) -> Value {
-        let mut doc = self.doc.clone();
-        if let Some((_, echo)) = self.echo.as_ref().filter(|(until, _)| now < *until) {
-            doc.insert("status".to_owned(), Value::from(echo.clone()));
+    /// As a single GET shows it: JSON.
+    pub(super) fn shown(&self, now: Duration) -> Bytes {
+        match self.echo.as_ref().filter(|(until, _)| now < *until) {
+            None => self.text.get_or_init(|| text(&self.doc)).clone(),
+            Some((_, echo)) => {
+                let mut doc = self.doc.clone();
+                doc.insert("status".to_owned(), Value::from(echo.clone()));
+                text(&doc)
+            }
         }
-        Value::Object(doc)
     }
 
     /// As a list shows it that is `lag` behind.
-    pub(super) fn shown_late(&self, now: Duration, lag: Duration) -> Value {
+    pub(super) fn shown_late(&self, now: Duration, lag: Duration) -> Bytes {
         let seen = now.saturating_sub(lag);
         match self.history.iter().find(|(replaced, _)| !lag.is_zero() && *replaced > seen) {
-            Some((_, doc)) => Value::Object(doc.clone()),
+            Some((_, doc)) => text(doc),
             None => self.shown(now),
         }
+    }
+
+    /// The noise of bucket `step`: standard normal, one for each of latency, jitter and loss.
+    pub(super) fn noise(&mut self, seed: u64, step: u64) -> [f64; 3] {
+        if let Some((_, known)) = self.noise.iter().find(|(of, _)| *of == step) {
+            return *known;
+        }
+        let drawn = [1, 2, 3].map(|what| noise::ar1(seed ^ what, self.stream, step));
+        if self.noise.len() >= NOISE {
+            self.noise.pop_front();
+        }
+        self.noise.push_back((step, drawn));
+        drawn
     }
 
     /// Changes the document; what it was is kept for a while.
@@ -176,6 +202,7 @@ impl ChannelState {
         }
         self.history.push_back((now, self.doc.clone()));
         change(&mut self.doc);
+        self.text = OnceLock::new();
         self.version += 1;
     }
 
@@ -218,6 +245,11 @@ impl ChannelState {
             },
         }
     }
+}
+
+fn text(doc: &Map<String, Value>) -> Bytes {
+    // Keys are text and numbers finite: this cannot fail.
+    Bytes::from(serde_json::to_vec(doc).unwrap_or_default())
 }
 
 fn object(value: Value) -> Map<String, Value> {

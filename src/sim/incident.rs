@@ -49,6 +49,15 @@ pub enum Incident {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         paths: Vec<String>,
     },
+    /// The platform answers more slowly, and does what it is asked all the same.
+    Slow {
+        /// How long an answer takes; each varies by up to a half.
+        #[serde(with = "friendly::required")]
+        latency: Duration,
+        /// For how long.
+        #[serde(rename = "for", with = "friendly::required")]
+        lasts: Duration,
+    },
     /// PATCHes are treated otherwise.
     Patch {
         /// How.
@@ -163,6 +172,7 @@ impl fmt::Display for Incident {
             Self::Fault { kind, lasts, paths } => {
                 write!(f, "every request below {} meets {} for {lasts:?}", paths.join(", "), kind.name())
             }
+            Self::Slow { latency, lasts } => write!(f, "answers take {latency:?} for {lasts:?}"),
             Self::Patch { mode, lasts, .. } => write!(f, "PATCHes: {mode:?} for {lasts:?}"),
             Self::Create { mode, lasts, .. } => write!(f, "creations: {mode:?} for {lasts:?}"),
             Self::Edit { channel, .. } => write!(f, "somebody else edits {channel}"),

@@ -42,6 +42,8 @@ pub struct Model {
     pub(super) limit: RequestLimit,
     pub(super) patching: Option<Patching>,
     pub(super) creating: Option<Creating>,
+    /// How long answers take, and until when.
+    pub(super) slow: Option<(Duration, Duration)>,
     pub(super) list_absent: bool,
     pub(super) list_lag: Duration,
     pub(super) form: TelemetryForm,
@@ -81,6 +83,7 @@ impl Model {
             limit: RequestLimit::new(&options),
             patching: None,
             creating: None,
+            slow: None,
             list_absent: options.list_absent,
             list_lag: options.list_lag,
             form: options.telemetry,
@@ -125,7 +128,8 @@ impl Model {
             },
         });
         let vary = noise::unit(&[self.options.seed, noise::text("latency"), self.ledger.total]);
-        Reply { after: self.options.latency.mul_f64(0.5 + vary) + slow, answer }
+        let latency = self.slow.filter(|(_, until)| now < *until).map_or(self.options.latency, |(latency, _)| latency);
+        Reply { after: latency.mul_f64(0.5 + vary) + slow, answer }
     }
 
     /// Lets everything happen that is due by `now`, without a request.
@@ -162,6 +166,7 @@ impl Model {
                 self.each(&channel, |c| c.begin_spell(spell));
             }
             Incident::Fault { kind, lasts, paths } => self.faults.begin(kind, now + lasts, paths),
+            Incident::Slow { latency, lasts } => self.slow = Some((latency, now + lasts)),
             Incident::Patch { mode, lasts, delay } => {
                 let delay = delay.unwrap_or(Duration::from_secs(10));
                 self.patching = Some(Patching { mode, until: now + lasts, delay });
@@ -201,6 +206,7 @@ impl Model {
         self.patching = None;
         self.creating = None;
         self.bridging = None;
+        self.slow = None;
         self.limit.per_minute = self.options.requests_per_minute;
         self.list_absent = self.options.list_absent;
         self.list_lag = self.options.list_lag;

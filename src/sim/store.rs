@@ -6,6 +6,7 @@
 use super::channel::{ChannelState, Quality};
 use super::noise;
 use super::scenario::ChannelSpec;
+use axum::body::Bytes;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -89,14 +90,14 @@ impl Store {
         self.created
     }
 
-    /// One page and the cursor of the next; `None`: the cursor is none of ours.
+    /// One page, each channel as JSON, and the cursor of the next; `None`: the cursor is none of ours.
     pub(super) fn page(
         &self,
         cursor: Option<&str>,
         size: usize,
         now: Duration,
         lag: Duration,
-    ) -> Option<(Vec<Value>, Option<String>)> {
+    ) -> Option<(Vec<Bytes>, Option<String>)> {
         let from = match cursor {
             None => Bound::Unbounded,
             Some(cursor) => Bound::Excluded(self.uncover(cursor)?),
@@ -105,7 +106,7 @@ impl Store {
         let listed = |channel: &ChannelState| channel.born.is_zero() || channel.born + lag <= now;
         let mut rest = self.channels.range((from, Bound::Unbounded)).filter(|(_, channel)| listed(channel));
         let mut last = None;
-        let page: Vec<Value> = rest
+        let page: Vec<Bytes> = rest
             .by_ref()
             .take(size)
             .map(|(id, channel)| {

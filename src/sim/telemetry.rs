@@ -38,7 +38,7 @@ pub(super) struct Present {
 
 /// `POST` of the telemetry endpoint.
 pub(super) fn answer(
-    store: &Store,
+    store: &mut Store,
     options: &Options,
     form: TelemetryForm,
     present: Present,
@@ -47,8 +47,10 @@ pub(super) fn answer(
     let query = parse(body)?;
     let mut items = Vec::new();
     if form != TelemetryForm::Empty {
-        for channel in query.channels.iter().filter_map(|id| store.get(id)).filter(|c| !c.idle) {
-            channel_items(channel, options, form, present, &query, &mut items);
+        for id in &query.channels {
+            if let Some(channel) = store.get_mut(id).filter(|c| !c.idle) {
+                channel_items(channel, options, form, present, &query, &mut items);
+            }
         }
     }
     let body = Map::from_iter([("metrics".to_owned(), Value::Array(items))]);
@@ -56,7 +58,7 @@ pub(super) fn answer(
 }
 
 fn channel_items(
-    channel: &ChannelState,
+    channel: &mut ChannelState,
     options: &Options,
     form: TelemetryForm,
     present: Present,
@@ -78,7 +80,7 @@ fn channel_items(
 }
 
 /// The media of one bucket, over the part of it that is filled.
-fn sound(channel: &ChannelState, seed: u64, present: Present, filled: (i64, i64), bucket_ms: i64) -> Quality {
+fn sound(channel: &mut ChannelState, seed: u64, present: Present, filled: (i64, i64), bucket_ms: i64) -> Quality {
     let (from, to) = filled;
     let step = (from.div_euclid(bucket_ms)).unsigned_abs();
     // The middle over the filled part, looked up at a few moments, so that a spell that begins inside a bucket counts for its share.
@@ -94,12 +96,12 @@ fn sound(channel: &ChannelState, seed: u64, present: Present, filled: (i64, i64)
     // Few calls make a rough mean: a bucket that has just begun varies up to three times as much.
     let share = (to - from) as f64 / bucket_ms as f64;
     let rough = 1.0 / share.clamp(1.0 / 9.0, 1.0).sqrt();
-    let stream = |what: u64| noise::ar1(seed ^ what, channel.stream, step) * rough;
+    let [latency, jitter, loss] = channel.noise(seed, step).map(|noise| noise * rough);
     let log_normal = |mean: f64, sigma: f64, x: f64| mean * (sigma * x - sigma * sigma / 2.0).exp();
     Quality {
-        latency_ms: log_normal(middle.latency_ms, 0.06, stream(1)),
-        jitter_ms: log_normal(middle.jitter_ms, 0.18, stream(2)),
-        loss_pct: log_normal(middle.loss_pct, 0.25, stream(3)).min(100.0),
+        latency_ms: log_normal(middle.latency_ms, 0.06, latency),
+        jitter_ms: log_normal(middle.jitter_ms, 0.18, jitter),
+        loss_pct: log_normal(middle.loss_pct, 0.25, loss).min(100.0),
     }
 }
 

@@ -469,6 +469,15 @@ fn two_outside_reversals_pause_the_tenant() {
     w.look("a", "unhealthy", "a");
     assert_eq!(w.records(EventType::OtherController), 1);
     assert!(w.engine.tenant(w.now, &acme()).unwrap().paused);
+    // A pause with an end would let the fight go on by itself.
+    let for_a_while = Order::PauseFor { tenant: Some(acme()), lasts: secs(60) };
+    let refusal = w.engine.operator(w.now, &for_a_while, "alice", &mut w.out).unwrap_err();
+    assert!(refusal.to_string().contains("another controller"), "{refusal}");
+    w.pass(100);
+    assert!(w.engine.tenant(w.now, &acme()).unwrap().paused);
+    w.order(&Order::Resume { tenant: Some(acme()) });
+    assert!(!w.engine.tenant(w.now, &acme()).unwrap().paused);
+    w.order(&for_a_while);
 }
 
 #[test]

@@ -167,6 +167,27 @@ async fn it_serves_on_loopback_only() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_slow_platform_does_late_what_it_is_asked() {
+    let scenario = unlimited(Scenario::quiet(1, 2));
+    let slow = serde_json::from_value(json!({"slow": {"latency": "8s", "for": "60s"}})).unwrap();
+    let model = Arc::new(Mutex::new(Model::new(scenario.at(secs(10), slow))));
+    let clock = Clock::virtual_from(WallMs(START));
+    let transport = InProcess::new(Arc::clone(&model), clock.clone());
+    let ask = || async {
+        let before = clock.now();
+        let mut request = request("GET", "/api/v2/channels", &[("accept", "application/json")], b"");
+        request.timeout = secs(20);
+        transport.send(request).await.unwrap();
+        clock.now().since(before)
+    };
+    assert!(ask().await < secs(1));
+    tokio::time::sleep(secs(10)).await;
+    assert!((secs(4)..=secs(12)).contains(&ask().await));
+    tokio::time::sleep(secs(60)).await;
+    assert!(ask().await < secs(1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_transport_keeps_the_models_time() {
     let mut scenario = unlimited(Scenario::quiet(1, 2));
     scenario.options.latency = secs(2);

@@ -1,8 +1,7 @@
 //! What the audit log must tell after a run: a whole chain, an outcome for every intent, and no intent at a time at which
 //! nothing may be done.
 
-use crate::oracle::SECRET;
-use crate::trunk::Rules;
+use crate::rules::{Rules, SECRET};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use trunkwarden::journal::{Filter, Reader};
@@ -75,23 +74,31 @@ fn told_once(entries: &[Value]) -> Result<(), String> {
 
 /// Nothing is begun while the tenant is blind, held or paused.
 fn never_at_the_wrong_time(entries: &[Value]) -> Result<(), String> {
-    let (mut blind, mut mass, mut paused) = (false, false, false);
+    let (mut blind, mut mass) = (false, false);
+    let mut paused = BTreeSet::new();
     for entry in entries {
-        match kind(entry) {
-            "blind.entered" => blind = true,
-            "blind.left" => blind = false,
-            "health.mass_hold" => mass = true,
-            "health.mass_hold_ended" => mass = false,
-            "operator.other_controller" => paused = true,
-            "operator.ordered" if entry["after"]["paused"] == false => paused = false,
-            "process.started" => (blind, mass) = (false, false),
-            _ if intended(entry) && (blind || mass || paused) => {
-                return Err(format!("begun while blind: {blind}, held: {mass}, paused: {paused}: {entry}"));
+        let tenant = entry["tenant"].as_str();
+        match (kind(entry), &entry["after"]["paused"]) {
+            (_, Value::Bool(true)) => drop(paused.insert(tenant)),
+            (_, Value::Bool(false)) => drop(paused.remove(&tenant)),
+            ("blind.entered", _) => blind = true,
+            ("blind.left", _) => blind = false,
+            ("health.mass_hold", _) => mass = true,
+            ("health.mass_hold_ended", _) => mass = false,
+            ("operator.ordered", _) if is_approval_of_mass(entry) => mass = false,
+            ("process.started", _) => (blind, mass) = (false, false),
+            _ if intended(entry) && (blind || mass || !paused.is_empty()) => {
+                return Err(format!("begun while blind: {blind}, held: {mass}, paused: {paused:?}: {entry}"));
             }
             _ => {}
         }
     }
     Ok(())
+}
+
+fn is_approval_of_mass(entry: &Value) -> bool {
+    let order = entry["details"]["reason"]["order"].as_str();
+    order.is_some_and(|order| order.starts_with("approved the mass change"))
 }
 
 /// No more than `max_per_hour`, rescues and what was never sent left aside.
@@ -109,7 +116,9 @@ fn never_too_many(entries: &[Value], rules: &Rules) -> Result<(), String> {
         }
         let reason = &entry["details"]["reason"];
         let rescue = reason["backup_failed"] == true || reason["cause"].to_string().contains("backup_");
-        if hour.len() >= rules.max_per_hour && !rescue {
+        // A person's force passes over caps; whether there was such an order is the oracle's to judge.
+        let ordered = entry["actor"].as_str().is_some_and(|actor| actor.starts_with("operator"));
+        if hour.len() >= rules.max_per_hour && !rescue && !ordered {
             return Err(format!("{} were begun in the hour before: {entry}", hour.len()));
         }
         if !entry["operation_id"].as_str().is_some_and(|op| never_sent.contains(op)) {

@@ -1,5 +1,5 @@
 //! What goes wrong in a world, drawn from its seed: every kind of incident that the simulator knows, at random, with a quiet
-//! end in which all that can be put right is put right.
+//! end in which all that can be put right is put right. What takes several incidents is in `storms`.
 
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
@@ -16,21 +16,28 @@ pub fn id(n: usize) -> String {
 }
 
 /// What happens within `lasts`, in no order; after `lasts` less `quiet` nothing new goes wrong.
-pub fn schedule(seed: u64, channels: usize, lasts: Duration, quiet: Duration) -> Vec<(Duration, Incident)> {
+pub fn schedule(seed: u64, channels: usize, lasts: Duration, quiet: Duration) -> Schedule {
     let rng = ChaCha8Rng::seed_from_u64(seed ^ 0x5eed);
-    let mut draw = Draw { rng, channels, end: lasts.saturating_sub(quiet), events: Vec::new() };
+    let mut draw = Draw { rng, channels, end: lasts.saturating_sub(quiet), events: Vec::new(), rivals: Vec::new() };
     let per_channel = 0.25 * channels as f64;
     draw.each(per_channel.min(20.0), Draw::outage);
     draw.each((per_channel * 0.3).min(4.0), Draw::flapping);
     draw.each((per_channel * 0.3).min(4.0), Draw::odd_status);
     draw.each((per_channel * 0.5).min(6.0), Draw::poor_media);
+    draw.each((per_channel * 0.15).min(2.0), Draw::dead_backups);
     draw.each(0.15, Draw::mass_change);
-    draw.each(2.5, Draw::fault);
-    draw.each(1.5, Draw::patches_go_wrong);
+    draw.each(0.1, Draw::rival);
+    // Some platforms are worse than others: where there is never an hour of calm, nothing is ever overdue.
+    let weather = [1.0, 0.4, 0.1][usize::try_from(seed % 3).unwrap()];
+    draw.each(2.0 * weather, Draw::fault);
+    draw.each(0.5 * weather, Draw::brown_out_of_the_platform);
+    draw.each(0.3, Draw::brown_out_of_media);
+    draw.each(0.3 * weather, Draw::blind_period);
+    draw.each(1.5 * weather, Draw::patches_go_wrong);
     draw.each(0.4, Draw::route_by_others);
-    draw.each(0.5, Draw::list);
-    draw.each(0.3, Draw::telemetry_form);
-    draw.each(0.3, Draw::limit);
+    draw.each(0.5 * weather, Draw::list);
+    draw.each(0.3 * weather, Draw::telemetry_form);
+    draw.each(0.3 * weather, Draw::limit);
     draw.each(0.5, |draw, at| draw.add(at, Incident::RevokeTokens {}));
     draw.each(0.05, |draw, at| {
         let channel = draw.channel();
@@ -38,19 +45,39 @@ pub fn schedule(seed: u64, channels: usize, lasts: Duration, quiet: Duration) ->
     });
     let end = draw.end;
     draw.all_well(end);
-    draw.events
+    draw.events.sort_by_key(|(at, _)| *at);
+    Schedule { incidents: draw.events, rivals: draw.rivals }
 }
 
-struct Draw {
-    rng: ChaCha8Rng,
-    channels: usize,
-    end: Duration,
-    events: Vec<(Duration, Incident)>,
+/// All that goes wrong, in order of time.
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    pub incidents: Vec<(Duration, Incident)>,
+    pub rivals: Vec<Rival>,
+}
+
+/// Somebody else who wants a channel's traffic elsewhere, and sees to it again and again.
+#[derive(Clone, Debug)]
+pub struct Rival {
+    pub channel: String,
+    pub to: String,
+    pub from: Duration,
+    pub until: Duration,
+    /// How long after it saw another route it sets its own.
+    pub after: Duration,
+}
+
+pub struct Draw {
+    pub rng: ChaCha8Rng,
+    pub channels: usize,
+    pub end: Duration,
+    pub events: Vec<(Duration, Incident)>,
+    pub rivals: Vec<Rival>,
 }
 
 impl Draw {
     /// `what` happens `per_hour` times an hour on the average, at random times.
-    fn each(&mut self, per_hour: f64, what: impl Fn(&mut Self, Duration)) {
+    pub fn each(&mut self, per_hour: f64, what: impl Fn(&mut Self, Duration)) {
         // Everything is found well first.
         let mut at = secs(120);
         loop {
@@ -63,27 +90,27 @@ impl Draw {
         }
     }
 
-    fn add(&mut self, at: Duration, incident: Incident) {
+    pub fn add(&mut self, at: Duration, incident: Incident) {
         if at < self.end {
             self.events.push((at, incident));
         }
     }
 
-    fn channel(&mut self) -> String {
+    pub fn channel(&mut self) -> String {
         id(self.rng.random_range(0..self.channels))
     }
 
     /// Seconds, small ones as likely as great ones.
-    fn span(&mut self, least: f64, most: f64) -> Duration {
+    pub fn span(&mut self, least: f64, most: f64) -> Duration {
         let ms = (self.rng.random_range(least.ln()..most.ln()).exp() * 1000.0).round();
         Duration::from_millis(ms as u64)
     }
 
-    fn status(&mut self, at: Duration, channel: &str, is: &str) {
+    pub fn status(&mut self, at: Duration, channel: &str, is: &str) {
         self.add(at, Incident::Status { channel: channel.to_owned(), is: is.to_owned() });
     }
 
-    fn outage(&mut self, at: Duration) {
+    pub fn outage(&mut self, at: Duration) {
         let n = self.rng.random_range(0..self.channels);
         let lasts = self.span(3.0, 4000.0);
         self.status(at, &id(n), "unhealthy");

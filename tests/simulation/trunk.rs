@@ -1,28 +1,11 @@
 //! What the wire has shown of one channel: every answer that spoke of it, and every PATCH of it. Knows HTTP bodies and the
 //! rules' numbers, and nothing of how the product decides.
 
+use crate::rules::Rules;
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// The numbers of the configuration that the rules need.
-#[derive(Clone, Debug)]
-pub struct Rules {
-    pub interval: Duration,
-    pub fall: u32,
-    pub rise: u32,
-    pub on: Vec<String>,
-    pub action_timeout: Duration,
-    pub verify_for: Duration,
-    pub block_period: Duration,
-    pub failback_after: Duration,
-    pub cooldown: Duration,
-    pub max_dependents: usize,
-    pub max_concurrent: usize,
-    pub max_per_hour: usize,
-    pub requests_per_minute: usize,
-}
 
 /// What an answer says of a channel's health.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +36,10 @@ pub struct Look {
     pub bad_since: Option<Duration>,
     /// Since when it has been up, its last answer being good.
     pub good_since: Option<Duration>,
+    /// Since when its answers have been bad.
+    pub bad_from: Option<Duration>,
+    /// Since when it has not been there.
+    pub missing_from: Option<Duration>,
 }
 
 /// What a PATCH asks for.
@@ -78,6 +65,8 @@ pub enum Fate {
 pub struct Patch {
     pub op: u64,
     pub sent: Duration,
+    /// Whether a person ordered this very move away.
+    pub ordered: bool,
     pub change: Change,
     pub fate: Fate,
     pub shown: bool,
@@ -91,6 +80,16 @@ pub struct Trunk {
     pub blocked_until: Duration,
     pub codecs_until: Duration,
     pub acknowledged: bool,
+    /// Whether a person ordered its traffic to where it goes, and nobody the way back.
+    pub ordered_away: bool,
+    /// The last block: how long it was, and when the move before it was sent.
+    hold_down: Option<(Duration, Duration)>,
+    /// When its route was changed, by us, within the last hour.
+    pub moves: VecDeque<Duration>,
+    /// Whether its traffic goes where our last change sent it.
+    ours: bool,
+    /// When somebody else undid a route of ours.
+    pub undone: Option<Duration>,
 }
 
 /// What was known of a channel at a moment.
@@ -100,6 +99,7 @@ pub struct View<'a> {
     pub single: &'a Look,
 }
 
+const HOUR: Duration = Duration::from_hours(1);
 const LOOKS: usize = 64;
 const PATCHES: usize = 64;
 
@@ -117,6 +117,11 @@ impl Trunk {
         Ok(View { last, single })
     }
 
+    /// Its document, as last seen.
+    pub fn document(&self) -> Option<Arc<Value>> {
+        self.looks.back().map(|look| Arc::clone(&look.document))
+    }
+
     /// Takes an answer, unless a later question has been answered before.
     pub fn look(
         &mut self,
@@ -125,7 +130,7 @@ impl Trunk {
         asked: Duration,
         answered: Duration,
         single: bool,
-        document: Value,
+        document: Arc<Value>,
     ) {
         let before = self.looks.back();
         if before.is_some_and(|last| last.asked > asked) {
@@ -149,11 +154,13 @@ impl Trunk {
                 up: false,
                 bad_since: None,
                 good_since: None,
+                bad_from: None,
+                missing_from: None,
             },
         };
         (look.asked, look.answered, look.single, look.word) = (asked, answered, single, word);
         if !missing {
-            (look.route, look.document) = (route, Arc::new(document));
+            (look.route, look.document) = (route, document);
         }
         look.follow(rules, answered);
         if single && !missing {
@@ -171,19 +178,36 @@ impl Trunk {
         let quiet = self.patches.iter().rev().find(moved).is_none_or(|p| look.asked > p.sent + lately);
         let ours = |route: &str| self.patches.iter().any(|p| p.change == Change::Route(route.to_owned()));
         let was = self.looks.iter().rev().find(|l| l.single && l.word != Word::Missing).map(|l| &l.route);
+        let explained = self.patches.back().is_some_and(|p| !p.shown && p.change == Change::Route(look.route.clone()));
+        if let Some(was) = was.filter(|was| **was != look.route && !explained) {
+            if self.ours && quiet && was != id {
+                self.undone = Some(look.answered);
+            }
+            self.ours = false;
+        }
         if quiet && was.is_some_and(|was| *was != look.route) && !ours(&look.route) && look.route != id {
             // Somebody else's: left alone for a while.
             self.blocked_until = self.blocked_until.max(look.answered + rules.block_period);
             self.acknowledged = false;
+            self.ordered_away = false;
         }
         let Some(patch) = self.patches.back_mut() else { return };
-        if patch.shown || look.asked < patch.sent {
+        if patch.shown || look.asked < patch.sent || !matches!(patch.fate, Fate::UnderWay | Fate::Maybe) {
             return;
         }
         match &patch.change {
             Change::Route(to) if *to == look.route => {
                 patch.shown = true;
-                self.blocked_until = self.blocked_until.max(patch.sent + rules.block_period);
+                self.ours = true;
+                let before = self.hold_down.map(|(length, sent)| (length, look.answered.saturating_sub(sent)));
+                let length = rules.block_after(before);
+                self.hold_down = Some((length, patch.sent));
+                self.blocked_until = self.blocked_until.max(patch.sent + length);
+                self.ordered_away = patch.ordered;
+                while self.moves.front().is_some_and(|at| patch.sent.saturating_sub(*at) >= HOUR) {
+                    self.moves.pop_front();
+                }
+                self.moves.push_back(patch.sent);
             }
             Change::Codecs(order) if *order == codecs(&look.document) => {
                 patch.shown = true;
@@ -191,6 +215,11 @@ impl Trunk {
             }
             _ => {}
         }
+    }
+
+    /// How often its traffic was moved by us within the hour before.
+    pub fn moves_within_hour(&self, now: Duration) -> usize {
+        self.moves.iter().filter(|at| now.saturating_sub(**at) < HOUR).count()
     }
 
     pub fn patched(&mut self, patch: Patch) {
@@ -226,6 +255,8 @@ impl Look {
             Word::Missing => (self.goods, self.bads, self.up, self.down) = (0, 0, false, false),
         }
         let since = |holds: bool, since: Option<Duration>| holds.then(|| since.unwrap_or(now));
+        self.bad_from = since(self.word == Word::Bad, self.bad_from);
+        self.missing_from = since(self.word == Word::Missing, self.missing_from);
         self.bad_since = since(self.down && self.word == Word::Bad, self.bad_since);
         self.good_since = since(self.up && self.word == Word::Good, self.good_since);
     }

@@ -2,12 +2,14 @@
 //! under time that is not real and from one seed.
 
 use crate::audit;
-use crate::oracle::{BASE, Oracle, SECRET, Tally};
-use crate::schedule::{schedule, secs};
-use crate::trunk::Rules;
+use crate::oracle::{Oracle, Tally};
+use crate::patience::Patience;
+use crate::people::{Deed, away, deeds, orders_of_a_round};
+use crate::rules::{Mode, Rules, SECRET};
+use crate::schedule::{Rival, schedule, secs};
 use crate::wire::{Death, Wire};
 use secrecy::SecretString;
-use std::fmt::Write;
+use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex};
@@ -18,14 +20,14 @@ use trunkwarden::clock::Clock;
 use trunkwarden::config::{self, Config, Tenant};
 use trunkwarden::journal::{IdSource, Journal, Options, Reader, Recovered, WriterMode};
 use trunkwarden::platform::{Client, ClientSettings, Platform};
-use trunkwarden::policy::{Order, TenantId, WallMs};
-use trunkwarden::sim::{Event, InProcess, Merge, Model, RetryAfter, Scenario};
+use trunkwarden::policy::{Order, WallMs};
+use trunkwarden::sim::{Event, InProcess, Incident, Merge, Model, RetryAfter, Scenario};
 use trunkwarden::supervisor::{Clients, Counters, Daemon, Parts};
 
 /// 2026-11-21T00:00:00Z.
 const BEGINNING: i64 = 1_795_219_200_000;
-/// A person looks at the daemon so often.
-const ROUND: Duration = secs(20 * 60);
+/// The world is looked at so often, to see whether anything is overdue.
+const GLANCE: Duration = secs(30);
 
 /// A world to be.
 #[derive(Clone, Debug)]
@@ -55,16 +57,24 @@ impl World {
     /// # Panics
     /// Where the oracle objects; the message says how to play it again.
     pub fn play(&self) -> Played {
-        self.try_play().unwrap_or_else(|why| panic!("{self:?}: {why}"))
+        self.try_play().unwrap_or_else(|why| {
+            let seed = self.seed;
+            panic!("{self:?}: {why}\nplay it again: TRUNKWARDEN_SEEDS={seed}..{} (and TRUNKWARDEN_TELL=ch-…)", seed + 1)
+        })
     }
 
     fn try_play(&self) -> Result<Played, String> {
         let folder = tempfile::tempdir().unwrap();
-        let stage = Stage {
+        let rules = self.rules();
+        let plot = schedule(self.seed, self.channels, self.lasts, self.quiet());
+        let mut stage = Stage {
             world: self,
             config: self.config(&folder),
-            model: Arc::new(Mutex::new(Model::new(self.scenario()))),
-            oracle: Oracle::shared(self.rules()),
+            model: Arc::new(Mutex::new(Model::new(self.scenario(&plot.incidents)))),
+            oracle: Oracle::shared(rules.clone(), self.channels),
+            patience: Patience::new(rules, &plot.incidents),
+            deeds: deeds(self.seed, self.channels, self.lasts, self.quiet()),
+            rivals: plot.rivals.into_iter().map(|rival| (rival, None)).collect(),
             folder: folder.path(),
         };
         let mut now = Duration::ZERO;
@@ -77,40 +87,34 @@ impl World {
             // Whatever was under way in the process is gone with it.
             drop(runtime);
             processes += 1;
+            if let Ok(id) = std::env::var("TRUNKWARDEN_TELL") {
+                tell(&stage.oracle.lock().unwrap().journal(), &id);
+            }
             if let Some(why) = stage.oracle.lock().unwrap().violations.first() {
                 return Err(format!("process {processes}: {why}"));
             }
             match lived? {
                 End::Died(at) => now = at + secs(1 + (self.seed + processes as u64 * 7) % 90),
                 End::Stopped(entries) => {
-                    let tally = stage.oracle.lock().unwrap().tally.clone();
+                    let mut tally = stage.oracle.lock().unwrap().tally.clone();
+                    (tally.rescues, tally.homecomings) = (stage.patience.rescues, stage.patience.homecomings);
+                    tally.tell(&entries);
                     return Ok(Played { entries, tally, processes });
                 }
             }
         }
     }
 
-    /// The policy, which differs from seed to seed.
     fn rules(&self) -> Rules {
-        let of = |choices: &[u64]| secs(choices[usize::try_from(self.seed).unwrap() % choices.len()]);
-        Rules {
-            interval: secs(30),
-            fall: 3,
-            rise: 2,
-            on: if self.seed % 4 == 3 { vec!["unhealthy".into(), "degraded".into()] } else { vec!["unhealthy".into()] },
-            action_timeout: secs(10),
-            verify_for: secs(30),
-            block_period: of(&[600, 300, 120]),
-            failback_after: of(&[900, 300]),
-            cooldown: secs(600),
-            max_dependents: if self.seed.is_multiple_of(5) { 1 } else { 2 },
-            max_concurrent: 3,
-            max_per_hour: if self.seed % 4 == 2 && self.channels <= 20 { 10 } else { 30 },
-            requests_per_minute: 80,
-        }
+        Rules::of(self.seed, self.channels)
     }
 
-    fn scenario(&self) -> Scenario {
+    /// How long nothing new goes wrong at the end.
+    fn quiet(&self) -> Duration {
+        (self.lasts / 5).max(secs(3600)).min(secs(9000))
+    }
+
+    fn scenario(&self, incidents: &[(Duration, Incident)]) -> Scenario {
         let mut scenario = Scenario::quiet(self.seed, self.channels);
         SECRET.clone_into(&mut scenario.options.client_secret);
         scenario.options.retry_after = RetryAfter::Varied;
@@ -129,44 +133,14 @@ impl World {
         if self.seed % 3 == 1 {
             scenario.options.patch = Merge::Replace;
         }
-        let quiet = (self.lasts / 5).max(secs(3600));
-        let mut events: Vec<Event> = schedule(self.seed, self.channels, self.lasts, quiet)
-            .into_iter()
-            .map(|(after, incident)| Event { after, incident })
-            .collect();
-        events.sort_by_key(|event| event.after);
-        scenario.events = events;
+        let event = |(after, incident): &(Duration, Incident)| Event { after: *after, incident: incident.clone() };
+        scenario.events = incidents.iter().map(event).collect();
         scenario
     }
 
     fn config(&self, folder: &TempDir) -> Config {
-        let rules = self.rules();
-        let secret = folder.path().join("client-secret");
-        std::fs::write(&secret, SECRET).unwrap();
-        let on: Vec<String> = rules.on.iter().map(|on| format!("{on:?}")).collect();
-        let quality = if self.seed % 3 == 2 { "quality_below = 50.0" } else { "" };
-        let degraded =
-            if self.seed.is_multiple_of(2) { "[policies.default.quality]\ndegraded_by = 12.0\n" } else { "" };
-        let order = if self.seed.is_multiple_of(2) { "configured" } else { "best" };
-        let mut text = format!(
-            "[daemon]\nstate_dir = \"{state}\"\nmode = \"enforce\"\n\
-             [tenants.acme]\nbase_url = \"{BASE}\"\nrequests_per_minute = {rpm}\n\
-             [tenants.acme.auth]\nclient_id = \"cid\"\nclient_secret = {{ file = \"{secret}\" }}\n\
-             [limits]\nmax_per_hour = {per_hour}\n\
-             [policies.default.failover]\non = [{on}]\norder = \"{order}\"\nblock_period = \"{block}s\"\n\
-             failback_after = \"{back}s\"\nmax_dependents = {dependents}\n{quality}\n{degraded}",
-            state = folder.path().join("state").display(),
-            secret = secret.display(),
-            rpm = rules.requests_per_minute,
-            per_hour = rules.max_per_hour,
-            on = on.join(", "),
-            block = rules.block_period.as_secs(),
-            back = rules.failback_after.as_secs(),
-            dependents = rules.max_dependents,
-        );
-        for n in 0..self.channels {
-            write!(text, "[[channels]]\nid = \"{}\"\ntenant = \"acme\"\n", crate::schedule::id(n)).unwrap();
-        }
+        std::fs::write(folder.path().join("client-secret"), SECRET).unwrap();
+        let text = self.rules().toml(self.channels, folder.path());
         config::parse_str("world.toml", &text).unwrap_or_else(|rejected| panic!("{rejected}")).config
     }
 }
@@ -184,12 +158,16 @@ struct Stage<'a> {
     config: Config,
     model: Arc<Mutex<Model>>,
     oracle: Arc<Mutex<Oracle>>,
+    patience: Patience,
+    deeds: VecDeque<(Duration, Deed)>,
+    /// Each with the time since which it has seen another route than its own.
+    rivals: Vec<(Rival, Option<Duration>)>,
     folder: &'a Path,
 }
 
 impl Stage<'_> {
     /// One process, from its start at `began` to its death or to the end of the world.
-    async fn live(&self, began: Duration, nth: usize, death: Option<Death>) -> Result<End, String> {
+    async fn live(&mut self, began: Duration, nth: usize, death: Option<Death>) -> Result<End, String> {
         let clock = Clock::virtual_from(WallMs(BEGINNING + i64::try_from(began.as_millis()).unwrap()));
         let (journal, recovered, reader) = self.journal(&clock);
         self.oracle.lock().unwrap().process_starts(began, reader.clone(), nth > 0);
@@ -210,7 +188,7 @@ impl Stage<'_> {
             journal,
             recovered,
             counters: Counters::new(),
-            publish_every: secs(60),
+            publish_every: secs(120),
             keep_observations: false,
             on_beat: Box::new(move || heart.lock().unwrap().beat(began + pulse.now().since_origin())),
         };
@@ -220,18 +198,29 @@ impl Stage<'_> {
             Some(Death::After(lives_for)) => lives_for.min(left),
             _ => left,
         };
-        let ends = clock.now() + lives_for;
-        while clock.now() < ends {
-            let pause = ROUND.min(ends.since(clock.now()));
+        self.patience.restarts(began);
+        let now = || began + clock.now().since_origin();
+        let ends = began + lives_for;
+        let mut glance = began;
+        while now() < ends {
+            let deed = self.deeds.front().map_or(ends, |(at, _)| *at);
+            let wake = glance.min(deed).min(ends).saturating_sub(now());
             tokio::select! {
                 biased;
-                () = died.notified() => return Ok(End::Died(began + clock.now().since_origin())),
+                () = died.notified() => return Ok(End::Died(now())),
                 ended = daemon.stopped() => return Err(format!("the daemon ended by itself: {ended:?}")),
-                () = tokio::time::sleep(pause) => self.a_person_looks(&daemon).await,
+                () = tokio::time::sleep(wake) => {}
+            }
+            while let Some((_, deed)) = self.deeds.pop_front_if(|(at, _)| *at <= now()) {
+                self.does(deed, &daemon, &now).await;
+            }
+            if glance <= now() {
+                glance = now() + GLANCE;
+                self.glances(now(), &daemon)?;
             }
         }
         if matches!(death, Some(Death::After(_))) && lives_for < left {
-            return Ok(End::Died(began + clock.now().since_origin()));
+            return Ok(End::Died(now()));
         }
         self.at_rest(&daemon)?;
         daemon.stop.cancel();
@@ -253,19 +242,49 @@ impl Stage<'_> {
         (journal, recovered, reader)
     }
 
-    /// Resumes what a fight with another controller has paused, and takes over routes that others have set.
-    async fn a_person_looks(&self, daemon: &Daemon) {
+    /// Somebody does something.
+    async fn does(&self, deed: Deed, daemon: &Daemon, now: &impl Fn() -> Duration) {
         let snapshot = daemon.snapshot.read();
-        let acme = TenantId::from("acme");
-        if snapshot.tenants.get(&acme).is_some_and(|tenant| tenant.report.paused) {
-            let _ = daemon.orders.give(Order::Resume { tenant: Some(acme) }, "anna".to_owned()).await;
+        let orders = match deed {
+            Deed::Give(order) => vec![order],
+            Deed::Home { nth, force } => {
+                let order = |channel| Order::Failback { channel, force };
+                away(&snapshot, nth).map(order).into_iter().collect()
+            }
+            Deed::Round => orders_of_a_round(&snapshot, self.oracle.lock().unwrap().desk.paused(now())),
+        };
+        for order in orders {
+            let given = now();
+            self.oracle.lock().unwrap().given(given, &order);
+            if daemon.orders.give(order.clone(), "anna".to_owned()).await.is_ok() {
+                self.oracle.lock().unwrap().desk.taken(given, now(), &order);
+            }
         }
-        let foreign = snapshot.channels.values().filter(|c| c.configured && c.route_foreign);
-        for channel in foreign {
-            self.oracle.lock().unwrap().acknowledged(channel.key.channel.as_str());
-            let order = Order::Acknowledge { channel: channel.key.clone() };
-            let _ = daemon.orders.give(order, "anna".to_owned()).await;
+    }
+
+    /// Lets rivals do what they do, and sees whether anything is overdue.
+    fn glances(&mut self, now: Duration, daemon: &Daemon) -> Result<(), String> {
+        let mut model = self.model.lock().unwrap();
+        model.advance(now);
+        for (rival, since) in self.rivals.iter_mut().filter(|(rival, _)| (rival.from..rival.until).contains(&now)) {
+            let there = model.channel(&rival.channel).is_none_or(|c| c.primary() == rival.to);
+            *since = (!there).then(|| since.unwrap_or(now));
+            if since.is_some_and(|since| now >= since + rival.after) {
+                let (channel, to) = (rival.channel.clone(), rival.to.clone());
+                // One of the two may have been deleted: then there is nothing to fight for.
+                let _ = model.apply(now, Incident::Route { channel, to });
+            }
         }
+        let snapshot = daemon.snapshot.read();
+        let paused = snapshot.tenants.values().any(|tenant| tenant.report.paused);
+        let oracle = self.oracle.lock().unwrap();
+        let said = |id: &str| {
+            let report = snapshot.channels.iter().find(|(key, _)| key.channel.as_str() == id);
+            report.map(|(_, report)| report.reason_text.clone())
+        };
+        self.patience
+            .look(now, &model, &oracle, paused)
+            .map_err(|(id, why)| format!("at {:.0} s: {why}; the daemon says: {:?}", now.as_secs_f64(), said(&id)))
     }
 
     /// After a long quiet everything is at home again, except where a channel is gone.
@@ -275,15 +294,26 @@ impl Stage<'_> {
         for channel in model.channels() {
             let report = snapshot.channels.iter().find(|(key, _)| key.channel.as_str() == channel.id());
             let said = report.map(|(_, report)| (report.route.as_ref().map(ToString::to_string), &report.reason_text));
-            if channel.primary() != channel.id() {
+            if channel.primary() != channel.id() && self.world.rules().mode == Mode::Enforce {
                 let at = channel.primary();
                 return Err(format!("the traffic of {} is still at {at} in the end: {said:?}", channel.id()));
             }
-            if said.as_ref().is_none_or(|(route, _)| route.as_deref() != Some(channel.id())) {
-                return Err(format!("{} is at home in the end, and the daemon says {said:?}", channel.id()));
+            if said.as_ref().is_none_or(|(route, _)| route.as_deref() != Some(channel.primary())) {
+                let at = channel.primary();
+                return Err(format!("{} is at {at} in the end, and the daemon says {said:?}", channel.id()));
             }
         }
         Ok(())
+    }
+}
+
+/// What the audit log says of one channel, and of all: for whoever looks into a failure.
+fn tell(entries: &[String], id: &str) {
+    let entries = entries.iter().map(|text| serde_json::from_str::<serde_json::Value>(text).unwrap());
+    for entry in entries.filter(|entry| entry["channel_id"].as_str().is_none_or(|of| id == "*" || of == id)) {
+        let at: jiff::Timestamp = entry["timestamp"].as_str().unwrap().parse().unwrap();
+        let at = (at.as_millisecond() - BEGINNING) as f64 / 1000.0;
+        eprintln!("{at:10.1} {} {} {}: {}", entry["event_type"], entry["channel_id"], entry["actor"], entry["reason"]);
     }
 }
 

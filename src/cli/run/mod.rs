@@ -16,8 +16,8 @@ use super::logging::LogArgs;
 use super::{EX_CONFIG, failed};
 use crate::clock::Clock;
 use crate::config::{Config, load};
-use crate::delivery::{Delivery, Pace, over_http};
-use crate::journal::Journal;
+use crate::delivery::{Delivery, Pace, Sinks, over_http};
+use crate::journal::{Journal, Options};
 use crate::supervisor::{Clients, Counters, Daemon, Parts};
 use futures_util::StreamExt;
 use sd_notify::NotifyState;
@@ -89,16 +89,16 @@ impl Process {
         let signals = Signals::new([SIGTERM, SIGINT, SIGHUP])
             .map_err(|error| failed(format!("cannot listen for signals: {error}")))?;
         let sockets = Sockets::bind(&config).await.map_err(failed)?;
-        let options = audit::options(&config, clock.clone())?;
+        let outward = over_http();
+        let sinks = Sinks::of(&config, &outward).map_err(|error| Start::Config(error.to_string()))?;
+        // With the journal, so that its sinks are told of the first entry too.
+        let options = Options { subscriptions: Some(sinks.subscriptions()), ..audit::options(&config, clock.clone())? };
         let (journal, recovered) = Journal::open(options).map_err(|error| failed(error.to_string()))?;
         let sockets = sockets.with_control(&config).map_err(failed)?;
         let counters = Counters::new();
         let token = serve::operator_token(&config).map_err(Start::Config)?;
         let pruner = journal.clone();
-        let delivery = Delivery::new(journal.clone(), clock.clone(), &counters, over_http(), Pace::default());
-        let sinks = delivery.prepare(&config).map_err(|error| Start::Config(error.to_string()))?;
-        // Before the first entry of this process, so that its sinks are told of it.
-        delivery.subscribe(&sinks).await.map_err(|error| failed(error.to_string()))?;
+        let delivery = Delivery::new(journal.clone(), clock.clone(), &counters, outward, Pace::default());
         let parts = Parts {
             clients: Clients::new(connect(clock.clone(), counters.clone())),
             clock: clock.clone(),

@@ -145,6 +145,7 @@ impl Engine {
             tenant.up = (tenant.up + u32::from(health == Health::Up)).saturating_sub(u32::from(was == Health::Up));
         }
         self.mark_changed(i);
+        self.mark_users_changed(i);
         true
     }
 
@@ -283,14 +284,16 @@ impl Engine {
     fn count_reversal(&mut self, now: Time, t: usize, out: &mut Vec<Command>) {
         let tenant = &mut self.tenants[t];
         let reversals = tenant.count_reversal(now);
-        if reversals < REVERSALS || std::mem::replace(&mut tenant.paused, true) {
+        // A pause that lapses would let the fight go on by itself.
+        if reversals < REVERSALS || (tenant.paused && tenant.paused_until.is_none()) {
             return;
         }
+        let was = std::mem::replace(&mut tenant.paused, true);
         tenant.paused_until = None;
         let reversals = u32::try_from(reversals).unwrap_or(u32::MAX);
         let reason = Reason::OtherController { reversals, within: REVERSALS_WITHIN };
         let mut told = record(EventType::OtherController, Some(tenant.id.clone()), None, Actor::Outside, reason);
-        (told.before, told.after) = (Some(Fact::Paused(false)), Some(Fact::Paused(true)));
+        (told.before, told.after) = (Some(Fact::Paused(was)), Some(Fact::Paused(true)));
         out.push(Command::Record(told));
         self.evaluate_wanting(now, t, out);
     }

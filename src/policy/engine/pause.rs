@@ -6,6 +6,7 @@ use super::super::command::{Actor, Command, EventType, Fact, Refusal};
 use super::super::guard::Span;
 use super::super::key::TenantId;
 use super::super::reason::Reason;
+use super::super::tenant::REVERSALS;
 use super::super::time::Time;
 use super::order::person;
 use super::{Engine, record};
@@ -25,6 +26,10 @@ impl Engine {
         let (was, until) = self.pause_of(t);
         if was && until.is_none() && lasts.is_none() {
             return Err(Refusal::NothingToDo(format!("{} is already paused", scope(tenant))));
+        }
+        if t.is_some_and(|t| was && until.is_none() && self.tenants[t].reversals.len() >= REVERSALS) {
+            let why = format!("{} is paused since another controller undid our routes: until resumed", scope(tenant));
+            return Err(Refusal::NothingToDo(why));
         }
         let until = lasts.map(|lasts| now + lasts);
         self.set_pause(t, true, until);
