@@ -5,8 +5,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test's own code may fail the test")]
 
+#[path = "e2e/audit.rs"]
+mod audit;
 #[path = "e2e/blindness.rs"]
 mod blindness;
+#[path = "e2e/bridge.rs"]
+mod bridge;
 #[path = "e2e/changes.rs"]
 mod changes;
 #[path = "e2e/commands.rs"]

@@ -14,6 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use trunkwarden::calls::Outcome;
 use trunkwarden::clock::Clock;
 use trunkwarden::http::{
     App, AuditSource, CheckpointSource, CheckpointView, bind_control, public, serve_control, serve_tcp,
@@ -21,8 +22,9 @@ use trunkwarden::http::{
 use trunkwarden::journal::{Filter, Page};
 use trunkwarden::platform::{BudgetReading, RequestEvent};
 use trunkwarden::policy::{
-    CandidateReport, ChannelId, ChannelKey, ChannelReport, Codec, Explanation, Health, HoldDownReport, Ineligible,
-    Mode, Order, Quality, Reason, Refusal, TenantReport, TenantState, Time, WallMs,
+    CandidateReport, ChannelId, ChannelKey, ChannelReport, Codec, CodecTrialReport, Explanation, Health,
+    HoldDownReport, Ineligible, Mode, Order, ProbationReport, Quality, QualityWatch, Reason, Refusal, RefutedReport,
+    TenantReport, TenantState, Time, WallMs,
 };
 use trunkwarden::supervisor::{
     Counters, Liveness, OrderRequest, Orders, ReferenceReading, Snapshot, SnapshotCell, TenantSnapshot,
@@ -77,6 +79,36 @@ fn quality(score: f64) -> Quality {
     }
 }
 
+fn watched() -> QualityWatch {
+    QualityWatch {
+        degraded: Some(5.0),
+        low: None,
+        trial: Some(CodecTrialReport {
+            from: "PCMU".to_owned(),
+            to: "OPUS".to_owned(),
+            before: 70.0,
+            predicted: 82.0,
+            worse_at: 67.5,
+            state: "measuring",
+            measured: None,
+            left: Some(Duration::from_mins(3)),
+        }),
+        refuted: vec![RefutedReport {
+            to: "G729".to_owned(),
+            before: 70.0,
+            measured: 61.0,
+            left: Duration::from_mins(40),
+        }],
+        probation: Some(ProbationReport {
+            backup: "ch-0001".into(),
+            left_behind: 44.0,
+            worse_at: 34.0,
+            measured: Some(60.0),
+            left: Duration::from_mins(4),
+        }),
+    }
+}
+
 fn candidate(id: &str, score: Option<f64>, against: Option<(Ineligible, &str)>) -> CandidateReport {
     let (against, text) = against.map(|(why, text)| (why, text.to_owned())).unzip();
     CandidateReport { channel: id.into(), eligible: against.is_none(), against, against_text: text, score }
@@ -105,6 +137,7 @@ fn snapshot() -> Snapshot {
     down.candidates = vec![candidate("ch-0002", Some(91.5), None), candidate("ch-0001", None, itself)];
     let mut up = report("acme", "ch-0002", Health::Up);
     up.quality = Some(quality(91.5));
+    up.explanation.quality = watched();
     let mut odd = report("acme", "eu/west <1>&\"x\"", Health::Degraded);
     odd.held = Some("mass_change");
     odd.reason_text = "<script>alert('1')</script>".into();
@@ -158,6 +191,8 @@ impl World {
             liveness: Liveness::default(),
             clock: Clock::system(),
             orders,
+            provisioning: None,
+            switchboard: None,
             audit: Some(entries(Arc::clone(&asked))),
             checkpoint: Some(Arc::new(|| Ok(Some(checkpoint())))),
             delivery: None,
@@ -258,6 +293,11 @@ fn exercised() -> Counters {
     counters.config_reload(true, WallMs(1_795_251_000_000));
     counters.loop_lag(Duration::from_micros(300));
     counters.malformed("acme");
+    counters.provision("acme", "created");
+    counters.provision_drift("acme", "trunk-west", true);
+    let made = Outcome::Completed { bridge_id: None, read_back: false };
+    counters.bridges().ended(Clock::system().now(), "acme", &made, Duration::from_millis(300));
+    counters.bridges().rescue("acme", "completed");
     let meters = trunkwarden::delivery::Meters::new(&counters);
     meters.attempt("nms", "delivered", 1, Duration::from_millis(20));
     let waiting = trunkwarden::journal::SinkState {
@@ -350,6 +390,26 @@ async fn a_channel_shows_why_each_candidate_is_or_is_not_eligible() {
     assert_eq!((status, &body["held"]), (200, &json!("mass_change")));
     let (status, body) = world.json("/api/v1/channels/acme/ch-9").await;
     assert_eq!((status, code(&body)), (404, "no_such_channel"));
+}
+
+#[tokio::test]
+async fn a_channel_shows_its_usual_score_and_what_is_on_trial() {
+    let world = World::new().await;
+    let (_, body) = world.json("/api/v1/channels/acme/ch-0002").await;
+    assert_eq!((&body["quality"]["score"], &body["quality"]["baseline"]), (&json!(91.5), &json!(96.5)));
+    let watched = json!({
+        "degraded_points": 5.0,
+        "low": null,
+        "codec_trial": {"from": "PCMU", "to": "OPUS", "before": 70.0, "predicted": 82.0, "worse_at": 67.5,
+            "state": "measuring", "measured": null, "left_seconds": 180.0},
+        "refuted": [{"codec": "G729", "before": 70.0, "measured": 61.0, "left_seconds": 2400.0}],
+        "probation": {"backup": "ch-0001", "left_behind": 44.0, "worse_at": 34.0, "measured": 60.0, "left_seconds": 240.0},
+    });
+    assert_eq!(body["explanation"]["quality"], watched);
+    let page = world.get("/").await.text().await.unwrap();
+    for tag in ["5.0 below its usual score", "codec OPUS on trial", "ch-0001 on probation"] {
+        assert!(page.contains(tag), "{tag}");
+    }
 }
 
 #[tokio::test]
@@ -597,12 +657,15 @@ fn families(text: &str) -> BTreeMap<String, (String, String)> {
     families
 }
 
-const OWN: [&str; 42] = [
+const OWN: &[&str] = &[
     "action_latency_seconds",
     "actions_held",
     "actions_total",
     "audit_checkpoint_entries",
     "audit_checkpoint_timestamp_seconds",
+    "bridge_duration_seconds",
+    "bridge_success_ratio",
+    "bridges_total",
     "build_info",
     "channel_blocked_seconds",
     "channel_failed_over",
@@ -635,8 +698,11 @@ const OWN: [&str; 42] = [
     "platform_requests_total",
     "poll_duration_seconds",
     "polls_total",
+    "provision_drift",
+    "provisions_total",
     "reference_up",
     "request_budget_available",
+    "rescued_calls_total",
     "tenant_blind",
     "tenant_mass_hold",
     "tenant_paused",

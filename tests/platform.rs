@@ -274,11 +274,12 @@ async fn client_and_transport_together_speak_the_contract() {
     let settings = ClientSettings {
         tenant: "acme".into(),
         base_url: format!("http://{address}"),
-        paths: Paths { channels, channel, telemetry, bridge, calls: None },
+        paths: Paths { channels, channel, telemetry, bridge, call: None, calls: None },
         client_id: "cid".to_owned(),
         client_secret: "s &".to_owned().into(),
         token_url: format!("http://{address}/oauth/token"),
         scopes: vec!["a".to_owned(), "b".to_owned()],
+        bridge_scopes: None,
         headers: std::collections::BTreeMap::new(),
         requests_per_minute: 60_000,
         recent: Some(Vec::new()),

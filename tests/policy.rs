@@ -3,29 +3,49 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+#[path = "policy/candidates.rs"]
+mod candidates;
+#[path = "policy/grounds.rs"]
+mod grounds;
 #[path = "policy/guards.rs"]
 mod guards;
+#[path = "policy/lifecycle.rs"]
+mod lifecycle;
 #[path = "policy/limits.rs"]
 mod limits;
 #[path = "policy/maintenance.rs"]
 mod maintenance;
+#[path = "policy/outcomes.rs"]
+mod outcomes;
 #[path = "policy/outlook.rs"]
 mod outlook;
+#[path = "policy/page.rs"]
+mod page;
 #[path = "policy/persons.rs"]
 mod persons;
 #[path = "policy/quality.rs"]
 mod quality;
+#[path = "policy/reload.rs"]
+mod reload;
 #[path = "policy/remedies.rs"]
 mod remedies;
 #[path = "policy/rescue.rs"]
 mod rescue;
+#[path = "policy/restart.rs"]
+mod restart;
 #[path = "policy/scenarios.rs"]
 mod scenarios;
 #[path = "policy/sight.rs"]
 mod sight;
 #[path = "policy/stories.rs"]
 mod stories;
+#[path = "policy/tenants.rs"]
+mod tenants;
 #[path = "policy/trunks.rs"]
 mod trunks;
+#[path = "policy/turns.rs"]
+mod turns;
+#[path = "policy/words.rs"]
+mod words;
 #[path = "policy/world.rs"]
 mod world;

@@ -3,6 +3,8 @@
 //! Exit codes: 0 done; 1 failed or refused; 2 usage; 3 unknown outcome; 78 (`EX_CONFIG`) a bad configuration.
 
 mod audit;
+mod bridge;
+mod channels;
 pub mod check;
 pub mod config_arg;
 mod demo;
@@ -62,6 +64,9 @@ enum Command {
     Failover(orders::FailoverArgs),
     /// Take a channel's traffic home, if home is good
     Failback(orders::FailbackArgs),
+    Bridge(bridge::BridgeArgs),
+    /// See, or bring about, what [channels.provision] desires
+    Channels(channels::ChannelsArgs),
     /// Put a channel into maintenance for a time, or end that
     Maintenance(orders::MaintenanceArgs),
     /// Show what waits to be delivered to sinks, try it again, or give it up
@@ -89,6 +94,8 @@ impl Cli {
             Command::Acknowledge(args) => orders::acknowledge(args).await,
             Command::Failover(args) => orders::failover(args).await,
             Command::Failback(args) => orders::failback(args).await,
+            Command::Bridge(args) => bridge::bridge(args).await,
+            Command::Channels(args) => channels::channels(args).await,
             Command::Maintenance(args) => orders::maintenance(args).await,
             Command::Outbox(args) => outbox::outbox(args).await,
         }

@@ -15,6 +15,9 @@ const DEFAULT_STATE_DIR: &str = "/var/lib/trunkwarden";
 /// Longer than the daemon takes to give up an answer itself.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
+/// The same for a bridge.
+const BRIDGE_TIMEOUT: Duration = Duration::from_secs(160);
+
 /// Where the daemon is found.
 #[derive(Clone, Debug, Args)]
 pub struct SocketArgs {
@@ -27,6 +30,11 @@ pub struct SocketArgs {
 }
 
 impl SocketArgs {
+    /// Whether the socket itself is named, and so a running daemon is meant.
+    pub fn names_socket(&self) -> bool {
+        self.socket.is_some()
+    }
+
     /// The daemon's configuration file.
     pub fn config(&self) -> &Path {
         &self.config
@@ -105,6 +113,23 @@ impl Daemon {
     /// Gives an order.
     pub async fn post(&self, path: &str, body: Option<Value>) -> Result<(), SocketError> {
         self.call(Method::POST, path, body).await.map(drop)
+    }
+
+    /// Gives an order and reads the answer as `T`.
+    pub async fn ask<T: serde::de::DeserializeOwned>(&self, path: &str, body: Option<Value>) -> Result<T, SocketError> {
+        let body = self.call(Method::POST, path, body).await?;
+        serde_json::from_value(body).map_err(|e| SocketError::Answer(e.to_string()))
+    }
+
+    /// Orders a bridge: the answer's status and body. It comes with the outcome, so it may take a while.
+    pub async fn bridge(&self, path: &str, body: Value, key: Option<&str>) -> Result<(u16, Value), SocketError> {
+        let mut request = self.client.post(format!("http://trunkwarden{path}")).json(&body).timeout(BRIDGE_TIMEOUT);
+        if let Some(key) = key {
+            request = request.header("Idempotency-Key", key);
+        }
+        let answer = request.send().await.map_err(|e| self.unanswered(&e, true))?;
+        let status = answer.status().as_u16();
+        Ok((status, answer.json().await.map_err(|e| self.unanswered(&e, true))?))
     }
 
     /// Gives an order, and brings what is answered.

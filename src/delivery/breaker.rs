@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn it_doubles_from_five_seconds_to_four_hours_and_probes_often_at_first() {
         let waits = waits(40, 0.5);
-        let seconds: Vec<u64> = waits.iter().map(|w| w.as_secs()).collect();
+        let seconds: Vec<u64> = waits.iter().map(Duration::as_secs).collect();
         assert_eq!(seconds.get(..5).unwrap(), [5, 10, 20, 30, 30]);
         let young = waits.iter().scan(Duration::ZERO, |passed, wait| {
             let at = *passed;
@@ -128,8 +128,8 @@ mod tests {
     #[test]
     fn a_longer_wait_is_given_to_whoever_asks_and_a_success_closes_it() {
         let mut breaker = Breaker::new(Pace::default());
-        breaker.failed(Time::ZERO, 0.5, Some(Duration::from_secs(120)));
-        assert_eq!(breaker.open_until(), Some(Time::ZERO + Duration::from_secs(120)));
+        breaker.failed(Time::ZERO, 0.5, Some(Duration::from_mins(2)));
+        assert_eq!(breaker.open_until(), Some(Time::ZERO + Duration::from_mins(2)));
         breaker.failed(Time::ZERO, 0.5, Some(Duration::from_hours(400)));
         assert_eq!(breaker.open_until(), Some(Time::ZERO + Duration::from_hours(4)));
         breaker.close();

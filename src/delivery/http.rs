@@ -1,7 +1,7 @@
 //! One POST to a sink, over reqwest and rustls. Behind a trait, so that tests put sinks of their own in its place.
 //!
-//! Must never: follow a redirect, take a proxy from the environment, repeat a request by itself, or read an answer's body:
-//! the status says all that is needed.
+//! Must never: follow a redirect, take a proxy from the environment, repeat a request by itself, or keep anything of an
+//! answer's body: the status says all that is needed.
 
 use crate::config::sink::HttpSink;
 use crate::platform::TransportError;
@@ -15,6 +15,9 @@ use std::time::Duration;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const POOL_IDLE: Duration = Duration::from_secs(20);
+/// Bytes of an answer's body that are read away, and for how long.
+const DRAINED: usize = 64 * 1024;
+const DRAINED_WITHIN: Duration = Duration::from_secs(1);
 const AGENT: &str = concat!("trunkwarden/", env!("CARGO_PKG_VERSION"));
 
 /// A request to a sink. It carries credentials: not to be logged.
@@ -79,8 +82,20 @@ impl Post for HttpPost {
     async fn post(&self, request: Outgoing) -> Result<(StatusCode, HeaderMap), TransportError> {
         let Outgoing { url, headers, body, timeout } = request;
         let sent = self.0.post(url).headers(headers).timeout(timeout).body(body).send().await;
-        let answer = sent.map_err(|error| broken(&error))?;
-        Ok((answer.status(), answer.headers().clone()))
+        let mut answer = sent.map_err(|error| broken(&error))?;
+        let told = (answer.status(), answer.headers().clone());
+        // What little there is of a body is read away, so that the connection serves the next delivery too.
+        let rest = async {
+            let mut read = 0;
+            while let Ok(Some(chunk)) = answer.chunk().await {
+                read += chunk.len();
+                if read > DRAINED {
+                    break;
+                }
+            }
+        };
+        let _ = tokio::time::timeout(DRAINED_WITHIN, rest).await;
+        Ok(told)
     }
 }
 

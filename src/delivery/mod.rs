@@ -53,6 +53,42 @@ pub struct Sinks {
     thresholds: Thresholds,
 }
 
+impl Sinks {
+    /// The sinks of a configuration, with their secrets and their TLS read.
+    ///
+    /// # Errors
+    /// The first sink that cannot be used, and why.
+    pub fn of(config: &Config, connect: &Connect) -> Result<Self, SinkError> {
+        let mut targets = Vec::new();
+        let mut bulks = Vec::new();
+        for export in &config.audit.exports {
+            targets.push(Target::export(export, connect)?);
+            if let Some(bulk) = &export.bulk {
+                targets.push(Target::bulk(export, connect)?);
+                bulks.push((Export::bulk_name(&export.sink.name), bulk.clone()));
+            }
+        }
+        for webhook in &config.webhooks {
+            targets.push(Target::webhook(webhook, connect)?);
+        }
+        targets.extend(config.audit.files.iter().map(Target::file));
+        let threshold =
+            |(name, policy): (&String, &Arc<crate::policy::Policy>)| (name.clone(), policy.quality.optimise_below);
+        let thresholds = config.policies.iter().map(threshold).collect();
+        Ok(Self { targets: targets.into_iter().map(Arc::new).collect(), bulks, thresholds })
+    }
+
+    /// What of the audit log goes to which of them.
+    pub fn subscriptions(&self) -> Vec<Subscription> {
+        let subscription = |target: &Arc<Target>| Subscription {
+            sink: target.name.clone(),
+            events: target.events.clone(),
+            max_pending: target.max_pending,
+        };
+        self.targets.iter().map(subscription).collect()
+    }
+}
+
 /// Everything that leaves. Cheap to clone.
 #[derive(Clone)]
 pub struct Delivery(Arc<Inner>);
@@ -90,29 +126,12 @@ impl Delivery {
         Self(Arc::new(Inner { with, connect, stop, died, running: Mutex::default() }))
     }
 
-    /// The sinks of a configuration, with their secrets and their TLS read.
+    /// The sinks of a configuration, to be taken in a reload; as [`Sinks::of`].
     ///
     /// # Errors
     /// The first sink that cannot be used, and why.
     pub fn prepare(&self, config: &Config) -> Result<Sinks, SinkError> {
-        let connect = &self.0.connect;
-        let mut targets = Vec::new();
-        let mut bulks = Vec::new();
-        for export in &config.audit.exports {
-            targets.push(Target::export(export, connect)?);
-            if let Some(bulk) = &export.bulk {
-                targets.push(Target::bulk(export, connect)?);
-                bulks.push((Export::bulk_name(&export.sink.name), bulk.clone()));
-            }
-        }
-        for webhook in &config.webhooks {
-            targets.push(Target::webhook(webhook, connect)?);
-        }
-        targets.extend(config.audit.files.iter().map(Target::file));
-        let threshold =
-            |(name, policy): (&String, &Arc<crate::policy::Policy>)| (name.clone(), policy.quality.optimise_below);
-        let thresholds = config.policies.iter().map(threshold).collect();
-        Ok(Sinks { targets: targets.into_iter().map(Arc::new).collect(), bulks, thresholds })
+        Sinks::of(config, &self.0.connect)
     }
 
     /// From now on every entry is queued for these sinks, and for no others.
@@ -120,12 +139,7 @@ impl Delivery {
     /// # Errors
     /// Where the journal cannot be written; the sinks before stay subscribed.
     pub async fn subscribe(&self, sinks: &Sinks) -> Result<(), JournalError> {
-        let subscription = |target: &Arc<Target>| Subscription {
-            sink: target.name.clone(),
-            events: target.events.clone(),
-            max_pending: target.max_pending,
-        };
-        let outbox = vec![OutboxChange::Subscribe(sinks.targets.iter().map(subscription).collect())];
+        let outbox = vec![OutboxChange::Subscribe(sinks.subscriptions())];
         self.0.with.journal.submit(Batch { outbox, ..Batch::default() }).await.map(drop)
     }
 

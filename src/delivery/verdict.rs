@@ -130,7 +130,7 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         };
-        assert_eq!(wait("120", None), Some(Duration::from_secs(120)));
+        assert_eq!(wait("120", None), Some(Duration::from_mins(2)));
         let date = Some("Sat, 21 Nov 2026 08:00:00 GMT");
         assert_eq!(wait("Sat, 21 Nov 2026 08:01:30 GMT", date), Some(Duration::from_secs(90)));
         assert_eq!(wait("Sat, 21 Nov 2020 08:01:30 GMT", date), Some(Duration::ZERO));

@@ -18,6 +18,9 @@ use subtle::ConstantTimeEq;
 /// How long an answer may take to begin.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
 
+/// The same where the answer waits for the platform.
+const LONG_TIME_LIMIT: Duration = Duration::from_secs(150);
+
 /// Nothing from elsewhere, nothing inline, no frames: the page needs its own style, script and address only.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
      img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -49,6 +52,13 @@ pub(super) async fn operator_token(
 /// Ends a request whose answer does not begin in time.
 pub(super) async fn time_limit(request: Request, next: Next) -> Result<Response, ApiError> {
     tokio::time::timeout(TIME_LIMIT, next.run(request)).await.map_err(|_| ApiError::Timeout(TIME_LIMIT.as_secs()))
+}
+
+/// The same for an answer that waits for the platform: a bridge's deadline and read-back fit in.
+pub(super) async fn long_time_limit(request: Request, next: Next) -> Result<Response, ApiError> {
+    tokio::time::timeout(LONG_TIME_LIMIT, next.run(request))
+        .await
+        .map_err(|_| ApiError::Timeout(LONG_TIME_LIMIT.as_secs()))
 }
 
 /// Puts the security headers on, and keeps what changes out of caches.

@@ -22,6 +22,7 @@ use std::sync::Arc;
 const PIECE: usize = 500;
 
 pub(super) async fn scrape(State(app): State<Arc<App>>) -> Response {
+    app.counters.bridges().refresh(app.clock.now());
     let (counted, now) = (Some(app.counters.gather()), app.clock.now());
     let pieces = Pieces { counted, snapshot: app.snapshot.read(), now, family: 0, after: None };
     // Pieces are always ready: without a pause between them one scrape would keep a worker from all other tasks.
@@ -45,7 +46,7 @@ enum Of {
     Channel(fn(&ChannelReport, &mut Series)),
 }
 
-const FAMILIES: [Family; 23] = [
+const FAMILIES: &[Family] = &[
     Family {
         name: "trunkwarden_build_info",
         help: "Always 1; the labels say what is running.",

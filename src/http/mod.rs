@@ -6,6 +6,7 @@
 
 mod api;
 mod audit;
+mod bridge;
 mod error;
 mod guard;
 mod metrics;
@@ -13,6 +14,7 @@ mod orders;
 mod outbox;
 mod page;
 mod probes;
+mod provisioning;
 mod query;
 mod serve;
 pub mod views;
@@ -21,8 +23,10 @@ pub use audit::{AuditSource, CheckpointSource, CheckpointView};
 pub use outbox::OutboxView;
 pub use serve::{bind_control, serve_control, serve_tcp};
 
+use crate::calls::Switchboard;
 use crate::clock::Clock;
 use crate::delivery::Delivery;
+use crate::provision::Desk;
 use crate::supervisor::{Counters, Liveness, Orders, SnapshotCell};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -50,6 +54,10 @@ pub struct App {
     pub clock: Clock,
     /// The way to the driver.
     pub orders: Orders,
+    /// The way to whoever brings about what is desired; `None`: there is nobody.
+    pub provisioning: Option<Desk>,
+    /// Bridges calls; `None`: nothing does.
+    pub switchboard: Option<Switchboard>,
     /// Where audit entries are read; `None`: there is no journal.
     pub audit: Option<AuditSource>,
     /// Where the newest signed checkpoint is read; `None`: there is no journal.
@@ -62,14 +70,15 @@ pub struct App {
 
 /// The face on TCP: everything to read, and writes for whoever shows the operator's token.
 pub fn public(app: Arc<App>) -> Router {
-    let writes = writes().route_layer(axum::middleware::from_fn_with_state(Arc::clone(&app), guard::operator_token));
-    finish(reads().merge(writes), app)
+    let token = || axum::middleware::from_fn_with_state(Arc::clone(&app), guard::operator_token);
+    let (writes, waiting) = (writes().route_layer(token()), waiting().route_layer(token()));
+    finish(reads().merge(writes), waiting, app)
 }
 
 /// The face on the control socket: the socket's mode is what authorises, and the peer's uid is the actor. Only
 /// [`serve_control`] tells it the uid; without one, orders are not taken.
 pub fn control(app: Arc<App>) -> Router {
-    finish(reads().merge(writes()), app)
+    finish(reads().merge(writes()), waiting(), app)
 }
 
 fn reads() -> Router<Arc<App>> {
@@ -85,6 +94,8 @@ fn reads() -> Router<Arc<App>> {
         .route("/api/v1/channels", get(api::channels))
         .route("/api/v1/channels/{tenant}/{id}", get(api::channel))
         .route("/api/v1/audit", get(audit::entries))
+        .route("/api/v1/provisioning", get(provisioning::overview))
+        .route("/api/v1/provisioning/runs/{run}", get(provisioning::run))
         .route("/api/v1/audit/checkpoint", get(audit::checkpoint))
         .route("/api/v1/outbox", get(outbox::list))
 }
@@ -95,6 +106,9 @@ fn writes() -> Router<Arc<App>> {
         .route("/api/v1/outbox/retry", post(outbox::retry))
         .route("/api/v1/outbox/drop", post(outbox::give_up))
         .route("/api/v1/resume", post(orders::resume))
+        .route("/api/v1/provisioning/plan", post(provisioning::plan))
+        .route("/api/v1/provisioning/apply", post(provisioning::apply))
+        .route("/api/v1/provisioning/adopt", post(provisioning::adopt))
         .route("/api/v1/tenants/{tenant}/approve", post(orders::approve_mass))
         .route("/api/v1/channels/{tenant}/{id}/approve", post(orders::approve))
         .route("/api/v1/channels/{tenant}/{id}/acknowledge", post(orders::acknowledge))
@@ -104,13 +118,19 @@ fn writes() -> Router<Arc<App>> {
         .route("/api/v1/channels/{tenant}/{id}/maintenance/end", post(orders::end_maintenance))
 }
 
-fn finish(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
+/// Writes that are answered with what came of them on the platform.
+fn waiting() -> Router<Arc<App>> {
+    Router::new().route("/api/v1/tenants/{tenant}/calls/{call}/bridge", post(bridge::bridge))
+}
+
+fn finish(routes: Router<Arc<App>>, waiting: Router<Arc<App>>, app: Arc<App>) -> Router {
     routes
+        .layer(from_fn(guard::time_limit))
+        .merge(waiting.layer(from_fn(guard::long_time_limit)))
         .fallback(|| async { ApiError::NoSuchPath })
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
         .with_state(app)
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(from_fn(guard::time_limit))
         .layer(CompressionLayer::new())
         .layer(from_fn(guard::headers))
         .layer(CatchPanicLayer::custom(guard::panicked))

@@ -2,17 +2,16 @@
 
 use super::archive::{self, Segment};
 use super::ids::{IdSource, Ids};
-use super::model::{Batch, Entry, JournalError, Recovered};
+use super::model::{Batch, JournalError, Recovered};
 use super::operation::{Operation, OperationReceipt};
 use super::options::{JournalCounters, Options, WriterMode};
 use super::pending::{Answer, Pending};
 use super::queue::{Admission, Job, Queue, Stamped};
 use super::reader::Reader;
-use super::seal::of_journal;
 use super::store::Store;
 use super::writer::{self, Standing, Writer};
 use crate::clock::Clock;
-use crate::policy::{EventType, OpId, WallMs};
+use crate::policy::{OpId, WallMs};
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
@@ -56,12 +55,7 @@ impl Journal {
     pub fn open(options: Options) -> Result<(Self, Recovered), JournalError> {
         let (store, recovered) = Store::open(&options)?;
         let reader = Reader::open(&options.path)?;
-        let new_key = store.has_new_key();
-        let journal = Self::start(store, reader, &options, recovered.last_op)?;
-        if let Some(key) = new_key {
-            journal.tell_key(&key);
-        }
-        Ok((journal, recovered))
+        Ok((Self::start(store, reader, &options, recovered.last_op)?, recovered))
     }
 
     /// A new journal in memory, written in line: for simulation and tests.
@@ -254,17 +248,6 @@ impl Journal {
             }
         };
         Ok(Self(Arc::new(Inner { back, standing, ids, clock: options.clock.clone(), reader })))
-    }
-
-    /// Under which key the checkpoints from now on are to be checked.
-    fn tell_key(&self, key: &str) {
-        let reason = "checkpoints are signed by this key from now on".to_owned();
-        let entry = Entry {
-            after: serde_json::json!({ "key": key }),
-            ..of_journal(self.0.clock.wall(), EventType::JournalKeyChanged, reason)
-        };
-        // Nobody waits for it: a checkpoint that was lost with it tells it again at the next start.
-        drop(self.submit(Batch { entries: vec![entry], ..Batch::default() }));
     }
 
     /// Time and ids are fixed here, on the submitter's side: the writer thread reads no clock.

@@ -141,6 +141,22 @@ pub(in crate::journal) fn by_key(
     found.map_err(JournalError::sqlite(READ))?.map(|raw| raw.kept(path)).transpose()
 }
 
+/// Those that ended at `since` or later, newest first, `most` of them.
+pub(in crate::journal) fn ended_since(
+    db: &Connection,
+    path: &Path,
+    since: WallMs,
+    most: usize,
+) -> Result<Vec<KeptOperation>, JournalError> {
+    let sql = format!("SELECT {COLUMNS} WHERE closed_at >= ? ORDER BY closed_at DESC LIMIT ?");
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let find = |mut s: rusqlite::CachedStatement<'_>| {
+        s.query_map(params![since.0, most], raw)?.collect::<rusqlite::Result<Vec<_>>>()
+    };
+    let found = db.prepare_cached(&sql).and_then(find).map_err(JournalError::sqlite(READ))?;
+    found.into_iter().map(|raw| raw.kept(path)).collect()
+}
+
 /// Those without an outcome, oldest first.
 pub(in crate::journal) fn open(db: &Connection, path: &Path) -> Result<Vec<KeptOperation>, JournalError> {
     let sql = format!("SELECT {COLUMNS} WHERE outcome IS NULL ORDER BY opened_at, rowid");

@@ -1,6 +1,7 @@
 //! How a journal is opened, and what it counts.
 
 use super::ids::IdSource;
+use super::outbox::Subscription;
 use super::seal::Signing;
 use crate::clock::Clock;
 use crate::policy::WallMs;
@@ -35,6 +36,8 @@ pub struct Options {
     pub queue: usize,
     /// Who signs checkpoints, and how often; `None`: there are none.
     pub signing: Option<Signing>,
+    /// Who is told of entries from the first one on that this process writes; `None`: whoever was told of the last ones.
+    pub subscriptions: Option<Vec<Subscription>>,
     /// A bound on the file, in pages of 4 KiB: lets a test fill the disk.
     #[doc(hidden)]
     pub max_pages: Option<u32>,
@@ -52,6 +55,7 @@ impl Options {
             observation_retention: Duration::from_hours(7 * 24),
             queue: 4096,
             signing: None,
+            subscriptions: None,
             max_pages: None,
         }
     }

@@ -104,6 +104,22 @@ impl Reader {
         Ok(Page { entries, next })
     }
 
+    /// What is kept under `key`.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn state(&self, key: &str) -> Result<Option<Value>, JournalError> {
+        recovery::state(&lock(&self.db), &self.path, key)
+    }
+
+    /// Everything that is kept.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn states(&self) -> Result<Vec<(String, Value)>, JournalError> {
+        recovery::states(&lock(&self.db), &self.path)
+    }
+
     /// The newest entry's number and hash; `None` before the first.
     ///
     /// # Errors
@@ -141,6 +157,14 @@ impl Reader {
         not_before: WallMs,
     ) -> Result<Option<KeptOperation>, JournalError> {
         operation::by_key(&lock(&self.db), &self.path, (tenant, kind, key), not_before)
+    }
+
+    /// Operations that ended at `since` or later, newest first, `most` of them.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn operations_ended(&self, since: WallMs, most: usize) -> Result<Vec<KeptOperation>, JournalError> {
+        operation::ended_since(&lock(&self.db), &self.path, since, most)
     }
 
     /// A channel's observations from `from` until before `to`, oldest first, `limit` (10,000 at most) of them.

@@ -17,8 +17,8 @@ pub(in crate::journal) const APPLICATION_ID: i64 = 0x5472_6b57;
 /// `PRAGMA user_version` of the first tables; it rises by one with each of [`UPGRADES`].
 pub(in crate::journal) const FIRST_VERSION: i64 = 1;
 
-/// The version that this program writes.
-pub(in crate::journal) const VERSION: i64 = FIRST_VERSION + UPGRADES.len() as i64;
+/// The version that this program writes: [`FIRST_VERSION`] and one for each upgrade.
+pub(in crate::journal) const VERSION: i64 = 2;
 
 /// What came after the first tables, in order; a new file gets all of them. Each is part of the transaction that raises
 /// the version, and none is ever changed once released.

@@ -67,6 +67,20 @@ pub(in crate::journal) fn write(
     Ok(Sealed { size, at: Some(wall) })
 }
 
+/// Writes the entry that tells under which key the checkpoints from now on are checked.
+pub(in crate::journal) fn tell_key(
+    db: &Connection,
+    log: &mut Log<'_>,
+    signer: &Signer,
+    wall: WallMs,
+) -> Result<(), JournalError> {
+    let key = signer.public().to_string();
+    let id = id_of(&key, wall);
+    let reason = "checkpoints are signed by this key from now on".to_owned();
+    let entry = Entry { after: json!({ "key": key }), ..of_journal(wall, EventType::JournalKeyChanged, reason) };
+    rows::append(db, log, &entry, id, None)
+}
+
 /// An entry of the journal's own.
 pub(in crate::journal) fn of_journal(at: WallMs, event: EventType, reason: String) -> Entry {
     Entry {

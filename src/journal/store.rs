@@ -9,7 +9,7 @@ use super::lock::Lock;
 use super::model::{JournalError, Recovered};
 use super::operation;
 use super::options::Options;
-use super::outbox::{self, Subscribed};
+use super::outbox::{self, OutboxChange, Subscribed};
 use super::queue::Stamped;
 use super::recovery;
 use super::rows::{self, Log};
@@ -39,6 +39,8 @@ pub(in crate::journal) struct Store {
     sinks: Subscribed,
     /// `None`: no checkpoints are made.
     signing: Option<Signing>,
+    /// The log does not tell yet that it is signed by this key.
+    is_key_untold: bool,
     compliance_tag: String,
     observation_retention: Duration,
     /// Held until the store is dropped; none in memory.
@@ -83,10 +85,15 @@ impl Store {
         }
         let signer = signing.signer.clone();
         let mut made = Sealed::default();
+        let is_key_untold = self.is_key_untold;
         let entries = self.extend(|tx, log| {
+            if is_key_untold {
+                seal::tell_key(tx, log, &signer, wall)?;
+            }
             made = seal::write(tx, log, &signer, wall)?;
             Ok(None)
         })?;
+        self.is_key_untold = false;
         self.sealed = made;
         Ok(entries)
     }
@@ -107,12 +114,6 @@ impl Store {
     /// The newest checkpoint.
     pub(in crate::journal) const fn sealed(&self) -> Sealed {
         self.sealed
-    }
-
-    /// Whether the checkpoints to come are signed by another key than those that are there.
-    pub(in crate::journal) fn has_new_key(&self) -> Option<String> {
-        let signer = &self.signing.as_ref()?.signer;
-        (!seal::is_last_signer(&lock(&self.db), signer)).then(|| signer.public().to_string())
     }
 
     /// How many entries there are.
@@ -172,11 +173,16 @@ impl Store {
         Arc::clone(&self.db)
     }
 
-    fn start(db: Connection, lock: Option<Lock>, options: &Options) -> Result<(Self, Recovered), JournalError> {
+    fn start(mut db: Connection, lock: Option<Lock>, options: &Options) -> Result<(Self, Recovered), JournalError> {
         let tip = tip::read(&db, &options.path)?;
         let sealed = tip::sealed(&db)?;
         let recovered = recovery::read(&db, &options.path)?;
-        let sinks = outbox::subscriptions(&db)?;
+        let mut sinks = outbox::subscriptions(&db)?;
+        if let Some(new) = &options.subscriptions {
+            let change = OutboxChange::Subscribe(new.clone());
+            transact(&mut db, |tx| outbox::apply(tx, &mut sinks, &change, WallMs(0)))?;
+        }
+        let is_key_untold = options.signing.as_ref().is_some_and(|s| !seal::is_last_signer(&db, &s.signer));
         let store = Self {
             db: Arc::new(Mutex::new(db)),
             path: options.path.clone(),
@@ -184,6 +190,7 @@ impl Store {
             sealed,
             sinks,
             signing: options.signing.clone(),
+            is_key_untold,
             compliance_tag: options.compliance_tag.clone(),
             observation_retention: options.observation_retention,
             _lock: lock,
@@ -203,16 +210,21 @@ impl Store {
         let mut log = Log { tip: self.tip.clone(), sinks: Arc::clone(&self.sinks), tag };
         let done = transact(&mut db, |tx| {
             let wall = work(tx, &mut log)?;
-            if let (Some(signing), Some(wall)) = (&self.signing, wall)
-                && signing.is_due(&log.tip, sealed, wall)
-            {
+            let (Some(signing), Some(wall)) = (&self.signing, wall) else { return Ok(false) };
+            // With the first entries of this process, so that it goes wherever they go.
+            let is_told = self.is_key_untold && log.tip.head.seq > self.tip.head.seq;
+            if is_told {
+                seal::tell_key(tx, &mut log, &signing.signer, wall)?;
+            }
+            if signing.is_due(&log.tip, sealed, wall) {
                 sealed = seal::write(tx, &mut log, &signing.signer, wall)?;
             }
-            Ok(())
+            Ok(is_told)
         });
         match done {
-            Ok(()) => {
+            Ok(is_told) => {
                 let Log { tip, sinks, .. } = log;
+                self.is_key_untold &= !is_told;
                 let entries = tip.head.seq - self.tip.head.seq;
                 (self.tip, self.sinks, self.sealed) = (tip, sinks, sealed);
                 Ok(entries)

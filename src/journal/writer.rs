@@ -79,6 +79,14 @@ impl Standing {
         }
     }
 
+    /// Counts entries that were committed, and tells whoever delivers them; `more`: there is more than entries to deliver.
+    fn appended(&self, entries: u64, more: bool) {
+        self.entries.fetch_add(entries, Ordering::Relaxed);
+        if entries > 0 || more {
+            self.outbox.send_modify(|commits| *commits += 1);
+        }
+    }
+
     /// Takes note of the newest checkpoint.
     pub(in crate::journal) fn sealed(&self, sealed: Sealed) {
         *self.sealed.lock().unwrap_or_else(PoisonError::into_inner) = sealed;
@@ -111,11 +119,9 @@ pub(in crate::journal) fn commit_group(store: &mut Store, batches: &[&Stamped], 
         Ok(entries) => {
             standing.sealed(store.sealed());
             standing.commits.fetch_add(1, Ordering::Relaxed);
-            standing.entries.fetch_add(entries, Ordering::Relaxed);
             standing.batches.fetch_add(batches.len() as u64, Ordering::Relaxed);
-            if entries > 0 || batches.iter().any(|b| b.batch.outbox.iter().any(OutboxChange::is_more_to_do)) {
-                standing.outbox.send_modify(|commits| *commits += 1);
-            }
+            let changes = || batches.iter().flat_map(|b| &b.batch.outbox);
+            standing.appended(entries, changes().any(OutboxChange::is_more_to_do));
             batches.iter().map(|b| Ok(b.batch.open.as_ref().map(|i| Receipt::after_commit(i.op)))).collect()
         }
         Err(e) if batches.len() > 1 && !e.is_systemic() => {
@@ -140,7 +146,7 @@ pub(in crate::journal) fn archived(
     let result = store.archived(segment, wall, id);
     standing.note(result.as_ref().map(drop));
     standing.sealed(store.sealed());
-    standing.entries.fetch_add(result?, Ordering::Relaxed);
+    standing.appended(result?, false);
     Ok(None)
 }
 
@@ -152,7 +158,7 @@ pub(in crate::journal) fn seal(store: &mut Store, wall: WallMs, at_once: bool, s
     }
     let entries = result?;
     standing.sealed(store.sealed());
-    standing.entries.fetch_add(entries, Ordering::Relaxed);
+    standing.appended(entries, false);
     Ok(None)
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Must never: send a change twice unless it is known that the first was not made, or put a body into an error.
 
+mod calls;
+mod desired;
 mod exchange;
 #[cfg(test)]
 mod tests;
@@ -16,7 +18,7 @@ use super::error::PlatformError;
 use super::settings::ClientSettings;
 use super::transport::{Response, Transport};
 use super::verdict;
-use super::{Answer, BudgetReading, Class, Platform, RequestEvent};
+use super::{Answer, BudgetReading, CallControl, Class, Platform, RequestEvent, Warrant};
 use crate::clock::Clock;
 use crate::journal::Receipt;
 use crate::policy::ChannelId;
@@ -40,15 +42,35 @@ pub struct Client {
     budget: Budget,
     auth: Auth,
     jitter: Jitter,
+    /// The same tenant with the token for bridging.
+    calls: Option<Arc<Self>>,
 }
 
 impl Client {
     /// A client without a token yet; its request budget starts now.
     pub fn new(settings: ClientSettings, transport: Arc<dyn Transport>, clock: Clock, observer: Observer) -> Self {
+        let budget = Budget::new(settings.requests_per_minute, settings.recent.as_deref(), clock.clone());
+        let calls = settings.bridge_scopes.clone().map(|scopes| {
+            let settings = ClientSettings { scopes, bridge_scopes: None, ..settings.clone() };
+            let (transport, clock, observer) = (Arc::clone(&transport), clock.clone(), Arc::clone(&observer));
+            Arc::new(Self::over(settings, transport, clock, observer, budget.clone(), None))
+        });
+        Self::over(settings, transport, clock, observer, budget, calls)
+    }
+
+    fn over(
+        settings: ClientSettings,
+        transport: Arc<dyn Transport>,
+        clock: Clock,
+        observer: Observer,
+        budget: Budget,
+        calls: Option<Arc<Self>>,
+    ) -> Self {
         Self {
             urls: Urls::new(&settings.base_url, settings.paths.clone()),
             headers: fixed_headers(&settings),
-            budget: Budget::new(settings.requests_per_minute, settings.recent.as_deref(), clock.clone()),
+            budget,
+            calls,
             jitter: Jitter::new(settings.seed),
             auth: Auth::default(),
             settings,
@@ -127,8 +149,32 @@ impl Platform for Client {
         answer(&call, &exchanged, |response| channel_called(id, response))
     }
 
+    async fn create_channel(
+        &self,
+        warrant: &Warrant,
+        body: &serde_json::Value,
+        timeout: Duration,
+    ) -> Result<Answer<ChannelDoc>, PlatformError> {
+        self.create(warrant, body, timeout).await
+    }
+
+    async fn amend_channel(
+        &self,
+        warrant: &Warrant,
+        id: &ChannelId,
+        body: &serde_json::Value,
+        if_match: Option<&str>,
+        timeout: Duration,
+    ) -> Result<Answer<ChannelDoc>, PlatformError> {
+        self.amend(warrant, id, body, if_match, timeout).await
+    }
+
     async fn authorise(&self, timeout: Duration) -> Result<Option<Vec<String>>, PlatformError> {
         self.authorise_now(timeout).await
+    }
+
+    fn call_control(&self) -> Option<Arc<dyn CallControl>> {
+        self.calls.clone().map(|calls| calls as Arc<dyn CallControl>)
     }
 
     fn set_limit(&self, requests_per_minute: u32) {
@@ -169,6 +215,11 @@ fn channel_called(id: &ChannelId, response: &Response) -> Result<ChannelDoc, Str
     } else {
         Err(format!("{}: the answer is another channel than the one asked for", response.status.as_u16()))
     }
+}
+
+/// An answer of another shape, in words that quote nothing of it.
+fn unlike_page(response: &Response, expected: &str) -> String {
+    format!("{}: the answer ({} bytes) is not {expected}", response.status.as_u16(), response.body.len())
 }
 
 /// An id in a message: on one line, and not endless.

@@ -23,10 +23,18 @@ pub enum Endpoint {
     Channel,
     /// A page of the list.
     Channels,
+    /// A channel, created.
+    Create,
     /// One channel, changed.
     Patch,
     /// A telemetry query.
     Telemetry,
+    /// A bridge of a call.
+    Bridge,
+    /// One call, read.
+    Call,
+    /// A page of a channel's calls.
+    Calls,
 }
 
 impl Endpoint {
@@ -36,8 +44,12 @@ impl Endpoint {
             Self::Token => "token",
             Self::Channel => "channel",
             Self::Channels => "channels",
+            Self::Create => "create",
             Self::Patch => "patch",
             Self::Telemetry => "telemetry",
+            Self::Bridge => "bridge",
+            Self::Call => "call",
+            Self::Calls => "calls",
         }
     }
 
@@ -46,19 +58,26 @@ impl Endpoint {
         match self {
             Self::Token => "",
             Self::Channel | Self::Channels => "channel:read",
-            Self::Patch => "channel:write",
+            Self::Create | Self::Patch => "channel:write",
             Self::Telemetry => "telemetry:read (or analytics:read)",
+            Self::Bridge => "cti:bridge:write",
+            Self::Call | Self::Calls => "cti:calls:read",
         }
     }
 
     /// Whether it changes the platform.
     pub const fn is_change(self) -> bool {
-        matches!(self, Self::Patch)
+        matches!(self, Self::Create | Self::Patch | Self::Bridge)
     }
 
     /// Whether there are tenants that do not have it.
     pub const fn is_optional(self) -> bool {
-        matches!(self, Self::Channels | Self::Telemetry)
+        matches!(self, Self::Channels | Self::Telemetry | Self::Calls)
+    }
+
+    /// Whether it is about a call, not a channel.
+    pub const fn is_of_call(self) -> bool {
+        matches!(self, Self::Bridge | Self::Call | Self::Calls)
     }
 }
 
@@ -102,6 +121,38 @@ impl Urls {
     /// Telemetry's.
     pub fn telemetry(&self, attempted: &str) -> Result<String, PlatformError> {
         self.checked(&self.paths.telemetry, attempted)
+    }
+
+    /// The bridge of one call.
+    pub fn bridge(&self, call: &str, attempted: &str) -> Result<String, PlatformError> {
+        self.of_call(&self.paths.bridge, call, attempted)
+    }
+
+    /// One call.
+    pub fn call(&self, call: &str, attempted: &str) -> Result<String, PlatformError> {
+        let path = self.paths.call.as_deref();
+        self.of_call(path.ok_or_else(|| refused(attempted, "the tenant has no `paths.call`"))?, call, attempted)
+    }
+
+    /// A page of a channel's calls.
+    pub fn calls(&self, channel: &ChannelId, page: Option<&str>, attempted: &str) -> Result<String, PlatformError> {
+        let path = self.paths.calls.as_deref().ok_or_else(|| refused(attempted, "the tenant has no `paths.calls`"))?;
+        let path = path.replace("{id}", &escaped(channel.as_str()));
+        match page {
+            None => self.checked(&path, attempted),
+            Some(page) if page.len() > MAX_NAME => Err(refused(attempted, "the next page's name is too long")),
+            Some(page) => {
+                let join = if path.contains('?') { '&' } else { '?' };
+                self.checked(&format!("{path}{join}page={}", escaped(page)), attempted)
+            }
+        }
+    }
+
+    fn of_call(&self, path: &str, call: &str, attempted: &str) -> Result<String, PlatformError> {
+        if matches!(call, "" | "." | "..") || call.len() > MAX_NAME {
+            return Err(refused(attempted, "this id cannot stand in a path; correct the call's id"));
+        }
+        self.checked(&path.replace("{call}", &escaped(call)), attempted)
     }
 
     fn checked(&self, path: &str, attempted: &str) -> Result<String, PlatformError> {

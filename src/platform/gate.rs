@@ -10,17 +10,28 @@ pub struct Gate {
     withdrawn: CancellationToken,
     why: Arc<OnceLock<String>>,
     not_after: Option<Time>,
+    late: &'static str,
 }
 
 impl Gate {
     /// A gate without a time limit.
     pub fn open() -> Self {
-        Self { withdrawn: CancellationToken::new(), why: Arc::default(), not_after: None }
+        Self {
+            withdrawn: CancellationToken::new(),
+            why: Arc::default(),
+            not_after: None,
+            late: "its evidence grew old while it waited for its turn to be sent",
+        }
     }
 
     /// A gate that closes by itself after `not_after`: evidence older than that moves nothing.
     pub fn open_until(not_after: Time) -> Self {
         Self { not_after: Some(not_after), ..Self::open() }
+    }
+
+    /// A gate that closes by itself after `not_after`, and then says `why`.
+    pub fn open_until_because(not_after: Time, why: &'static str) -> Self {
+        Self { late: why, ..Self::open_until(not_after) }
     }
 
     /// Closes it for good, and says why. The first reason stands.
@@ -35,7 +46,7 @@ impl Gate {
             return Some(self.why.get().cloned().unwrap_or_default());
         }
         let late = self.not_after.is_some_and(|not_after| now > not_after);
-        late.then(|| "its evidence grew old while it waited for its turn to be sent".to_owned())
+        late.then(|| self.late.to_owned())
     }
 
     /// Waits until it is closed by hand, or `now` plus the time left is over.

@@ -11,8 +11,10 @@ mod auth;
 mod backoff;
 mod body;
 mod budget;
+mod calls;
 mod channel;
 mod client;
+mod desired;
 mod endpoint;
 mod error;
 mod gate;
@@ -22,8 +24,10 @@ mod settings;
 mod transport;
 mod verdict;
 
+pub use calls::{BridgeOrder, CallControl, CallDoc, CallPage};
 pub use channel::{ChannelDoc, ListPage, TelemetryAnswer, TelemetryQuery};
 pub use client::{Client, Observer};
+pub use desired::Warrant;
 pub use error::{ErrorClass, PlatformError};
 pub use gate::Gate;
 pub use http::{HttpTransport, TransportBuildError};
@@ -32,6 +36,7 @@ pub use transport::{Request, Response, Transport, TransportError};
 
 use crate::journal::Receipt;
 use crate::policy::{ChannelId, Time, WallMs};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What a request is for: the order in which the budget serves, most urgent first.
@@ -39,6 +44,8 @@ use std::time::Duration;
 pub enum Class {
     /// Changes, their last looks and their read-backs.
     Action,
+    /// Bridging of calls: someone on the line waits for it. Below the actions, which carry every call of a channel.
+    Call,
     /// Looks at suspect channels and their candidates.
     Suspect,
     /// Routine looks.
@@ -51,12 +58,13 @@ pub enum Class {
 
 impl Class {
     /// Every class, most urgent first.
-    pub const ALL: [Self; 5] = [Self::Action, Self::Suspect, Self::Poll, Self::Telemetry, Self::Rest];
+    pub const ALL: [Self; 6] = [Self::Action, Self::Call, Self::Suspect, Self::Poll, Self::Telemetry, Self::Rest];
 
     /// Its name in logs and metrics.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Action => "action",
+            Self::Call => "call",
             Self::Suspect => "suspect",
             Self::Poll => "poll",
             Self::Telemetry => "telemetry",
@@ -94,7 +102,7 @@ pub struct BudgetReading {
 /// What one request did, for metrics and the log; given to the observer that a client was built with.
 #[derive(Clone, Debug)]
 pub struct RequestEvent {
-    /// `token`, `channel`, `channels`, `patch`, `telemetry`.
+    /// `token`, `channel`, `channels`, `create`, `patch`, `telemetry`, `bridge`, `call`, `calls`.
     pub endpoint: &'static str,
     /// The HTTP status, or a word: `timeout`, `connect`, `reset`, `too_large`.
     pub code: String,
@@ -142,8 +150,38 @@ pub trait Platform: Send + Sync + 'static {
         timeout: Duration,
     ) -> Result<Answer<ChannelDoc>, PlatformError>;
 
+    /// `POST` of a new channel, by an operation that is on disk: sent at most once for each call, with the same
+    /// repetitions and the same [`ErrorClass::UnknownOutcome`] as [`Platform::patch`].
+    async fn create_channel(
+        &self,
+        warrant: &Warrant,
+        body: &serde_json::Value,
+        timeout: Duration,
+    ) -> Result<Answer<ChannelDoc>, PlatformError> {
+        let _ = (warrant, body, timeout);
+        Err(Warrant::unsupported("POST a new channel"))
+    }
+
+    /// `PATCH` of one channel, by an operation that is on disk; otherwise as [`Platform::patch`].
+    async fn amend_channel(
+        &self,
+        warrant: &Warrant,
+        id: &ChannelId,
+        body: &serde_json::Value,
+        if_match: Option<&str>,
+        timeout: Duration,
+    ) -> Result<Answer<ChannelDoc>, PlatformError> {
+        let _ = (warrant, id, body, if_match, timeout);
+        Err(Warrant::unsupported("PATCH a channel"))
+    }
+
     /// Fetches a token now, whatever is cached: for `check --online`. The scopes granted, where the platform tells them.
     async fn authorise(&self, timeout: Duration) -> Result<Option<Vec<String>>, PlatformError>;
+
+    /// Bridging, where the tenant has it.
+    fn call_control(&self) -> Option<Arc<dyn CallControl>> {
+        None
+    }
 
     /// Changes the requests a minute that the file allows; slots that are held stay held.
     fn set_limit(&self, requests_per_minute: u32);

@@ -24,6 +24,8 @@ pub struct ClientSettings {
     pub token_url: String,
     /// The scopes asked for.
     pub scopes: Vec<String>,
+    /// The scopes of the token for bridging; `None`: the tenant has no bridging.
+    pub bridge_scopes: Option<Vec<String>>,
     /// Headers for every request. Those that are not HTTP, or that the client sets itself, are left out.
     pub headers: BTreeMap<String, String>,
     /// Our share of the tenant's request limit.
@@ -45,6 +47,7 @@ impl ClientSettings {
             client_secret,
             token_url: tenant.auth.token_url.clone(),
             scopes: tenant.auth.scopes.clone(),
+            bridge_scopes: tenant.bridge.as_ref().map(|bridge| bridge.scopes.clone()),
             headers: tenant.headers.clone(),
             requests_per_minute: tenant.requests_per_minute,
             recent,

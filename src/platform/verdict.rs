@@ -43,7 +43,12 @@ pub fn of_transport(endpoint: Endpoint, attempted: &str, error: &TransportError)
     };
     let unknown = endpoint.is_change() && sent;
     let class = if unknown { ErrorClass::UnknownOutcome } else { lost };
-    let doing = if unknown { "; the change may have been made: read the channel back" } else { "" };
+    let doing = match (unknown, endpoint) {
+        (false, _) => "",
+        (true, Endpoint::Create) => "; the channel may have been created: read the list back",
+        (true, of_call) if of_call.is_of_call() => "; the bridge may have been made: look at the call",
+        (true, _) => "; the change may have been made: read the channel back",
+    };
     let message = scrub::shown(&format!("{error}{doing}"), &[]);
     PlatformError { class, look, status: None, attempted: attempted.to_owned(), message, retry_after: None, sent }
 }
@@ -98,6 +103,19 @@ fn advice(endpoint: Endpoint, class: ErrorClass, status: u16) -> String {
         }
         ErrorClass::Forbidden => {
             return format!("the token lacks scope {}, or the role or the region is wrong.", endpoint.scope());
+        }
+        ErrorClass::NotFound if endpoint == Endpoint::Create => {
+            "this tenant has no way to create channels, or paths.channels is configured wrongly."
+        }
+        ErrorClass::Conflict if endpoint == Endpoint::Create => {
+            "the platform has something that stands against it; look for a channel of that name."
+        }
+        ErrorClass::NotFound if endpoint.is_of_call() => "the call is over, or there never was one of this id.",
+        ErrorClass::Conflict if endpoint.is_of_call() => {
+            "the call is bridged already, or being bridged by someone else."
+        }
+        ErrorClass::UnknownOutcome if endpoint.is_of_call() => {
+            "the platform failed, and the bridge may have been made: look at the call."
         }
         ErrorClass::NotFound => "the platform has no such channel; check its id.",
         ErrorClass::Conflict => "someone else changed the channel; read it again and decide again.",

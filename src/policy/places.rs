@@ -135,10 +135,11 @@ impl Places {
     /// Whether the line is to be served: a place may have become free, or somebody's turn is over while others wait.
     pub(super) fn take_moved(&mut self, now: Time) -> bool {
         let waits = !self.waiting.is_empty();
+        // Asked before old actions are forgotten: one that has just become old is what frees a place.
+        let over = waits && self.next_change().is_some_and(|at| at <= now);
         if waits {
             self.forget_old(now);
         }
-        let over = waits && self.next_change().is_some_and(|at| at <= now);
         std::mem::take(&mut self.moved) && waits || over
     }
 

@@ -108,6 +108,24 @@ pub enum EventType {
     /// A maintenance is over.
     #[serde(rename = "maintenance.ended")]
     MaintenanceEnded,
+    /// A desired channel differs from what the platform has, differs otherwise than before, or no longer differs.
+    #[serde(rename = "provision.drift")]
+    ProvisionDrift,
+    /// A desired channel was found by its name, or named by a person: it is known by its id from now on.
+    #[serde(rename = "provision.adopted")]
+    ProvisionAdopted,
+    /// A desired channel is about to be created or put right; its outcome follows under the same operation.
+    #[serde(rename = "provision.requested")]
+    ProvisionRequested,
+    /// A desired channel shows on the platform as desired.
+    #[serde(rename = "provision.completed")]
+    ProvisionCompleted,
+    /// A desired channel was not created or not put right.
+    #[serde(rename = "provision.failed")]
+    ProvisionFailed,
+    /// Whether a desired channel was created or put right is not known.
+    #[serde(rename = "provision.unknown")]
+    ProvisionUnknown,
     /// A configuration was taken or refused.
     #[serde(rename = "config.reloaded")]
     ConfigReloaded,
@@ -141,6 +159,27 @@ pub enum EventType {
     /// The journal can be written again.
     #[serde(rename = "journal.recovered")]
     JournalRecovered,
+    /// A bridge of a call is about to be asked for; its outcome follows under the same operation.
+    #[serde(rename = "bridge.requested")]
+    BridgeRequested,
+    /// A bridge was made.
+    #[serde(rename = "bridge.completed")]
+    BridgeCompleted,
+    /// A bridge was not made.
+    #[serde(rename = "bridge.failed")]
+    BridgeFailed,
+    /// Whether a bridge was made is not known.
+    #[serde(rename = "bridge.unknown")]
+    BridgeUnknown,
+    /// The calls of a channel that failed over are being rescued.
+    #[serde(rename = "rescue.started")]
+    RescueStarted,
+    /// The rescue of a channel's calls is over.
+    #[serde(rename = "rescue.ended")]
+    RescueEnded,
+    /// A channel's calls were not rescued: observing, proposing or held.
+    #[serde(rename = "rescue.held")]
+    RescueHeld,
     /// Intents that a crash left open were resolved.
     #[serde(rename = "journal.orphan_resolved")]
     OrphanResolved,

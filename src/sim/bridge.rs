@@ -1,15 +1,36 @@
-//! Bridging of calls, as far as the contract's schema goes. A repeated request id gets the answer of the first.
+//! Bridging of calls: the contract's schema, the call's legs, and a request id that is the same bridge when it is repeated.
 
+use super::calls::Calls;
 use super::check;
+use super::endpoint::Done;
+use super::incident::BridgeMode;
+use super::model::{Due, Model};
 use super::reply::Draft;
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
 /// Request ids that are remembered.
 const REMEMBERED: usize = 10_000;
 /// Legs at most, the call's own included.
 const MAX_LEGS: usize = 8;
+
+/// How bridges are treated for a while.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bridging {
+    pub(super) mode: BridgeMode,
+    pub(super) until: Duration,
+    pub(super) delay: Duration,
+}
+
+/// A bridge that passed every check.
+#[derive(Debug)]
+pub(super) struct Made {
+    call: String,
+    request: String,
+    targets: Vec<(String, String)>,
+}
 
 /// The bridges that were made, by request id.
 #[derive(Debug, Default)]
@@ -20,36 +41,78 @@ pub(super) struct Bridges {
 }
 
 impl Bridges {
-    /// `POST` of the bridge endpoint for `call`.
-    pub(super) fn bridge(
-        &mut self,
-        call: &str,
-        headers: &HeaderMap,
-        body: &Map<String, Value>,
-    ) -> Result<Draft, Draft> {
-        let request = check::header(headers, "x-cxone-request-id")
-            .filter(|id| !id.trim().is_empty() && id.len() <= 128)
-            .ok_or_else(|| Draft::bad("X-CXone-Request-ID is missing"))?;
-        schema(call, body)?;
-        if let Some(first) = self.by_request.get(request) {
-            return Ok(Draft::json(StatusCode::OK, first));
+    /// How many bridges were made, repetitions not counted.
+    pub(super) fn made(&self) -> u64 {
+        self.made
+    }
+
+    /// Makes it: the call has its targets' legs from now on. Nothing where the call is over by now.
+    pub(super) fn make(&mut self, calls: &mut Calls, made: Made) -> Option<Value> {
+        if self.by_request.contains_key(&made.request) {
+            return None;
         }
+        let call = calls.live(&made.call).ok()?;
         self.made += 1;
-        let answer = json!({ "bridgeId": format!("bridge-{:06}", self.made), "callId": call, "status": "bridged" });
+        let bridge = format!("bridge-{:06}", self.made);
+        call.legs.extend(made.targets);
+        call.bridges.push((made.request.clone(), bridge.clone()));
+        let answer = json!({ "bridgeId": bridge, "callId": made.call, "status": "bridged" });
         if self.order.len() >= REMEMBERED
             && let Some(oldest) = self.order.pop_front()
         {
             self.by_request.remove(&oldest);
         }
-        self.order.push_back(request.to_owned());
-        self.by_request.insert(request.to_owned(), answer.clone());
-        Ok(Draft::json(StatusCode::OK, &answer))
+        self.order.push_back(made.request.clone());
+        self.by_request.insert(made.request, answer.clone());
+        Some(answer)
     }
+}
 
-    /// How many bridges were made, repetitions not counted.
-    pub(super) fn made(&self) -> u64 {
-        self.made
+impl Model {
+    /// `POST` of the bridge endpoint for `call`.
+    pub(super) fn bridge(
+        &mut self,
+        now: Duration,
+        call: &str,
+        headers: &HeaderMap,
+        body: &Map<String, Value>,
+    ) -> Result<Done, Draft> {
+        let request = check::header(headers, "x-cxone-request-id")
+            .filter(|id| !id.trim().is_empty() && id.len() <= 128)
+            .ok_or_else(|| Draft::bad("X-CXone-Request-ID is missing"))?;
+        schema(call, body)?;
+        if let Some(first) = self.bridges.by_request.get(request).filter(|_| self.options.request_ids) {
+            return Ok(Done::Answer(Draft::json(StatusCode::OK, first)));
+        }
+        let targets = targets_of(body);
+        let bridging = self.bridging.filter(|bridging| now < bridging.until);
+        let there = self.calls.live(call)?;
+        if !there.bridges.is_empty() || bridging.is_some_and(|b| b.mode == BridgeMode::Busy) {
+            return Err(Draft::refuse(StatusCode::CONFLICT, "conflict", "the call is bridged already"));
+        }
+        if there.legs.len() + targets.len() > MAX_LEGS {
+            return Err(Draft::bad(format!("a call has at most {MAX_LEGS} legs")));
+        }
+        let made = Made { call: call.to_owned(), request: request.to_owned(), targets };
+        if let Some(Bridging { mode: BridgeMode::Late, delay, .. }) = bridging {
+            self.schedule(now + delay, Due::Bridge(made));
+            return Ok(Done::Lost);
+        }
+        let answer = self.bridges.make(&mut self.calls, made).unwrap_or_default();
+        self.ledger.tell(now, format!("call {call} is bridged"));
+        let draft = Draft::json(StatusCode::OK, &answer);
+        Ok(match bridging {
+            Some(Bridging { mode: BridgeMode::LoseAnswer, .. }) => Done::Lost,
+            Some(Bridging { mode: BridgeMode::Slow, delay, .. }) => Done::Slow(draft, delay),
+            _ => Done::Answer(draft),
+        })
     }
+}
+
+fn targets_of(body: &Map<String, Value>) -> Vec<(String, String)> {
+    let text = |target: &Value, name: &str| target.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let targets = body.get("targets").and_then(Value::as_array).into_iter().flatten();
+    targets.map(|target| (text(target, "type"), text(target, "value"))).collect()
 }
 
 fn schema(call: &str, body: &Map<String, Value>) -> Result<(), Draft> {

@@ -3,6 +3,7 @@
 //! - `POST /control/incident` with an [`Incident`] as JSON: it happens now. 204, or 400 with `{"error", "message"}`.
 //! - `GET /control/state`: every channel as it truly is, without its password, and the counters.
 //! - `GET /control/requests`: the latest requests and PATCHes.
+//! - `GET /control/calls`: the calls with their legs and bridges, and how many bridges were made.
 //! - `POST /control/reset`: quiet again: every channel healthy and at home, with its own media; faults, modes and tokens end.
 //!
 //! None of it counts against the request limit.
@@ -25,6 +26,7 @@ pub(super) fn router() -> Router<Face> {
         .route("/incident", post(incident))
         .route("/state", get(state))
         .route("/requests", get(requests))
+        .route("/calls", get(calls))
         .route("/reset", post(reset))
 }
 
@@ -63,6 +65,7 @@ async fn state(State(face): State<Face>) -> Json<Value> {
         "requests_in_last_minute_max": model.requests_in_last_minute_max(),
         "unanswered_total": model.unanswered(),
         "tokens_issued_total": model.tokens_issued(),
+        "created_total": model.created(),
     }))
 }
 
@@ -73,6 +76,13 @@ async fn requests(State(face): State<Face>) -> Json<Value> {
     requests.reverse();
     patches.reverse();
     Json(json!({ "requests": requests, "patches": patches }))
+}
+
+async fn calls(State(face): State<Face>) -> Json<Value> {
+    let mut model = face.model();
+    model.advance(face.clock.now().since_origin());
+    let calls: Vec<Value> = model.calls().take(SHOWN).map(super::CallState::shown).collect();
+    Json(json!({ "calls": calls, "bridges_made_total": model.bridges_made() }))
 }
 
 async fn reset(State(face): State<Face>) -> StatusCode {

@@ -27,6 +27,8 @@ pub(super) enum Done {
     Answer(Draft),
     /// The change was made; the answer is lost.
     Lost,
+    /// An answer that comes so much later.
+    Slow(Draft, Duration),
 }
 
 /// What is asked for.
@@ -38,6 +40,8 @@ enum Endpoint {
     Patch(String),
     Telemetry,
     Bridge(String),
+    Call(String),
+    Calls,
 }
 
 impl Model {
@@ -57,7 +61,12 @@ impl Model {
             self.tokens.admit(now, &request.headers, scope)?;
         }
         let query = check::form(uri.query().unwrap_or("").as_bytes())?;
-        if let Some(other) = query.keys().find(|k| !(matches!(endpoint, Endpoint::List) && *k == "page")) {
+        let known = |name: &String| match endpoint {
+            Endpoint::List => name == "page",
+            Endpoint::Calls => name == "page" || name == "channel",
+            _ => false,
+        };
+        if let Some(other) = query.keys().find(|name| !known(name)) {
             return Err(Draft::bad(format!("the parameter {other} is not known")));
         }
         let draft = match endpoint {
@@ -65,14 +74,19 @@ impl Model {
             Endpoint::List => self.list(now, query.get("page").map(String::as_str))?,
             Endpoint::Get(id) => self.get(now, &id)?,
             Endpoint::Patch(id) => return self.patch(now, &id, &request.headers, body),
-            Endpoint::Create => self.create(now, &request.headers, body)?,
+            Endpoint::Create => return self.create(now, wall, &request.headers, body),
             Endpoint::Telemetry => {
                 let body = check::json_body(&request.headers, body)?;
                 telemetry::answer(&mut self.store, &self.options, self.form, Present { now, wall }, &body)?
             }
             Endpoint::Bridge(call) => {
                 let body = check::json_body(&request.headers, body)?;
-                self.bridges.bridge(&call, &request.headers, &body)?
+                return self.bridge(now, &call, &request.headers, &body);
+            }
+            Endpoint::Call(call) => self.calls.get(&call)?,
+            Endpoint::Calls => {
+                let channel = query.get("channel").ok_or_else(|| Draft::bad("the parameter channel is missing"))?;
+                self.calls.page(channel, query.get("page").map(String::as_str), self.options.page_size)
             }
         };
         Ok(Done::Answer(draft))
@@ -101,28 +115,15 @@ impl Model {
         Ok(self.show(StatusCode::OK, channel, now))
     }
 
-    fn show(&self, status: StatusCode, channel: &ChannelState, now: Duration) -> Draft {
+    pub(super) fn show(&self, status: StatusCode, channel: &ChannelState, now: Duration) -> Draft {
         let draft = Draft { status, body: channel.shown(now), headers: Vec::new() };
         if self.options.etag { draft.with(header::ETAG, channel.etag()) } else { draft }
-    }
-
-    fn create(&mut self, now: Duration, headers: &HeaderMap, body: &[u8]) -> Result<Draft, Draft> {
-        let body = check::json_body(headers, body)?;
-        check::create(&body, |id| self.store.contains(id))?;
-        match self.store.create(body).map(|c| c.id.clone()) {
-            Some(id) => {
-                self.ledger.tell(now, format!("{id} is created"));
-                let channel = self.store.get(&id).ok_or_else(|| no_channel(&id))?;
-                Ok(self.show(StatusCode::CREATED, channel, now))
-            }
-            None => Err(Draft::bad("there are too many channels")),
-        }
     }
 
     fn patch(&mut self, now: Duration, id: &str, headers: &HeaderMap, body: &[u8]) -> Result<Done, Draft> {
         let outcome = self.try_patch(now, id, headers, body);
         let (status, effect) = match &outcome {
-            Ok((Done::Answer(draft), effect)) => (Some(draft.status.as_u16()), *effect),
+            Ok((Done::Answer(draft) | Done::Slow(draft, _), effect)) => (Some(draft.status.as_u16()), *effect),
             Ok((Done::Lost, effect)) => (None, *effect),
             Err(draft) => (Some(draft.status.as_u16()), Effect::Refused),
         };
@@ -141,6 +142,7 @@ impl Model {
         let channel = self.store.get(id).ok_or_else(|| no_channel(id))?;
         let body = check::json_body(headers, body)?;
         check::patch(&body, |id| self.store.contains(id), |id| channel.backups().any(|backup| backup == id))?;
+        check::credentials(&body, channel.document())?;
         if self.options.etag
             && check::header(headers, "if-match").is_some_and(|tag| tag != "*" && tag != channel.etag())
         {
@@ -186,6 +188,7 @@ fn scope(endpoint: &Endpoint) -> Option<&'static str> {
         Endpoint::Create | Endpoint::Patch(_) => "channel:write",
         Endpoint::Telemetry => "telemetry:read",
         Endpoint::Bridge(_) => "cti:bridge:write",
+        Endpoint::Call(_) | Endpoint::Calls => "cti:calls:read",
     })
 }
 
@@ -203,7 +206,12 @@ fn route(path: &str, method: &Method) -> Result<Endpoint, Draft> {
         ["api", "v2", "channels", id] if is_patch => Some(Endpoint::Patch(check::decode(id)?)),
         ["api", "v2", "telemetry", "metrics"] => post.then_some(Endpoint::Telemetry),
         ["api", "v2", "cti", "calls", call, "bridge"] if post => Some(Endpoint::Bridge(check::decode(call)?)),
-        ["api", "v2", "channels", _] | ["api", "v2", "cti", "calls", _, "bridge"] => None,
+        ["api", "v2", "cti", "calls"] if get => Some(Endpoint::Calls),
+        ["api", "v2", "cti", "calls", call] if get => Some(Endpoint::Call(check::decode(call)?)),
+        ["api", "v2", "channels", _]
+        | ["api", "v2", "cti", "calls"]
+        | ["api", "v2", "cti", "calls", _]
+        | ["api", "v2", "cti", "calls", _, "bridge"] => None,
         _ => return Err(check::not_found("there is nothing at this path")),
     };
     endpoint.ok_or_else(wrong)

@@ -5,6 +5,7 @@
 use super::scenario::TelemetryForm;
 use jiff::fmt::serde::unsigned_duration::friendly::compact as friendly;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use std::fmt;
 use std::time::Duration;
 
@@ -68,6 +69,24 @@ pub enum Incident {
         #[serde(default, with = "friendly::optional", skip_serializing_if = "Option::is_none")]
         delay: Option<Duration>,
     },
+    /// Creations are treated otherwise.
+    Create {
+        /// How.
+        mode: CreateMode,
+        /// For how long.
+        #[serde(rename = "for", with = "friendly::required")]
+        lasts: Duration,
+        /// With `late`: how long after the request the channel is there. 10 s where left out.
+        #[serde(default, with = "friendly::optional", skip_serializing_if = "Option::is_none")]
+        delay: Option<Duration>,
+    },
+    /// Somebody else sets fields of a channel, as a PATCH that replaces nothing else.
+    Edit {
+        /// The channel.
+        channel: String,
+        /// The fields of each sub-object, such as `{"configuration": {"sip_port": 5061}}`; a text replaces a text.
+        set: Map<String, Value>,
+    },
     /// Somebody else changes a channel's route.
     Route {
         /// The channel.
@@ -99,6 +118,35 @@ pub enum Incident {
         /// Requests in any 60 s; 0: no limit.
         requests_per_minute: u32,
     },
+    /// A call begins on a channel. From the first one on, calls that nobody named do not exist.
+    Call {
+        /// Its id.
+        call: String,
+        /// The channel.
+        channel: String,
+        /// `inbound`, `outbound`, `transfer` or `consult`; `inbound` where left out.
+        #[serde(default = "inbound")]
+        direction: String,
+        /// Legs that are on it, its own included; one where left out.
+        #[serde(default = "one")]
+        legs: u32,
+    },
+    /// Somebody hangs up.
+    HangUp {
+        /// The call.
+        call: String,
+    },
+    /// Bridges are treated otherwise.
+    Bridge {
+        /// How.
+        mode: BridgeMode,
+        /// For how long.
+        #[serde(rename = "for", with = "friendly::required")]
+        lasts: Duration,
+        /// With `slow` and `late`: how long it takes. 10 s where left out.
+        #[serde(default, with = "friendly::optional", skip_serializing_if = "Option::is_none")]
+        delay: Option<Duration>,
+    },
     /// Every token that was given out is revoked: 401 until a new one is fetched.
     RevokeTokens {},
 }
@@ -126,6 +174,8 @@ impl fmt::Display for Incident {
             }
             Self::Slow { latency, lasts } => write!(f, "answers take {latency:?} for {lasts:?}"),
             Self::Patch { mode, lasts, .. } => write!(f, "PATCHes: {mode:?} for {lasts:?}"),
+            Self::Create { mode, lasts, .. } => write!(f, "creations: {mode:?} for {lasts:?}"),
+            Self::Edit { channel, .. } => write!(f, "somebody else edits {channel}"),
             Self::Route { channel, to } => write!(f, "somebody else routes {channel} to {to}"),
             Self::Remove { channel } => write!(f, "{channel} is deleted"),
             Self::List { absent, lag } => {
@@ -137,6 +187,9 @@ impl fmt::Display for Incident {
             }
             Self::TelemetryForm { is } => write!(f, "telemetry comes {is:?}"),
             Self::Limit { requests_per_minute } => write!(f, "the request limit is {requests_per_minute} a minute"),
+            Self::Call { call, channel, .. } => write!(f, "call {call} is on {channel}"),
+            Self::HangUp { call } => write!(f, "call {call} is over"),
+            Self::Bridge { mode, lasts, .. } => write!(f, "bridges: {mode:?} for {lasts:?}"),
             Self::RevokeTokens {} => f.write_str("every token is revoked"),
         }
     }
@@ -209,6 +262,46 @@ pub enum PatchMode {
     Replace,
 }
 
+/// How a creation is treated for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CreateMode {
+    /// The channel is created; the connection is closed without an answer.
+    LoseAnswer,
+    /// The connection is closed without an answer; the channel is created later.
+    Late,
+    /// Answered 500, and the channel is created all the same.
+    Broken,
+    /// Answered 201, and nothing is created.
+    Drop,
+    /// Answered 409.
+    Conflict,
+    /// Answered 429.
+    TooMany,
+}
+
+/// How a bridge is treated for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BridgeMode {
+    /// It is made; the connection is closed without an answer.
+    LoseAnswer,
+    /// It is made; the answer comes late.
+    Slow,
+    /// The connection is closed without an answer, and it is made later.
+    Late,
+    /// 409: someone else is bridging the call.
+    Busy,
+}
+
+fn inbound() -> String {
+    "inbound".to_owned()
+}
+
+const fn one() -> u32 {
+    1
+}
+
 /// Why an incident cannot be.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum IncidentError {
@@ -236,7 +329,10 @@ impl Incident {
         let there = |id: &String| if known(id) { Ok(()) } else { Err(IncidentError::NoSuchChannel(id.clone())) };
         match self {
             Self::Status { channel, .. } if channel == "*" => Ok(()),
-            Self::Status { channel, .. } | Self::Remove { channel } => there(channel),
+            Self::Status { channel, .. }
+            | Self::Remove { channel }
+            | Self::Edit { channel, .. }
+            | Self::Call { channel, .. } => there(channel),
             Self::Route { channel, to } => there(channel).and_then(|()| there(to)),
             Self::Telemetry { channel, latency_ms, jitter_ms, loss_pct, .. } => {
                 if channel != "*" {

@@ -9,9 +9,11 @@
 //! lenient: a client that passes here keeps the contract.
 
 mod bridge;
+mod calls;
 mod channel;
 mod check;
 mod control;
+mod create;
 mod endpoint;
 mod face;
 mod fault;
@@ -28,9 +30,10 @@ mod telemetry;
 mod token;
 mod transport;
 
+pub use calls::CallState;
 pub use channel::{CANARY, ChannelState, Quality};
 pub use face::{ServeError, serve};
-pub use incident::{FaultKind, Incident, IncidentError, PatchMode};
+pub use incident::{BridgeMode, CreateMode, FaultKind, Incident, IncidentError, PatchMode};
 pub use ledger::{Effect, News, PatchRecord, RequestRecord};
 pub use model::Model;
 pub use reply::{Answer, Reply};

@@ -4,7 +4,10 @@
 //! headers, the token and its scope, and then the endpoint with its schema. Must never wait, read a clock, or touch a socket.
 
 use super::bridge::Bridges;
+use super::bridge::Bridging;
+use super::calls::{CallState, Calls};
 use super::channel::{ChannelState, Spell};
+use super::create::Creating;
 use super::endpoint::Done;
 use super::fault::{self, Faults};
 use super::incident::{Incident, IncidentError, PatchMode};
@@ -19,6 +22,7 @@ use super::token::Tokens;
 use crate::platform::Request;
 use crate::policy::WallMs;
 use axum::http::Uri;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -29,12 +33,15 @@ pub struct Model {
     pub(super) store: Store,
     pub(super) tokens: Tokens,
     pub(super) bridges: Bridges,
+    pub(super) calls: Calls,
+    pub(super) bridging: Option<Bridging>,
     pub(super) faults: Faults,
     pub(super) ledger: Ledger,
     pub(super) agenda: BTreeMap<(Duration, u64), Due>,
     pub(super) serial: u64,
     pub(super) limit: RequestLimit,
     pub(super) patching: Option<Patching>,
+    pub(super) creating: Option<Creating>,
     /// How long answers take, and until when.
     pub(super) slow: Option<(Duration, Duration)>,
     pub(super) list_absent: bool,
@@ -47,6 +54,8 @@ pub struct Model {
 pub(super) enum Due {
     Incident(Incident),
     Change(Change),
+    Creation(Map<String, Value>),
+    Bridge(super::bridge::Made),
 }
 
 /// How PATCHes are treated for a while.
@@ -65,12 +74,15 @@ impl Model {
             store: Store::new(options.seed, &channels),
             tokens: Tokens::default(),
             bridges: Bridges::default(),
+            calls: Calls::default(),
+            bridging: None,
             faults: Faults::default(),
             ledger: Ledger::default(),
             agenda: BTreeMap::new(),
             serial: 0,
             limit: RequestLimit::new(&options),
             patching: None,
+            creating: None,
             slow: None,
             list_absent: options.list_absent,
             list_lag: options.list_lag,
@@ -91,6 +103,7 @@ impl Model {
         let uri = request.url.parse::<Uri>().unwrap_or_default();
         let path = uri.path().to_owned();
         let is_token = path.ends_with("/oauth/token");
+        let mut slow = Duration::ZERO;
         let answer = match self.faults.met(now, &path, is_token) {
             Some(kind) => match fault::answer(kind, wall) {
                 Some(answer) => answer,
@@ -99,6 +112,10 @@ impl Model {
             None => match self.endpoint(now, wall, &uri, request) {
                 Ok(Done::Answer(draft)) | Err(draft) => Answer::Response(draft.finish(wall)),
                 Ok(Done::Lost) => Answer::Close,
+                Ok(Done::Slow(draft, delay)) => {
+                    slow = delay;
+                    Answer::Response(draft.finish(wall))
+                }
             },
         };
         self.ledger.answer(RequestRecord {
@@ -112,7 +129,7 @@ impl Model {
         });
         let vary = noise::unit(&[self.options.seed, noise::text("latency"), self.ledger.total]);
         let latency = self.slow.filter(|(_, until)| now < *until).map_or(self.options.latency, |(latency, _)| latency);
-        Reply { after: latency.mul_f64(0.5 + vary), answer }
+        Reply { after: latency.mul_f64(0.5 + vary) + slow, answer }
     }
 
     /// Lets everything happen that is due by `now`, without a request.
@@ -127,6 +144,8 @@ impl Model {
                     }
                 }
                 Due::Change(change) => self.make(at, &change),
+                Due::Creation(body) => _ = self.add(at, body),
+                Due::Bridge(made) => _ = self.bridges.make(&mut self.calls, made),
             }
         }
     }
@@ -152,6 +171,13 @@ impl Model {
                 let delay = delay.unwrap_or(Duration::from_secs(10));
                 self.patching = Some(Patching { mode, until: now + lasts, delay });
             }
+            Incident::Create { mode, lasts, delay } => {
+                let delay = delay.unwrap_or(Duration::from_secs(10));
+                self.creating = Some(Creating { mode, until: now + lasts, delay });
+            }
+            Incident::Edit { channel, set } => {
+                self.make(now, &Change { channel, body: set, merge: super::scenario::Merge::Merge });
+            }
             Incident::Route { channel, to } => self.each(&channel, |c| c.set_primary(now, &to)),
             Incident::Remove { channel } => self.store.remove(&channel),
             Incident::List { absent, lag } => {
@@ -160,6 +186,12 @@ impl Model {
             }
             Incident::TelemetryForm { is } => self.form = is,
             Incident::Limit { requests_per_minute } => self.limit.per_minute = requests_per_minute,
+            Incident::Call { call, channel, direction, legs } => self.calls.begin(&call, &channel, &direction, legs),
+            Incident::HangUp { call } => self.calls.end(&call),
+            Incident::Bridge { mode, lasts, delay } => {
+                let delay = delay.unwrap_or(Duration::from_secs(10));
+                self.bridging = Some(Bridging { mode, until: now + lasts, delay });
+            }
             Incident::RevokeTokens {} => self.tokens.revoke(),
         }
         Ok(())
@@ -172,6 +204,8 @@ impl Model {
         self.agenda.clear();
         self.faults = Faults::default();
         self.patching = None;
+        self.creating = None;
+        self.bridging = None;
         self.slow = None;
         self.limit.per_minute = self.options.requests_per_minute;
         self.list_absent = self.options.list_absent;
@@ -241,6 +275,11 @@ impl Model {
     /// How many bridges were made.
     pub fn bridges_made(&self) -> u64 {
         self.bridges.made()
+    }
+
+    /// The calls, by id.
+    pub fn calls(&self) -> impl Iterator<Item = &CallState> {
+        self.calls.iter()
     }
 
     /// What happened since this was last asked, in words.

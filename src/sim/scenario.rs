@@ -43,6 +43,10 @@ pub struct Options {
     pub client_id: String,
     /// Its secret.
     pub client_secret: String,
+    /// The scopes that it may have.
+    pub scopes: Vec<String>,
+    /// Whether a bridge that is asked for again under the same request id is the same bridge.
+    pub request_ids: bool,
     /// How long a token lives.
     #[serde(with = "friendly::required")]
     pub token_lifetime: Duration,
@@ -84,6 +88,8 @@ impl Default for Options {
             retry_after: RetryAfter::Seconds,
             client_id: "cid".to_owned(),
             client_secret: "secret".to_owned(),
+            scopes: super::token::SCOPES.map(str::to_owned).to_vec(),
+            request_ids: true,
             token_lifetime: Duration::from_mins(30),
             page_size: 100,
             latency: Duration::from_millis(15),

@@ -9,7 +9,7 @@ use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-const SCOPES: [&str; 7] = [
+pub(super) const SCOPES: [&str; 7] = [
     "channel:read",
     "channel:write",
     "telemetry:read",
@@ -72,6 +72,9 @@ impl Tokens {
         let scopes: BTreeSet<String> = field("scope")?.split(' ').map(str::to_owned).collect();
         if let Some(other) = scopes.iter().find(|s| !SCOPES.contains(&s.as_str())) {
             return Err(oauth_error("invalid_scope", format!("the scope {other:?} is not known")));
+        }
+        if let Some(other) = scopes.iter().find(|s| !options.scopes.contains(s)) {
+            return Err(oauth_error("invalid_scope", format!("this client may not have the scope {other}")));
         }
         let lifetime = options.token_lifetime;
         let text = self.keep(now + lifetime, options.seed, scopes);

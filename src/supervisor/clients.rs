@@ -121,15 +121,15 @@ impl Clients {
 fn same_connection(a: &Tenant, b: &Tenant) -> bool {
     let auth = |t: &Tenant| {
         let auth = &t.auth;
-        (auth.client_id.clone(), auth.token_url.clone(), auth.scopes.clone())
+        let bridging = t.bridge.as_ref().map(|bridge| bridge.scopes.clone());
+        (auth.client_id.clone(), auth.token_url.clone(), auth.scopes.clone(), bridging)
     };
-    let paths = |t: &Tenant| (t.paths.channels.clone(), t.paths.channel.clone(), t.paths.telemetry.clone());
     a.base_url == b.base_url
         && a.ca_file == b.ca_file
         && a.proxy == b.proxy
         && a.headers == b.headers
         && auth(a) == auth(b)
-        && paths(a) == paths(b)
+        && a.paths == b.paths
 }
 
 /// The ways in which telemetry is asked for.

@@ -5,6 +5,7 @@
 //! systemd watchdog, `/healthz`) tells the truth.
 
 mod carry_out;
+mod permits;
 mod publish;
 mod stop;
 mod windows;
@@ -16,16 +17,20 @@ use super::executor::Told;
 use super::fact::{Fact, Place};
 use super::ledger::Ledger;
 use super::orders::OrderRequest;
+use super::permits::PermitRequest;
 use super::prober::{Seen, Task};
 use super::publisher::Publisher;
 use super::reasons::Reasons;
 use super::references::{Asking, ReferenceReading};
 use super::{Counters, Liveness};
+use crate::calls::{FailedOver, Rescues};
 use crate::clock::Clock;
 use crate::platform::{ChannelDoc, Gate, Platform};
 use crate::policy::{
-    Action, Actor, ChannelKey, Command, Engine, EventType, Observation, OpId, Order, Outcome, TenantId, Time,
+    Action, ActionKind, Actor, ChannelKey, Command, Engine, EventType, Observation, OpId, Order, Outcome, TenantId,
+    Time,
 };
+use permits::Granted;
 use serde_json::json;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -47,6 +52,8 @@ pub enum Event {
     Told(Told),
     /// A person gives an order.
     Order(OrderRequest),
+    /// Someone else wants to change the platform.
+    Permit(PermitRequest),
     /// A new configuration, checked, with its clients; or that one was refused.
     Reconfigure(Reconfiguration),
     /// The reference targets were asked.
@@ -67,6 +74,8 @@ pub struct Wiring {
     pub tasks: mpsc::Sender<Task>,
     /// From people.
     pub orders: mpsc::Receiver<OrderRequest>,
+    /// From others who change the platform.
+    pub permits: mpsc::Receiver<PermitRequest>,
     /// The reference targets.
     pub references: Asking,
     /// New configurations.
@@ -86,6 +95,7 @@ pub struct Driver {
     pub(super) counters: Counters,
     pub(super) liveness: Liveness,
     pub(super) ledger: Ledger,
+    pub(super) rescues: Rescues,
     pub(super) publisher: Publisher,
     pub(super) reasons: Reasons,
     pub(super) calendar: Calendar,
@@ -96,6 +106,7 @@ pub struct Driver {
     pub(super) executions: JoinSet<()>,
     pub(super) in_flight: BTreeMap<OpId, InFlight>,
     pub(super) orphans: BTreeMap<OpId, TenantId>,
+    pub(super) permits: Vec<Granted>,
     pub(super) wanted: HashSet<ChannelKey>,
     /// Of the channels wanted: the newest document, and when it was asked for.
     pub(super) docs: HashMap<ChannelKey, (Time, Arc<ChannelDoc>)>,
@@ -137,7 +148,7 @@ impl Driver {
             return Event::Round;
         }
         let sleep = tokio::time::sleep(wake.since(now));
-        let Wiring { seen, tasks, orders, references, reloads, writable, stop, .. } = &mut self.wiring;
+        let Wiring { seen, tasks, orders, permits, references, reloads, writable, stop, .. } = &mut self.wiring;
         let event = tokio::select! {
             biased;
             () = stop.cancelled() => Event::Stop,
@@ -147,6 +158,7 @@ impl Driver {
                 Event::Round
             }
             Some(order) = orders.recv() => Event::Order(order),
+            Some(request) = permits.recv() => Event::Permit(request),
             Some(reload) = reloads.recv() => Event::Reconfigure(reload),
             Ok(()) = writable.changed() => Event::JournalWritable(*writable.borrow_and_update()),
             asked = references.rounds.recv() => asked.map_or(Event::Stop, Event::References),
@@ -208,6 +220,7 @@ impl Driver {
             Event::Seen(seen) => self.seen(now, seen),
             Event::Told(told) => self.told(now, told),
             Event::Order(request) => self.order(now, request),
+            Event::Permit(request) => self.permit(request),
             Event::Reconfigure(Reconfiguration::Take(reload)) => self.reload(now, *reload),
             Event::Reconfigure(Reconfiguration::Refused(why)) => {
                 self.publisher.config_refused();
@@ -219,6 +232,7 @@ impl Driver {
         }
         self.carry_out();
         self.call_back();
+        self.call_back_forbidden();
     }
 
     fn seen(&mut self, now: Time, seen: Seen) {
@@ -268,6 +282,11 @@ impl Driver {
         self.counters.action(channel.tenant.as_str(), kind, outcome.name());
         self.ledger.close(entry::of_outcome(op, &outcome));
         self.orphans.remove(&op);
+        if let (ActionKind::Failover { to, .. }, Outcome::Applied { .. }) = (&action.kind, &outcome)
+            && let Some(report) = self.engine.channel(now, channel)
+        {
+            self.rescues.failed_over(FailedOver::of(report, to.clone()));
+        }
         let fact = Fact::Outcome { op, outcome: outcome.clone() };
         self.ledger.fact(now, Place::Channel(channel), &fact);
         self.engine.outcome(now, op, outcome, &mut self.commands);
@@ -305,6 +324,7 @@ impl Driver {
             self.counters.forget_tenant(gone.as_str());
         }
         self.platforms = platforms;
+        self.call_back_permits("another configuration was taken");
         self.publisher.configured(&params, self.clock.wall());
         self.ledger.fact(now, Place::Process, &Fact::Reconfigured);
         self.calendar = calendar;

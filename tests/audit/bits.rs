@@ -44,7 +44,6 @@ fn good() -> &'static Place {
 /// The value with one bit changed; `None` where it has none.
 fn flip(value: Value, bit: usize) -> Option<Value> {
     match value {
-        Value::Null => None,
         Value::Integer(n) => Some(Value::Integer(n ^ (1 << (bit % 64)))),
         Value::Text(text) => {
             let mut bytes = text.into_bytes();
@@ -56,7 +55,7 @@ fn flip(value: Value, bit: usize) -> Option<Value> {
             flip_bytes(&mut bytes, bit)?;
             Some(Value::Blob(bytes))
         }
-        Value::Real(_) => None,
+        Value::Null | Value::Real(_) => None,
     }
 }
 

@@ -83,16 +83,16 @@ fn the_first_bad_entry_is_named_and_what_was_done_to_it() {
         (
             "rewritten from there on",
             Box::new(|db| rewrite(db, 7, |e| e["reason"] = json!("nothing happened"))),
-            (2, Fault::Rewritten),
+            (3, Fault::Rewritten),
         ),
-        ("a checkpoint taken out", sql("DELETE FROM checkpoints WHERE size = 11"), (12, Fault::Checkpoint)),
+        ("a checkpoint taken out", sql("DELETE FROM checkpoints WHERE size = 12"), (13, Fault::Checkpoint)),
         (
             "a checkpoint made up",
-            sql("INSERT INTO checkpoints SELECT 3, root, at, note, frontier FROM checkpoints WHERE size = 11"),
-            (2, Fault::Checkpoint),
+            sql("INSERT INTO checkpoints SELECT 3, root, at, note, frontier FROM checkpoints WHERE size = 12"),
+            (3, Fault::Checkpoint),
         ),
     ];
-    // Entry 1 tells of the key, 2 of its checkpoint; 12 and 15 of those of 11 and 14 entries.
+    // Entry 2 tells of the key; 3, 13 and 15 of the checkpoints of 2, 12 and 14 entries.
     let good = Place::with(11, 10);
     assert_eq!(good.verify().unwrap().entries, 15);
     for (name, tamper, want) in cases {
@@ -115,7 +115,9 @@ fn who_can_write_and_not_sign_is_found_by_the_checkpoints() {
     db.execute("DELETE FROM checkpoints", []).unwrap();
     db.execute("UPDATE audit SET event_type = 'health.changed'", []).unwrap();
     let rows: Vec<i64> = (1..=place.reader().head().unwrap().unwrap().0).map(|n| i64::try_from(n).unwrap()).collect();
-    rows.iter().for_each(|seq| rewrite(&db, *seq, |e| e["event_type"] = json!("health.changed")));
+    for seq in rows {
+        rewrite(&db, seq, |e| e["event_type"] = json!("health.changed"));
+    }
     assert!(place.verify().is_ok(), "{:?}", place.verify());
     let result = place.verify_with(&before);
     assert_eq!(found(&result), (1, Fault::Rewritten), "{result:?}");
@@ -156,5 +158,26 @@ fn verifying_is_no_matter_of_whether_a_daemon_writes() {
     for n in 0..30 {
         write(&journal, n);
         assert!(place.verify().is_ok());
+    }
+}
+
+#[test]
+fn a_row_before_the_first_entry_is_found_before_and_after_a_cut() {
+    for place in [Place::with(5, 100), super::archive::archived()] {
+        for number in [0, -3] {
+            let copy = place.copy();
+            copy.unguarded()
+                .execute(
+                    "INSERT INTO audit SELECT ?, entry, hash, at, event_type, tenant, channel_id
+                     FROM audit ORDER BY seq DESC LIMIT 1",
+                    [number],
+                )
+                .unwrap();
+            // Whoever reads the log newest first is shown it.
+            let filter = trunkwarden::journal::Filter { limit: 1000, ..Default::default() };
+            let shown = copy.reader().entries(&filter).unwrap().entries;
+            assert_eq!(shown.first().unwrap()["hash"], shown.last().unwrap()["hash"]);
+            assert_eq!(found(&copy.verify()), (1, Fault::Inserted));
+        }
     }
 }

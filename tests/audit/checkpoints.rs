@@ -24,22 +24,23 @@ fn sizes(reader: &Reader) -> Vec<u64> {
 fn a_checkpoint_comes_first_then_after_so_many_entries_and_at_a_clean_stop() {
     let place = Place::new();
     let journal = place.open(10);
-    // The key's own entry is signed at once: 1 is that entry, 2 its checkpoint.
-    assert_eq!(sizes(&place.reader()), [1]);
-    (0..8).for_each(|n| write(&journal, n));
-    assert_eq!(sizes(&place.reader()), [1]);
-    write(&journal, 8);
-    assert_eq!(sizes(&place.reader()), [1, 11], "ten entries after the first one, its checkpoint's included");
+    // The first entry is signed at once, with the one that tells of the key.
+    write(&journal, 0);
+    assert_eq!(sizes(&place.reader()), [2]);
+    (1..9).for_each(|n| write(&journal, n));
+    assert_eq!(sizes(&place.reader()), [2]);
     write(&journal, 9);
+    assert_eq!(sizes(&place.reader()), [2, 12], "ten entries after that, its own included");
+    write(&journal, 10);
     close(journal);
-    assert_eq!(sizes(&place.reader()), [1, 11, 13], "what was new at the stop");
+    assert_eq!(sizes(&place.reader()), [2, 12, 14], "what was new at the stop");
     let verified = place.verify().unwrap();
-    assert_eq!((verified.entries, verified.checkpoints, verified.covered), (14, 3, 13));
+    assert_eq!((verified.entries, verified.checkpoints, verified.covered), (15, 3, 14));
 
     let journal = place.open(10);
     now(journal.seal(WallMs(T0.0 * 2)));
     close(journal);
-    assert_eq!(sizes(&place.reader()), [1, 11, 13], "nothing but a checkpoint is new");
+    assert_eq!(sizes(&place.reader()), [2, 12, 14], "nothing but a checkpoint is new");
 }
 
 #[tokio::test(start_paused = true)]
@@ -48,20 +49,21 @@ async fn a_checkpoint_comes_after_its_interval_also_where_nothing_is_written_the
     let clock = Clock::virtual_from(T0);
     let journal = Journal::open(Options { clock: clock.clone(), ..place.options(1000) }).unwrap().0;
     write(&journal, 0);
-    tokio::time::advance(HOUR - Duration::from_secs(1)).await;
+    write(&journal, 1);
+    tokio::time::advance(HOUR.saturating_sub(Duration::from_secs(1))).await;
     now(journal.seal(clock.wall()));
-    assert_eq!(journal.counters().checkpoint_size, 1);
+    assert_eq!(journal.counters().checkpoint_size, 2);
     tokio::time::advance(Duration::from_secs(1)).await;
     now(journal.seal(clock.wall()));
     let counters = journal.counters();
-    assert_eq!((counters.checkpoint_size, counters.checkpoint_at), (3, Some(clock.wall())));
+    assert_eq!((counters.checkpoint_size, counters.checkpoint_at), (4, Some(clock.wall())));
     tokio::time::advance(HOUR).await;
-    write(&journal, 1);
-    assert_eq!(journal.counters().checkpoint_size, 5, "with the commit that comes when it is due");
+    write(&journal, 2);
+    assert_eq!(journal.counters().checkpoint_size, 6, "with the commit that comes when it is due");
     // A calendar that was set back by a day does not put the next one off by a day.
     clock.step_wall(-86_400_000);
-    write(&journal, 2);
-    assert_eq!(journal.counters().checkpoint_size, 7);
+    write(&journal, 3);
+    assert_eq!(journal.counters().checkpoint_size, 8);
     place.verify().unwrap();
 }
 
@@ -164,6 +166,19 @@ fn a_key_is_told_once_and_so_is_the_next_one() {
         |keys| other.reader().verify_against(&trunkwarden::journal::Against { keys: Some(keys), ..Default::default() });
     assert!(with(both).is_ok());
     assert!(with(vec![place.key()]).is_err() && with(vec![other.key()]).is_err() && with(vec![]).is_err());
+}
+
+#[test]
+fn a_checkpoint_kept_from_after_the_log_was_given_another_key_and_name_holds() {
+    let mut place = Place::with(2, 100);
+    let (first, kept) = (place.key(), place.newest());
+    place.signer = trunkwarden::journal::Signer::new("trunkwarden/00000001", &[8; 32]).unwrap();
+    let journal = place.open(100);
+    write(&journal, 3);
+    close(journal);
+    let (keys, held) = (Some(vec![first, place.key()]), vec![kept, place.newest()]);
+    let against = trunkwarden::journal::Against { keys, held, ..Default::default() };
+    place.reader().verify_against(&against).unwrap();
 }
 
 #[test]

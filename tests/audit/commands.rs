@@ -4,6 +4,7 @@ use super::archive::archived;
 use super::place::{Place, close, now, write};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -127,7 +128,7 @@ fn an_export_is_every_line_as_it_was_hashed_or_a_table() {
     let args = ["audit", "export", "--format", "csv", "--channel", "ch-0002", "--event", "health."];
     let output = on(&place, &args);
     let mut table = csv::Reader::from_reader(output.stdout.as_slice());
-    assert_eq!(table.headers().unwrap().iter().last(), Some("hash"));
+    assert_eq!(table.headers().unwrap().iter().next_back(), Some("hash"));
     let rows: Vec<csv::StringRecord> = table.records().map(Result::unwrap).collect();
     assert_eq!(rows.len(), 12);
     assert!(rows.iter().all(|row| &row[4] == "ch-0002" && &row[2] == "health.changed" && row[14].len() == 64));
@@ -179,7 +180,6 @@ fn check_and_backup_work_beside_a_daemon_that_writes() {
     let entries = place.verify().unwrap().entries;
     let copied = trunkwarden::journal::Reader::open(&copy).unwrap().verify().unwrap();
     assert_eq!(copied.entries, entries);
-    use std::os::unix::fs::PermissionsExt;
     assert_eq!(std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
     let output = on(&place, &["journal", "backup", copy.to_str().unwrap()]);
     assert!(output.status.code() == Some(1) && said(&output).contains("exists already"), "{}", said(&output));

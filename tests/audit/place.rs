@@ -96,7 +96,9 @@ impl Place {
             .unwrap()
             .collect::<Result<_, _>>()
             .unwrap();
-        names.iter().for_each(|name| db.execute_batch(&format!("DROP TRIGGER {name}")).unwrap());
+        for name in names {
+            db.execute_batch(&format!("DROP TRIGGER {name}")).unwrap();
+        }
         db
     }
 

@@ -16,11 +16,11 @@ fn every_covered_entry_is_proved_by_every_checkpoint_that_covers_it() {
         assert_eq!(checkpoint.size, newest);
         assert!(proof.entry.contains(&format!("\"seq\":{seq},")));
     }
-    assert_eq!(reader.prove(3, Some(6)).unwrap().verify(&keys).unwrap().size, 6);
+    assert_eq!(reader.prove(3, Some(7)).unwrap().verify(&keys).unwrap().size, 7);
     for (seq, size, words) in [
         (0, None, "not covered"),
         (newest + 1, None, "not covered"),
-        (7, Some(6), "not covered"),
+        (8, Some(7), "not covered"),
         (1, Some(5), "no checkpoint of 5"),
     ] {
         let refused = reader.prove(seq, size).unwrap_err().to_string();
@@ -35,7 +35,7 @@ fn a_proof_holds_for_its_entry_and_nothing_else() {
     let keys = [place.key()];
     let proof = place.reader().prove(4, None).unwrap();
     let other = place.reader().prove(5, None).unwrap();
-    let earlier = place.reader().prove(4, Some(6)).unwrap();
+    let earlier = place.reader().prove(4, Some(7)).unwrap();
     let fails = |proof: Proof, why: &str| assert!(proof.verify(&keys).is_err(), "{why}");
     fails(Proof { entry: proof.entry.replace("look", "lock"), ..proof.clone() }, "another text");
     fails(Proof { entry: other.entry.clone(), ..proof.clone() }, "another entry");

@@ -91,7 +91,7 @@ async fn an_hour_of_errors_is_waited_out_at_the_rules_pace() {
         assert!(pair[0].since(first) >= Duration::from_mins(5) || wait <= Duration::from_secs(31), "{wait:?}");
     }
     // The good one never waited for the bad one.
-    let good = &sinks.tried.lock().unwrap()[GOOD];
+    let good = sinks.tried.lock().unwrap()[GOOD].clone();
     assert!(good.windows(2).all(|pair| pair[1].since(pair[0]) < Duration::from_secs(11)));
     world.delivery.stop().await;
 }
@@ -109,7 +109,7 @@ async fn retry_after_is_honoured_in_seconds_and_as_a_date() {
     tokio::time::sleep(Duration::from_hours(1)).await;
     let tried = sinks.tried.lock().unwrap()[BAD].clone();
     assert_eq!(tried.len(), 3, "{tried:?}");
-    assert!(tried[1].since(tried[0]) >= Duration::from_secs(120));
+    assert!(tried[1].since(tried[0]) >= Duration::from_mins(2));
     let until = WallMs(1_795_252_500_000).since(WallMs(1_795_251_300_000));
     assert!(tried[2].since_origin() >= until, "{:?} before {until:?}", tried[2].since_origin());
     world.delivery.stop().await;

@@ -20,8 +20,10 @@ impl Face {
             liveness: Liveness::default(),
             clock: world.clock.clone(),
             orders: Orders::channel().0,
+            switchboard: None,
             audit: None,
             checkpoint: None,
+            provisioning: None,
             delivery: Some(world.delivery.clone()),
             operator_token: Some("op".to_owned().into()),
         };

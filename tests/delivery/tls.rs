@@ -49,7 +49,7 @@ async fn serve(authority: &Authority) -> SocketAddr {
             let acceptor = acceptor.clone();
             tokio::spawn(async move {
                 let Ok(mut stream) = acceptor.accept(stream).await else { return };
-                let mut request = [0; 65536];
+                let mut request = vec![0; 65536];
                 let _ = stream.read(&mut request).await;
                 let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
                 let _ = stream.shutdown().await;

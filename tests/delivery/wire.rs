@@ -4,7 +4,9 @@ use super::sink::Sink;
 use super::world::{World, until};
 use serde_json::Value;
 use standardwebhooks::Webhook;
-use trunkwarden::delivery::Delivery;
+use trunkwarden::delivery::{Delivery, over_http};
+use trunkwarden::journal::{Journal, Options, Signer, Signing};
+use trunkwarden::policy::WallMs;
 
 #[tokio::test]
 async fn an_export_receives_each_entry_in_order_as_it_stands_in_the_log() {
@@ -87,6 +89,25 @@ async fn a_webhook_is_a_signed_cloud_event_and_only_of_what_it_subscribed_to() {
         assert!(Webhook::from_bytes(b"another".to_vec()).unwrap().verify(&one.body, &one.headers).is_err());
         assert!(Webhook::new(base64).unwrap().verify(b"{}", &one.headers).is_err());
     }
+}
+
+#[tokio::test]
+async fn a_checkpoint_leaves_as_soon_as_it_is_made() {
+    let sink = Sink::serve().await;
+    let folder = tempfile::tempdir().unwrap();
+    let clock = trunkwarden::clock::Clock::system();
+    let hour = std::time::Duration::from_hours(1);
+    let signing = Signing { signer: Signer::new("test.example/log", &[7; 32]).unwrap(), entries: 1000, interval: hour };
+    let options = Options { signing: Some(signing), ..Options::new(folder.path().join("journal.db"), clock.clone()) };
+    let (journal, _) = Journal::open(options).unwrap();
+    let world = World::over(folder, journal, clock, over_http(), super::world::FAST);
+    world.configure(&format!("[[audit.export]]\nname = \"nms\"\nurl = \"{}\"\nbulk = false\n", sink.url)).await;
+    let checkpoints = || sink.taken().iter().filter(|entry| entry["event_type"] == "journal.checkpoint").count();
+    world.write_many(3).await;
+    world.drained("nms").await;
+    let before = checkpoints();
+    world.journal.seal(WallMs(world.clock.wall().0 + 7_200_000)).await.unwrap();
+    until("it left, with no entry behind it", || checkpoints() == before + 1).await;
 }
 
 #[tokio::test]

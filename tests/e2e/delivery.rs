@@ -48,7 +48,8 @@ async fn take(State(sink): State<Sink>, headers: HeaderMap, body: Bytes) -> Stat
     let (status, after) = *sink.answers.lock().unwrap();
     let body: Value = serde_json::from_slice(&body).unwrap();
     assert_eq!(headers["idempotency-key"].to_str().unwrap(), body["id"]);
-    assert!(headers.get("authorization").is_none(), "no credential but the sink's own ever leaves");
+    let token = headers.get("authorization").map(|value| value.to_str().unwrap());
+    assert!(token.is_none_or(|t| t == "Bearer canary-TOKEN"), "no credential but the sink's own ever leaves");
     if status < 300 {
         sink.taken.lock().unwrap().push(body);
     }
@@ -95,7 +96,7 @@ async fn killed_again_and_again_it_loses_and_forges_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_takes_its_time_with_a_full_outbox_and_a_sink_that_hangs() {
     let sink = Sink::serve().await;
-    sink.answers(200, Duration::from_secs(60));
+    sink.answers(200, Duration::from_mins(1));
     let mut world = sink.world("").await;
     world.start().await;
     world.all_up().await;
@@ -157,6 +158,46 @@ async fn people_see_the_outbox_and_give_orders_about_it() {
     assert_eq!(refused.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("no sink `nobody`"));
     assert_eq!(world.cli(&["outbox", "drop", "--sink", "nms"]).await.status.code(), Some(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_credential_of_a_sink_is_written_anywhere() {
+    let (good, bad) = (Sink::serve().await, Sink::serve().await);
+    bad.answers(401, Duration::ZERO);
+    let mut world = World::of(unlimited(4), |text| {
+        let secret = |name: &str| format!("{{ env = \"CANARY_{name}\" }}");
+        let (token, header, hook) = (secret("TOKEN"), secret("HEADER"), secret("HOOK"));
+        format!(
+            "{text}\n[[webhooks]]\nname = \"good\"\nurl = \"{}\"\nevents = [\"*\"]\nsecret = {hook}\n\
+             headers = {{ \"X-Api-Key\" = {header} }}\n[[audit.export]]\nname = \"bad\"\nurl = \"{}\"\ntoken = {token}\n",
+            good.url, bad.url
+        )
+    })
+    .await;
+    let mut command = super::daemon::binary();
+    command.env("TRUNKWARDEN_LOG", "trace");
+    for name in ["TOKEN", "HEADER", "HOOK"] {
+        command.env(format!("CANARY_{name}"), format!("canary-{name}"));
+    }
+    world.start_as(command).await;
+    world.all_up().await;
+    world
+        .until("both were tried", async || {
+            let failed = world.metric("trunkwarden_deliveries_total{result=\"unauthorised\",sink=\"bad\"}").await;
+            failed >= Some(1.0) && !good.taken().is_empty()
+        })
+        .await;
+    let mut places = vec![world.logs(), format!("{:?}", world.cli(&["outbox", "list", "--json"]).await)];
+    for path in ["/", "/metrics", "/api/v1/outbox", "/api/v1/audit?limit=1000"] {
+        places.push(world.get(path).await.1);
+    }
+    assert!(world.take_daemon().stop().await.success());
+    for file in std::fs::read_dir(world.state_dir()).unwrap() {
+        places.push(String::from_utf8_lossy(&std::fs::read(file.unwrap().path()).unwrap()).into_owned());
+    }
+    for place in places {
+        assert!(!place.contains("canary-"), "a secret is in {}", place.chars().take(2000).collect::<String>());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

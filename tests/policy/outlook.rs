@@ -100,3 +100,18 @@ fn a_reason_is_another_one_by_what_it_says_and_not_by_the_clock() {
     world.down("a");
     assert!(world.engine.reason(&key("a")).unwrap().differs(&later));
 }
+
+#[test]
+fn what_changes_of_a_candidate_is_told_with_the_channel_that_has_it() {
+    let mut w = World::three_up();
+    w.engine.take_changed();
+    w.pass(1);
+    w.look("b", "degraded", "b");
+    assert!(w.engine.take_changed().contains(&key("a")), "b is not up any more");
+    w.look("b", "healthy", "b");
+    w.engine.take_changed();
+    w.look("b", "healthy", "b");
+    assert!(w.engine.take_changed().contains(&key("a")), "b is up again");
+    w.look("b", "healthy", "b");
+    assert_eq!(w.engine.take_changed(), [key("b")], "a good look changes nothing for a");
+}

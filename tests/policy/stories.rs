@@ -175,6 +175,22 @@ impl Story {
         }
     }
 
+    fn minutes(&mut self, n: u8) {
+        for half in 0..2 * n {
+            self.pass(30);
+            for c in 0..IDS.len() {
+                self.look(c, Source::Single);
+                self.check();
+            }
+            if half % 2 == 1 {
+                (0..IDS.len()).for_each(|c| self.telemetry(c));
+            }
+            self.answer();
+            self.end_one(0, 8);
+            self.check();
+        }
+    }
+
     fn take(&mut self, step: &Step) {
         let acme = TenantId::from("acme");
         match *step {
@@ -201,21 +217,7 @@ impl Story {
             }
             Step::Telemetry(c) => self.telemetry(c),
             Step::Sound(c, like) => self.remedies.sounds(IDS[c], like),
-            Step::Minutes(n) => {
-                for half in 0..2 * n {
-                    self.pass(30);
-                    for c in 0..IDS.len() {
-                        self.look(c, Source::Single);
-                        self.check();
-                    }
-                    if half % 2 == 1 {
-                        (0..IDS.len()).for_each(|c| self.telemetry(c));
-                    }
-                    self.answer();
-                    self.end_one(0, 8);
-                    self.check();
-                }
-            }
+            Step::Minutes(n) => self.minutes(n),
             Step::Answer => {
                 self.pass(1);
                 self.answer();
@@ -522,7 +524,9 @@ fn stories_take_codec_orders_and_moves_back() {
     let told = |steps: &[Step]| {
         let mut story = Story::new();
         story.take(&Step::Round(3));
-        steps.iter().for_each(|step| story.take(step));
+        for step in steps {
+            story.take(step);
+        }
         (story.remedies.undone("a"), story.remedies.rolled_back("a"))
     };
     assert_eq!(told(&[Minutes(6), Sound(0, 1), Minutes(3), Sound(0, 4), Minutes(4)]), (true, false));

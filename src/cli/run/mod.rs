@@ -16,8 +16,8 @@ use super::logging::LogArgs;
 use super::{EX_CONFIG, failed};
 use crate::clock::Clock;
 use crate::config::{Config, load};
-use crate::delivery::{Delivery, Pace, over_http};
-use crate::journal::Journal;
+use crate::delivery::{Delivery, Pace, Sinks, over_http};
+use crate::journal::{Journal, Options};
 use crate::supervisor::{Clients, Counters, Daemon, Parts};
 use futures_util::StreamExt;
 use sd_notify::NotifyState;
@@ -29,6 +29,9 @@ use std::time::Duration;
 
 /// A snapshot is published at most this often.
 const PUBLISH_EVERY: Duration = Duration::from_millis(200);
+
+/// How long bridges under way may take to end at a stop.
+const BRIDGES_WITHIN: Duration = Duration::from_secs(4);
 
 /// Run the daemon
 #[derive(Debug, clap::Args)]
@@ -86,16 +89,16 @@ impl Process {
         let signals = Signals::new([SIGTERM, SIGINT, SIGHUP])
             .map_err(|error| failed(format!("cannot listen for signals: {error}")))?;
         let sockets = Sockets::bind(&config).await.map_err(failed)?;
-        let options = audit::options(&config, clock.clone())?;
+        let outward = over_http();
+        let sinks = Sinks::of(&config, &outward).map_err(|error| Start::Config(error.to_string()))?;
+        // With the journal, so that its sinks are told of the first entry too.
+        let options = Options { subscriptions: Some(sinks.subscriptions()), ..audit::options(&config, clock.clone())? };
         let (journal, recovered) = Journal::open(options).map_err(|error| failed(error.to_string()))?;
         let sockets = sockets.with_control(&config).map_err(failed)?;
         let counters = Counters::new();
         let token = serve::operator_token(&config).map_err(Start::Config)?;
         let pruner = journal.clone();
-        let delivery = Delivery::new(journal.clone(), clock.clone(), &counters, over_http(), Pace::default());
-        let sinks = delivery.prepare(&config).map_err(|error| Start::Config(error.to_string()))?;
-        // Before the first entry of this process, so that its sinks are told of it.
-        delivery.subscribe(&sinks).await.map_err(|error| failed(error.to_string()))?;
+        let delivery = Delivery::new(journal.clone(), clock.clone(), &counters, outward, Pace::default());
         let parts = Parts {
             clients: Clients::new(connect(clock.clone(), counters.clone())),
             clock: clock.clone(),
@@ -140,6 +143,7 @@ impl Process {
             }
         };
         let _ = sd_notify::notify(&[NotifyState::Stopping]);
+        self.daemon.switchboard.stop(BRIDGES_WITHIN).await;
         self.daemon.stop.cancel();
         // Beside the driver, which closes the journal at its end: what is delivered by then is acknowledged.
         let daemon = async { if died.is_some() { Ok(()) } else { self.daemon.stopped().await } };

@@ -2,7 +2,7 @@
 
 use super::{Compiler, mode};
 use crate::config::keys::POLICY;
-use crate::config::model::{Calendar, Provisioning, Rescue};
+use crate::config::model::{Calendar, Provisioning, ProvisioningMode};
 use crate::config::section::{Entry, Got, Section, Value};
 use crate::config::source::Loc;
 use crate::config::syntax::spell;
@@ -306,21 +306,16 @@ impl Compiler<'_> {
     }
 
     fn provisioning(&mut self, section: &Section) -> Provisioning {
-        let mode = section.table("provisioning").get::<String>("mode");
-        if mode.sound && mode.value != "report" {
-            self.not_yet(mode.at, &format!("provisioning with mode \"{}\" is", mode.value));
-        }
-        let rescue = section.find_table("rescue").map(|rescue| Rescue {
-            target: rescue.get::<String>("target").value,
-            max_calls: rescue.get("max_calls").value,
-            per_minute: rescue.get("per_minute").value,
-            directions: rescue.texts("directions").into_iter().map(|(word, _)| word).collect(),
-        });
-        if let Some(entry) = section.entries.get("rescue") {
-            self.not_yet(entry.key_at, "rescue of calls is");
-        }
+        let desired = section.table("provisioning");
+        let rescue = section.find_table("rescue").map(|rescue| self.rescue(rescue));
         Provisioning {
-            mode: mode.value,
+            mode: match desired.get::<String>("mode").value.as_str() {
+                "create" => ProvisioningMode::Create,
+                "enforce" => ProvisioningMode::Enforce,
+                _ => ProvisioningMode::Report,
+            },
+            interval: desired.get("interval").value,
+            settle_for: desired.get("settle_for").value,
             rescue,
             maintenance: section.tables("maintenance").iter().map(calendar).collect(),
             failback_window: section.table("failover").find_table("failback_window").map(calendar),

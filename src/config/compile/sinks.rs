@@ -5,17 +5,36 @@ use crate::config::model::Audit;
 use crate::config::section::{Entry, Section, Value};
 use crate::config::sink::{Bulk, BulkWhen, Credentials, Export, FileSink, HeaderText, HttpSink, MAX_SINKS, Webhook};
 use crate::config::source::Loc;
+use crate::config::syntax;
 use reqwest::header::{self, HeaderName};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+/// What event types begin with; the closed list is in ARCHITECTURE.md.
+const CATEGORIES: &[&str] = &[
+    "channel",
+    "health",
+    "failover",
+    "failback",
+    "codec",
+    "bridge",
+    "rescue",
+    "provision",
+    "operator",
+    "maintenance",
+    "config",
+    "process",
+    "blind",
+    "journal",
+];
+
 impl Compiler<'_> {
     /// `[audit]`.
     pub(super) fn audit(&mut self, audit: &Section, dir: &Path) -> Audit {
         let exports = audit.tables("export").iter().map(|sink| self.export(sink, dir)).collect();
-        let files = audit.tables("file").iter().map(|sink| file(sink, dir)).collect();
+        let files = audit.tables("file").iter().map(|sink| self.file(sink, dir)).collect();
         let proof = self.proof(audit, dir);
         Audit { compliance_tag: audit.get::<String>("compliance_tag").value, proof, exports, files }
     }
@@ -70,6 +89,36 @@ impl Compiler<'_> {
         Export { sink, bulk: section.get::<bool>("bulk").value.then_some(bulk) }
     }
 
+    fn file(&mut self, section: &Section, dir: &Path) -> FileSink {
+        let path = dir.join(section.get::<String>("path").value);
+        let shown = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let max_bytes: i64 = section.get("max_bytes").value;
+        FileSink {
+            name: named(section, || derived("file", &shown, &path.to_string_lossy())),
+            events: self.events(section),
+            max_bytes: u64::try_from(max_bytes).unwrap_or(u64::MAX),
+            keep: section.get("keep").value,
+            max_pending: section.get("max_pending").value,
+            path,
+        }
+    }
+
+    /// The globs; one whose category is none of the log's tells of nothing, ever.
+    fn events(&mut self, section: &Section) -> Vec<String> {
+        let globs = section.texts("events");
+        for (glob, at) in &globs {
+            let category = glob.split('.').next().unwrap_or_default();
+            if category.contains('*') || CATEGORIES.contains(&category) {
+                continue;
+            }
+            let near = syntax::nearest(category, CATEGORIES.iter().copied());
+            let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            let shown = syntax::shorten(category);
+            self.warning(*at, format!("no event type begins with `{shown}`{hint}")).label("this matches nothing");
+        }
+        globs.into_iter().map(|(glob, _)| glob).collect()
+    }
+
     fn webhook(&mut self, section: &Section, dir: &Path) -> Webhook {
         let sink = self.http_sink(section, "webhook", dir);
         let mut secrets = Vec::new();
@@ -98,7 +147,7 @@ impl Compiler<'_> {
             timeout: section.get("timeout").value,
             max_pending: section.get("max_pending").value,
             max_tries: section.get("max_tries").value,
-            events: events(section),
+            events: self.events(section),
             name,
             url,
         }
@@ -149,24 +198,6 @@ impl Compiler<'_> {
         }
         headers.into_iter().collect()
     }
-}
-
-fn file(section: &Section, dir: &Path) -> FileSink {
-    let path = dir.join(section.get::<String>("path").value);
-    let shown = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let max_bytes: i64 = section.get("max_bytes").value;
-    FileSink {
-        name: named(section, || derived("file", &shown, &path.to_string_lossy())),
-        events: events(section),
-        max_bytes: u64::try_from(max_bytes).unwrap_or(u64::MAX),
-        keep: section.get("keep").value,
-        max_pending: section.get("max_pending").value,
-        path,
-    }
-}
-
-fn events(section: &Section) -> Vec<String> {
-    section.texts("events").into_iter().map(|(glob, _)| glob).collect()
 }
 
 fn named(section: &Section, or: impl FnOnce() -> String) -> String {

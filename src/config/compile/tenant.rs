@@ -2,8 +2,9 @@
 
 use super::channel::Read;
 use super::policy::Compiled;
+use super::provision::Desired;
 use super::{Compiler, path};
-use crate::config::model::{Auth, Bridge, Paths, SecretRef, Tenant};
+use crate::config::model::{Auth, Paths, SecretRef, Tenant};
 use crate::config::section::{Entry, Section, Value};
 use crate::config::source::Loc;
 use crate::policy::{Latency, Limits, Mode};
@@ -28,6 +29,7 @@ impl Compiler<'_> {
         daemon: Mode,
         policies: &BTreeMap<String, Compiled>,
         channels: &[Read],
+        provisions: &[Desired],
     ) -> BTreeMap<String, Placed> {
         let mut tenants: BTreeMap<String, Placed> = BTreeMap::new();
         let documents = self.documents;
@@ -40,7 +42,8 @@ impl Compiler<'_> {
             }
             // As far as any of its channels' policies may go; a tenant without channels changes nothing.
             let used = channels.iter().filter(|read| read.channel.key.tenant.as_str() == name);
-            let most = used.map(|read| read.channel.policy.mode.0).max();
+            let wanted = provisions.iter().map(|d| &d.provision).filter(|p| p.tenant.as_str() == name);
+            let most = used.map(|read| read.channel.policy.mode.0).chain(wanted.map(|p| p.policy.mode.0)).max();
             let most = most.or_else(|| policies.get("default").map(|p| p.policy.mode.0)).unwrap_or_default();
             let value = self.tenant(name, section, dir, limits, daemon.min(most));
             tenants.insert(name.to_owned(), Placed { value, at });
@@ -57,10 +60,6 @@ impl Compiler<'_> {
 
     fn tenant(&mut self, name: &str, section: &Section, dir: &Path, limits: &Section, mode: Mode) -> Tenant {
         let base_url = section.get::<String>("base_url").value.trim_end_matches('/').to_owned();
-        let bridge = section.find_table("bridge");
-        if bridge.is_some() {
-            self.not_yet(section.key_at("bridge"), &format!("bridging of calls for `{name}` is"));
-        }
         Tenant {
             id: name.into(),
             auth: self.auth(name, &section.table("auth"), &base_url, dir, mode),
@@ -73,10 +72,7 @@ impl Compiler<'_> {
             ca_file: path(section, "ca_file", dir),
             proxy: section.find::<String>("proxy").map(|found| found.value),
             headers: self.headers(section),
-            bridge: bridge.map(|bridge| Bridge {
-                scopes: bridge.texts("scopes").into_iter().map(|(scope, _)| scope).collect(),
-                max_legs: bridge.get("max_legs").value,
-            }),
+            bridge: section.find_table("bridge").map(|bridge| self.bridge(bridge)),
             paths: paths(&section.table("paths")),
             limits: limits_of(&section.table("limits").over(limits)),
         }
@@ -154,6 +150,7 @@ fn paths(paths: &Section) -> Paths {
         channel: text("channel"),
         telemetry: text("telemetry"),
         bridge: text("bridge"),
+        call: paths.find::<String>("call").map(|found| found.value),
         calls: paths.find::<String>("calls").map(|found| found.value),
     }
 }

@@ -142,6 +142,20 @@ static BRIDGE: Table = Table {
             "Scopes of the token for bridging.",
         ),
         or("max_legs", Kind::Whole(2, 8), "8", "Legs of one bridge at most, the call's own included."),
+        or(
+            "target_types",
+            Kind::List(&Kind::Word(&["phone", "sip", "agent", "extension"]), 1),
+            r#"["phone", "sip"]"#,
+            "What a call may be bridged to.",
+        ),
+        or("timeout", Kind::Duration(100), r#""10s""#, "How long one request may take."),
+        or("deadline", Kind::Duration(1000), r#""30s""#, "Until when, from the order on, a bridge may be sent."),
+        or(
+            "verify_for",
+            Kind::Duration(100),
+            r#""10s""#,
+            "How long the call is read back where it is not known whether it was bridged.",
+        ),
     ],
 };
 
@@ -153,6 +167,7 @@ static PATHS: Table = Table {
         or("channel", Kind::Text(Format::PathWithId), r#""/api/v2/channels/{id}""#, "One channel."),
         or("telemetry", Kind::Text(Format::Path), r#""/api/v2/telemetry/metrics""#, "Telemetry queries."),
         or("bridge", Kind::Text(Format::PathWithCall), r#""/api/v2/cti/calls/{call}/bridge""#, "Bridging a call."),
+        absent("call", Kind::Text(Format::PathWithCall), "Reading one call; left out: an unknown outcome stays one."),
         absent("calls", Kind::Text(Format::QueryWithId), "A channel's calls, for rescue; left out: off."),
     ],
 };

@@ -23,7 +23,11 @@ async fn change(journal: &Journal, change: OutboxChange) {
 }
 
 async fn write(journal: &Journal, event_type: &str) {
-    let entry = Entry {
+    journal.submit(Batch { entries: vec![entry(event_type)], ..Batch::default() }).await.unwrap();
+}
+
+fn entry(event_type: &str) -> Entry {
+    Entry {
         at: WallMs(5),
         event_type: event_type.into(),
         tenant: None,
@@ -35,8 +39,7 @@ async fn write(journal: &Journal, event_type: &str) {
         op: None,
         operation: None,
         details: json!({}),
-    };
-    journal.submit(Batch { entries: vec![entry], ..Batch::default() }).await.unwrap();
+    }
 }
 
 fn due(journal: &Journal, sink: &str, events: &[&str]) -> Vec<Due> {
@@ -177,6 +180,26 @@ async fn a_dead_letter_lets_the_rest_pass_and_returns_to_its_place() {
     assert_eq!(due(&journal, "s", &["*"]).remove(0).seq, Some(1));
     change(&journal, OutboxChange::Drop("s".into(), Selection::Dead(place.last))).await;
     assert_eq!((state(&journal, "s").dead, state(&journal, "s").pending), (0, 3));
+}
+
+#[tokio::test]
+async fn what_is_read_at_once_is_bounded_however_much_waits() {
+    let journal = journal();
+    change(
+        &journal,
+        OutboxChange::Subscribe(vec![subscription("rows", &["*"], 999), subscription("range", &["*"], 1)]),
+    )
+    .await;
+    for _ in 0..40 {
+        let mut big = entry("failover.held");
+        big.details = json!({ "filling": "x".repeat(200_000) });
+        journal.submit(Batch { entries: vec![big], ..Batch::default() }).await.unwrap();
+    }
+    for sink in ["rows", "range"] {
+        let due = due(&journal, sink, &["*"]);
+        let bytes: usize = due.iter().filter_map(|d| d.text.as_ref()).map(String::len).sum();
+        assert!(due.len() > 1 && bytes < 1_400_000, "{} of {bytes} bytes", due.len());
+    }
 }
 
 #[tokio::test]

@@ -249,12 +249,12 @@ pub fn reserve(limit: u32) -> u32 {
     }
 }
 
-/// Requests in a minute before which a waiting class is served ahead of the classes above it. They sum to 55 %.
+/// Requests in a minute before which a waiting class is served ahead of the classes above it. They sum to 65 %.
 pub fn minimum(class: Class, limit: u32) -> usize {
     let percent = match class {
         Class::Action => 0,
         Class::Suspect | Class::Poll => 20,
-        Class::Telemetry => 10,
+        Class::Call | Class::Telemetry => 10,
         Class::Rest => 5,
     };
     (limit as usize * percent / 100).max(1)

@@ -92,7 +92,7 @@ fn below_actions_the_more_urgent_class_goes_first_once_everyone_has_its_minimum(
     let mut served = Vec::new();
     // Actions take everything they can use: nothing else is served while they wait and slots are few.
     assert_eq!(grants(&mut slots, start), [Class::Action; 20]);
-    for class in [Class::Poll, Class::Suspect, Class::Telemetry, Class::Rest] {
+    for class in [Class::Poll, Class::Call, Class::Suspect, Class::Telemetry, Class::Rest] {
         let (mut one, start) = idle(20);
         for other in Class::ALL.into_iter().filter(|other| *other != Class::Action) {
             wait(&mut one, other, 100);
@@ -103,19 +103,19 @@ fn below_actions_the_more_urgent_class_goes_first_once_everyone_has_its_minimum(
         served.push(count);
         assert!(count >= minimum(class, 20), "{} got {count}", class.name());
     }
-    assert_eq!(served, [4, 11, 2, 1], "what is above the minima is all for the suspects");
+    assert_eq!(served, [4, 7, 4, 2, 1], "what is above the minima is all for the calls");
 }
 
 #[test]
 fn a_limit_of_one_is_shared_in_turn() {
     let (mut slots, start) = idle(1);
-    let classes = [Class::Suspect, Class::Poll, Class::Telemetry, Class::Rest];
+    let classes = [Class::Call, Class::Suspect, Class::Poll, Class::Telemetry, Class::Rest];
     for class in classes {
         wait(&mut slots, class, 10);
     }
     let mut now = start;
     let mut turns = Vec::new();
-    for _ in 0..8 {
+    for _ in 0..10 {
         turns.extend(grants(&mut slots, now));
         slots.finish(now);
         now = now + WINDOW;

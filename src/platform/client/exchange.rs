@@ -12,14 +12,16 @@ use super::super::{Class, RequestEvent, verdict};
 use super::Client;
 use crate::policy::{LookError, Time};
 use axum::body::Bytes;
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use percent_encoding::utf8_percent_encode;
 use secrecy::ExposeSecret;
 use std::sync::Arc;
 use std::time::Duration;
+use uuid::Uuid;
 
 /// Attempts of one call at most; the repetition after a 401 is none of them.
 const ATTEMPTS: u32 = 3;
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-cxone-request-id");
 const FETCHING: &str = "POST for a token";
 
 /// What is to be sent.
@@ -31,14 +33,29 @@ pub struct Call<'a> {
     pub url: String,
     pub body: Option<Bytes>,
     pub if_match: Option<HeaderValue>,
+    /// Kept on every repetition: `X-CXone-Request-ID`.
+    pub request_id: Option<Uuid>,
     /// What may still stop it before it is sent.
     pub gate: Option<&'a Gate>,
+    /// What of the body must not be shown where the platform repeats it.
+    pub hidden: Vec<String>,
 }
 
 impl<'a> Call<'a> {
     /// A `GET`.
     pub fn read(endpoint: Endpoint, class: Class, attempted: &'a str, url: String) -> Self {
-        Self { endpoint, class, attempted, method: Method::GET, url, body: None, if_match: None, gate: None }
+        Self {
+            endpoint,
+            class,
+            attempted,
+            method: Method::GET,
+            url,
+            body: None,
+            if_match: None,
+            request_id: None,
+            gate: None,
+            hidden: Vec::new(),
+        }
     }
 }
 
@@ -120,7 +137,7 @@ impl Client {
         if response.status.is_success() {
             return Ok(Exchanged { response, asked_at, answered_at });
         }
-        Err(self.refused(call.endpoint, call.attempted, &response, Some(&token)).into())
+        Err(self.refused(call.endpoint, call.attempted, &response, Some(&token), &call.hidden).into())
     }
 
     /// A token for the call, and the slot for it: the one given, unless a token had to be fetched with it.
@@ -155,7 +172,7 @@ impl Client {
         let granted = match sent {
             Ok(response) if response.status.is_success() => Grant::read(&response)
                 .map_err(|why| verdict::of_shape(Endpoint::Token, FETCHING, response.status.as_u16(), why)),
-            Ok(response) => Err(self.refused(Endpoint::Token, FETCHING, &response, None)),
+            Ok(response) => Err(self.refused(Endpoint::Token, FETCHING, &response, None, &[])),
             Err(error) => Err(verdict::of_transport(Endpoint::Token, FETCHING, &error)),
         };
         match granted {
@@ -200,10 +217,14 @@ impl Client {
         attempted: &str,
         response: &Response,
         token: Option<&Arc<Token>>,
+        hidden: &[String],
     ) -> PlatformError {
         let current = self.auth.current();
         let tokens = token.into_iter().chain(current.as_ref()).map(|token| token.expose());
-        let secrets: Vec<&str> = tokens.chain([self.settings.client_secret.expose_secret()]).collect();
+        let secrets: Vec<&str> = tokens
+            .chain([self.settings.client_secret.expose_secret()])
+            .chain(hidden.iter().map(String::as_str))
+            .collect();
         let error = verdict::of_status(endpoint, attempted, response, &secrets, self.clock.wall());
         if response.status == StatusCode::TOO_MANY_REQUESTS {
             self.budget.throttled(error.retry_after.unwrap_or_else(|| self.jitter.after_limit()));
@@ -275,6 +296,11 @@ impl Client {
         }
         if let Some(etag) = &call.if_match {
             headers.insert(header::IF_MATCH, etag.clone());
+        }
+        if let Some(id) = call.request_id
+            && let Ok(id) = HeaderValue::try_from(id.to_string())
+        {
+            headers.insert(REQUEST_ID, id);
         }
         Request { method: call.method.clone(), url: call.url.clone(), headers, body: call.body.clone(), timeout }
     }

@@ -87,6 +87,7 @@ fn paths() -> Paths {
         channel: "/api/v2/channels/{id}".to_owned(),
         telemetry: "/api/v2/telemetry/metrics".to_owned(),
         bridge: "/api/v2/cti/calls/{call}/bridge".to_owned(),
+        call: None,
         calls: None,
     }
 }
@@ -100,6 +101,7 @@ fn settings() -> ClientSettings {
         client_secret: SecretString::from(SECRET),
         token_url: "https://auth.example/token".to_owned(),
         scopes: vec!["channel:read".to_owned(), "channel:write".to_owned()],
+        bridge_scopes: None,
         headers: [("X-Team", "voice"), ("Authorization", "Basic no"), ("bad name", "x")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into(),

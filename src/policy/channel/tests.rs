@@ -106,6 +106,19 @@ fn a_flapping_channel_falls_by_bad_looks_among_the_last_ones() {
 }
 
 #[test]
+fn in_a_row_a_good_look_begins_anew_whatever_stood_before_it() {
+    let mut machine =
+        fed(&HealthParams { fall: 3, fall_of: 3, rise: 9, ..HealthParams::default() }, &[Bad, Bad, Good, Bad]);
+    assert_eq!(machine.bads(), 1);
+    machine.step(Time::ZERO, Bad, &thresholds(9, 3));
+    assert_eq!((machine.bads(), machine.health()), (2, Unknown));
+    assert_eq!(
+        fed(&HealthParams { fall: 3, fall_of: 4, rise: 9, ..HealthParams::default() }, &[Bad, Bad, Good, Bad]).bads(),
+        3
+    );
+}
+
+#[test]
 fn coming_up_forgets_the_bad_looks() {
     let among = HealthParams { fall: 3, fall_of: 8, rise: 2, ..HealthParams::default() };
     assert_eq!(fed(&among, &[Bad, Bad, Bad, Good, Good, Bad, Bad]).health(), Up);

@@ -159,6 +159,7 @@ impl Engine {
         tenant.in_flight += 1;
         self.places.fly();
         self.sync_load(i);
+        self.mark_users_changed(i);
         self.mark_unsaved(i);
     }
 

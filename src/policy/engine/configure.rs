@@ -274,6 +274,14 @@ impl Engine {
         }
     }
 
+    /// Those who have it as a candidate tell of it, too.
+    pub(super) fn mark_users_changed(&mut self, i: usize) {
+        for n in 0..self.slots[i].users.len() {
+            let Some(&user) = self.slots[i].users.get(n) else { break };
+            self.mark_changed(user);
+        }
+    }
+
     pub(super) fn mark_unsaved(&mut self, i: usize) {
         let slot = &mut self.slots[i];
         if !std::mem::replace(&mut slot.unsaved, true) {

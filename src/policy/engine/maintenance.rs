@@ -109,6 +109,7 @@ impl Engine {
 
     /// The channel, and those that want something and might take it as their target.
     fn after_maintenance(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
+        self.mark_users_changed(i);
         self.evaluate(now, i, out);
         for n in 0..self.slots[i].users.len() {
             let Some(&user) = self.slots[i].users.get(n) else { break };

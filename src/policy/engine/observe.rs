@@ -145,6 +145,7 @@ impl Engine {
             tenant.up = (tenant.up + u32::from(health == Health::Up)).saturating_sub(u32::from(was == Health::Up));
         }
         self.mark_changed(i);
+        self.mark_users_changed(i);
         true
     }
 

@@ -44,6 +44,19 @@ fn a_route_that_is_worse_than_what_was_left_is_rolled_back_in_spite_of_the_block
 }
 
 #[test]
+fn home_has_to_be_good_by_a_last_look() {
+    let mut policy = moving();
+    policy.health.fall = 9;
+    let mut t = moved(policy);
+    t.set("b", WORSE).minutes(2).status.insert("a", "unhealthy");
+    t.minutes(2);
+    assert_eq!(t.said(), [] as [String; 0], "up still, and its last look is bad");
+    t.status.insert("a", "healthy");
+    t.minutes(1);
+    assert!(t.said().contains(&HOME.to_owned()));
+}
+
+#[test]
 fn a_route_that_is_not_worse_by_the_margin_stays() {
     let mut t = moved(moving());
     t.set("b", (30.0, 6.0)).minutes(20);

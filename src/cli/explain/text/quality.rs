@@ -56,3 +56,62 @@ fn probation(watched: &ProbationView) -> String {
         span(*left_seconds)
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trial_is(state: &str, measured: Option<f64>, left_seconds: Option<f64>) -> String {
+        trial(&CodecTrialView {
+            from: "PCMU".to_owned(),
+            to: "OPUS".to_owned(),
+            before: 70.0,
+            predicted: 82.0,
+            worse_at: 67.5,
+            state: state.to_owned(),
+            measured,
+            left_seconds,
+        })
+    }
+
+    #[test]
+    fn a_trial_tells_what_was_promised_and_what_came_of_it() {
+        let promised = "predicted 82.0, 70.0 before, put back at 67.5";
+        for (told, words) in [
+            (trial_is("measuring", None, Some(90.0)), "is being measured for another 90 s at most"),
+            (trial_is("holds", Some(80.0), None), "measured 80.0: holds"),
+            (trial_is("worse", Some(60.0), None), "measured 60.0: worse"),
+            (trial_is("unmeasured", None, None), "could not be measured, and stays"),
+        ] {
+            assert_eq!(told, format!("codec OPUS before PCMU {words}; {promised}"));
+        }
+    }
+
+    #[test]
+    fn each_thing_that_is_watched_has_a_line() {
+        let watch = QualityWatchView {
+            degraded_points: Some(16.0),
+            low: Some(LowView { below: 75.0, of_baseline: true, lasted_seconds: 60.0, needed_seconds: 300.0 }),
+            codec_trial: None,
+            refuted: vec![RefutedView { codec: "OPUS".to_owned(), before: 70.0, measured: 60.0, left_seconds: 2400.0 }],
+            probation: Some(ProbationView {
+                backup: "ch-2".to_owned(),
+                left_behind: 40.0,
+                worse_at: 30.0,
+                measured: None,
+                left_seconds: 240.0,
+            }),
+        };
+        let told: Vec<String> = lines(&watch).into_iter().map(|(label, text)| format!("{label}: {text}")).collect();
+        assert_eq!(
+            told,
+            [
+                "low: below 75.0 (degraded_by under its usual score) for 60 s; traffic moves after 5 min, if a candidate is better",
+                "refuted: codec OPUS first measured 60.0 after 70.0: not again for 40 min, unless conditions change",
+                "probation: ch-2 is not measured yet, where 40.0 was left behind; traffic comes back at 30.0 if home is better, \
+                 for another 4 min",
+            ]
+        );
+        assert!(lines(&QualityWatchView::default()).is_empty());
+    }
+}

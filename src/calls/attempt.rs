@@ -1,0 +1,201 @@
+//! One bridge on the platform: the legs that are there counted, sent within its deadline, read back where the answer is lost.
+//!
+//! Must never: send again what may have been made, or take silence, in any form, for a failure.
+
+use super::line::Line;
+use super::outcome::{Failure, Outcome};
+use super::request::Bridge;
+use super::target::Target;
+use crate::clock::Clock;
+use crate::journal::OperationReceipt;
+use crate::platform::{BridgeOrder, CallDoc, ErrorClass, Gate, PlatformError};
+use crate::policy::Time;
+use std::borrow::Cow;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// Pauses where the platform does not say how long to wait.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+/// How often it is asked whether something forbids sending by now.
+const ASK_AGAIN: Duration = Duration::from_millis(500);
+const LATE: &str = "its deadline was over before it could be sent";
+
+/// What one attempt needs.
+pub struct Attempt<'a> {
+    /// The tenant's line.
+    pub line: &'a Line,
+    /// Time.
+    pub clock: &'a Clock,
+    /// The bridge.
+    pub bridge: &'a Bridge,
+    /// Why it may not be sent any more.
+    pub held: &'a (dyn Fn() -> Option<String> + Sync),
+}
+
+impl Attempt<'_> {
+    /// Makes the bridge, and finds out what came of it.
+    pub async fn run(&self, receipt: &OperationReceipt) -> Outcome {
+        let deadline = self.clock.now() + self.line.deadline;
+        let before = match self.legs_fit(deadline).await {
+            Ok(before) => before,
+            Err(outcome) => return outcome,
+        };
+        let body = self.bridge.body();
+        let gate = Gate::open_until_because(deadline, LATE);
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let order = BridgeOrder { receipt, gate: &gate, call: self.bridge.call(), body: &body };
+            let asked = tokio::select! {
+                biased;
+                asked = self.line.control.bridge(order, self.line.timeout) => asked,
+                () = self.close_where_held(&gate) => continue,
+            };
+            let error = match asked {
+                Ok(answer) => return Outcome::Completed { bridge_id: answer.value, read_back: false },
+                Err(error) => error,
+            };
+            match error.class {
+                ErrorClass::UnknownOutcome => {
+                    let wanted = Wanted { call: self.bridge.call(), targets: self.bridge.targets(), id: receipt.id() };
+                    return read_back(self.line, self.clock, &wanted, before.as_ref(), &error.message).await;
+                }
+                // Known not to have been made: no connection, or over the limit.
+                ErrorClass::Retryable => {
+                    let wait = error.retry_after.unwrap_or(pause);
+                    if self.clock.now() + wait >= deadline {
+                        return Outcome::failed(Failure::NotSent, error.message);
+                    }
+                    tokio::time::sleep(wait).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+                class => return Outcome::failed(failure(class), error.message),
+            }
+        }
+    }
+
+    /// Closes the gate as soon as something forbids sending: it is asked right before each sending. Never ends, since what
+    /// is under way has to be waited for.
+    async fn close_where_held(&self, gate: &Gate) {
+        loop {
+            if let Some(why) = (self.held)() {
+                gate.close(why);
+                return std::future::pending().await;
+            }
+            tokio::time::sleep(ASK_AGAIN).await;
+        }
+    }
+
+    /// Counts the legs that are on the call, where the platform tells them; where it does not, it judges itself.
+    async fn legs_fit(&self, deadline: Time) -> Result<Option<CallDoc>, Outcome> {
+        if !self.line.control.reads_calls() {
+            return Ok(None);
+        }
+        let left = deadline.since(self.clock.now()).min(self.line.timeout);
+        let call = match read(self.line, self.bridge.call(), left).await {
+            Ok(call) => call,
+            Err(Some(error)) if error.class == ErrorClass::NotFound => {
+                return Err(Outcome::failed(Failure::CallOver, error.message));
+            }
+            Err(_) => return Ok(None),
+        };
+        if call.over {
+            return Err(Outcome::failed(Failure::CallOver, "the call is over."));
+        }
+        let (there, more) = (call.legs.as_ref().map_or(1, Vec::len), self.bridge.targets().len());
+        let most = self.line.rules.max_legs;
+        if there.saturating_add(more) > most {
+            let why = format!("{there} legs are on the call and {more} would come: {most} are allowed");
+            return Err(Outcome::failed(Failure::TooManyLegs, why));
+        }
+        Ok(Some(call))
+    }
+}
+
+/// The bridge that a call is read back for.
+pub struct Wanted<'a> {
+    /// The call.
+    pub call: &'a str,
+    /// Its targets, where they are known.
+    pub targets: &'a [Target],
+    /// The operation.
+    pub id: Uuid,
+}
+
+/// Reads the call until it shows the bridge, or the time for that is over; `lost` is how the answer was lost. What the call
+/// does not show may still be made, so its absence is no proof.
+pub async fn read_back(
+    line: &Line,
+    clock: &Clock,
+    wanted: &Wanted<'_>,
+    before: Option<&CallDoc>,
+    lost: &str,
+) -> Outcome {
+    if !line.control.reads_calls() {
+        let why = format!("{lost}; without `paths.call` it cannot be read back");
+        return Outcome::Unknown { why };
+    }
+    let until = clock.now() + line.verify_for;
+    let mut pause = FIRST_PAUSE;
+    let mut seen: Cow<'static, str> = "it could not be read back".into();
+    loop {
+        let left = until.since(clock.now());
+        match read(line, wanted.call, left.min(line.timeout)).await {
+            Ok(call) if shows(&call, wanted, before) => {
+                return Outcome::Completed { bridge_id: None, read_back: true };
+            }
+            Ok(call) if call.over => {
+                seen = "the call is over by now, and does not show the bridge".into();
+                break;
+            }
+            Ok(_) => seen = "the call, read back, does not show the bridge".into(),
+            Err(Some(error)) if error.class == ErrorClass::NotFound => {
+                seen = "the call is over by now".into();
+                break;
+            }
+            Err(Some(error)) => seen = format!("it could not be read back: {}", error.message).into(),
+            Err(None) => {}
+        }
+        if clock.now() + pause >= until {
+            break;
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+    Outcome::Unknown { why: format!("{lost}; {seen}") }
+}
+
+/// The platform names our request on the call; or every target is on it now, and none of them was before.
+fn shows(call: &CallDoc, wanted: &Wanted<'_>, before: Option<&CallDoc>) -> bool {
+    let id = wanted.id.to_string();
+    if call.bridges.iter().flatten().any(|request| *request == id) {
+        return true;
+    }
+    let has = |legs: &[(String, String)], target: &Target| {
+        legs.iter().any(|(kind, value)| kind == target.kind().name() && value == target.value())
+    };
+    let (Some(now), Some(then)) = (&call.legs, before.and_then(|call| call.legs.as_ref())) else { return false };
+    !wanted.targets.is_empty() && wanted.targets.iter().all(|target| has(now, target) && !has(then, target))
+}
+
+/// One read within `left`, the wait for its turn included; `Err(None)`: its time was over.
+async fn read(line: &Line, call: &str, left: Duration) -> Result<CallDoc, Option<PlatformError>> {
+    match tokio::time::timeout(left, line.control.call(call, line.timeout)).await {
+        Ok(Ok(answer)) => Ok(answer.value),
+        Ok(Err(error)) => Err(Some(error)),
+        Err(_) => Err(None),
+    }
+}
+
+const fn failure(class: ErrorClass) -> Failure {
+    match class {
+        ErrorClass::NotFound => Failure::CallOver,
+        ErrorClass::Conflict => Failure::AlreadyBridged,
+        ErrorClass::Forbidden => Failure::Forbidden,
+        ErrorClass::NotAuthorised => Failure::NotAuthorised,
+        ErrorClass::Withdrawn => Failure::NotSent,
+        ErrorClass::Fatal | ErrorClass::Unsupported | ErrorClass::Retryable | ErrorClass::UnknownOutcome => {
+            Failure::Refused
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! What is counted of bridges: how they ended, how long they took, and which share of the last hour's was made.
+
+use super::outcome::Outcome;
+use crate::policy::Time;
+use prometheus::core::Collector;
+use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Over how long the share of successes is taken; see [`BridgeMetrics::refresh`].
+pub const WINDOW: Duration = Duration::from_hours(1);
+const MINUTE: Duration = Duration::from_mins(1);
+
+/// From a tenth of a second to a minute and more: a deadline and a read-back fit in.
+const SECONDS: [f64; 12] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 45.0, 60.0];
+
+/// The families; registered once, in the registry of the daemon's counters.
+#[derive(Debug)]
+pub struct BridgeMetrics {
+    bridges: IntCounterVec,
+    seconds: HistogramVec,
+    ratio: GaugeVec,
+    rescues: IntCounterVec,
+    windows: Mutex<BTreeMap<String, Window>>,
+}
+
+/// Outcomes by the minute: its number from the clock's origin (before it: negative), those made, all.
+type Window = VecDeque<(i64, u32, u32)>;
+
+impl BridgeMetrics {
+    /// Families in `registry`.
+    pub fn new(registry: &Registry) -> Self {
+        let opts = |name: &str, help: &str| Opts::new(name, help).namespace("trunkwarden");
+        let seconds = HistogramOpts::from(opts(
+            "bridge_duration_seconds",
+            "Time from the order of a bridge to its outcome, the wait for its turn included.",
+        ))
+        .buckets(SECONDS.to_vec());
+        Self {
+            bridges: add(
+                registry,
+                IntCounterVec::new(
+                    opts("bridges_total", "Bridges of calls that were begun, by what came of them."),
+                    &["tenant", "result"],
+                ),
+            ),
+            seconds: add(registry, HistogramVec::new(seconds, &["tenant"])),
+            ratio: add(
+                registry,
+                GaugeVec::new(
+                    opts(
+                        "bridge_success_ratio",
+                        "Bridges that were made, of all that ended in the last hour; absent where none did.",
+                    ),
+                    &["tenant"],
+                ),
+            ),
+            rescues: add(
+                registry,
+                IntCounterVec::new(
+                    opts("rescued_calls_total", "Calls of failed-over channels, by what came of their rescue."),
+                    &["tenant", "result"],
+                ),
+            ),
+            windows: Mutex::default(),
+        }
+    }
+
+    /// A bridge ended now, after `took`.
+    pub fn ended(&self, now: Time, tenant: &str, outcome: &Outcome, took: Duration) {
+        self.bridges.with_label_values(&[tenant, outcome.label()]).inc();
+        self.seconds.with_label_values(&[tenant]).observe(took.as_secs_f64());
+        self.remember(now, Duration::ZERO, tenant, matches!(outcome, Outcome::Completed { .. }));
+    }
+
+    /// A bridge ended `ago`, as the journal tells: it counts for the share alone.
+    pub fn remember(&self, now: Time, ago: Duration, tenant: &str, made: bool) {
+        let minute = minute(now, ago);
+        let mut windows = self.windows();
+        let window = windows.entry(tenant.to_owned()).or_default();
+        let index = match window.iter().position(|(known, ..)| *known >= minute) {
+            Some(index) => index,
+            None => window.len(),
+        };
+        if window.get(index).is_none_or(|(known, ..)| *known != minute) {
+            window.insert(index, (minute, 0, 0));
+        }
+        if let Some((_, done, all)) = window.get_mut(index) {
+            *done = done.saturating_add(u32::from(made));
+            *all = all.saturating_add(1);
+        }
+    }
+
+    /// What came of a call that was to be rescued: an outcome's label, or `skipped`.
+    pub fn rescue(&self, tenant: &str, result: &str) {
+        self.rescues.with_label_values(&[tenant, result]).inc();
+    }
+
+    /// Works the shares out anew: of the last [`WINDOW`], in whole minutes.
+    pub fn refresh(&self, now: Time) {
+        let oldest = minute(now, WINDOW);
+        let mut windows = self.windows();
+        windows.retain(|tenant, window| {
+            window.retain(|(minute, ..)| *minute > oldest);
+            let sum = |part: fn(&(i64, u32, u32)) -> u32| window.iter().map(|m| f64::from(part(m))).sum::<f64>();
+            let (done, all) = (sum(|m| m.1), sum(|m| m.2));
+            if all > 0.0 {
+                self.ratio.with_label_values(&[tenant]).set(done / all);
+            } else {
+                let _ = self.ratio.remove_label_values(&[tenant]);
+            }
+            !window.is_empty()
+        });
+    }
+
+    /// A tenant is no longer configured: its share goes. Its other series are the registry's owner's to remove.
+    pub fn forget(&self, tenant: &str) {
+        self.windows().remove(tenant);
+        let _ = self.ratio.remove_label_values(&[tenant]);
+        let _ = self.seconds.remove_label_values(&[tenant]);
+        for family in [&self.bridges, &self.rescues] {
+            for label in ["completed", "unknown", "too_many_legs", "call_over", "already_bridged", "forbidden"]
+                .into_iter()
+                .chain(["not_authorised", "refused", "not_sent", "skipped"])
+            {
+                let _ = family.remove_label_values(&[tenant, label]);
+            }
+        }
+    }
+
+    fn windows(&self) -> MutexGuard<'_, BTreeMap<String, Window>> {
+        self.windows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn minute(now: Time, ago: Duration) -> i64 {
+    let seconds = |span: Duration| i64::try_from(span.as_secs()).unwrap_or(i64::MAX / 2);
+    (seconds(now.since_origin()) - seconds(ago)).div_euclid(seconds(MINUTE))
+}
+
+/// Names, labels and bounds are constants of this file: a failure here is a mistake in it, and the first test shows it.
+#[allow(clippy::expect_used, reason = "depends on constants only")]
+fn add<C: Collector + Clone + 'static>(registry: &Registry, family: prometheus::Result<C>) -> C {
+    let family = family.expect("a metric's name, labels and buckets are valid");
+    registry.register(Box::new(family.clone())).expect("a metric's name is used once");
+    family
+}

@@ -1,0 +1,310 @@
+//! Call rescue: the calls that are still on a channel which is down and has failed over are bridged to a target.
+//!
+//! The contract's bridge names no channel: a new leg goes out the way that the platform routes the channel's new calls. So
+//! a rescue begins only once the failover was read back, and stops as soon as the route is another one: what it places
+//! goes over the backup. Must never: rescue a call twice (its operation's key is the call, for good), go beyond the
+//! policy's caps, or act where the engine may not (mode, pause).
+
+use super::order::Refusal;
+use super::outcome::Outcome;
+use super::record;
+use super::request::{GivenTarget, Request};
+use super::switchboard::Switchboard;
+use crate::config::Config;
+use crate::journal::Batch;
+use crate::platform::CallDoc;
+use crate::policy::{ChannelId, ChannelKey, ChannelReport, EventType, Health, Mode, TenantId, Time};
+use crate::supervisor::SnapshotCell;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+pub use crate::config::Rescue;
+
+/// Rescues under way at once; more failovers at once are a mass change, which is held.
+const MOST: usize = 64;
+/// Pages of a channel's calls that are read.
+const MOST_PAGES: usize = 20;
+/// Calls that were listed longer ago are no longer the ones to rescue.
+const WITHIN: Duration = Duration::from_mins(10);
+const MINUTE: Duration = Duration::from_mins(1);
+
+/// A failover that shows on the platform.
+#[derive(Clone, Debug)]
+pub struct FailedOver {
+    /// The channel.
+    pub channel: ChannelKey,
+    /// Its backup.
+    pub to: ChannelId,
+    /// The policy that it is kept by.
+    pub policy: String,
+    /// The mode in force for it.
+    pub mode: Mode,
+    /// Its health at that moment.
+    pub health: Health,
+}
+
+impl FailedOver {
+    /// The failover to `to` of the channel that stands as `report` says.
+    pub fn of(report: ChannelReport, to: ChannelId) -> Self {
+        let ChannelReport { key: channel, policy, mode, health, .. } = report;
+        Self { channel, to, policy, mode, health }
+    }
+}
+
+/// Starts rescues. Cheap to clone.
+#[derive(Clone)]
+pub struct Rescues(Arc<Inner>);
+
+struct Inner {
+    board: Switchboard,
+    snapshot: SnapshotCell,
+    policies: Mutex<BTreeMap<String, Rescue>>,
+    /// When calls were rescued in the last minute, by tenant and policy.
+    paces: Mutex<BTreeMap<(TenantId, String), VecDeque<Time>>>,
+    under_way: Arc<tokio::sync::Semaphore>,
+}
+
+impl Rescues {
+    /// No policy has a rescue yet.
+    pub fn new(board: Switchboard, snapshot: SnapshotCell) -> Self {
+        let under_way = Arc::new(tokio::sync::Semaphore::new(MOST));
+        Self(Arc::new(Inner { board, snapshot, policies: Mutex::default(), paces: Mutex::default(), under_way }))
+    }
+
+    /// Takes the policies of a configuration.
+    pub fn configure(&self, config: &Config) {
+        let rescue =
+            |(name, policy): (&String, &crate::config::Provisioning)| Some((name.clone(), policy.rescue.clone()?));
+        let policies = config.provisioning.iter().filter_map(rescue).collect();
+        *self.0.policies.lock().unwrap_or_else(PoisonError::into_inner) = policies;
+    }
+
+    /// A failover was completed: where its policy says so, its calls are rescued, by a task of its own.
+    pub fn failed_over(&self, failed: FailedOver) {
+        let policies = self.0.policies.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(rescue) = policies.get(&failed.policy).cloned() else { return };
+        drop(policies);
+        let Ok(place) = Arc::clone(&self.0.under_way).try_acquire_owned() else {
+            tracing::error!(channel = %failed.channel, "{MOST} rescues are under way already; this channel's calls are left");
+            return self.0.board.counters().bridges().rescue(failed.channel.tenant.as_str(), "skipped");
+        };
+        let rescues = self.clone();
+        self.0.board.spawn(async move {
+            rescues.run(&failed, &rescue).await;
+            drop(place);
+        });
+    }
+
+    async fn run(&self, failed: &FailedOver, rescue: &Rescue) {
+        let channel = &failed.channel;
+        let Ok(line) = self.0.board.line(&channel.tenant) else { return };
+        if !line.control.lists_calls() {
+            return;
+        }
+        let mut shown = false;
+        if let Some(why) = self.held(failed, &mut shown) {
+            let details = json!({ "target": rescue.target, "backup": failed.to });
+            return self
+                .tell(EventType::RescueHeld, channel, format!("the calls of {channel} are not rescued: {why}"), details)
+                .await;
+        }
+        let calls = match self.list(failed, rescue).await {
+            Ok(calls) => calls,
+            Err(why) => {
+                let reason = format!("the calls of {channel} could not be listed: {why}");
+                return self.tell(EventType::RescueEnded, channel, reason, json!({ "listed": Value::Null })).await;
+            }
+        };
+        let most = usize::try_from(rescue.max_calls).unwrap_or(usize::MAX);
+        let reason = format!(
+            "{} calls on {channel}; rescuing {} of them at most, over {}",
+            calls.len(),
+            rescue.max_calls,
+            failed.to
+        );
+        let details = json!({ "listed": calls.len(), "max_calls": rescue.max_calls, "target": rescue.target, "backup": failed.to });
+        self.tell(EventType::RescueStarted, channel, reason, details).await;
+        let mut tally = Tally::default();
+        let calls = self.not_rescued_before(channel, calls, &mut tally).await;
+        let until = self.0.board.clock().now() + WITHIN;
+        let mut left = calls.iter();
+        while tally.begun < most {
+            let Some(call) = left.next() else { break };
+            self.take_turn(failed, rescue).await;
+            tally.stopped = self.held(failed, &mut shown);
+            if tally.stopped.is_none() && self.0.board.clock().now() > until {
+                tally.stopped = Some("the list of its calls has grown old".to_owned());
+            }
+            if tally.stopped.is_some() {
+                tally.left = 1;
+                break;
+            }
+            self.one(failed, rescue, call, &mut tally).await;
+        }
+        tally.left += left.len();
+        let (reason, details) = (tally.words(channel), tally.details());
+        self.tell(EventType::RescueEnded, channel, reason, details).await;
+    }
+
+    /// Leaves out calls that were rescued before, so that they take nobody's turn.
+    async fn not_rescued_before(&self, channel: &ChannelKey, calls: Vec<CallDoc>, tally: &mut Tally) -> Vec<CallDoc> {
+        let mut fresh = Vec::new();
+        for call in calls {
+            if self.0.board.rescued_before(&channel.tenant, &call.id).await {
+                tally.skipped += 1;
+                self.0.board.counters().bridges().rescue(channel.tenant.as_str(), "skipped");
+            } else {
+                fresh.push(call);
+            }
+        }
+        fresh
+    }
+
+    async fn one(&self, failed: &FailedOver, rescue: &Rescue, call: &CallDoc, tally: &mut Tally) {
+        let request = request(rescue);
+        let label = match self.0.board.rescue(&failed.channel, &call.id, &request).await {
+            Ok(settled) => {
+                tally.begun += 1;
+                match settled.outcome {
+                    Outcome::Completed { .. } => tally.made += 1,
+                    Outcome::Failed { .. } => tally.failed += 1,
+                    Outcome::Unknown { .. } => tally.unknown += 1,
+                }
+                settled.outcome.label()
+            }
+            Err(why) => {
+                tally.skipped += 1;
+                if why != Refusal::RescuedBefore {
+                    tracing::warn!(channel = %failed.channel, call = call.id.escape_debug().to_string(), %why, "a call is not rescued");
+                }
+                "skipped"
+            }
+        };
+        self.0.board.counters().bridges().rescue(failed.channel.tenant.as_str(), label);
+    }
+
+    /// Why calls are not to be rescued, now. `shown`: whether the snapshot has shown the new route yet; until then it is of
+    /// the time before the failover.
+    fn held(&self, failed: &FailedOver, shown: &mut bool) -> Option<String> {
+        let tenant = &failed.channel.tenant;
+        let snapshot = self.0.snapshot.read();
+        let report = snapshot.channels.get(&failed.channel);
+        if self.0.board.is_stopping() {
+            return Some("trunkwarden is stopping".to_owned());
+        }
+        if let Some(why) = self.0.board.held(tenant) {
+            return Some(why);
+        }
+        match report.map_or(failed.mode, |report| report.mode.min(failed.mode)) {
+            Mode::Enforce => {}
+            Mode::Propose => return Some("its mode is propose".to_owned()),
+            Mode::Observe => return Some("its mode is observe".to_owned()),
+        }
+        // Where the channel may still carry media, its calls are better left alone.
+        match failed.health {
+            Health::Down => {}
+            Health::Unknown => return Some("whether the channel is down is not known since the restart".to_owned()),
+            _ => return Some("the channel is not down: its calls can still be heard".to_owned()),
+        }
+        let route = report.and_then(|report| report.route.as_ref());
+        *shown |= route == Some(&failed.to);
+        route.filter(|route| *shown && **route != failed.to).map(|route| format!("its traffic goes to {route} by now"))
+    }
+
+    /// The calls to rescue: still on, and of a direction that the policy names.
+    async fn list(&self, failed: &FailedOver, rescue: &Rescue) -> Result<Vec<CallDoc>, String> {
+        let line = self.0.board.line(&failed.channel.tenant).map_err(|refusal| refusal.to_string())?;
+        let (mut calls, mut page) = (Vec::new(), None);
+        for _ in 0..MOST_PAGES {
+            let ask = line.control.calls(&failed.channel.channel, page.as_deref(), line.timeout);
+            let answer = match tokio::time::timeout(line.deadline, ask).await {
+                Ok(answer) => answer.map_err(|error| error.to_string())?.value,
+                Err(_) => return Err("its turn did not come in time".to_owned()),
+            };
+            let wanted = |call: &CallDoc| {
+                !call.over && call.direction.as_ref().is_some_and(|direction| rescue.directions.contains(direction))
+            };
+            calls.extend(answer.calls.into_iter().filter(wanted));
+            page = answer.next;
+            if page.is_none() {
+                break;
+            }
+        }
+        Ok(calls)
+    }
+
+    /// Waits until one more call in this minute is within the policy's cap.
+    async fn take_turn(&self, failed: &FailedOver, rescue: &Rescue) {
+        loop {
+            let now = self.0.board.clock().now();
+            let wait = {
+                let mut paces = self.0.paces.lock().unwrap_or_else(PoisonError::into_inner);
+                let pace = paces.entry((failed.channel.tenant.clone(), failed.policy.clone())).or_default();
+                while pace.front().is_some_and(|at| *at + MINUTE <= now) {
+                    pace.pop_front();
+                }
+                match pace.front() {
+                    Some(first) if pace.len() >= usize::try_from(rescue.per_minute).unwrap_or(usize::MAX) => {
+                        (*first + MINUTE).since(now)
+                    }
+                    _ => {
+                        pace.push_back(now);
+                        return;
+                    }
+                }
+            };
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    async fn tell(&self, event: EventType, channel: &ChannelKey, reason: String, details: Value) {
+        tracing::info!(%channel, "{reason}");
+        let entry = record::of_rescue(self.0.board.clock().wall(), event, channel, reason, details);
+        let batch = Batch { entries: vec![entry], ..Batch::default() };
+        if let Err(error) = self.0.board.journal().submit(batch).await {
+            tracing::error!(%error, "an entry about a rescue was not written");
+        }
+    }
+}
+
+/// One call handed over to the policy's target.
+fn request(rescue: &Rescue) -> Request {
+    let (kind, value) = rescue.target.split_once(':').unwrap_or(("phone", &rescue.target));
+    Request {
+        targets: vec![GivenTarget { kind: kind.to_owned(), value: value.to_owned() }],
+        direction: "transfer".to_owned(),
+        matrix: None,
+        dtmf: None,
+    }
+}
+
+#[derive(Default)]
+struct Tally {
+    begun: usize,
+    made: usize,
+    failed: usize,
+    unknown: usize,
+    skipped: usize,
+    left: usize,
+    stopped: Option<String>,
+}
+
+impl Tally {
+    fn words(&self, channel: &ChannelKey) -> String {
+        let Self { made, failed, unknown, skipped, left, .. } = self;
+        let end = self.stopped.as_ref().map(|why| format!("; stopped early: {why}")).unwrap_or_default();
+        format!(
+            "of the calls of {channel} {made} were rescued, {failed} not, {unknown} with an unknown outcome, \
+             {skipped} skipped, {left} left{end}"
+        )
+    }
+
+    fn details(&self) -> Value {
+        json!({
+            "rescued": self.made, "failed": self.failed, "unknown": self.unknown,
+            "skipped": self.skipped, "left": self.left, "stopped": self.stopped,
+        })
+    }
+}

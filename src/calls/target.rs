@@ -1,0 +1,199 @@
+//! What a call may be bridged to: a phone number, a SIP URI, an agent, an extension. Pure.
+//!
+//! Must never: take a number that the whole of its text does not spell, or judge one type by another's rules.
+
+use phonenumber::Metadata;
+use phonenumber::metadata::DATABASE;
+use std::fmt;
+
+/// A target's type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// An E.164 number.
+    Phone,
+    /// A SIP or SIPS URI (RFC 3261 §19.1) of user and host.
+    Sip,
+    /// An agent of the contact centre, by id.
+    Agent,
+    /// An internal extension.
+    Extension,
+}
+
+impl Kind {
+    /// Every type.
+    pub const ALL: [Self; 4] = [Self::Phone, Self::Sip, Self::Agent, Self::Extension];
+
+    /// As the platform and the configuration write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Phone => "phone",
+            Self::Sip => "sip",
+            Self::Agent => "agent",
+            Self::Extension => "extension",
+        }
+    }
+
+    /// The type of that name.
+    pub fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// A target that has been checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    kind: Kind,
+    value: String,
+}
+
+impl Target {
+    /// Its type.
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Its value, as given.
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// Whether both lead to the same place. Scheme and host of a SIP URI are the same in any case of their letters
+    /// (RFC 3261 §19.1.4).
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.kind == other.kind && self.place() == other.place()
+    }
+
+    fn place(&self) -> String {
+        match (self.kind, self.value.split_once('@')) {
+            (Kind::Sip, Some((user, host))) => {
+                let (scheme, user) = user.split_once(':').unwrap_or(("", user));
+                format!("{}:{user}@{}", scheme.to_ascii_lowercase(), host.to_ascii_lowercase())
+            }
+            _ => self.value.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            Kind::Sip => f.write_str(&self.value),
+            kind => write!(f, "{}:{}", kind.name(), self.value),
+        }
+    }
+}
+
+/// Checks a target of a known type; with it comes what is worth a warning. The error says what to do.
+///
+/// # Errors
+/// One sentence without the value, which may be anything.
+pub fn check_target(kind: Kind, value: &str) -> Result<(Target, Option<String>), &'static str> {
+    let warning = match kind {
+        Kind::Phone => phone(value)?,
+        Kind::Sip => sip(value).map(|()| None)?,
+        Kind::Agent => agent(value).map(|()| None)?,
+        Kind::Extension => extension(value).map(|()| None)?,
+    };
+    Ok((Target { kind, value: value.to_owned() }, warning))
+}
+
+/// The whole text is `+` and 7 to 15 digits, and the numbering plan of its country knows numbers of that length. A range
+/// that is not assigned is a warning only: plans change faster than this program.
+fn phone(text: &str) -> Result<Option<String>, &'static str> {
+    const E164: &str = "give the whole number as E.164: + and 7 to 15 digits, the first not 0, such as +12025550100";
+    let digits = text.strip_prefix('+').ok_or(E164)?;
+    let plain = digits.bytes().all(|b| b.is_ascii_digit()) && (7..=15).contains(&digits.len());
+    if !plain || digits.starts_with('0') {
+        return Err(E164);
+    }
+    let number = phonenumber::parse(None, text).map_err(|_| "no country's numbering plan knows such a number")?;
+    let code = number.code().value();
+    let length = u16::try_from(digits.len().saturating_sub(code.to_string().len())).unwrap_or(u16::MAX);
+    let plans = DATABASE.by_code(&code).unwrap_or_default();
+    if !plans.iter().any(|plan| is_possible(plan, length)) {
+        return Err("the number is too short or too long for its country: check its digits");
+    }
+    Ok((!number.is_valid())
+        .then(|| format!("{text}: no range that the numbering plan assigns; it may not be reachable")))
+}
+
+/// Whether any kind of number that can be dialled from elsewhere has so many digits in this plan. The plan's own general
+/// list of lengths is derived, and empty in the library's data.
+fn is_possible(plan: &Metadata, length: u16) -> bool {
+    let kinds = plan.descriptors();
+    let dialled = [
+        kinds.fixed_line(),
+        kinds.mobile(),
+        kinds.toll_free(),
+        kinds.premium_rate(),
+        kinds.shared_cost(),
+        kinds.personal_number(),
+        kinds.voip(),
+        kinds.pager(),
+        kinds.uan(),
+        kinds.voicemail(),
+    ];
+    dialled.into_iter().flatten().any(|kind| kind.possible_length().contains(&length))
+}
+
+/// `sip:` or `sips:`, a user, `@`, a host or an address, and a port if need be: no parameters, no headers, no password.
+fn sip(text: &str) -> Result<(), &'static str> {
+    const FORM: &str = "give a SIP URI of user and host, such as sip:desk@pbx.example or sips:desk@pbx.example:5061";
+    let rest = ["sip:", "sips:"].iter().find_map(|scheme| {
+        let head = text.get(..scheme.len())?;
+        head.eq_ignore_ascii_case(scheme).then(|| text.get(scheme.len()..)).flatten()
+    });
+    let (user, place) = rest.filter(|_| text.len() <= 255).and_then(|rest| rest.split_once('@')).ok_or(FORM)?;
+    let unreserved = |b: u8| b.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,%".contains(&b);
+    if user.is_empty() || !user.bytes().all(unreserved) || !escapes_are_whole(user) {
+        return Err(FORM);
+    }
+    if host_and_port(place) { Ok(()) } else { Err(FORM) }
+}
+
+/// Each `%` is followed by two hexadecimal digits.
+fn escapes_are_whole(text: &str) -> bool {
+    text.split('%').skip(1).all(|after| {
+        let digits = after.as_bytes().get(..2);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    })
+}
+
+fn host_and_port(text: &str) -> bool {
+    let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, "")) => (address, None),
+        Some((address, port)) => (address, Some(port.strip_prefix(':').unwrap_or(""))),
+        None => text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port))),
+    };
+    let port_fits = port
+        .is_none_or(|port| port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0));
+    let fits = if text.starts_with('[') {
+        host.parse::<std::net::Ipv6Addr>().is_ok()
+    } else {
+        let label = |label: &str| {
+            (1..=63).contains(&label.len())
+                && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+        };
+        host.len() <= 253 && host.split('.').all(label)
+    };
+    port_fits && fits
+}
+
+fn agent(text: &str) -> Result<(), &'static str> {
+    let fine = |b: u8| b.is_ascii_alphanumeric() || b"-_.@".contains(&b);
+    if (1..=64).contains(&text.len()) && text.bytes().all(fine) {
+        Ok(())
+    } else {
+        Err("give the agent's id: 1 to 64 letters, digits and any of - _ . @")
+    }
+}
+
+fn extension(text: &str) -> Result<(), &'static str> {
+    if (1..=15).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit()) {
+        Ok(())
+    } else {
+        Err("give the extension's 1 to 15 digits")
+    }
+}

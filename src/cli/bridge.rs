@@ -1,0 +1,281 @@
+//! `trunkwarden bridge`: through the running daemon, so that budget and journal are one; where none runs, the same
+//! operation by the same code, with the journal's lock held.
+
+use super::EX_CONFIG;
+use super::run::connect;
+use super::socket::{Daemon, SocketArgs, SocketError, plain};
+use crate::calls::{
+    GivenPair, GivenTarget, Held, IdempotencyKey, Order, Outcome, Refusal, Request, Settled, Switchboard,
+};
+use crate::clock::Clock;
+use crate::config::{Config, load};
+use crate::journal::{Batch, Journal, Options, Recovered};
+use crate::policy::{Actor, Engine, Mode, TenantId};
+use crate::supervisor::{Clients, Counters, recent_key, recent_of, state_of};
+use clap::Args;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a bridge that was interrupted may be looked after before the new one.
+const RESOLVE_WITHIN: Duration = Duration::from_secs(30);
+
+/// Bridge a call to one or more targets, once
+#[derive(Debug, Args)]
+pub struct BridgeArgs {
+    /// The call's id
+    #[arg(value_name = "CALL_ID")]
+    call: String,
+    /// A target, such as phone:+12025550100, sip:desk@pbx.example, agent:ID or extension:4711; repeat for more
+    #[arg(long, value_name = "TARGET", required = true, value_parser = target)]
+    target: Vec<GivenTarget>,
+    /// inbound, outbound, transfer or consult
+    #[arg(long, value_name = "WORD")]
+    direction: String,
+    /// Two legs to bridge: 0 is the call, 1 the first target; repeat for more. Left out: each target to the call
+    #[arg(long, value_name = "LEG:LEG", value_parser = pair)]
+    matrix: Vec<GivenPair>,
+    /// RFC2833, INFO or PULSE
+    #[arg(long, value_name = "MODE", default_value = "RFC2833")]
+    dtmf: String,
+    /// The tenant; needed where more than one is configured
+    #[arg(long, value_name = "TENANT")]
+    tenant: Option<String>,
+    /// The same key within a day is the same bridge: its first result is told again
+    #[arg(long, value_name = "KEY", value_parser = key)]
+    idempotency_key: Option<IdempotencyKey>,
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    socket: SocketArgs,
+}
+
+/// What there is to say, and with which exit code.
+struct Said {
+    code: u8,
+    text: String,
+    json: Value,
+}
+
+/// Bridges, and says in one line what came of it.
+pub async fn bridge(args: BridgeArgs) -> ExitCode {
+    let said = match through_daemon(&args).await {
+        Err(SocketError::NotRunning(_) | SocketError::NoPlace(_)) if !args.socket.names_socket() => alone(&args).await,
+        Ok(said) => said,
+        Err(error) => return error.report(),
+    };
+    if args.json {
+        super::status::print(&format!("{}\n", said.json));
+    } else if said.code == 0 {
+        super::status::print(&format!("{}\n", plain(&said.text)));
+    } else if said.code == EX_CONFIG {
+        // Our own lines, as `check` prints them.
+        eprintln!("{}", said.text);
+    } else {
+        eprintln!("trunkwarden: {}", plain(&said.text));
+    }
+    ExitCode::from(said.code)
+}
+
+async fn through_daemon(args: &BridgeArgs) -> Result<Said, SocketError> {
+    let daemon = Daemon::find(&args.socket)?;
+    let tenant = if let Some(tenant) = &args.tenant {
+        tenant.clone()
+    } else {
+        let tenants: Value = daemon.get("/api/v1/tenants").await?;
+        let names = tenants.get("tenants").and_then(Value::as_array).into_iter().flatten();
+        let names: Vec<String> = names.filter_map(|t| t.get("tenant")?.as_str().map(str::to_owned)).collect();
+        match one_of(&names) {
+            Ok(tenant) => tenant,
+            Err(said) => return Ok(said),
+        }
+    };
+    let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    let path = format!("/api/v1/tenants/{}/calls/{}/bridge", encoded(&tenant), encoded(&args.call));
+    let body = serde_json::to_value(request(args)).unwrap_or(Value::Null);
+    let (status, body) = daemon.bridge(&path, body, args.idempotency_key.as_ref().map(IdempotencyKey::as_str)).await?;
+    let text = ["/message", "/error/message"].iter().find_map(|at| body.pointer(at)?.as_str());
+    let text = text.unwrap_or("the daemon did not say what came of it").to_owned();
+    let code = match status {
+        200 => 0,
+        504 => 3,
+        _ => 1,
+    };
+    Ok(Said { code, text, json: body })
+}
+
+/// Without a daemon: the whole operation, under the journal's lock.
+async fn alone(args: &BridgeArgs) -> Said {
+    let config = match load(args.socket.config()) {
+        Ok(loaded) => loaded.config,
+        Err(rejected) => return Said::of(EX_CONFIG, rejected.to_string()),
+    };
+    let tenant = if let Some(tenant) = &args.tenant {
+        tenant.clone()
+    } else {
+        let names: Vec<String> = config.tenants.keys().map(ToString::to_string).collect();
+        match one_of(&names) {
+            Ok(tenant) => tenant,
+            Err(said) => return said,
+        }
+    };
+    match Alone::open(config, TenantId::from(tenant.as_str())) {
+        Ok(alone) => alone.bridge(args).await,
+        Err(said) => said,
+    }
+}
+
+/// A switchboard of one operation.
+struct Alone {
+    tenant: TenantId,
+    journal: Journal,
+    recovered: Recovered,
+    board: Switchboard,
+    recent: Box<dyn Fn() -> Vec<Duration> + Send>,
+    clock: Clock,
+}
+
+impl Alone {
+    fn open(mut config: Config, tenant: TenantId) -> Result<Self, Said> {
+        let clock = Clock::system();
+        // The other tenants' secrets and connections are none of this command's business.
+        config.tenants.retain(|id, _| *id == tenant);
+        config.channels.retain(|channel| channel.key.tenant == tenant);
+        let options = Options {
+            compliance_tag: config.audit.compliance_tag.clone(),
+            ..Options::new(config.daemon.state_dir.join("journal.db"), clock.clone())
+        };
+        let (journal, recovered) = Journal::open(options).map_err(|error| Said::of(1, error.to_string()))?;
+        let counters = Counters::new();
+        let mut clients = Clients::new(connect(clock.clone(), counters.clone()));
+        let wall = clock.wall();
+        let recent: BTreeMap<TenantId, Vec<Duration>> = recovered
+            .states
+            .iter()
+            .filter(|(key, _)| *key == recent_key(tenant.as_str()))
+            .filter_map(|(_, value)| Some((tenant.clone(), recent_of(value, wall)?)))
+            .collect();
+        let reload =
+            clients.prepare(&config, &recent, String::new()).map_err(|error| Said::of(EX_CONFIG, error.to_string()))?;
+        let why = held(&config, &recovered, &clock, &tenant);
+        let held: Held = Arc::new(move |_| why.clone());
+        let board = Switchboard::new(journal.clone(), clock.clone(), counters, held);
+        board.configure(&config, &reload.platforms);
+        let platform = reload.platforms.get(&tenant).cloned();
+        let recent = Box::new(move || platform.as_ref().map(|p| p.recent_requests()).unwrap_or_default());
+        Ok(Self { tenant, journal, recovered, board, recent, clock })
+    }
+
+    async fn bridge(self, args: &BridgeArgs) -> Said {
+        let Self { tenant, journal, recovered, board, recent, clock } = self;
+        let mine = recovered.open_operations.into_iter().filter(|kept| kept.operation.tenant == tenant.as_str());
+        // Others' are left for the next start that knows their tenants.
+        let _ = tokio::time::timeout(RESOLVE_WITHIN, board.resolve(mine.collect())).await;
+        let order = Order {
+            tenant: tenant.clone(),
+            call: args.call.clone(),
+            request: request(args),
+            key: args.idempotency_key.clone(),
+            actor: Actor::Operator(format!("uid:{}", rustix::process::getuid().as_raw())),
+        };
+        let said = match board.bridge(order).await {
+            Ok(settled) => Said::settled(&settled),
+            Err(refusal) => Said::refused(&refusal),
+        };
+        // What was sent still counts for whoever starts next.
+        let ages: Vec<u64> = recent().iter().map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)).collect();
+        let kept = json!({ "saved_at": clock.wall(), "ages_ms": ages });
+        let batch = Batch { states: vec![(recent_key(tenant.as_str()), Some(kept))], ..Batch::default() };
+        if let Err(error) = journal.submit(batch).await {
+            tracing::warn!(%error, "the requests of this command are not written down");
+        }
+        board.stop(Duration::from_secs(5)).await;
+        journal.close().await;
+        said
+    }
+}
+
+/// What forbids every change forbids this one: the daemon's mode, and a pause that the journal remembers.
+fn held(config: &Config, recovered: &Recovered, clock: &Clock, tenant: &TenantId) -> Option<String> {
+    if config.daemon.mode == Mode::Observe {
+        return Some("daemon.mode is observe, which changes nothing; set it to propose or enforce".to_owned());
+    }
+    let (now, wall) = (clock.now(), clock.wall());
+    let mut engine = Engine::new(config.params(), now);
+    for (key, value) in &recovered.states {
+        if let Some((part, saved, elapsed)) = state_of(key, value, wall) {
+            engine.restore(now, &part, saved, elapsed);
+        }
+    }
+    let paused = engine.paused() || engine.tenant(now, tenant).is_some_and(|tenant| tenant.paused);
+    paused.then(|| format!("{tenant} is paused; start the daemon, and `trunkwarden resume` lifts that"))
+}
+
+impl Said {
+    fn of(code: u8, text: String) -> Self {
+        Self { code, json: json!({ "error": { "message": text } }), text }
+    }
+
+    fn settled(settled: &Settled) -> Self {
+        let text = settled.to_string();
+        let mut json = serde_json::to_value(settled).unwrap_or(Value::Null);
+        json["message"] = json!(text);
+        let code = match settled.outcome {
+            Outcome::Completed { .. } => 0,
+            Outcome::Failed { .. } => 1,
+            Outcome::Unknown { .. } => 3,
+        };
+        Self { code, text, json }
+    }
+
+    fn refused(refusal: &Refusal) -> Self {
+        let mut said = Self::of(1, refusal.to_string());
+        if let Refusal::Invalid(faults) = refusal {
+            said.json["errors"] = json!(faults);
+        }
+        said
+    }
+}
+
+fn request(args: &BridgeArgs) -> Request {
+    Request {
+        targets: args.target.clone(),
+        direction: args.direction.clone(),
+        matrix: (!args.matrix.is_empty()).then(|| args.matrix.clone()),
+        dtmf: Some(args.dtmf.clone()),
+    }
+}
+
+fn one_of(names: &[String]) -> Result<String, Said> {
+    match names {
+        [one] => Ok(one.clone()),
+        _ => Err(Said::of(
+            2,
+            format!("more than one tenant is configured: name one of {} with --tenant", names.join(", ")),
+        )),
+    }
+}
+
+/// `TYPE:VALUE`; a SIP URI is its own value.
+fn target(text: &str) -> Result<GivenTarget, String> {
+    let (kind, value) = text.split_once(':').ok_or("write TYPE:VALUE, such as phone:+12025550100")?;
+    let (kind, value) = match kind.to_ascii_lowercase().as_str() {
+        "sip" | "sips" => ("sip", text),
+        _ => (kind, value),
+    };
+    Ok(GivenTarget { kind: kind.to_owned(), value: value.to_owned() })
+}
+
+fn pair(text: &str) -> Result<GivenPair, String> {
+    let leg = |text: &str| text.parse::<i64>().map_err(|_| "write LEG:LEG, such as 0:1".to_owned());
+    let (source, target) = text.split_once(':').ok_or("write LEG:LEG, such as 0:1")?;
+    Ok(GivenPair { source: leg(source)?, target: leg(target)? })
+}
+
+fn key(text: &str) -> Result<IdempotencyKey, &'static str> {
+    IdempotencyKey::new(text)
+}

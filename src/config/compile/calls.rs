@@ -1,0 +1,69 @@
+//! Bridging and rescue: what of a tenant's bridging must fit together, and what a rescue needs of its channels' tenants.
+
+use super::Compiler;
+use crate::calls::{Kind, check_target};
+use crate::config::model::{Bridge, Config, Rescue};
+use crate::config::section::Section;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+impl Compiler<'_> {
+    /// `[tenants.NAME.bridge]`.
+    pub(super) fn bridge(&mut self, bridge: &Section) -> Bridge {
+        let (timeout, deadline) = (bridge.get::<Duration>("timeout"), bridge.get::<Duration>("deadline"));
+        if timeout.sound && deadline.sound && timeout.value > deadline.value {
+            let at = if timeout.set { timeout.at } else { deadline.at };
+            self.error(at, "bridge: `timeout` must not be longer than `deadline`")
+                .help("`deadline` is until when a bridge may be sent at all, `timeout` how long one request may take");
+        }
+        let words = |key| bridge.texts(key).into_iter().map(|(word, _)| word).collect();
+        Bridge {
+            scopes: words("scopes"),
+            max_legs: bridge.get("max_legs").value,
+            target_types: words("target_types"),
+            timeout: timeout.value,
+            deadline: deadline.value,
+            verify_for: bridge.get("verify_for").value,
+        }
+    }
+
+    /// `[policies.NAME.rescue]`: its target is held to the same rules as any other.
+    pub(super) fn rescue(&mut self, rescue: &Section) -> Rescue {
+        let target = rescue.get::<String>("target");
+        if let Some(number) = target.value.strip_prefix("phone:").filter(|_| target.sound) {
+            match check_target(Kind::Phone, number) {
+                Err(why) => _ = self.error(target.at, format!("rescue: {why}")),
+                Ok((_, Some(warning))) => _ = self.warning(target.at, format!("rescue: {warning}")),
+                Ok((_, None)) => {}
+            }
+        }
+        Rescue {
+            target: target.value,
+            max_calls: rescue.get("max_calls").value,
+            per_minute: rescue.get("per_minute").value,
+            directions: rescue.texts("directions").into_iter().map(|(word, _)| word).collect(),
+        }
+    }
+
+    /// A warning for each tenant some of whose channels' policies would rescue calls, where it has no way to.
+    pub(super) fn rescues(&mut self, config: &Config) {
+        if self.findings.errors() > 0 {
+            return;
+        }
+        let rescues = |policy: &str| config.provisioning.get(policy).is_some_and(|p| p.rescue.is_some());
+        let channels = config.channels.iter().filter(|channel| rescues(&channel.policy.name));
+        let wanted: BTreeSet<&str> = channels.map(|channel| channel.key.tenant.as_str()).collect();
+        let documents = self.documents;
+        for (_, name, at, _) in documents.named("tenants") {
+            let Some(tenant) = config.tenants.get(name).filter(|_| wanted.contains(name)) else { continue };
+            let lacking = match &tenant.bridge {
+                None => "a [tenants.NAME.bridge] table",
+                Some(bridge) if !bridge.target_types.iter().any(|t| t == "phone") => "\"phone\" in its target_types",
+                Some(_) if tenant.paths.calls.is_none() => "`paths.calls`",
+                Some(_) => continue,
+            };
+            self.warning(at, format!("no calls of `{name}` are rescued: it lacks {lacking}"))
+                .help("a policy of its channels has a [policies.NAME.rescue] table");
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! What bridging needs of a tenant's platform: calls as it tells them, and the trait of the client that speaks to it.
+//!
+//! The contract fixes the bridge request alone. What a call looks like when it is read is read tolerantly, and whatever is
+//! missing there counts as not told: it is never taken for the absence of a leg or of a bridge.
+
+use super::Gate;
+use super::{Answer, PlatformError};
+use crate::journal::OperationReceipt;
+use crate::policy::ChannelId;
+use serde_json::Value;
+use std::time::Duration;
+
+/// Legs, and bridges, of one call that are read at most.
+const MAX_PARTS: usize = 100;
+/// A text of a call at most, in bytes.
+const MAX_TEXT: usize = 512;
+
+/// A call as read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CallDoc {
+    /// Its id.
+    pub id: String,
+    /// `inbound`, `outbound`, `transfer` or `consult`, where the platform tells.
+    pub direction: Option<String>,
+    /// Whether its `status` says that it is over.
+    pub over: bool,
+    /// What each of its legs goes to (`type`, `value`), its own leg included; `None`: not told.
+    pub legs: Option<Vec<(String, String)>>,
+    /// The request ids of the bridges on it; `None`: not told.
+    pub bridges: Option<Vec<String>>,
+}
+
+impl CallDoc {
+    /// Takes an object with a text `callId` (or `id`); anything else is no call.
+    pub fn from_value(value: &Value) -> Option<Self> {
+        let id = text(value, "callId").or_else(|| text(value, "id"))?;
+        let over = text(value, "status").is_some_and(|status| {
+            ["ended", "completed", "disconnected", "terminated", "closed"]
+                .contains(&status.to_ascii_lowercase().as_str())
+        });
+        let parts = |name: &str| value.get(name).and_then(Value::as_array).map(|all| all.iter().take(MAX_PARTS));
+        let legs = parts("legs").map(|legs| {
+            legs.map(|leg| (text(leg, "type").unwrap_or_default(), text(leg, "value").unwrap_or_default())).collect()
+        });
+        let bridges = parts("bridges").map(|all| all.filter_map(|bridge| text(bridge, "requestId")).collect());
+        Some(Self { id, direction: text(value, "direction"), over, legs, bridges })
+    }
+}
+
+/// A page of a channel's calls.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CallPage {
+    /// The calls.
+    pub calls: Vec<CallDoc>,
+    /// The next page, where there is one.
+    pub next: Option<String>,
+    /// Entries that are no calls.
+    pub malformed: u32,
+}
+
+impl CallPage {
+    /// Takes an object with an array `calls`.
+    pub(super) fn from_value(value: &Value) -> Option<Self> {
+        let mut page = Self { next: text(value, "next").filter(|next| !next.is_empty()), ..Self::default() };
+        for entry in value.get("calls")?.as_array()? {
+            match CallDoc::from_value(entry) {
+                Some(call) => page.calls.push(call),
+                None => page.malformed = page.malformed.saturating_add(1),
+            }
+        }
+        Some(page)
+    }
+}
+
+/// What is asked of the bridge endpoint.
+#[derive(Clone, Copy, Debug)]
+pub struct BridgeOrder<'a> {
+    /// Proves that the operation is on disk; its id is the `X-CXone-Request-ID`.
+    pub receipt: &'a OperationReceipt,
+    /// Asked right before anything is sent.
+    pub gate: &'a Gate,
+    /// The call.
+    pub call: &'a str,
+    /// The contract's body.
+    pub body: &'a Value,
+}
+
+/// Bridging, with a token of its own, on the tenant's own request budget ([`Class::Call`](super::Class::Call)).
+#[async_trait::async_trait]
+pub trait CallControl: Send + Sync + 'static {
+    /// `POST` of one bridge. Repeated inside only where it is known not to have been made: after a 401, after a 429
+    /// (waiting as told) and where the connection was never made, always under the same request id and within `timeout`.
+    /// [`ErrorClass::UnknownOutcome`](super::ErrorClass::UnknownOutcome): it may have been made. The platform's id of the
+    /// bridge, where it tells one.
+    async fn bridge(&self, order: BridgeOrder<'_>, timeout: Duration) -> Result<Answer<Option<String>>, PlatformError>;
+
+    /// Whether the tenant has a way to read one call.
+    fn reads_calls(&self) -> bool;
+
+    /// `GET` of one call.
+    async fn call(&self, id: &str, timeout: Duration) -> Result<Answer<CallDoc>, PlatformError>;
+
+    /// Whether the tenant lists a channel's calls.
+    fn lists_calls(&self) -> bool;
+
+    /// One page of a channel's calls: the first where `page` is `None`.
+    async fn calls(
+        &self,
+        channel: &ChannelId,
+        page: Option<&str>,
+        timeout: Duration,
+    ) -> Result<Answer<CallPage>, PlatformError>;
+
+    /// Fetches the bridging token now; the scopes that it lacks, as far as the platform tells.
+    async fn lacking_scopes(&self, timeout: Duration) -> Result<Vec<String>, PlatformError>;
+}
+
+/// A short text field.
+pub(super) fn text(value: &Value, name: &str) -> Option<String> {
+    value.get(name)?.as_str().filter(|text| text.len() <= MAX_TEXT).map(str::to_owned)
+}

@@ -1,0 +1,79 @@
+//! Bridging, by a client of its own token over its tenant's transport and budget.
+//!
+//! Must never: send a bridge twice unless it is known that the first was not made.
+
+use super::super::body;
+use super::super::calls::{BridgeOrder, CallControl, CallDoc, CallPage, text};
+use super::super::endpoint::Endpoint;
+use super::super::error::PlatformError;
+use super::super::transport::Response;
+use super::super::{Answer, Class};
+use super::exchange::Call;
+use super::{Client, answer, unlike_page};
+use crate::policy::ChannelId;
+use axum::body::Bytes;
+use axum::http::Method;
+use serde_json::Value;
+use std::time::Duration;
+
+#[async_trait::async_trait]
+impl CallControl for Client {
+    async fn bridge(&self, order: BridgeOrder<'_>, timeout: Duration) -> Result<Answer<Option<String>>, PlatformError> {
+        let attempted = format!("POST bridge of call {}", order.call);
+        let call = Call {
+            method: Method::POST,
+            body: Some(Bytes::from(order.body.to_string())),
+            request_id: Some(order.receipt.id()),
+            gate: Some(order.gate),
+            ..Call::read(Endpoint::Bridge, Class::Call, &attempted, self.urls.bridge(order.call, &attempted)?)
+        };
+        let exchanged = self.call(&call, timeout).await?;
+        answer(&call, &exchanged, |response| match body::json(response)? {
+            value @ Value::Object(_) => Ok(text(&value, "bridgeId")),
+            _ => Err(unlike_page(response, "an object")),
+        })
+    }
+
+    fn reads_calls(&self) -> bool {
+        self.settings.paths.call.is_some()
+    }
+
+    async fn call(&self, id: &str, timeout: Duration) -> Result<Answer<CallDoc>, PlatformError> {
+        let attempted = format!("GET call {id}");
+        let call = Call::read(Endpoint::Call, Class::Call, &attempted, self.urls.call(id, &attempted)?);
+        let exchanged = self.call(&call, timeout).await?;
+        answer(&call, &exchanged, |response| call_called(id, response))
+    }
+
+    fn lists_calls(&self) -> bool {
+        self.settings.paths.calls.is_some()
+    }
+
+    async fn calls(
+        &self,
+        channel: &ChannelId,
+        page: Option<&str>,
+        timeout: Duration,
+    ) -> Result<Answer<CallPage>, PlatformError> {
+        let attempted = format!("GET calls of channel {}", super::printable(channel));
+        let call = Call::read(Endpoint::Calls, Class::Call, &attempted, self.urls.calls(channel, page, &attempted)?);
+        let exchanged = self.call(&call, timeout).await?;
+        answer(&call, &exchanged, |response| {
+            CallPage::from_value(&body::json(response)?)
+                .ok_or_else(|| unlike_page(response, "an object with an array `calls`"))
+        })
+    }
+
+    async fn lacking_scopes(&self, timeout: Duration) -> Result<Vec<String>, PlatformError> {
+        let Some(granted) = self.authorise_now(timeout).await? else { return Ok(Vec::new()) };
+        Ok(self.settings.scopes.iter().filter(|scope| !granted.contains(scope)).cloned().collect())
+    }
+}
+
+/// The call of an answer, which must be the one that was asked for.
+fn call_called(id: &str, response: &Response) -> Result<CallDoc, String> {
+    match CallDoc::from_value(&body::json(response)?) {
+        Some(call) if call.id == id => Ok(call),
+        _ => Err(unlike_page(response, "the call that was asked for")),
+    }
+}
