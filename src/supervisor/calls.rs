@@ -39,7 +39,8 @@ impl Calls {
     pub fn configure(&self, config: &Config, platforms: &BTreeMap<TenantId, Arc<dyn Platform>>) {
         let fresh = self.switchboard.configure(config, platforms);
         self.rescues.configure(config);
-        if !fresh.is_empty() {
+        // Who only observes bridges nothing, and asks for no write scope.
+        if !fresh.is_empty() && config.daemon.mode != Mode::Observe {
             let switchboard = self.switchboard.clone();
             tokio::spawn(async move { switchboard.try_scopes(fresh, SCOPES_WITHIN).await });
         }

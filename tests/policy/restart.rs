@@ -56,6 +56,19 @@ fn a_channel_at_home_with_nothing_to_remember_is_not_kept() {
 }
 
 #[test]
+fn a_change_may_show_late_for_as_long_as_if_the_process_had_lived_on() {
+    for (away, ours) in [(3500, 1), (3600, 0)] {
+        let mut w = World::three_up();
+        let action = w.fail_over();
+        w.outcome(action.op, Outcome::NotApplied);
+        let mut next = restarted(&mut w, away);
+        next.look("a", "healthy", "b");
+        let told = (next.records(EventType::FailoverCompleted), next.records(EventType::RouteChanged));
+        assert_eq!(told, (ours, 1 - ours), "after {away} s");
+    }
+}
+
+#[test]
 fn a_block_has_as_much_left_as_if_the_process_had_lived_on() {
     for (away, left) in [(0, Some(600)), (599, Some(1)), (600, None), (4000, None)] {
         let mut w = World::three_up();
