@@ -363,3 +363,24 @@ fn what_came_of_an_action_and_who_could_not_take_it_are_told_apart() {
     let none = vec![("b".into(), Ineligible::NoScore)];
     assert_eq!(nobody(none), "unhealthy for 1 look, and nobody is fit: b has no score");
 }
+
+#[test]
+fn every_part_of_a_score_costs_what_it_costs() {
+    let parts = |latency_ms: f64, loss: f64| {
+        let mut world = World::three_up();
+        world.telemetry("a", latency_ms, loss);
+        world.report("a").explanation.score_parts.unwrap()
+    };
+    let (fair, far, lossy) = (parts(0.0, 0.0), parts(300.0, 0.0), parts(0.0, 5.0));
+    assert!(fair.codec_cost > 0.1, "PCMU's own 20 ms: {fair:?}");
+    assert!(fair.delay_cost.abs() < 1e-9 && fair.loss_cost.abs() < 1e-9, "{fair:?}");
+    assert!(
+        far.delay_cost > 15.0 && far.loss_cost.abs() < 1e-9 && (far.codec_cost - fair.codec_cost).abs() < 1e-9,
+        "{far:?}"
+    );
+    assert!(lossy.loss_cost > 30.0 && lossy.delay_cost.abs() < 1e-9, "{lossy:?}");
+    for parts in [fair, far, lossy] {
+        let sum = parts.codec_cost + parts.delay_cost + parts.loss_cost + parts.jitter_cost;
+        assert!((parts.best - sum - parts.r_factor).abs() < 1e-9, "{parts:?}");
+    }
+}
