@@ -359,3 +359,49 @@ fn an_approval_lasts_a_quarter_of_an_hour() {
         assert!(action.is_none_or(|action| action.actor.to_string() == "operator:alice"));
     }
 }
+
+#[test]
+fn a_rescue_that_a_way_home_turns_into_has_its_own_last_looks() {
+    let mut w = World::three_up();
+    let action = w.fail_over();
+    w.applied(action.op);
+    for _ in 0..31 {
+        w.pass(30);
+        w.look("b", "healthy", "b").look("c", "healthy", "c").look("a", "healthy", "b");
+    }
+    w.pass(30);
+    assert_eq!(w.text("a"), "failback wanted: a last look is awaited at a");
+    // The backup fails before home has answered: what made it down is no last look of the rescue.
+    w.down("b");
+    w.look("a", "healthy", "b");
+    assert!(w.act().is_none(), "{}", w.text("a"));
+    w.pass(1);
+    w.look("a", "healthy", "b").look("b", "unhealthy", "b");
+    let home = w.act().unwrap_or_else(|| panic!("{}", w.text("a")));
+    assert_eq!(home.reason.to_string(), "took a home from b: b failed and a is up");
+}
+
+#[test]
+fn the_target_of_a_decision_is_told_while_that_decision_is_what_is_held() {
+    let policy = Policy {
+        mode: PolicyMode(Mode::Propose),
+        propose_for: trunkwarden::policy::ProposeFor(secs(60)),
+        ..Policy::default()
+    };
+    let mut w = World::new(params(&policy, THREE));
+    w.up(&["a", "b", "c"]);
+    w.down("a");
+    w.pass(1);
+    w.look("a", "unhealthy", "a").look("b", "healthy", "b");
+    assert_eq!(w.text("a"), "failover to b is held: the mode is propose and nobody has approved it");
+    w.look("a", "unhealthy", "a");
+    assert!(w.text("a").starts_with("failover to b is held"), "{}", w.text("a"));
+    w.order(&Order::Pause { tenant: None });
+    assert_eq!(w.text("a"), "failover is held: everything is paused");
+    w.order(&Order::Resume { tenant: None });
+    w.pass(1);
+    w.look("a", "unhealthy", "a").look("b", "healthy", "b");
+    w.pass(61);
+    w.look("a", "unhealthy", "a");
+    assert_eq!(w.text("a"), "failover to b is held: it was proposed, and nobody approved it within 60 s");
+}

@@ -236,3 +236,32 @@ fn orders_name_tenants_that_exist() {
     w.engine.reconfigure(w.now, p, &mut w.out);
     assert!(w.engine.operator(w.now, &Order::Pause { tenant: Some(acme()) }, "alice", &mut w.out).is_err());
 }
+
+#[test]
+fn a_pause_that_another_controller_caused_ends_by_a_person_only() {
+    let channels: Channels = &[("a", Some(&["x"])), ("b", Some(&["x"])), ("x", Some(&[])), ("d", Some(&[]))];
+    let mut w = World::new(limited(channels, Limits::default()));
+    w.up(&["a", "b", "x", "d"]);
+    let pause_for = |s: u64| Order::PauseFor { tenant: Some(acme()), lasts: secs(s) };
+    // One that a person gave may be made longer, shorter, and without end.
+    w.order(&pause_for(60));
+    w.order(&pause_for(120));
+    w.order(&Order::Pause { tenant: Some(acme()) });
+    w.order(&pause_for(30));
+    w.pass(30);
+    assert!(!tenant(&w).paused);
+    for id in ["a", "b"] {
+        w.down(id);
+        w.pass(1);
+        w.look(id, "unhealthy", id).look("x", "healthy", "x");
+        let action = w.act().unwrap();
+        w.applied(action.op);
+    }
+    w.look("a", "unhealthy", "a").look("b", "unhealthy", "b");
+    assert!(tenant(&w).paused);
+    let refused = w.engine.operator(w.now, &pause_for(60), "alice", &mut w.out).unwrap_err().to_string();
+    assert_eq!(refused, "tenant acme is paused since another controller undid our routes: until resumed");
+    w.order(&Order::Resume { tenant: Some(acme()) });
+    assert!(!tenant(&w).paused);
+    w.order(&pause_for(60));
+}

@@ -45,6 +45,12 @@ fn another_interval_keeps_what_was_counted() {
     assert!(looks.failing(5));
     looks.note(Time::new(secs(540)), 1, true);
     assert_eq!(looks.counts(), (0, 1));
+    // What was answered goes with its time as well.
+    (0..4).for_each(|who| looks.note(Time::new(secs(540)), who, true));
+    looks.set_interval(Time::new(secs(540)), secs(20));
+    assert_eq!(looks.counts(), (0, 5));
+    looks.note(Time::new(secs(700)), 1, false);
+    assert_eq!(looks.counts(), (1, 1));
 }
 
 proptest! {

@@ -343,7 +343,7 @@ fn a_half_hour_that_was_closed_before_a_restart_stays_closed_for_a_day() {
         add(&mut baseline, half_hour, 90.0);
         assert_eq!(closed(&baseline), left, "{half_hour}");
         let opened = baseline.open.as_ref().map(|open| i64::from(open.half_hour));
-        assert_eq!(opened, (half_hour > 100 || half_hour < 52).then_some(half_hour), "{half_hour}");
+        assert_eq!(opened, (!(52..=100).contains(&half_hour)).then_some(half_hour), "{half_hour}");
     }
 }
 
