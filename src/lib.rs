@@ -1,7 +1,8 @@
 //! Trunkwarden keeps a contact centre's voice channels (SIP trunks) reachable and good to listen to.
 //!
 //! The rooms, in the order in which data flows: [`supervisor`] looks and acts, [`policy`] decides (purely), [`journal`]
-//! remembers and proves, [`platform`] speaks to the outside, [`delivery`] lets out what others are told, [`http`] shows. [`config`] turns TOML into checked
+//! remembers and proves, [`platform`] speaks to the outside, [`provision`] creates what is desired, [`delivery`] lets out
+//! what others are told, [`http`] shows. [`config`] turns TOML into checked
 //! parameters, [`sim`] is a platform of our own for demo and tests, [`cli`] is what people type. [`clock`] is the only file
 //! that reads a clock. `ARCHITECTURE.md` is the map.
 
@@ -14,5 +15,6 @@ pub mod http;
 pub mod journal;
 pub mod platform;
 pub mod policy;
+pub mod provision;
 pub mod sim;
 pub mod supervisor;

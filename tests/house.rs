@@ -239,6 +239,17 @@ fn only_the_executor_changes_the_platform() {
             "{}: only the executor calls `.patch(`, because only it holds the journal's receipt",
             file.path
         );
+        // What is desired is created and put right under an operation's receipt, in these two files alone.
+        let may_provision = ["provision/create.rs", "provision/update.rs"].contains(&file.path.as_str());
+        for method in ["create_channel", "amend_channel"] {
+            assert!(
+                may_provision || !file.words.methods.contains(method),
+                "{}: `.{method}(` is for whoever holds an operation's receipt",
+                file.path
+            );
+        }
+        let makes_warrant = file.words.paths.iter().any(|path| path.ends_with(&["Warrant".into(), "new".into()]));
+        assert_eq!(may_provision, makes_warrant, "{}: a warrant is made where it is used", file.path);
         let names_method = file.words.paths.iter().any(|path| path.ends_with(&["Method".into(), "PATCH".into()]));
         assert!(is_platform || !names_method, "{}: PATCH is the platform client's to send", file.path);
     }

@@ -191,6 +191,7 @@ impl World {
             liveness: Liveness::default(),
             clock: Clock::system(),
             orders,
+            provisioning: None,
             switchboard: None,
             audit: Some(entries(Arc::clone(&asked))),
             checkpoint: Some(Arc::new(|| Ok(Some(checkpoint())))),
@@ -292,6 +293,8 @@ fn exercised() -> Counters {
     counters.config_reload(true, WallMs(1_795_251_000_000));
     counters.loop_lag(Duration::from_micros(300));
     counters.malformed("acme");
+    counters.provision("acme", "created");
+    counters.provision_drift("acme", "trunk-west", true);
     let made = Outcome::Completed { bridge_id: None, read_back: false };
     counters.bridges().ended(Clock::system().now(), "acme", &made, Duration::from_millis(300));
     counters.bridges().rescue("acme", "completed");
@@ -695,6 +698,8 @@ const OWN: &[&str] = &[
     "platform_requests_total",
     "poll_duration_seconds",
     "polls_total",
+    "provision_drift",
+    "provisions_total",
     "reference_up",
     "request_budget_available",
     "rescued_calls_total",

@@ -5,6 +5,8 @@
 
 #[path = "supervisor/interrupted.rs"]
 mod interrupted;
+#[path = "supervisor/permits.rs"]
+mod permits;
 #[path = "supervisor/platform.rs"]
 mod platform;
 #[path = "supervisor/references.rs"]

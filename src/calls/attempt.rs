@@ -48,8 +48,9 @@ impl Attempt<'_> {
             let order = BridgeOrder { receipt, gate: &gate, call: self.bridge.call(), body: &body };
             let asked = tokio::select! {
                 biased;
-                asked = self.line.control.bridge(order, self.line.timeout) => asked,
+                // First: what forbids sending by now must close the gate before anything passes it.
                 () = self.close_where_held(&gate) => continue,
+                asked = self.line.control.bridge(order, self.line.timeout) => asked,
             };
             let error = match asked {
                 Ok(answer) => return Outcome::Completed { bridge_id: answer.value, read_back: false },

@@ -13,10 +13,11 @@ use super::switchboard::Switchboard;
 use crate::config::Config;
 use crate::journal::Batch;
 use crate::platform::CallDoc;
-use crate::policy::{ChannelId, ChannelKey, ChannelReport, EventType, Health, Mode, TenantId, Time};
+use crate::policy::{ChannelId, ChannelKey, ChannelReport, EventType, Health, Mode, TenantId, TenantState, Time};
 use crate::supervisor::SnapshotCell;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -103,8 +104,8 @@ impl Rescues {
         if !line.control.lists_calls() {
             return;
         }
-        let mut shown = false;
-        if let Some(why) = self.held(failed, &mut shown) {
+        let shown = Arc::new(AtomicBool::new(false));
+        if let Some(why) = self.held(failed, &shown) {
             let details = json!({ "target": rescue.target, "backup": failed.to });
             return self
                 .tell(EventType::RescueHeld, channel, format!("the calls of {channel} are not rescued: {why}"), details)
@@ -133,7 +134,7 @@ impl Rescues {
         while tally.begun < most {
             let Some(call) = left.next() else { break };
             self.take_turn(failed, rescue).await;
-            tally.stopped = self.held(failed, &mut shown);
+            tally.stopped = self.held(failed, &shown);
             if tally.stopped.is_none() && self.0.board.clock().now() > until {
                 tally.stopped = Some("the list of its calls has grown old".to_owned());
             }
@@ -141,7 +142,7 @@ impl Rescues {
                 tally.left = 1;
                 break;
             }
-            self.one(failed, rescue, call, &mut tally).await;
+            self.one(failed, rescue, call, &shown, &mut tally).await;
         }
         tally.left += left.len();
         let (reason, details) = (tally.words(channel), tally.details());
@@ -162,9 +163,19 @@ impl Rescues {
         fresh
     }
 
-    async fn one(&self, failed: &FailedOver, rescue: &Rescue, call: &CallDoc, tally: &mut Tally) {
+    async fn one(
+        &self,
+        failed: &FailedOver,
+        rescue: &Rescue,
+        call: &CallDoc,
+        shown: &Arc<AtomicBool>,
+        tally: &mut Tally,
+    ) {
         let request = request(rescue);
-        let label = match self.0.board.rescue(&failed.channel, &call.id, &request).await {
+        // Asked again right before it is sent: it may wait for its turn while the channel comes back.
+        let (rescues, of, seen) = (self.clone(), failed.clone(), Arc::clone(shown));
+        let withdrawn = Arc::new(move || rescues.held(&of, &seen));
+        let label = match self.0.board.rescue(&failed.channel, &call.id, &request, withdrawn).await {
             Ok(settled) => {
                 tally.begun += 1;
                 match settled.outcome {
@@ -187,7 +198,7 @@ impl Rescues {
 
     /// Why calls are not to be rescued, now. `shown`: whether the snapshot has shown the new route yet; until then it is of
     /// the time before the failover.
-    fn held(&self, failed: &FailedOver, shown: &mut bool) -> Option<String> {
+    fn held(&self, failed: &FailedOver, shown: &AtomicBool) -> Option<String> {
         let tenant = &failed.channel.tenant;
         let snapshot = self.0.snapshot.read();
         let report = snapshot.channels.get(&failed.channel);
@@ -209,8 +220,28 @@ impl Rescues {
             _ => return Some("the channel is not down: its calls can still be heard".to_owned()),
         }
         let route = report.and_then(|report| report.route.as_ref());
-        *shown |= route == Some(&failed.to);
-        route.filter(|route| *shown && **route != failed.to).map(|route| format!("its traffic goes to {route} by now"))
+        if route == Some(&failed.to) {
+            shown.store(true, Ordering::Relaxed);
+        }
+        if !shown.load(Ordering::Relaxed) {
+            return None;
+        }
+        let Some(report) = report else { return Some("the channel is not kept any more".to_owned()) };
+        match route {
+            Some(route) if *route != failed.to => return Some(format!("its traffic goes to {route} by now")),
+            _ => {}
+        }
+        if snapshot.tenants.get(tenant).is_some_and(|tenant| tenant.report.state == TenantState::Blind) {
+            return Some(format!("the platform of {tenant} cannot be seen"));
+        }
+        if report.maintenance.is_some() {
+            return Some("the channel is in maintenance by now".to_owned());
+        }
+        match report.health {
+            Health::Down => None,
+            Health::Unknown => Some("whether the channel is still down is not known".to_owned()),
+            _ => Some("the channel is not down any more: its calls can be heard".to_owned()),
+        }
     }
 
     /// The calls to rescue: still on, and of a direction that the policy names.

@@ -6,7 +6,7 @@ use super::order::Purpose;
 use super::outcome::Settled;
 use super::record;
 use super::request::Bridge;
-use super::switchboard::Switchboard;
+use super::switchboard::{Switchboard, Withdrawn};
 use crate::journal::{Operation, OperationReceipt};
 use crate::policy::{Actor, TenantId, Time};
 use serde_json::json;
@@ -21,6 +21,8 @@ pub struct Asked {
     pub warnings: Vec<String>,
     pub actor: Actor,
     pub purpose: Purpose,
+    /// Why it is not wanted any more.
+    pub withdrawn: Withdrawn,
 }
 
 impl Asked {
@@ -64,7 +66,7 @@ impl Running {
         // However this ends, its place is free again.
         let _over = Over(&board, operation.id);
         let clock = board.clock();
-        let held = || board.held(&asked.tenant);
+        let held = || board.held(&asked.tenant).or_else(|| (asked.withdrawn)());
         let attempt = Attempt { line: &asked.line, clock, bridge: &asked.bridge, held: &held };
         let outcome = attempt.run(&receipt).await;
         let now = clock.now();

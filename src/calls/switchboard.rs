@@ -35,6 +35,9 @@ const WRITE_AGAIN: [u64; 6] = [1, 2, 4, 8, 16, 30];
 /// Why nothing may be done for a tenant now; `None`: it may.
 pub type Held = Arc<dyn Fn(&TenantId) -> Option<String> + Send + Sync>;
 
+/// Why one bridge is not wanted any more; `None`: it is.
+pub(super) type Withdrawn = Arc<dyn Fn() -> Option<String> + Send + Sync>;
+
 /// See the module. Cheap to clone.
 #[derive(Clone)]
 pub struct Switchboard(Arc<Inner>);
@@ -96,17 +99,27 @@ impl Switchboard {
         let Order { tenant, call, request, key, actor } = order;
         let line = self.line(&tenant)?;
         let (bridge, warnings) = check(&call, &request, &line.rules).map_err(Refusal::Invalid)?;
-        let asked = Asked { tenant, line, bridge, warnings, actor, purpose: Purpose::Order(key) };
-        Ok(self.begin(asked).await?.settled().await)
+        let (purpose, withdrawn): (_, Withdrawn) = (Purpose::Order(key), Arc::new(|| None));
+        let asked = Asked { tenant, line, bridge, warnings, actor, purpose, withdrawn };
+        // By a task of its own: whoever leaves while it is written down must not leave it open and never sent.
+        let board = self.clone();
+        let begun = self.0.tasks.spawn(async move { board.begin(asked).await }).await;
+        Ok(begun.map_err(|_| Refusal::Stopping)??.settled().await)
     }
 
-    /// Rescues one call of `channel`; never twice.
-    pub(super) async fn rescue(&self, channel: &ChannelKey, call: &str, request: &Request) -> Result<Settled, Refusal> {
+    /// Rescues one call of `channel`; never twice, and not where `withdrawn` says why by now.
+    pub(super) async fn rescue(
+        &self,
+        channel: &ChannelKey,
+        call: &str,
+        request: &Request,
+        withdrawn: Withdrawn,
+    ) -> Result<Settled, Refusal> {
         let tenant = channel.tenant.clone();
         let line = self.line(&tenant)?;
         let (bridge, warnings) = check(call, request, &line.rules).map_err(Refusal::Invalid)?;
         let purpose = Purpose::Rescue(channel.clone());
-        let asked = Asked { tenant, line, bridge, warnings, actor: Actor::Engine, purpose };
+        let asked = Asked { tenant, line, bridge, warnings, actor: Actor::Engine, purpose, withdrawn };
         Ok(self.begin(asked).await?.settled().await)
     }
 

@@ -68,6 +68,12 @@ pub async fn bridge(args: BridgeArgs) -> ExitCode {
         Ok(said) => said,
         Err(error) => return error.report(),
     };
+    if !args.json {
+        let warnings = said.json.get("warnings").and_then(Value::as_array).into_iter().flatten();
+        for warning in warnings.filter_map(Value::as_str) {
+            eprintln!("trunkwarden: warning: {}", plain(warning));
+        }
+    }
     if args.json {
         super::status::print(&format!("{}\n", said.json));
     } else if said.code == 0 {
@@ -100,12 +106,17 @@ async fn through_daemon(args: &BridgeArgs) -> Result<Said, SocketError> {
     let (status, body) = daemon.bridge(&path, body, args.idempotency_key.as_ref().map(IdempotencyKey::as_str)).await?;
     let text = ["/message", "/error/message"].iter().find_map(|at| body.pointer(at)?.as_str());
     let text = text.unwrap_or("the daemon did not say what came of it").to_owned();
-    let code = match status {
+    Ok(Said { code: code(status, &body), text, json: body })
+}
+
+fn code(status: u16, body: &Value) -> u8 {
+    match status {
         200 => 0,
-        504 => 3,
+        // Still open, or the daemon broke over it: what came of it is not known here.
+        409 if body.pointer("/error/code").and_then(Value::as_str) == Some("still_open") => 3,
+        500 | 504 => 3,
         _ => 1,
-    };
-    Ok(Said { code, text, json: body })
+    }
 }
 
 /// Without a daemon: the whole operation, under the journal's lock.
@@ -200,7 +211,7 @@ impl Alone {
 }
 
 /// What forbids every change forbids this one: the daemon's mode, and a pause that the journal remembers.
-fn held(config: &Config, recovered: &Recovered, clock: &Clock, tenant: &TenantId) -> Option<String> {
+pub(super) fn held(config: &Config, recovered: &Recovered, clock: &Clock, tenant: &TenantId) -> Option<String> {
     if config.daemon.mode == Mode::Observe {
         return Some("daemon.mode is observe, which changes nothing; set it to propose or enforce".to_owned());
     }
@@ -233,7 +244,9 @@ impl Said {
     }
 
     fn refused(refusal: &Refusal) -> Self {
-        let mut said = Self::of(1, refusal.to_string());
+        // What is still open under the same key may have been made.
+        let code = if matches!(refusal, Refusal::StillOpen(_)) { 3 } else { 1 };
+        let mut said = Self::of(code, refusal.to_string());
         if let Refusal::Invalid(faults) = refusal {
             said.json["errors"] = json!(faults);
         }
@@ -278,4 +291,19 @@ fn pair(text: &str) -> Result<GivenPair, String> {
 
 fn key(text: &str) -> Result<IdempotencyKey, &'static str> {
     IdempotencyKey::new(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_have_been_made_is_never_told_as_failed() {
+        let open = Refusal::StillOpen(uuid::Uuid::nil());
+        assert_eq!((Said::refused(&open).code, Said::refused(&Refusal::TooMany).code), (3, 1));
+        let body = |code: &str| json!({ "error": { "code": code } });
+        assert_eq!(code(409, &body("still_open")), 3);
+        assert_eq!(code(409, &body("already_bridged")), 1);
+        assert_eq!([200, 500, 503, 504].map(|status| code(status, &Value::Null)), [0, 3, 1, 3]);
+    }
 }

@@ -4,6 +4,7 @@
 
 mod audit;
 mod bridge;
+mod channels;
 pub mod check;
 pub mod config_arg;
 mod demo;
@@ -64,6 +65,8 @@ enum Command {
     /// Take a channel's traffic home, if home is good
     Failback(orders::FailbackArgs),
     Bridge(bridge::BridgeArgs),
+    /// See, or bring about, what [channels.provision] desires
+    Channels(channels::ChannelsArgs),
     /// Put a channel into maintenance for a time, or end that
     Maintenance(orders::MaintenanceArgs),
     /// Show what waits to be delivered to sinks, try it again, or give it up
@@ -92,6 +95,7 @@ impl Cli {
             Command::Failover(args) => orders::failover(args).await,
             Command::Failback(args) => orders::failback(args).await,
             Command::Bridge(args) => bridge::bridge(args).await,
+            Command::Channels(args) => channels::channels(args).await,
             Command::Maintenance(args) => orders::maintenance(args).await,
             Command::Outbox(args) => outbox::outbox(args).await,
         }

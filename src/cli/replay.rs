@@ -4,9 +4,10 @@ use super::config_arg::ConfigArg;
 use super::socket::plain;
 use super::{EX_CONFIG, failed};
 use crate::clock::{Clock, rfc3339};
-use crate::config;
+use crate::config::{self, Config};
 use crate::journal::Reader;
-use crate::policy::{Params, WallMs};
+use crate::policy::WallMs;
+use crate::provision::watched_by;
 use crate::supervisor::replay::{Decision, Line, Replay, Rests, Span, Summary, compare, decided, play, warm_up};
 use clap::Args;
 use comfy_table::{ContentArrangement, Table, presets};
@@ -59,14 +60,14 @@ pub struct Replayed {
 
 /// Replays.
 pub fn replay(args: &ReplayArgs) -> ExitCode {
-    let params = match config::load(&args.config.path) {
-        Ok(loaded) => loaded.config.params(),
+    let config = match config::load(&args.config.path) {
+        Ok(loaded) => loaded.config,
         Err(rejected) => {
             eprintln!("{rejected}");
             return ExitCode::from(EX_CONFIG);
         }
     };
-    match answer(&args.journal, params, args.from, args.to) {
+    match answer(&args.journal, &config, args.from, args.to) {
         Ok(replayed) => {
             let json = serde_json::to_string(&replayed).unwrap_or_default() + "\n";
             super::status::print(&if args.json { json } else { text(&replayed) });
@@ -76,9 +77,10 @@ pub fn replay(args: &ReplayArgs) -> ExitCode {
     }
 }
 
-/// What `params` would have decided by the journal at `path`. An error is one sentence.
-fn answer(path: &Path, params: Params, from: Option<WallMs>, to: Option<WallMs>) -> Result<Replayed, String> {
+/// What `config` would have decided by the journal at `path`. An error is one sentence.
+fn answer(path: &Path, config: &Config, from: Option<WallMs>, to: Option<WallMs>) -> Result<Replayed, String> {
     let reader = Reader::open(path).map_err(|error| error.to_string())?;
+    let params = watched_by(config, &reader).map_err(|error| error.to_string())?.params();
     let first = reader.first_recorded().map_err(|error| error.to_string())?;
     let first = first.ok_or_else(|| format!("{} keeps no observations: there is nothing to replay", path.display()))?;
     let from = from.unwrap_or(first.row.at).max(first.row.at);

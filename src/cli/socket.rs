@@ -115,6 +115,12 @@ impl Daemon {
         self.call(Method::POST, path, body).await.map(drop)
     }
 
+    /// Gives an order and reads the answer as `T`.
+    pub async fn ask<T: serde::de::DeserializeOwned>(&self, path: &str, body: Option<Value>) -> Result<T, SocketError> {
+        let body = self.call(Method::POST, path, body).await?;
+        serde_json::from_value(body).map_err(|e| SocketError::Answer(e.to_string()))
+    }
+
     /// Orders a bridge: the answer's status and body. It comes with the outcome, so it may take a while.
     pub async fn bridge(&self, path: &str, body: Value, key: Option<&str>) -> Result<(u16, Value), SocketError> {
         let mut request = self.client.post(format!("http://trunkwarden{path}")).json(&body).timeout(BRIDGE_TIMEOUT);

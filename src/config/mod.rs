@@ -23,8 +23,8 @@ pub use diagnostic::{Diagnostic, Severity};
 pub(crate) use keys::LONGEST_MS;
 pub use load::{Loaded, Rejected, load, parse_str};
 pub use model::{
-    Audit, Auth, Bridge, Calendar, Channel, Config, Daemon, Paths, Proof, Provision, Provisioning, References, Rescue,
-    SecretRef, Tenant,
+    Audit, Auth, Bridge, Calendar, Channel, Config, Daemon, HealthCheck, Paths, Proof, Provision, Provisioning,
+    ProvisioningMode, References, Rescue, SecretRef, Tenant,
 };
 pub use plan::{Plan, available_per_minute, plan};
 pub use secrets::SecretError;

@@ -200,19 +200,48 @@ pub struct Provision {
     pub password: SecretRef,
     /// At least one, priorities 1 to 10.
     pub codecs: Vec<Codec>,
-    /// Ids of its backups.
-    pub failover: Vec<ChannelId>,
-    /// The platform's own check interval, 30 to 300 s.
-    pub check_interval_seconds: u32,
-    /// The platform's own check timeout, 5 to 30 s, below the interval.
-    pub check_timeout_seconds: u32,
+    /// Ids of its backups; `None`: none at its creation, and afterwards as the platform has them.
+    pub failover: Option<Vec<ChannelId>>,
+    /// The platform's own check; `None`: the defaults at its creation, and afterwards as the platform has it.
+    pub health_check: Option<HealthCheck>,
+}
+
+/// `health_check` of `[channels.provision]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HealthCheck {
+    /// 30 to 300 s.
+    pub interval_seconds: u32,
+    /// 5 to 30 s, below the interval.
+    pub timeout_seconds: u32,
+}
+
+impl Default for HealthCheck {
+    fn default() -> Self {
+        Self { interval_seconds: 60, timeout_seconds: 15 }
+    }
+}
+
+/// What the daemon does by itself where a desired channel is missing or differs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ProvisioningMode {
+    /// It says so.
+    #[default]
+    Report,
+    /// It creates what does not exist yet, and says what differs.
+    Create,
+    /// It also puts back what differs.
+    Enforce,
 }
 
 /// What of a policy is not the engine's.
 #[derive(Clone, Debug, Default)]
 pub struct Provisioning {
-    /// What the daemon does by itself where a desired channel is missing or differs: `report`, `create`, `enforce`.
-    pub mode: String,
+    /// What the daemon does by itself where a desired channel is missing or differs.
+    pub mode: ProvisioningMode,
+    /// How often what is desired is held against the platform.
+    pub interval: Duration,
+    /// How long after a creation of unknown outcome no other is sent.
+    pub settle_for: Duration,
     /// Call rescue.
     pub rescue: Option<Rescue>,
     /// Maintenance windows.

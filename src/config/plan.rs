@@ -29,8 +29,10 @@ pub struct Plan {
 pub fn plan(config: &Config, tenant: &TenantId) -> Plan {
     let limit = config.tenants.get(tenant).map_or(1, |t| t.requests_per_minute);
     let mut by_policy: BTreeMap<&str, (Arc<Policy>, usize)> = BTreeMap::new();
-    for channel in config.channels.iter().filter(|channel| channel.key.tenant == *tenant) {
-        by_policy.entry(channel.policy.name.as_str()).or_insert_with(|| (Arc::clone(&channel.policy), 0)).1 += 1;
+    let existing = config.channels.iter().map(|channel| (&channel.key.tenant, &channel.policy));
+    let desired = config.provisions.iter().map(|desired| (&desired.tenant, &desired.policy));
+    for (_, policy) in existing.chain(desired).filter(|(of, _)| *of == tenant) {
+        by_policy.entry(policy.name.as_str()).or_insert_with(|| (Arc::clone(policy), 0)).1 += 1;
     }
     let available = available_per_minute(limit);
     let per_minute = |interval: Duration| 60.0 / interval.as_secs_f64().max(0.001);

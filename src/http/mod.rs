@@ -14,6 +14,7 @@ mod orders;
 mod outbox;
 mod page;
 mod probes;
+mod provisioning;
 mod query;
 mod serve;
 pub mod views;
@@ -25,6 +26,7 @@ pub use serve::{bind_control, serve_control, serve_tcp};
 use crate::calls::Switchboard;
 use crate::clock::Clock;
 use crate::delivery::Delivery;
+use crate::provision::Desk;
 use crate::supervisor::{Counters, Liveness, Orders, SnapshotCell};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -52,6 +54,8 @@ pub struct App {
     pub clock: Clock,
     /// The way to the driver.
     pub orders: Orders,
+    /// The way to whoever brings about what is desired; `None`: there is nobody.
+    pub provisioning: Option<Desk>,
     /// Bridges calls; `None`: nothing does.
     pub switchboard: Option<Switchboard>,
     /// Where audit entries are read; `None`: there is no journal.
@@ -90,6 +94,8 @@ fn reads() -> Router<Arc<App>> {
         .route("/api/v1/channels", get(api::channels))
         .route("/api/v1/channels/{tenant}/{id}", get(api::channel))
         .route("/api/v1/audit", get(audit::entries))
+        .route("/api/v1/provisioning", get(provisioning::overview))
+        .route("/api/v1/provisioning/runs/{run}", get(provisioning::run))
         .route("/api/v1/audit/checkpoint", get(audit::checkpoint))
         .route("/api/v1/outbox", get(outbox::list))
 }
@@ -100,6 +106,9 @@ fn writes() -> Router<Arc<App>> {
         .route("/api/v1/outbox/retry", post(outbox::retry))
         .route("/api/v1/outbox/drop", post(outbox::give_up))
         .route("/api/v1/resume", post(orders::resume))
+        .route("/api/v1/provisioning/plan", post(provisioning::plan))
+        .route("/api/v1/provisioning/apply", post(provisioning::apply))
+        .route("/api/v1/provisioning/adopt", post(provisioning::adopt))
         .route("/api/v1/tenants/{tenant}/approve", post(orders::approve_mass))
         .route("/api/v1/channels/{tenant}/{id}/approve", post(orders::approve))
         .route("/api/v1/channels/{tenant}/{id}/acknowledge", post(orders::acknowledge))

@@ -172,7 +172,7 @@ fn lasts(seconds: u64) -> Result<Duration, ApiError> {
     Ok(Duration::from_secs(seconds))
 }
 
-fn optional<T: DeserializeOwned + Default>(body: Body, expected: &str) -> Result<T, ApiError> {
+pub(super) fn optional<T: DeserializeOwned + Default>(body: Body, expected: &str) -> Result<T, ApiError> {
     let body = read(body)?;
     if body.trim_ascii().is_empty() { Ok(T::default()) } else { parsed(&body, expected) }
 }

@@ -104,6 +104,22 @@ impl Reader {
         Ok(Page { entries, next })
     }
 
+    /// What is kept under `key`.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn state(&self, key: &str) -> Result<Option<Value>, JournalError> {
+        recovery::state(&lock(&self.db), &self.path, key)
+    }
+
+    /// Everything that is kept.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn states(&self) -> Result<Vec<(String, Value)>, JournalError> {
+        recovery::states(&lock(&self.db), &self.path)
+    }
+
     /// The newest entry's number and hash; `None` before the first.
     ///
     /// # Errors

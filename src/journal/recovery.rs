@@ -66,7 +66,17 @@ pub(in crate::journal) fn open_intents(db: &Connection, path: &Path) -> Result<V
         .collect()
 }
 
-fn states(db: &Connection, path: &Path) -> Result<Vec<(String, Value)>, JournalError> {
+/// What is kept under one key.
+pub(in crate::journal) fn state(db: &Connection, path: &Path, key: &str) -> Result<Option<Value>, JournalError> {
+    let text: Option<String> = db
+        .prepare_cached("SELECT value FROM state WHERE key = ?")
+        .and_then(|mut s| s.query_row([key], |r| r.get(0)).optional())
+        .map_err(JournalError::sqlite("read the journal's state"))?;
+    text.map(|text| json(&text, path, &format!("the state `{key}`"))).transpose()
+}
+
+/// Everything that is kept, by key.
+pub(in crate::journal) fn states(db: &Connection, path: &Path) -> Result<Vec<(String, Value)>, JournalError> {
     let rows = db
         .prepare_cached("SELECT key, value FROM state ORDER BY key")
         .and_then(|mut s| s.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<rusqlite::Result<Vec<_>>>())

@@ -3,6 +3,7 @@
 //! Must never: send a change twice unless it is known that the first was not made, or put a body into an error.
 
 mod calls;
+mod desired;
 mod exchange;
 #[cfg(test)]
 mod tests;
@@ -17,7 +18,7 @@ use super::error::PlatformError;
 use super::settings::ClientSettings;
 use super::transport::{Response, Transport};
 use super::verdict;
-use super::{Answer, BudgetReading, CallControl, Class, Platform, RequestEvent};
+use super::{Answer, BudgetReading, CallControl, Class, Platform, RequestEvent, Warrant};
 use crate::clock::Clock;
 use crate::journal::Receipt;
 use crate::policy::ChannelId;
@@ -146,6 +147,26 @@ impl Platform for Client {
         };
         let exchanged = self.call(&call, timeout).await?;
         answer(&call, &exchanged, |response| channel_called(id, response))
+    }
+
+    async fn create_channel(
+        &self,
+        warrant: &Warrant,
+        body: &serde_json::Value,
+        timeout: Duration,
+    ) -> Result<Answer<ChannelDoc>, PlatformError> {
+        self.create(warrant, body, timeout).await
+    }
+
+    async fn amend_channel(
+        &self,
+        warrant: &Warrant,
+        id: &ChannelId,
+        body: &serde_json::Value,
+        if_match: Option<&str>,
+        timeout: Duration,
+    ) -> Result<Answer<ChannelDoc>, PlatformError> {
+        self.amend(warrant, id, body, if_match, timeout).await
     }
 
     async fn authorise(&self, timeout: Duration) -> Result<Option<Vec<String>>, PlatformError> {

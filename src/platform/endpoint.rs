@@ -23,6 +23,8 @@ pub enum Endpoint {
     Channel,
     /// A page of the list.
     Channels,
+    /// A channel, created.
+    Create,
     /// One channel, changed.
     Patch,
     /// A telemetry query.
@@ -42,6 +44,7 @@ impl Endpoint {
             Self::Token => "token",
             Self::Channel => "channel",
             Self::Channels => "channels",
+            Self::Create => "create",
             Self::Patch => "patch",
             Self::Telemetry => "telemetry",
             Self::Bridge => "bridge",
@@ -55,7 +58,7 @@ impl Endpoint {
         match self {
             Self::Token => "",
             Self::Channel | Self::Channels => "channel:read",
-            Self::Patch => "channel:write",
+            Self::Create | Self::Patch => "channel:write",
             Self::Telemetry => "telemetry:read (or analytics:read)",
             Self::Bridge => "cti:bridge:write",
             Self::Call | Self::Calls => "cti:calls:read",
@@ -64,7 +67,7 @@ impl Endpoint {
 
     /// Whether it changes the platform.
     pub const fn is_change(self) -> bool {
-        matches!(self, Self::Patch | Self::Bridge)
+        matches!(self, Self::Create | Self::Patch | Self::Bridge)
     }
 
     /// Whether there are tenants that do not have it.

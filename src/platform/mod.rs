@@ -14,6 +14,7 @@ mod budget;
 mod calls;
 mod channel;
 mod client;
+mod desired;
 mod endpoint;
 mod error;
 mod gate;
@@ -26,6 +27,7 @@ mod verdict;
 pub use calls::{BridgeOrder, CallControl, CallDoc, CallPage};
 pub use channel::{ChannelDoc, ListPage, TelemetryAnswer, TelemetryQuery};
 pub use client::{Client, Observer};
+pub use desired::Warrant;
 pub use error::{ErrorClass, PlatformError};
 pub use gate::Gate;
 pub use http::{HttpTransport, TransportBuildError};
@@ -100,7 +102,7 @@ pub struct BudgetReading {
 /// What one request did, for metrics and the log; given to the observer that a client was built with.
 #[derive(Clone, Debug)]
 pub struct RequestEvent {
-    /// `token`, `channel`, `channels`, `patch`, `telemetry`, `bridge`, `call`, `calls`.
+    /// `token`, `channel`, `channels`, `create`, `patch`, `telemetry`, `bridge`, `call`, `calls`.
     pub endpoint: &'static str,
     /// The HTTP status, or a word: `timeout`, `connect`, `reset`, `too_large`.
     pub code: String,
@@ -147,6 +149,31 @@ pub trait Platform: Send + Sync + 'static {
         if_match: Option<&str>,
         timeout: Duration,
     ) -> Result<Answer<ChannelDoc>, PlatformError>;
+
+    /// `POST` of a new channel, by an operation that is on disk: sent at most once for each call, with the same
+    /// repetitions and the same [`ErrorClass::UnknownOutcome`] as [`Platform::patch`].
+    async fn create_channel(
+        &self,
+        warrant: &Warrant,
+        body: &serde_json::Value,
+        timeout: Duration,
+    ) -> Result<Answer<ChannelDoc>, PlatformError> {
+        let _ = (warrant, body, timeout);
+        Err(Warrant::unsupported("POST a new channel"))
+    }
+
+    /// `PATCH` of one channel, by an operation that is on disk; otherwise as [`Platform::patch`].
+    async fn amend_channel(
+        &self,
+        warrant: &Warrant,
+        id: &ChannelId,
+        body: &serde_json::Value,
+        if_match: Option<&str>,
+        timeout: Duration,
+    ) -> Result<Answer<ChannelDoc>, PlatformError> {
+        let _ = (warrant, id, body, if_match, timeout);
+        Err(Warrant::unsupported("PATCH a channel"))
+    }
 
     /// Fetches a token now, whatever is cached: for `check --online`. The scopes granted, where the platform tells them.
     async fn authorise(&self, timeout: Duration) -> Result<Option<Vec<String>>, PlatformError>;

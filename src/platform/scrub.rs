@@ -26,8 +26,20 @@ pub fn error_text(body: &[u8], secrets: &[&str]) -> Option<String> {
         }
         _ => (*said.first()?).to_owned(),
     };
+    let field = ["field", "path", "property"].iter().find_map(|name| value.get(name)?.as_str());
+    let text = match field.filter(|field| !text.contains(*field)) {
+        Some(field) => format!("{text} (field {field})"),
+        None => text,
+    };
     let all: Vec<&str> = secrets.iter().copied().chain(hidden.iter().map(String::as_str)).collect();
     Some(shown(&text, &all))
+}
+
+/// The values of `value` that stand under a key such as `password`.
+pub fn sensitive_in(value: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    collect_sensitive(value, &mut found);
+    found
 }
 
 /// `text` on one line, scrubbed of `secrets` and of what follows a sensitive word, then cut.
@@ -141,6 +153,8 @@ mod tests {
             (r#"{"error": "invalid_scope"}"#, Some("invalid_scope")),
             (r#"{"detail": "x hunter2 y", "in": [{"SIP-Password": "hunter2"}]}"#, Some("x *** y")),
             (r#"{"detail": "x 4711 y", "api_token": 4711}"#, Some("x *** y")),
+            (r#"{"message": "too low", "field": "sip_port"}"#, Some("too low (field sip_port)")),
+            (r#"{"message": "sip_port is too low", "field": "sip_port"}"#, Some("sip_port is too low")),
             (r#"{"message": 7}"#, None),
             ("[]", None),
             ("<html>", None),

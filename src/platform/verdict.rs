@@ -43,10 +43,11 @@ pub fn of_transport(endpoint: Endpoint, attempted: &str, error: &TransportError)
     };
     let unknown = endpoint.is_change() && sent;
     let class = if unknown { ErrorClass::UnknownOutcome } else { lost };
-    let doing = match (unknown, endpoint.is_of_call()) {
+    let doing = match (unknown, endpoint) {
         (false, _) => "",
-        (true, false) => "; the change may have been made: read the channel back",
-        (true, true) => "; the bridge may have been made: look at the call",
+        (true, Endpoint::Create) => "; the channel may have been created: read the list back",
+        (true, of_call) if of_call.is_of_call() => "; the bridge may have been made: look at the call",
+        (true, _) => "; the change may have been made: read the channel back",
     };
     let message = scrub::shown(&format!("{error}{doing}"), &[]);
     PlatformError { class, look, status: None, attempted: attempted.to_owned(), message, retry_after: None, sent }
@@ -102,6 +103,12 @@ fn advice(endpoint: Endpoint, class: ErrorClass, status: u16) -> String {
         }
         ErrorClass::Forbidden => {
             return format!("the token lacks scope {}, or the role or the region is wrong.", endpoint.scope());
+        }
+        ErrorClass::NotFound if endpoint == Endpoint::Create => {
+            "this tenant has no way to create channels, or paths.channels is configured wrongly."
+        }
+        ErrorClass::Conflict if endpoint == Endpoint::Create => {
+            "the platform has something that stands against it; look for a channel of that name."
         }
         ErrorClass::NotFound if endpoint.is_of_call() => "the call is over, or there never was one of this id.",
         ErrorClass::Conflict if endpoint.is_of_call() => {

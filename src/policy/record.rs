@@ -108,6 +108,24 @@ pub enum EventType {
     /// A maintenance is over.
     #[serde(rename = "maintenance.ended")]
     MaintenanceEnded,
+    /// A desired channel differs from what the platform has, differs otherwise than before, or no longer differs.
+    #[serde(rename = "provision.drift")]
+    ProvisionDrift,
+    /// A desired channel was found by its name, or named by a person: it is known by its id from now on.
+    #[serde(rename = "provision.adopted")]
+    ProvisionAdopted,
+    /// A desired channel is about to be created or put right; its outcome follows under the same operation.
+    #[serde(rename = "provision.requested")]
+    ProvisionRequested,
+    /// A desired channel shows on the platform as desired.
+    #[serde(rename = "provision.completed")]
+    ProvisionCompleted,
+    /// A desired channel was not created or not put right.
+    #[serde(rename = "provision.failed")]
+    ProvisionFailed,
+    /// Whether a desired channel was created or put right is not known.
+    #[serde(rename = "provision.unknown")]
+    ProvisionUnknown,
     /// A configuration was taken or refused.
     #[serde(rename = "config.reloaded")]
     ConfigReloaded,

@@ -54,6 +54,8 @@ pub struct ChannelState {
     pub(super) idle: bool,
     pub(super) stream: u64,
     pub(super) spells: VecDeque<Spell>,
+    /// When a client created it; zero: it has always been there.
+    pub(super) born: Duration,
     /// The document as text, once somebody has asked for it.
     text: OnceLock<Bytes>,
     /// The noise of buckets asked for lately, each with its number.
@@ -105,6 +107,7 @@ impl ChannelState {
             idle,
             stream,
             spells: VecDeque::new(),
+            born: Duration::ZERO,
             text: OnceLock::new(),
             noise: VecDeque::new(),
             history: VecDeque::new(),

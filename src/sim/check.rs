@@ -116,7 +116,7 @@ pub(super) fn create(body: &Map<String, Value>, exists: impl Fn(&str) -> bool) -
     for field in ["sip_server", "sip_port", "authentication", "codecs"] {
         required(configuration, "configuration.", field)?;
     }
-    configuration_fields(configuration, true)?;
+    configuration_fields(configuration)?;
     let routing = object(required(body, "", "routing")?, "routing")?;
     only(routing, "routing.", &["failover_channels"])?;
     required(routing, "routing.", "failover_channels")?;
@@ -141,7 +141,7 @@ pub(super) fn patch(
         match field.as_str() {
             "name" => name(value)?,
             "status" => one_of(value, "status", &["active"])?,
-            "configuration" => configuration_fields(object(value, "configuration")?, false)?,
+            "configuration" => configuration_fields(object(value, "configuration")?)?,
             "routing" => {
                 let routing = object(value, "routing")?;
                 only(routing, "routing.", &["failover_channels", "primary_channel_id"])?;
@@ -153,12 +153,24 @@ pub(super) fn patch(
     Ok(())
 }
 
+/// Credentials are changed, or not sent: a client that sends back those that the channel has leaked what it should not
+/// have kept.
+pub(super) fn credentials(body: &Map<String, Value>, channel: &Map<String, Value>) -> Checked {
+    let of = |doc: &Map<String, Value>| doc.get("configuration").and_then(|c| c.get("authentication")).cloned();
+    match of(body) {
+        Some(sent) if Some(&sent) == of(channel).as_ref() => {
+            Err(Draft::bad("configuration.authentication is what the channel has already: it is not to be sent back"))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn name(value: &Value) -> Checked {
     let length = text(value, "name")?.chars().count();
     if (3..=64).contains(&length) { Ok(()) } else { Err(Draft::bad("name must have 3 to 64 characters")) }
 }
 
-fn configuration_fields(map: &Map<String, Value>, new: bool) -> Checked {
+fn configuration_fields(map: &Map<String, Value>) -> Checked {
     only(
         map,
         "configuration.",
@@ -169,15 +181,13 @@ fn configuration_fields(map: &Map<String, Value>, new: bool) -> Checked {
         match field.as_str() {
             "sip_server" => host(text(value, &at)?)?,
             "sip_port" => whole(value, &at, 5060, 5080).map(|_| ())?,
-            "authentication" if new => {
+            "authentication" => {
                 let map = object(value, &at)?;
                 only(map, "configuration.authentication.", &["username", "password"])?;
                 for name in ["username", "password"] {
                     text(required(map, "configuration.authentication.", name)?, name)?;
                 }
             }
-            // A client has no business with it, and where it sends one it has leaked what it should not have kept.
-            "authentication" => return Err(Draft::bad("configuration.authentication cannot be changed here")),
             "codecs" => codecs(array(value, &at)?)?,
             "dtmf_mode" => one_of(value, &at, &DTMF)?,
             _ => text(value, &at).map(|_| ())?,

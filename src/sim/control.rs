@@ -65,6 +65,7 @@ async fn state(State(face): State<Face>) -> Json<Value> {
         "requests_in_last_minute_max": model.requests_in_last_minute_max(),
         "unanswered_total": model.unanswered(),
         "tokens_issued_total": model.tokens_issued(),
+        "created_total": model.created(),
     }))
 }
 

@@ -74,7 +74,7 @@ impl Model {
             Endpoint::List => self.list(now, query.get("page").map(String::as_str))?,
             Endpoint::Get(id) => self.get(now, &id)?,
             Endpoint::Patch(id) => return self.patch(now, &id, &request.headers, body),
-            Endpoint::Create => self.create(now, &request.headers, body)?,
+            Endpoint::Create => return self.create(now, wall, &request.headers, body),
             Endpoint::Telemetry => {
                 let body = check::json_body(&request.headers, body)?;
                 telemetry::answer(&mut self.store, &self.options, self.form, Present { now, wall }, &body)?
@@ -115,22 +115,9 @@ impl Model {
         Ok(self.show(StatusCode::OK, channel, now))
     }
 
-    fn show(&self, status: StatusCode, channel: &ChannelState, now: Duration) -> Draft {
+    pub(super) fn show(&self, status: StatusCode, channel: &ChannelState, now: Duration) -> Draft {
         let draft = Draft { status, body: channel.shown(now), headers: Vec::new() };
         if self.options.etag { draft.with(header::ETAG, channel.etag()) } else { draft }
-    }
-
-    fn create(&mut self, now: Duration, headers: &HeaderMap, body: &[u8]) -> Result<Draft, Draft> {
-        let body = check::json_body(headers, body)?;
-        check::create(&body, |id| self.store.contains(id))?;
-        match self.store.create(body).map(|c| c.id.clone()) {
-            Some(id) => {
-                self.ledger.tell(now, format!("{id} is created"));
-                let channel = self.store.get(&id).ok_or_else(|| no_channel(&id))?;
-                Ok(self.show(StatusCode::CREATED, channel, now))
-            }
-            None => Err(Draft::bad("there are too many channels")),
-        }
     }
 
     fn patch(&mut self, now: Duration, id: &str, headers: &HeaderMap, body: &[u8]) -> Result<Done, Draft> {
@@ -155,6 +142,7 @@ impl Model {
         let channel = self.store.get(id).ok_or_else(|| no_channel(id))?;
         let body = check::json_body(headers, body)?;
         check::patch(&body, |id| self.store.contains(id), |id| channel.backups().any(|backup| backup == id))?;
+        check::credentials(&body, channel.document())?;
         if self.options.etag
             && check::header(headers, "if-match").is_some_and(|tag| tag != "*" && tag != channel.etag())
         {

@@ -5,6 +5,7 @@
 use super::scenario::TelemetryForm;
 use jiff::fmt::serde::unsigned_duration::friendly::compact as friendly;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use std::fmt;
 use std::time::Duration;
 
@@ -67,6 +68,24 @@ pub enum Incident {
         /// With `delay`: how long after the answer the change is made. 10 s where left out.
         #[serde(default, with = "friendly::optional", skip_serializing_if = "Option::is_none")]
         delay: Option<Duration>,
+    },
+    /// Creations are treated otherwise.
+    Create {
+        /// How.
+        mode: CreateMode,
+        /// For how long.
+        #[serde(rename = "for", with = "friendly::required")]
+        lasts: Duration,
+        /// With `late`: how long after the request the channel is there. 10 s where left out.
+        #[serde(default, with = "friendly::optional", skip_serializing_if = "Option::is_none")]
+        delay: Option<Duration>,
+    },
+    /// Somebody else sets fields of a channel, as a PATCH that replaces nothing else.
+    Edit {
+        /// The channel.
+        channel: String,
+        /// The fields of each sub-object, such as `{"configuration": {"sip_port": 5061}}`; a text replaces a text.
+        set: Map<String, Value>,
     },
     /// Somebody else changes a channel's route.
     Route {
@@ -155,6 +174,8 @@ impl fmt::Display for Incident {
             }
             Self::Slow { latency, lasts } => write!(f, "answers take {latency:?} for {lasts:?}"),
             Self::Patch { mode, lasts, .. } => write!(f, "PATCHes: {mode:?} for {lasts:?}"),
+            Self::Create { mode, lasts, .. } => write!(f, "creations: {mode:?} for {lasts:?}"),
+            Self::Edit { channel, .. } => write!(f, "somebody else edits {channel}"),
             Self::Route { channel, to } => write!(f, "somebody else routes {channel} to {to}"),
             Self::Remove { channel } => write!(f, "{channel} is deleted"),
             Self::List { absent, lag } => {
@@ -241,6 +262,24 @@ pub enum PatchMode {
     Replace,
 }
 
+/// How a creation is treated for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CreateMode {
+    /// The channel is created; the connection is closed without an answer.
+    LoseAnswer,
+    /// The connection is closed without an answer; the channel is created later.
+    Late,
+    /// Answered 500, and the channel is created all the same.
+    Broken,
+    /// Answered 201, and nothing is created.
+    Drop,
+    /// Answered 409.
+    Conflict,
+    /// Answered 429.
+    TooMany,
+}
+
 /// How a bridge is treated for a while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -290,7 +329,10 @@ impl Incident {
         let there = |id: &String| if known(id) { Ok(()) } else { Err(IncidentError::NoSuchChannel(id.clone())) };
         match self {
             Self::Status { channel, .. } if channel == "*" => Ok(()),
-            Self::Status { channel, .. } | Self::Remove { channel } | Self::Call { channel, .. } => there(channel),
+            Self::Status { channel, .. }
+            | Self::Remove { channel }
+            | Self::Edit { channel, .. }
+            | Self::Call { channel, .. } => there(channel),
             Self::Route { channel, to } => there(channel).and_then(|()| there(to)),
             Self::Telemetry { channel, latency_ms, jitter_ms, loss_pct, .. } => {
                 if channel != "*" {

@@ -7,6 +7,7 @@ use super::bridge::Bridges;
 use super::bridge::Bridging;
 use super::calls::{CallState, Calls};
 use super::channel::{ChannelState, Spell};
+use super::create::Creating;
 use super::endpoint::Done;
 use super::fault::{self, Faults};
 use super::incident::{Incident, IncidentError, PatchMode};
@@ -21,6 +22,7 @@ use super::token::Tokens;
 use crate::platform::Request;
 use crate::policy::WallMs;
 use axum::http::Uri;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -39,6 +41,7 @@ pub struct Model {
     pub(super) serial: u64,
     pub(super) limit: RequestLimit,
     pub(super) patching: Option<Patching>,
+    pub(super) creating: Option<Creating>,
     /// How long answers take, and until when.
     pub(super) slow: Option<(Duration, Duration)>,
     pub(super) list_absent: bool,
@@ -51,6 +54,7 @@ pub struct Model {
 pub(super) enum Due {
     Incident(Incident),
     Change(Change),
+    Creation(Map<String, Value>),
     Bridge(super::bridge::Made),
 }
 
@@ -78,6 +82,7 @@ impl Model {
             serial: 0,
             limit: RequestLimit::new(&options),
             patching: None,
+            creating: None,
             slow: None,
             list_absent: options.list_absent,
             list_lag: options.list_lag,
@@ -139,6 +144,7 @@ impl Model {
                     }
                 }
                 Due::Change(change) => self.make(at, &change),
+                Due::Creation(body) => _ = self.add(at, body),
                 Due::Bridge(made) => _ = self.bridges.make(&mut self.calls, made),
             }
         }
@@ -164,6 +170,13 @@ impl Model {
             Incident::Patch { mode, lasts, delay } => {
                 let delay = delay.unwrap_or(Duration::from_secs(10));
                 self.patching = Some(Patching { mode, until: now + lasts, delay });
+            }
+            Incident::Create { mode, lasts, delay } => {
+                let delay = delay.unwrap_or(Duration::from_secs(10));
+                self.creating = Some(Creating { mode, until: now + lasts, delay });
+            }
+            Incident::Edit { channel, set } => {
+                self.make(now, &Change { channel, body: set, merge: super::scenario::Merge::Merge });
             }
             Incident::Route { channel, to } => self.each(&channel, |c| c.set_primary(now, &to)),
             Incident::Remove { channel } => self.store.remove(&channel),
@@ -191,6 +204,7 @@ impl Model {
         self.agenda.clear();
         self.faults = Faults::default();
         self.patching = None;
+        self.creating = None;
         self.bridging = None;
         self.slow = None;
         self.limit.per_minute = self.options.requests_per_minute;

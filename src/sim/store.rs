@@ -68,7 +68,7 @@ impl Store {
     }
 
     /// Creates a channel from a checked body; `None` where there are too many.
-    pub(super) fn create(&mut self, mut doc: Map<String, Value>) -> Option<&ChannelState> {
+    pub(super) fn create(&mut self, mut doc: Map<String, Value>, now: Duration) -> Option<&ChannelState> {
         if self.created >= MAX_CREATED {
             return None;
         }
@@ -80,8 +80,14 @@ impl Store {
             routing.insert("primary_channel_id".to_owned(), Value::from(id.clone()));
         }
         let quality = Quality { latency_ms: 40.0, jitter_ms: 4.0, loss_pct: 0.1 };
-        let channel = ChannelState::from_doc(id.clone(), doc, quality, false);
+        let mut channel = ChannelState::from_doc(id.clone(), doc, quality, false);
+        channel.born = now;
         Some(self.channels.entry(id).or_insert(channel))
+    }
+
+    /// How many were created.
+    pub(super) const fn created(&self) -> u32 {
+        self.created
     }
 
     /// One page, each channel as JSON, and the cursor of the next; `None`: the cursor is none of ours.
@@ -96,7 +102,9 @@ impl Store {
             None => Bound::Unbounded,
             Some(cursor) => Bound::Excluded(self.uncover(cursor)?),
         };
-        let mut rest = self.channels.range((from, Bound::Unbounded));
+        // A list that lags does not show what was created just now.
+        let listed = |channel: &ChannelState| channel.born.is_zero() || channel.born + lag <= now;
+        let mut rest = self.channels.range((from, Bound::Unbounded)).filter(|(_, channel)| listed(channel));
         let mut last = None;
         let page: Vec<Bytes> = rest
             .by_ref()

@@ -4,12 +4,15 @@
 //! snapshot, so that nothing is kept twice and a removed channel leaves no series behind. Must never: take a label that
 //! the outside chooses without a bound; a channel is never a label of a counter.
 
+mod provision;
+
 use crate::calls::BridgeMetrics;
 use crate::platform::RequestEvent;
 use crate::policy::WallMs;
 use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
 use prometheus::proto::MetricFamily;
 use prometheus::{Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use provision::Provisions;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,6 +38,7 @@ struct Families {
     malformed: IntCounterVec,
     actions: IntCounterVec,
     action_seconds: HistogramVec,
+    provisions: Provisions,
     journal_entries: Total,
     observations_dropped: Total,
     checkpoint_at: Gauge,
@@ -112,6 +116,7 @@ impl Counters {
                     &["tenant"],
                 ),
             ),
+            provisions: Provisions::new(&registry),
             journal_entries: Total::of(add(
                 &registry,
                 IntCounter::with_opts(opts("journal_entries_total", "Audit entries in the journal.")),
@@ -139,16 +144,7 @@ impl Counters {
                     "When the configuration was last loaded successfully, in seconds since 1970.",
                 )),
             ),
-            loop_lag: add(
-                &registry,
-                Histogram::with_opts(buckets(
-                    "loop_lag_seconds",
-                    "How much later than due the driver's loop went round.",
-                    0.0001,
-                    4.0,
-                    10,
-                )),
-            ),
+            loop_lag: loop_lag(&registry),
             bridges: BridgeMetrics::new(&registry),
             registry,
         };
@@ -225,6 +221,7 @@ impl Counters {
         forget(&self.0.malformed, tenant);
         forget(&self.0.actions, tenant);
         forget(&self.0.action_seconds, tenant);
+        self.0.provisions.forget_tenant(tenant);
         self.0.bridges.forget(tenant);
     }
 
@@ -264,6 +261,11 @@ fn checkpoint_gauges(registry: &Registry) -> (Gauge, IntGauge) {
     );
     let size = opts("audit_checkpoint_entries", "How many audit entries the newest signed checkpoint covers.");
     (add(registry, Gauge::with_opts(at)), add(registry, IntGauge::with_opts(size)))
+}
+
+fn loop_lag(registry: &Registry) -> Histogram {
+    let help = "How much later than due the driver's loop went round.";
+    add(registry, Histogram::with_opts(buckets("loop_lag_seconds", help, 0.0001, 4.0, 10)))
 }
 
 fn opts(name: &str, help: &str) -> Opts {

@@ -1,28 +1,33 @@
 //! Puts the daemon together: journal and engine restored, tasks started, ends wired. The same under `run`, under the demo,
 //! and under the simulation tests.
 
-use super::clients::{Clients, ConnectError, Reconfiguration};
+use super::calls::Calls;
+use super::clients::{Clients, ConnectError};
 use super::driver::{Driver, InFlight, Wiring};
 use super::executor::Execution;
 use super::fact::{Fact, Place};
 use super::ledger::{self, Ledger};
 use super::orders::Orders;
+use super::permits::Permits;
 use super::prober::{Prober, Task};
 use super::publisher::Publisher;
 use super::reasons::Reasons;
 use super::references::Asking;
-use super::{Counters, Liveness, Snapshot, SnapshotCell, entry};
-use crate::calls::{Held, Rescues, Switchboard};
+use super::reloads::{Reloads, Taking};
+use super::{Counters, Liveness, SnapshotCell, entry};
+use crate::calls::Switchboard;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::journal::{Journal, KeptOperation, OpenIntent, Reader, Recovered};
-use crate::platform::{Gate, Platform};
-use crate::policy::{Action, Actor, Engine, EventType, Mode, OpId, Outcome, TenantId};
+use crate::journal::{Journal, OpenIntent, Reader, Recovered};
+use crate::platform::Gate;
+use crate::policy::{Action, Actor, Engine, EventType, OpId, Outcome, TenantId, WallMs};
+use crate::provision::{self, Desk, Digests, Provisioner, Service, Setup, Surveyor, all_known};
+use arc_swap::ArcSwap;
 use serde_json::json;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -30,8 +35,6 @@ use tokio_util::sync::CancellationToken;
 const SEEN_BOUND: usize = 4096;
 /// Tasks that wait for the prober.
 const TASKS_BOUND: usize = 1024;
-/// How long the token for bridging is tried for at a start.
-const SCOPES_WITHIN: Duration = Duration::from_secs(30);
 
 /// What a daemon is made of, besides its configuration.
 pub struct Parts {
@@ -63,6 +66,8 @@ pub struct Daemon {
     pub liveness: Liveness,
     /// The way for people's orders.
     pub orders: Orders,
+    /// The way for people's orders to create what is desired.
+    pub provisioning: Desk,
     /// Bridges calls.
     pub switchboard: Switchboard,
     /// Reads the audit log.
@@ -71,101 +76,53 @@ pub struct Daemon {
     pub stop: CancellationToken,
     driver: JoinHandle<()>,
     prober: JoinHandle<()>,
-}
-
-/// Prepares new configurations and gives them to the driver.
-pub struct Reloads {
-    clients: Clients,
-    driver: mpsc::Sender<Reconfiguration>,
-    calls: Calls,
-}
-
-impl Reloads {
-    /// Connects what is new and gives the whole to the driver; on an error nothing is changed.
-    pub async fn give(&mut self, config: &Config, why: String) -> Result<(), ConnectError> {
-        let reload = self.clients.prepare(config, &BTreeMap::new(), why)?;
-        self.calls.configure(config, &reload.platforms);
-        self.send(Reconfiguration::Take(Box::new(reload))).await;
-        Ok(())
-    }
-
-    /// Writes down that a configuration was refused, and why.
-    pub async fn refused(&self, why: String) {
-        self.send(Reconfiguration::Refused(why)).await;
-    }
-
-    async fn send(&self, what: Reconfiguration) {
-        // The driver is gone only at a stop, and then it no longer matters.
-        let _ = self.driver.send(what).await;
-    }
-}
-
-/// Bridging beside the driver: neither waits for the other.
-struct Calls {
-    switchboard: Switchboard,
-    rescues: Rescues,
-}
-
-impl Calls {
-    fn new(journal: &Journal, clock: &Clock, counters: &Counters, snapshot: &SnapshotCell) -> Self {
-        let cell = snapshot.clone();
-        let held: Held = Arc::new(move |tenant| held_because(&cell.read(), tenant));
-        let switchboard = Switchboard::new(journal.clone(), clock.clone(), counters.clone(), held);
-        Self { rescues: Rescues::new(switchboard.clone(), snapshot.clone()), switchboard }
-    }
-
-    fn configure(&self, config: &Config, platforms: &BTreeMap<TenantId, Arc<dyn Platform>>) {
-        let fresh = self.switchboard.configure(config, platforms);
-        self.rescues.configure(config);
-        if !fresh.is_empty() {
-            let switchboard = self.switchboard.clone();
-            tokio::spawn(async move { switchboard.try_scopes(fresh, SCOPES_WITHIN).await });
-        }
-    }
-
-    /// What the journal left open, and what it remembers.
-    fn resume(&self, reader: &Reader, open: Vec<KeptOperation>) {
-        self.switchboard.remember(reader);
-        let switchboard = self.switchboard.clone();
-        tokio::spawn(async move { switchboard.resolve(open).await });
-    }
-}
-
-/// A bridge changes the platform, so what forbids every change forbids it too.
-fn held_because(snapshot: &Snapshot, tenant: &TenantId) -> Option<String> {
-    if snapshot.mode == Mode::Observe {
-        return Some("daemon.mode is observe, which changes nothing; set it to propose or enforce".to_owned());
-    }
-    let paused = snapshot.paused || snapshot.tenants.get(tenant).is_some_and(|tenant| tenant.report.paused);
-    paused.then(|| format!("{tenant} is paused; `trunkwarden resume` lifts that"))
+    provisioner: Option<JoinHandle<()>>,
 }
 
 impl Daemon {
     /// Restores what the journal knows and starts to work.
     pub fn start(config: &Config, parts: Parts) -> Result<(Self, Reloads), ConnectError> {
-        let Parts { clock, journal, mut recovered, mut clients, counters, publish_every, keep_observations, on_beat } =
+        let Parts { clock, journal, mut recovered, clients, counters, publish_every, keep_observations, on_beat } =
             parts;
         let wall = clock.wall();
-        let recent: BTreeMap<TenantId, Vec<Duration>> = config
-            .tenants
-            .keys()
-            .filter_map(|id| {
-                let key = ledger::recent_key(id.as_str());
-                let value = recovered.states.iter().find(|(k, _)| *k == key)?;
-                Some((id.clone(), ledger::recent_of(&value.1, wall)?))
-            })
-            .collect();
-        let start = clients.prepare(config, &recent, String::new())?;
-        let (snapshot, liveness, stop) = (SnapshotCell::default(), Liveness::default(), CancellationToken::new());
+        let snapshot = SnapshotCell::default();
+        let (permits, permit_requests) = Permits::channel();
+        let (reload_sender, reloads) = mpsc::channel(4);
+        let (poked, setup) = (Arc::new(Notify::new()), Arc::new(ArcSwap::from_pointee(Setup::default())));
+        let register = Arc::new(Mutex::new(all_known(&recovered.states)));
+        let calls = Calls::new(&journal, &clock, &counters, &snapshot);
+        let mut taking = Taking {
+            clients,
+            config: config.clone(),
+            driver: reload_sender,
+            register: Arc::clone(&register),
+            setup: Arc::clone(&setup),
+            poked: Arc::clone(&poked),
+            calls: calls.clone(),
+        };
+        let start = taking.prepare(config, &recent_requests(config, &recovered, wall), String::new())?;
+        let given = Reloads::new(taking);
+        let (desk, desk_orders) = Desk::open(&clock);
+        let digests = Digests::new(&config.daemon.state_dir);
+        let surveyor = Surveyor { clock: clock.clone(), reader: Some(journal.reader()), digests };
+        let (ours, others) = std::mem::take(&mut recovered.open_operations)
+            .into_iter()
+            .partition(|open| open.operation.kind == provision::KIND);
+        let service = Service {
+            provisioner: Provisioner::new(surveyor, journal.clone(), permits, counters.clone(), register, setup),
+            desk: desk.clone(),
+            orders: desk_orders,
+            reloads: given.clone(),
+            poked,
+            open: ours,
+        };
+        let (liveness, stop) = (Liveness::default(), CancellationToken::new());
         let (orders, order_requests) = Orders::channel();
         let (seen_sender, seen) = mpsc::channel(SEEN_BOUND);
         let (tasks, tasks_receiver) = mpsc::channel(TASKS_BOUND);
-        let (reload_sender, reloads) = mpsc::channel(4);
         let reader = journal.reader();
         let writable = journal.writable();
-        let calls = Calls::new(&journal, &clock, &counters, &snapshot);
-        calls.configure(config, &start.platforms);
-        calls.resume(&reader, std::mem::take(&mut recovered.open_operations));
+        calls.resume(&reader, others);
         let switchboard = calls.switchboard.clone();
         let mut publisher = Publisher::new(snapshot.clone(), publish_every);
         publisher.configured(&start.params, wall);
@@ -184,6 +141,7 @@ impl Daemon {
                 tasks,
                 orders: order_requests,
                 references: Asking::start(start.references),
+                permits: permit_requests,
                 reloads,
                 writable,
                 stop: stop.clone(),
@@ -194,6 +152,7 @@ impl Daemon {
             executions: JoinSet::new(),
             in_flight: BTreeMap::new(),
             orphans: BTreeMap::new(),
+            permits: Vec::new(),
             wanted: HashSet::new(),
             docs: HashMap::new(),
             commands: Vec::new(),
@@ -205,7 +164,10 @@ impl Daemon {
         driver.restore(recovered);
         liveness.beat(now);
         let prober = Prober::new(clock, counters.clone(), seen_sender);
+        let provisioner = tokio::spawn(service.run(stop.clone()));
         let daemon = Self {
+            provisioning: desk,
+            provisioner: Some(provisioner),
             snapshot,
             counters,
             liveness,
@@ -216,7 +178,7 @@ impl Daemon {
             prober: tokio::spawn(prober.run(tasks_receiver)),
             driver: tokio::spawn(driver.run()),
         };
-        Ok((daemon, Reloads { clients, driver: reload_sender, calls }))
+        Ok((daemon, given))
     }
 
     /// Waits until it has stopped; `Err`: unasked, since a task died, and the process must not pretend to be alive.
@@ -225,7 +187,19 @@ impl Daemon {
             Ok(()) => Ok(()),
             Err(error) => Err(format!("the {name} died: {error}")),
         };
-        told("driver", (&mut self.driver).await)?;
+        if let Some(provisioner) = &mut self.provisioner {
+            tokio::select! {
+                biased;
+                ended = &mut self.driver => told("driver", ended)?,
+                ended = provisioner => {
+                    self.provisioner = None;
+                    told("provisioner", ended)?;
+                    told("driver", (&mut self.driver).await)?;
+                }
+            }
+        } else {
+            told("driver", (&mut self.driver).await)?;
+        }
         if self.stop.is_cancelled() {
             return Ok(());
         }
@@ -233,6 +207,16 @@ impl Daemon {
         told("prober", (&mut self.prober).await)?;
         Err("the driver ended unasked".to_owned())
     }
+}
+
+/// How long ago each request of the last minute was sent, as far as a clean stop left that in the journal.
+pub fn recent_requests(config: &Config, recovered: &Recovered, wall: WallMs) -> BTreeMap<TenantId, Vec<Duration>> {
+    let one = |id: &TenantId| {
+        let key = ledger::recent_key(id.as_str());
+        let value = recovered.states.iter().find(|(k, _)| *k == key)?;
+        Some((id.clone(), ledger::recent_of(&value.1, wall)?))
+    };
+    config.tenants.keys().filter_map(one).collect()
 }
 
 impl Driver {

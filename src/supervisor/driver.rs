@@ -5,6 +5,7 @@
 //! systemd watchdog, `/healthz`) tells the truth.
 
 mod carry_out;
+mod permits;
 mod publish;
 mod stop;
 mod windows;
@@ -16,6 +17,7 @@ use super::executor::Told;
 use super::fact::{Fact, Place};
 use super::ledger::Ledger;
 use super::orders::OrderRequest;
+use super::permits::PermitRequest;
 use super::prober::{Seen, Task};
 use super::publisher::Publisher;
 use super::reasons::Reasons;
@@ -28,6 +30,7 @@ use crate::policy::{
     Action, ActionKind, Actor, ChannelKey, Command, Engine, EventType, Observation, OpId, Order, Outcome, TenantId,
     Time,
 };
+use permits::Granted;
 use serde_json::json;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -49,6 +52,8 @@ pub enum Event {
     Told(Told),
     /// A person gives an order.
     Order(OrderRequest),
+    /// Someone else wants to change the platform.
+    Permit(PermitRequest),
     /// A new configuration, checked, with its clients; or that one was refused.
     Reconfigure(Reconfiguration),
     /// The reference targets were asked.
@@ -69,6 +74,8 @@ pub struct Wiring {
     pub tasks: mpsc::Sender<Task>,
     /// From people.
     pub orders: mpsc::Receiver<OrderRequest>,
+    /// From others who change the platform.
+    pub permits: mpsc::Receiver<PermitRequest>,
     /// The reference targets.
     pub references: Asking,
     /// New configurations.
@@ -99,6 +106,7 @@ pub struct Driver {
     pub(super) executions: JoinSet<()>,
     pub(super) in_flight: BTreeMap<OpId, InFlight>,
     pub(super) orphans: BTreeMap<OpId, TenantId>,
+    pub(super) permits: Vec<Granted>,
     pub(super) wanted: HashSet<ChannelKey>,
     /// Of the channels wanted: the newest document, and when it was asked for.
     pub(super) docs: HashMap<ChannelKey, (Time, Arc<ChannelDoc>)>,
@@ -140,7 +148,7 @@ impl Driver {
             return Event::Round;
         }
         let sleep = tokio::time::sleep(wake.since(now));
-        let Wiring { seen, tasks, orders, references, reloads, writable, stop, .. } = &mut self.wiring;
+        let Wiring { seen, tasks, orders, permits, references, reloads, writable, stop, .. } = &mut self.wiring;
         let event = tokio::select! {
             biased;
             () = stop.cancelled() => Event::Stop,
@@ -150,6 +158,7 @@ impl Driver {
                 Event::Round
             }
             Some(order) = orders.recv() => Event::Order(order),
+            Some(request) = permits.recv() => Event::Permit(request),
             Some(reload) = reloads.recv() => Event::Reconfigure(reload),
             Ok(()) = writable.changed() => Event::JournalWritable(*writable.borrow_and_update()),
             asked = references.rounds.recv() => asked.map_or(Event::Stop, Event::References),
@@ -211,6 +220,7 @@ impl Driver {
             Event::Seen(seen) => self.seen(now, seen),
             Event::Told(told) => self.told(now, told),
             Event::Order(request) => self.order(now, request),
+            Event::Permit(request) => self.permit(request),
             Event::Reconfigure(Reconfiguration::Take(reload)) => self.reload(now, *reload),
             Event::Reconfigure(Reconfiguration::Refused(why)) => {
                 self.publisher.config_refused();
@@ -222,6 +232,7 @@ impl Driver {
         }
         self.carry_out();
         self.call_back();
+        self.call_back_forbidden();
     }
 
     fn seen(&mut self, now: Time, seen: Seen) {
@@ -313,6 +324,7 @@ impl Driver {
             self.counters.forget_tenant(gone.as_str());
         }
         self.platforms = platforms;
+        self.call_back_permits("another configuration was taken");
         self.publisher.configured(&params, self.clock.wall());
         self.ledger.fact(now, Place::Process, &Fact::Reconfigured);
         self.calendar = calendar;

@@ -220,8 +220,7 @@ impl Ledger {
         self.save(now, engine);
         let saved_at = self.clock.wall();
         for (tenant, ages) in recent {
-            let ages: Vec<u64> = ages.iter().map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)).collect();
-            self.batch.states.push((recent_key(&tenant), Some(json!({ "saved_at": saved_at, "ages_ms": ages }))));
+            self.batch.states.push(recent_state(&tenant, &ages, saved_at));
         }
         let reason = "stopped on request".to_owned();
         self.write(entry::of_process(saved_at, EventType::ProcessStopped, &Actor::System, reason, json!({})));
@@ -288,6 +287,12 @@ fn answer(replies: Vec<Reply>) {
 /// Where a clean stop leaves when the last minute's requests were sent.
 pub fn recent_key(tenant: &str) -> String {
     format!("recent/{tenant}")
+}
+
+/// What stands there: how long ago each was sent.
+pub fn recent_state(tenant: &str, ages: &[Duration], saved_at: WallMs) -> (String, Option<Value>) {
+    let ages: Vec<u64> = ages.iter().map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)).collect();
+    (recent_key(tenant), Some(json!({ "saved_at": saved_at, "ages_ms": ages })))
 }
 
 /// The ages that [`recent_key`] holds, as old as they are now; those over a minute no longer count.

@@ -8,6 +8,7 @@
 //! for each action in flight (waited for at a stop, within the grace time).
 
 mod calendar;
+mod calls;
 mod clients;
 mod counters;
 mod daemon;
@@ -19,22 +20,28 @@ mod ledger;
 mod liveness;
 mod orders;
 mod patch;
+mod permits;
 mod prober;
 mod publisher;
 mod reasons;
 mod references;
+mod reloads;
 pub mod replay;
 mod snapshot;
 
 pub use clients::{Clients, Connect, ConnectError, Reload};
 pub use counters::Counters;
-pub use daemon::{Daemon, Parts, Reloads};
+pub use daemon::{Daemon, Parts, recent_requests};
 pub(crate) use entry::event_name;
+pub use ledger::recent_state;
 pub(crate) use ledger::{recent_key, recent_of, state_of};
 pub use liveness::Liveness;
 pub use orders::{OrderError, OrderRequest, Orders};
+pub(crate) use patch::codecs as codecs_as_read;
+pub use permits::{Permit, Permits};
 pub use prober::TenantPlan;
 pub use references::ReferenceReading;
+pub use reloads::Reloads;
 pub use snapshot::{Channels, Snapshot, SnapshotCell, TenantSnapshot};
 
 /// A task that dies must take the daemon down, not leave a channel unwatched or an action unfinished for ever.

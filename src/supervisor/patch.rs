@@ -64,7 +64,7 @@ fn routing(doc: &ChannelDoc, primary: &str) -> Value {
 }
 
 /// Each codec as read, whatever else the platform keeps with it, at its new priority.
-fn codecs(doc: &ChannelDoc, order: &[Codec]) -> Value {
+pub fn codecs(doc: &ChannelDoc, order: &[Codec]) -> Value {
     let mut as_read =
         doc.field("configuration").and_then(|c| c.get("codecs")).and_then(Value::as_array).cloned().unwrap_or_default();
     order

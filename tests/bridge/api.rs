@@ -32,6 +32,7 @@ impl Face {
             switchboard: Some(world.board.clone()),
             audit: None,
             checkpoint: None,
+            provisioning: None,
             delivery: None,
             operator_token: Some(TOKEN.to_owned().into()),
         };

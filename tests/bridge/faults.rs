@@ -246,3 +246,22 @@ async fn what_is_held_or_wrong_is_not_begun() {
     assert_eq!(world.bridge().await.unwrap_err(), Refusal::Stopping);
     assert_eq!((world.events(), world.sent()), (Vec::<String>::new(), 0));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_while_the_call_is_read_reaches_the_bridge_after_it() {
+    let world = World::new();
+    // Below the call, and so the first look at it, until just before that look is given up.
+    world.happen(Incident::Fault {
+        kind: FaultKind::Hang,
+        lasts: secs(8),
+        paths: vec![format!("/api/v2/cti/calls/{CALL}")],
+    });
+    let pause = async {
+        tokio::time::sleep(secs(1)).await;
+        *world.held.lock().unwrap() = Some("acme is paused".to_owned());
+    };
+    let (settled, ()) = tokio::join!(world.bridge(), pause);
+    let settled = settled.unwrap();
+    assert_eq!(failure(&settled), Some(Failure::NotSent), "{settled}");
+    assert_eq!((world.made(), world.sent()), (0, 0));
+}

@@ -76,3 +76,18 @@ async fn close(board: &Switchboard, world: &World) {
     board.stop(Duration::from_secs(1)).await;
     world.journal.clone().close().await;
 }
+
+#[tokio::test]
+async fn whoever_leaves_while_it_is_written_down_leaves_nothing_open() {
+    let world = World::in_real_time();
+    // Asked once, and gone before the journal's thread has answered.
+    let asked = tokio::time::timeout(Duration::ZERO, world.bridge()).await;
+    assert!(asked.is_err());
+    for _ in 0..500 {
+        if world.events().len() == 2 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(world.events(), ["bridge.requested", "bridge.completed"]);
+}

@@ -4,9 +4,9 @@ use super::world::{LIST, READ, World};
 use std::sync::Arc;
 use std::time::Duration;
 use trunkwarden::calls::{FailedOver, Rescues};
-use trunkwarden::policy::{ChannelKey, Health, Mode};
+use trunkwarden::policy::{ChannelKey, Engine, Health, Mode};
 use trunkwarden::sim::{BridgeMode, Scenario};
-use trunkwarden::supervisor::SnapshotCell;
+use trunkwarden::supervisor::{Snapshot, SnapshotCell};
 
 fn id(n: usize) -> String {
     format!("00000000-0000-0000-0000-{n:012}")
@@ -26,7 +26,11 @@ fn world(policy: &str, inbound: usize) -> (World, Rescues) {
 }
 
 fn rescues(world: &World) -> Rescues {
-    let rescues = Rescues::new(world.board.clone(), SnapshotCell::default());
+    shown(world, &SnapshotCell::default())
+}
+
+fn shown(world: &World, snapshot: &SnapshotCell) -> Rescues {
+    let rescues = Rescues::new(world.board.clone(), snapshot.clone());
     rescues.configure(&world.config);
     rescues
 }
@@ -140,4 +144,30 @@ async fn a_lost_answer_is_no_reason_to_bridge_a_call_again() {
     rescues.failed_over(failed_over(Mode::Enforce, Health::Down));
     ended(&world, 1).await;
     assert_eq!((world.made(), world.sent()), (2, 2));
+}
+
+/// The snapshot after the failover, the channel of this health.
+fn publish(world: &World, snapshot: &SnapshotCell, health: Health) {
+    let (now, key) = (world.clock.now(), ChannelKey::new("acme", "ch-0001"));
+    let mut report = Engine::new(world.config.params(), now).channel(now, &key).unwrap();
+    (report.health, report.mode, report.route) = (health, Mode::Enforce, Some("ch-0002".into()));
+    snapshot.publish(Snapshot { channels: [(key, Arc::new(report))].into_iter().collect(), ..Snapshot::default() });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_is_no_longer_known_to_be_down_keeps_its_calls() {
+    for (health, why) in [(Health::Up, "not down any more"), (Health::Unknown, "is not known")] {
+        let (world, _) = world("per_minute = 1", 5);
+        let snapshot = SnapshotCell::default();
+        let rescues = shown(&world, &snapshot);
+        publish(&world, &snapshot, Health::Down);
+        rescues.failed_over(failed_over(Mode::Enforce, Health::Down));
+        tokio::time::sleep(Duration::from_secs(70)).await;
+        publish(&world, &snapshot, health);
+        ended(&world, 1).await;
+        assert_eq!(world.made(), 2);
+        let last = world.audit().pop().unwrap();
+        assert!(last["details"]["stopped"].as_str().unwrap().contains(why), "{last}");
+        assert_eq!(last["details"]["left"], 3);
+    }
 }

@@ -45,15 +45,15 @@ impl World {
 
     /// A tenant whose calls can be read or not, on a platform that knows request ids again or not.
     pub fn that(readable: bool, request_ids: bool) -> Self {
-        Self::by(Clock::virtual_from(WallMs(START)), readable, request_ids)
+        Self::by((Clock::virtual_from(WallMs(START)), WriterMode::Inline), readable, request_ids)
     }
 
-    /// By the machine's own clock, for whoever comes over a socket.
+    /// By the machine's own clock and with the journal's own thread, as the daemon has them.
     pub fn in_real_time() -> Self {
-        Self::by(Clock::system(), false, true)
+        Self::by((Clock::system(), WriterMode::Thread), false, true)
     }
 
-    fn by(clock: Clock, readable: bool, request_ids: bool) -> Self {
+    fn by(clock: (Clock, WriterMode), readable: bool, request_ids: bool) -> Self {
         let mut scenario = Scenario::quiet(7, 4);
         scenario.options.request_ids = request_ids;
         let paths = if readable { format!("{READ}\n{LIST}") } else { String::new() };
@@ -63,10 +63,10 @@ impl World {
     }
 
     pub fn with(paths: &str, policy: &str, scenario: Scenario) -> Self {
-        Self::at(Clock::virtual_from(WallMs(START)), paths, policy, scenario)
+        Self::at((Clock::virtual_from(WallMs(START)), WriterMode::Inline), paths, policy, scenario)
     }
 
-    fn at(clock: Clock, paths: &str, policy: &str, mut scenario: Scenario) -> Self {
+    fn at(clock: (Clock, WriterMode), paths: &str, policy: &str, mut scenario: Scenario) -> Self {
         scenario.options.requests_per_minute = 0;
         let model = Arc::new(Mutex::new(Model::new(scenario)));
         let folder = Arc::new(tempfile::tempdir().unwrap());
@@ -76,15 +76,20 @@ impl World {
     /// The next process on the same platform and the same journal, and what it found there.
     pub fn restarted(&self) -> (Self, Recovered) {
         let text = std::fs::read_to_string(self.folder.path().join("trunkwarden.toml")).unwrap();
-        Self::over(Arc::clone(&self.model), Arc::clone(&self.folder), self.clock.clone(), &text)
+        Self::over(Arc::clone(&self.model), Arc::clone(&self.folder), (self.clock.clone(), WriterMode::Inline), &text)
     }
 
-    fn over(model: Arc<Mutex<Model>>, folder: Arc<TempDir>, clock: Clock, text: &str) -> (Self, Recovered) {
+    fn over(
+        model: Arc<Mutex<Model>>,
+        folder: Arc<TempDir>,
+        (clock, mode): (Clock, WriterMode),
+        text: &str,
+    ) -> (Self, Recovered) {
         let file = folder.path().join("trunkwarden.toml");
         std::fs::write(&file, text).unwrap();
         let config = config::load(&file).unwrap_or_else(|rejected| panic!("{rejected}")).config;
         let options = Options {
-            mode: WriterMode::Inline,
+            mode,
             ids: IdSource::Seeded(7),
             ..Options::new(folder.path().join("state/journal.db"), clock.clone())
         };

@@ -23,6 +23,7 @@ impl Face {
             switchboard: None,
             audit: None,
             checkpoint: None,
+            provisioning: None,
             delivery: Some(world.delivery.clone()),
             operator_token: Some("op".to_owned().into()),
         };

@@ -13,7 +13,7 @@ use trunkwarden::config;
 use trunkwarden::journal::{Filter, IdSource, Journal, JournalError, OpenIntent, Options, Receipt, WriterMode};
 use trunkwarden::platform::{
     Answer, BudgetReading, ChannelDoc, Class, ErrorClass, ListPage, Platform, PlatformError, TelemetryAnswer,
-    TelemetryQuery,
+    TelemetryQuery, Warrant,
 };
 use trunkwarden::policy::{ChannelId, LookError, Sample, Time, WallMs};
 use trunkwarden::supervisor::{Clients, Counters, Daemon, Parts, Reloads};
@@ -73,6 +73,14 @@ pub struct Held {
     pub dies_at_read: bool,
     /// Requests a minute, where they are fewer than the file's.
     pub limit: Option<u32>,
+    /// An amendment is under way so long once it is sent.
+    pub amend_takes: Duration,
+    /// An amendment waits to be sent until it is called back.
+    pub amend_waits: bool,
+    /// Every amendment that was sent, and when.
+    pub amended: Vec<(Time, Value)>,
+    /// When changes of the engine's reached the platform.
+    pub changed_at: Vec<Time>,
     /// Whose telemetry was asked for.
     pub measured: BTreeSet<String>,
 }
@@ -195,6 +203,7 @@ impl Platform for Fake {
         let now = self.clock.wall();
         self.with(|held| {
             held.changes.push((id.to_string(), body.clone()));
+            held.changed_at.push(self.clock.now());
             match fate {
                 _ if held.drops_changes => {}
                 Fate::Dropped => {}
@@ -209,6 +218,29 @@ impl Platform for Fake {
         if death == Some(Death::Unanswered) {
             self.die().await;
         }
+        Ok(self.answer(self.doc(id)))
+    }
+
+    async fn amend_channel(
+        &self,
+        warrant: &Warrant,
+        id: &ChannelId,
+        body: &Value,
+        _: Option<&str>,
+        _: Duration,
+    ) -> Result<Answer<ChannelDoc>, PlatformError> {
+        if self.with(|held| held.amend_waits) {
+            warrant.gate().closed(self.clock.now()).await;
+        }
+        if let Some(why) = warrant.gate().closed_because(self.clock.now()) {
+            return Err(PlatformError { message: why, ..error(ErrorClass::Withdrawn, LookError::Unexpected) });
+        }
+        let takes = self.with(|held| {
+            held.amended.push((self.clock.now(), body.clone()));
+            held.amend_takes
+        });
+        tokio::time::sleep(takes).await;
+        self.with(|held| held.make(id.as_str(), body));
         Ok(self.answer(self.doc(id)))
     }
 

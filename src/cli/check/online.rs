@@ -4,10 +4,13 @@
 //! no list takes its time.
 
 use super::super::run::connect;
+use super::super::socket::plain;
 use crate::clock::Clock;
 use crate::config::{Config, Tenant};
+use crate::journal::Reader;
 use crate::platform::{ChannelDoc, Class, ErrorClass, Platform, PlatformError};
 use crate::policy::{ChannelId, TenantId};
+use crate::provision::{self, Desired, Digests, Plan, Surveyor};
 use crate::supervisor::Counters;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
@@ -81,7 +84,7 @@ impl Try<'_> {
             }
         }
         self.backing(&docs);
-        fine
+        fine & self.desired().await
     }
 
     fn scopes(&self, granted: Option<Vec<String>>) -> bool {
@@ -149,6 +152,25 @@ impl Try<'_> {
         .collect()
     }
 
+    /// What `channels plan` would say of this tenant.
+    async fn desired(&self) -> bool {
+        let desired = provision::desired(self.config);
+        if desired.iter().all(|d| d.spec.tenant != *self.id) {
+            return true;
+        }
+        let plan = match plan(self.config, self.id, &*self.platform, &desired).await {
+            Ok(plan) => plan,
+            Err(why) => {
+                println!("  FAIL  desired channels: {why}");
+                return false;
+            }
+        };
+        for line in provision::plan_text(&plan).lines() {
+            println!("  {}", plain(line));
+        }
+        plan.items.iter().all(|item| item.drifts().is_some())
+    }
+
     fn backing(&self, docs: &BTreeMap<ChannelId, ChannelDoc>) {
         for channel in self.config.channels.iter().filter(|c| c.key.tenant == *self.id) {
             let id = &channel.key.channel;
@@ -164,6 +186,18 @@ impl Try<'_> {
             println!("  {id} is {}; {backed}", condition(id, Some(doc)));
         }
     }
+}
+
+/// The plan for one tenant, by what the journal knows where there is one.
+async fn plan(config: &Config, id: &TenantId, platform: &dyn Platform, all: &[Desired]) -> Result<Plan, String> {
+    let path = config.daemon.state_dir.join("journal.db");
+    let reader = path.exists().then(|| Reader::open(&path)).transpose().map_err(|error| error.to_string())?;
+    let states = reader.as_ref().map(Reader::states).transpose().map_err(|error| error.to_string())?;
+    let known = provision::all_known(states.iter().flatten());
+    let digests = Digests::new(&config.daemon.state_dir);
+    let surveyor = Surveyor { clock: Clock::system(), reader, digests };
+    let mine = all.iter().filter(|d| d.spec.tenant == *id).map(|d| (d, known.get(&d.key()).cloned()));
+    Ok(Plan { items: surveyor.survey(platform, &mine.collect::<Vec<_>>()).await })
 }
 
 /// Whoever may have to carry the channel's traffic, in order.

@@ -137,7 +137,7 @@ fn past_answer(args: &ExplainArgs, at: WallMs) -> Result<Explained, ExitCode> {
     })?;
     let config = config.config;
     let journal = args.journal.clone().unwrap_or_else(|| config.daemon.state_dir.join("journal.db"));
-    past::explain(&journal, config.params(), &args.channel, at).map_err(|why| failed(&why))
+    past::explain(&journal, &config, &args.channel, at).map_err(|why| failed(&why))
 }
 
 /// `TENANT/CHANNEL`; a channel's id may hold slashes.

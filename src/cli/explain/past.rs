@@ -2,9 +2,11 @@
 
 use super::{Change, Explained};
 use crate::clock::rfc3339;
+use crate::config::Config;
 use crate::http::views::ChannelView;
 use crate::journal::Reader;
-use crate::policy::{ChannelKey, Params, Reason, WallMs};
+use crate::policy::{ChannelKey, Reason, WallMs};
+use crate::provision::watched_by;
 use crate::supervisor::fact::Fact;
 use crate::supervisor::replay::{Replay, Rests, Span, play, warm_up};
 use std::collections::VecDeque;
@@ -16,9 +18,10 @@ const HISTORY: usize = 10;
 /// The daemon tells something at least this often while it runs and watches anything.
 const QUIET: Duration = Duration::from_mins(10);
 
-/// What was known of `channel` at `at`, by the journal at `path` and under `params`. An error is one sentence.
-pub fn explain(path: &Path, params: Params, channel: &ChannelKey, at: WallMs) -> Result<Explained, String> {
+/// What was known of `channel` at `at`, by the journal at `path` and under `config`. An error is one sentence.
+pub fn explain(path: &Path, config: &Config, channel: &ChannelKey, at: WallMs) -> Result<Explained, String> {
     let reader = Reader::open(path).map_err(|error| error.to_string())?;
+    let params = watched_by(config, &reader).map_err(|error| error.to_string())?.params();
     let span = Span { tenant: Some(channel.tenant.to_string()), from: at, to: at, warm_up: warm_up(&params) };
     let mut replay = Replay::rebuild(params);
     let mut history: VecDeque<(WallMs, Reason)> = VecDeque::new();

@@ -71,6 +71,7 @@ pub(in crate::cli) fn serve(
         liveness: daemon.liveness.clone(),
         clock,
         orders: daemon.orders.clone(),
+        provisioning: Some(daemon.provisioning.clone()),
         switchboard: Some(daemon.switchboard.clone()),
         audit: Some(audit),
         checkpoint: Some(checkpoint),

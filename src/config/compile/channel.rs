@@ -1,15 +1,14 @@
-//! Channels: those that exist, those that are desired, and whether what they refer to exists.
+//! Channels that exist, and whether what all channels refer to exists.
 
 use super::Compiler;
 use super::policy::Compiled;
 use super::tenant::Placed;
-use crate::config::model::{Channel, Provision, SecretRef};
+use crate::config::model::Channel;
 use crate::config::section::{Got, Section};
 use crate::config::source::Loc;
 use crate::config::syntax::{nearest, shorten};
-use crate::policy::{ChannelId, ChannelKey, Codec, Policy};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::path::Path;
+use crate::policy::{ChannelId, ChannelKey, Policy};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 /// Beyond so many channels of a tenant, an unknown backup is named without its nearest: the search would take long.
@@ -83,7 +82,7 @@ impl Compiler<'_> {
         has("id") && !has("provision")
     }
 
-    fn policy_of(&mut self, section: &Section, policies: &BTreeMap<String, Compiled>) -> Arc<Policy> {
+    pub(super) fn policy_of(&mut self, section: &Section, policies: &BTreeMap<String, Compiled>) -> Arc<Policy> {
         let name = section.get::<String>("policy");
         if let Some(compiled) = policies.get(&name.value) {
             return Arc::clone(&compiled.policy);
@@ -95,7 +94,7 @@ impl Compiler<'_> {
     }
 
     /// Backups as listed; never the channel itself, and none twice.
-    fn backups(&mut self, section: &Section, own: Option<&str>) -> Vec<(String, Loc)> {
+    pub(super) fn backups(&mut self, section: &Section, own: Option<&str>) -> Vec<(String, Loc)> {
         let backups = section.texts("failover");
         let mut seen: BTreeMap<&str, Loc> = BTreeMap::new();
         for (id, at) in &backups {
@@ -144,80 +143,6 @@ impl Compiler<'_> {
     /// Whether a named table stands in a file, rightly or not.
     fn declared(&self, table: &'static str, name: &str) -> bool {
         self.documents.named(table).any(|(_, key, _, _)| key == name)
-    }
-
-    /// Every channel that is desired by name.
-    pub(super) fn provisions(&mut self, policies: &BTreeMap<String, Compiled>) -> Vec<Provision> {
-        let mut out = Vec::new();
-        let mut first: HashMap<(String, String), Loc> = HashMap::new();
-        let documents = self.documents;
-        for (dir, section) in documents.rows("channels") {
-            let Some(desired) = section.find_table("provision").filter(|_| !section.has("id")) else { continue };
-            self.not_yet(section.key_at("provision"), "a desired channel is");
-            let name = section.get::<String>("name");
-            let tenant = section.get::<String>("tenant");
-            let policy = self.policy_of(section, policies);
-            if name.sound && tenant.sound {
-                let key = (tenant.value.clone(), name.value.clone());
-                if let Some(first) = first.insert(key, name.at) {
-                    let message = format!("the channel named `{}` of `{}` stands twice", name.value, tenant.value);
-                    self.error(name.at, message).also(first, "first here");
-                }
-            }
-            out.push(self.provision(&name.value, &tenant.value, policy, desired, dir));
-        }
-        out
-    }
-
-    fn provision(&mut self, name: &str, tenant: &str, policy: Arc<Policy>, desired: &Section, dir: &Path) -> Provision {
-        let password = self.secret(desired, "password", &format!("password of channel `{name}`"), dir);
-        let check = desired.table("health_check");
-        let (interval, timeout) = (check.get::<u32>("interval_seconds"), check.get::<u32>("timeout_seconds"));
-        if interval.sound && timeout.sound && timeout.value >= interval.value {
-            let at = if timeout.set { timeout.at } else { interval.at };
-            let message = format!(
-                "health_check: `timeout_seconds` ({}) must be below `interval_seconds` ({})",
-                timeout.value, interval.value
-            );
-            self.error(at, message);
-        }
-        let backups = self.backups(desired, None);
-        Provision {
-            tenant: tenant.into(),
-            name: name.to_owned(),
-            policy,
-            sip_server: desired.get::<String>("sip_server").value,
-            sip_port: u16::try_from(desired.get::<i64>("sip_port").value).unwrap_or(5060),
-            username: desired.get::<String>("username").value,
-            // Where it is missing the reader said so, and this configuration is thrown away.
-            password: password.unwrap_or_else(|| SecretRef::Env(String::new())),
-            codecs: self.codecs(desired),
-            failover: backups.into_iter().map(|(id, _)| id.into()).collect(),
-            check_interval_seconds: interval.value,
-            check_timeout_seconds: timeout.value,
-        }
-    }
-
-    fn codecs(&mut self, desired: &Section) -> Vec<Codec> {
-        let mut codecs = Vec::new();
-        let mut names: BTreeSet<String> = BTreeSet::new();
-        let mut priorities: BTreeSet<u32> = BTreeSet::new();
-        let rows = desired.tables("codecs");
-        let list = desired.get::<Vec<crate::config::section::Entry>>("codecs");
-        if list.sound && list.value.is_empty() {
-            self.error(list.at, "`codecs` must have at least 1 codec");
-        }
-        for row in rows {
-            let (name, priority) = (row.get::<String>("name"), row.get::<u32>("priority"));
-            if name.sound && !names.insert(name.value.clone()) {
-                self.error(name.at, format!("the codec {} stands twice", name.value));
-            }
-            if priority.sound && !priorities.insert(priority.value) {
-                self.error(priority.at, format!("the priority {} stands twice", priority.value));
-            }
-            codecs.push(Codec { name: name.value, priority: priority.value });
-        }
-        codecs
     }
 }
 

@@ -8,6 +8,7 @@ mod channel;
 mod damping;
 mod policy;
 mod proof;
+mod provision;
 mod references;
 mod sinks;
 mod tenant;
@@ -50,9 +51,10 @@ impl Compiler<'_> {
         let daemon = self.daemon(&root.table("daemon"), dir);
         let policies = self.policies();
         let channels = self.channels(&policies);
-        let tenants = self.tenants(&root.table("limits"), daemon.mode, &policies, &channels);
         let provisions = self.provisions(&policies);
+        let tenants = self.tenants(&root.table("limits"), daemon.mode, &policies, &channels, &provisions);
         self.references(&channels, &tenants);
+        self.desired(&provisions, &channels, &policies, daemon.mode);
         let limits = root.table("limits");
         let audit = self.audit(&root.table("audit"), dir);
         let webhooks = self.webhooks();
@@ -70,7 +72,7 @@ impl Compiler<'_> {
             provisioning: policies.iter().map(|(name, p)| (name.clone(), p.provisioning.clone())).collect(),
             policies: policies.into_iter().map(|(name, p)| (name, p.policy)).collect(),
             channels: channels.into_iter().map(|read| read.channel).collect(),
-            provisions,
+            provisions: provisions.into_iter().map(|desired| desired.provision).collect(),
             audit,
             webhooks,
         };
@@ -125,11 +127,6 @@ impl Compiler<'_> {
 
     fn warning(&mut self, at: Loc, message: impl Into<String>) -> Finding<'_> {
         self.findings.warning(self.sources, at, message)
-    }
-
-    /// For what is accepted and checked, but does nothing in this version.
-    fn not_yet(&mut self, at: Loc, what: &str) {
-        self.warning(at, format!("{what} accepted and checked, but not acted on yet by this version"));
     }
 
     /// A secret's place, with a relative file made relative to `dir`; noted for `check`.

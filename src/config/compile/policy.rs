@@ -2,7 +2,7 @@
 
 use super::{Compiler, mode};
 use crate::config::keys::POLICY;
-use crate::config::model::{Calendar, Provisioning};
+use crate::config::model::{Calendar, Provisioning, ProvisioningMode};
 use crate::config::section::{Entry, Got, Section, Value};
 use crate::config::source::Loc;
 use crate::config::syntax::spell;
@@ -306,13 +306,16 @@ impl Compiler<'_> {
     }
 
     fn provisioning(&mut self, section: &Section) -> Provisioning {
-        let mode = section.table("provisioning").get::<String>("mode");
-        if mode.sound && mode.value != "report" {
-            self.not_yet(mode.at, &format!("provisioning with mode \"{}\" is", mode.value));
-        }
+        let desired = section.table("provisioning");
         let rescue = section.find_table("rescue").map(|rescue| self.rescue(rescue));
         Provisioning {
-            mode: mode.value,
+            mode: match desired.get::<String>("mode").value.as_str() {
+                "create" => ProvisioningMode::Create,
+                "enforce" => ProvisioningMode::Enforce,
+                _ => ProvisioningMode::Report,
+            },
+            interval: desired.get("interval").value,
+            settle_for: desired.get("settle_for").value,
             rescue,
             maintenance: section.tables("maintenance").iter().map(calendar).collect(),
             failback_window: section.table("failover").find_table("failback_window").map(calendar),

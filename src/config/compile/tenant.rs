@@ -2,6 +2,7 @@
 
 use super::channel::Read;
 use super::policy::Compiled;
+use super::provision::Desired;
 use super::{Compiler, path};
 use crate::config::model::{Auth, Paths, SecretRef, Tenant};
 use crate::config::section::{Entry, Section, Value};
@@ -28,6 +29,7 @@ impl Compiler<'_> {
         daemon: Mode,
         policies: &BTreeMap<String, Compiled>,
         channels: &[Read],
+        provisions: &[Desired],
     ) -> BTreeMap<String, Placed> {
         let mut tenants: BTreeMap<String, Placed> = BTreeMap::new();
         let documents = self.documents;
@@ -40,7 +42,8 @@ impl Compiler<'_> {
             }
             // As far as any of its channels' policies may go; a tenant without channels changes nothing.
             let used = channels.iter().filter(|read| read.channel.key.tenant.as_str() == name);
-            let most = used.map(|read| read.channel.policy.mode.0).max();
+            let wanted = provisions.iter().map(|d| &d.provision).filter(|p| p.tenant.as_str() == name);
+            let most = used.map(|read| read.channel.policy.mode.0).chain(wanted.map(|p| p.policy.mode.0)).max();
             let most = most.or_else(|| policies.get("default").map(|p| p.policy.mode.0)).unwrap_or_default();
             let value = self.tenant(name, section, dir, limits, daemon.min(most));
             tenants.insert(name.to_owned(), Placed { value, at });

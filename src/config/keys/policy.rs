@@ -207,7 +207,21 @@ static CODEC: Table = Table {
 static PROVISIONING: Table = Table {
     name: "[policies.NAME.provisioning]",
     doc: "What happens where a desired channel is missing or differs.",
-    keys: &[or("mode", Kind::Word(&["report", "create", "enforce"]), r#""report""#, "How far it goes.")],
+    keys: &[
+        or(
+            "mode",
+            Kind::Word(&["report", "create", "enforce"]),
+            r#""report""#,
+            "What the daemon does by itself: say so, create what is missing, or also put back what differs.",
+        ),
+        or("interval", Kind::Duration(1000), r#""5m""#, "How often what is desired is held against the platform."),
+        or(
+            "settle_for",
+            Kind::Duration(1000),
+            r#""5m""#,
+            "How long after a creation of unknown outcome no other is sent.",
+        ),
+    ],
 };
 
 /// `rescue`.

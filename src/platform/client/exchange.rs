@@ -37,6 +37,8 @@ pub struct Call<'a> {
     pub request_id: Option<Uuid>,
     /// What may still stop it before it is sent.
     pub gate: Option<&'a Gate>,
+    /// What of the body must not be shown where the platform repeats it.
+    pub hidden: Vec<String>,
 }
 
 impl<'a> Call<'a> {
@@ -52,6 +54,7 @@ impl<'a> Call<'a> {
             if_match: None,
             request_id: None,
             gate: None,
+            hidden: Vec::new(),
         }
     }
 }
@@ -134,7 +137,7 @@ impl Client {
         if response.status.is_success() {
             return Ok(Exchanged { response, asked_at, answered_at });
         }
-        Err(self.refused(call.endpoint, call.attempted, &response, Some(&token)).into())
+        Err(self.refused(call.endpoint, call.attempted, &response, Some(&token), &call.hidden).into())
     }
 
     /// A token for the call, and the slot for it: the one given, unless a token had to be fetched with it.
@@ -169,7 +172,7 @@ impl Client {
         let granted = match sent {
             Ok(response) if response.status.is_success() => Grant::read(&response)
                 .map_err(|why| verdict::of_shape(Endpoint::Token, FETCHING, response.status.as_u16(), why)),
-            Ok(response) => Err(self.refused(Endpoint::Token, FETCHING, &response, None)),
+            Ok(response) => Err(self.refused(Endpoint::Token, FETCHING, &response, None, &[])),
             Err(error) => Err(verdict::of_transport(Endpoint::Token, FETCHING, &error)),
         };
         match granted {
@@ -214,10 +217,14 @@ impl Client {
         attempted: &str,
         response: &Response,
         token: Option<&Arc<Token>>,
+        hidden: &[String],
     ) -> PlatformError {
         let current = self.auth.current();
         let tokens = token.into_iter().chain(current.as_ref()).map(|token| token.expose());
-        let secrets: Vec<&str> = tokens.chain([self.settings.client_secret.expose_secret()]).collect();
+        let secrets: Vec<&str> = tokens
+            .chain([self.settings.client_secret.expose_secret()])
+            .chain(hidden.iter().map(String::as_str))
+            .collect();
         let error = verdict::of_status(endpoint, attempted, response, &secrets, self.clock.wall());
         if response.status == StatusCode::TOO_MANY_REQUESTS {
             self.budget.throttled(error.retry_after.unwrap_or_else(|| self.jitter.after_limit()));

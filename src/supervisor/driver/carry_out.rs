@@ -61,7 +61,13 @@ impl Driver {
         let (clock, tell) = (self.clock.clone(), self.told.0.clone());
         if let (Some(platform), Some(doc)) = (self.platforms.get(&channel.tenant), doc) {
             let execution = Execution { action, doc: doc.1, gate, platform: Arc::clone(platform), clock, tell };
-            self.executions.spawn(execution.run(intent));
+            let others = self.makes_way(&channel);
+            self.executions.spawn(async move {
+                for over in others {
+                    over.cancelled().await;
+                }
+                execution.run(intent).await;
+            });
         } else {
             // What must stay beside the change is not known: it is not sent.
             let outcome = Outcome::NotSent { why: format!("{channel} was not read singly before the change") };

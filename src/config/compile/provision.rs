@@ -1,0 +1,143 @@
+//! Channels that are desired by name: their bounds, and what they refer to.
+
+use super::Compiler;
+use super::channel::Read;
+use super::policy::Compiled;
+use crate::config::model::{HealthCheck, Provision, ProvisioningMode, SecretRef};
+use crate::config::section::{Entry, Section};
+use crate::config::source::Loc;
+use crate::config::syntax::shorten;
+use crate::policy::{ChannelId, Codec, Mode, Policy};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+
+/// A desired channel and where its parts stand.
+pub(super) struct Desired {
+    pub provision: Provision,
+    /// Its `[channels.provision]`.
+    pub at: Loc,
+    pub backups: Vec<(String, Loc)>,
+}
+
+impl Compiler<'_> {
+    /// Every channel that is desired by name.
+    pub(super) fn provisions(&mut self, policies: &BTreeMap<String, Compiled>) -> Vec<Desired> {
+        let mut out = Vec::new();
+        let mut first: HashMap<(String, String), Loc> = HashMap::new();
+        let documents = self.documents;
+        for (dir, section) in documents.rows("channels") {
+            let Some(desired) = section.find_table("provision").filter(|_| !section.has("id")) else { continue };
+            let name = section.get::<String>("name");
+            let tenant = section.get::<String>("tenant");
+            let policy = self.policy_of(section, policies);
+            if name.sound && tenant.sound {
+                let key = (tenant.value.clone(), name.value.clone());
+                if let Some(first) = first.insert(key, name.at) {
+                    let message = format!("the channel named `{}` of `{}` stands twice", name.value, tenant.value);
+                    self.error(name.at, message).also(first, "first here");
+                }
+            }
+            let backups = self.backups(desired, None);
+            let mut provision = self.provision(&name.value, &tenant.value, policy, desired, dir);
+            provision.failover = desired
+                .has("failover")
+                .then(|| backups.iter().map(|(id, _)| ChannelId::from(id.as_str())).collect::<Vec<_>>());
+            out.push(Desired { provision, at: section.key_at("provision"), backups });
+        }
+        out
+    }
+
+    /// What desired channels refer to, and whether their policies let them be created.
+    pub(super) fn desired(
+        &mut self,
+        desired: &[Desired],
+        channels: &[Read],
+        policies: &BTreeMap<String, Compiled>,
+        daemon: Mode,
+    ) {
+        let ids: HashSet<(&str, &str)> =
+            channels.iter().map(|r| (r.channel.key.tenant.as_str(), r.channel.key.channel.as_str())).collect();
+        let names: HashSet<(&str, &str)> =
+            desired.iter().map(|d| (d.provision.tenant.as_str(), d.provision.name.as_str())).collect();
+        for Desired { provision, at, backups } in desired {
+            let tenant = provision.tenant.as_str();
+            for (id, at) in backups.iter().filter(|(id, _)| !ids.contains(&(tenant, id.as_str()))) {
+                let message = format!("the backup `{}` is no configured channel of `{tenant}`", shorten(id));
+                let found = self.warning(*at, message).label("the platform refuses backups that it does not have");
+                if names.contains(&(tenant, id.as_str())) {
+                    found.help("this is the name of a desired channel; backups are ids: `trunkwarden channels list`");
+                }
+            }
+            let policy = &provision.policy;
+            let own = policies.get(&policy.name).map(|p| p.provisioning.mode).unwrap_or_default();
+            if own != ProvisioningMode::Report && daemon.min(policy.mode.0) != Mode::Enforce {
+                let (whose, mode) = if daemon == Mode::Enforce {
+                    (format!("the policy `{}`", policy.name), policy.mode.0)
+                } else {
+                    ("`daemon`".to_owned(), daemon)
+                };
+                let message = format!("`{}` is only reported on, and not created", shorten(&provision.name));
+                let mode = match mode {
+                    Mode::Observe => "observe",
+                    Mode::Propose => "propose",
+                    Mode::Enforce => "enforce",
+                };
+                self.warning(*at, message).label(format!("the mode of {whose} is \"{mode}\""));
+            }
+        }
+    }
+
+    fn provision(&mut self, name: &str, tenant: &str, policy: Arc<Policy>, desired: &Section, dir: &Path) -> Provision {
+        let password = self.secret(desired, "password", &format!("password of channel `{name}`"), dir);
+        Provision {
+            tenant: tenant.into(),
+            name: name.to_owned(),
+            policy,
+            sip_server: desired.get::<String>("sip_server").value,
+            sip_port: u16::try_from(desired.get::<i64>("sip_port").value).unwrap_or(5060),
+            username: desired.get::<String>("username").value,
+            // Where it is missing the reader said so, and this configuration is thrown away.
+            password: password.unwrap_or_else(|| SecretRef::Env(String::new())),
+            codecs: self.codecs(desired),
+            failover: None,
+            health_check: self.health_check(desired),
+        }
+    }
+
+    fn health_check(&mut self, desired: &Section) -> Option<HealthCheck> {
+        let check = desired.find_table("health_check")?;
+        let (interval, timeout) = (check.get::<u32>("interval_seconds"), check.get::<u32>("timeout_seconds"));
+        if interval.sound && timeout.sound && timeout.value >= interval.value {
+            let at = if timeout.set { timeout.at } else { interval.at };
+            let message = format!(
+                "health_check: `timeout_seconds` ({}) must be below `interval_seconds` ({})",
+                timeout.value, interval.value
+            );
+            self.error(at, message);
+        }
+        Some(HealthCheck { interval_seconds: interval.value, timeout_seconds: timeout.value })
+    }
+
+    fn codecs(&mut self, desired: &Section) -> Vec<Codec> {
+        let mut codecs = Vec::new();
+        let mut names: BTreeSet<String> = BTreeSet::new();
+        let mut priorities: BTreeSet<u32> = BTreeSet::new();
+        let rows = desired.tables("codecs");
+        let list = desired.get::<Vec<Entry>>("codecs");
+        if list.sound && list.value.is_empty() {
+            self.error(list.at, "`codecs` must have at least 1 codec");
+        }
+        for row in rows {
+            let (name, priority) = (row.get::<String>("name"), row.get::<u32>("priority"));
+            if name.sound && !names.insert(name.value.clone()) {
+                self.error(name.at, format!("the codec {} stands twice", name.value));
+            }
+            if priority.sound && !priorities.insert(priority.value) {
+                self.error(priority.at, format!("the priority {} stands twice", priority.value));
+            }
+            codecs.push(Codec { name: name.value, priority: priority.value });
+        }
+        codecs
+    }
+}

@@ -1,0 +1,102 @@
+//! What the journal is told: operations before they are sent and what came of them, ids, and the audit entries of both.
+//!
+//! Must never: put a password, a digest of one, or a body into an entry.
+
+use super::known::Known;
+use super::plan::{Done, Item, Result as Came};
+use super::provisioner::Provisioner;
+use crate::journal::{Batch, Ended, Entry, Operation, OperationReceipt};
+use crate::policy::{ChannelId, EventType};
+use crate::supervisor::event_name;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// The kind of our operations.
+pub const KIND: &str = "provision";
+
+impl Provisioner {
+    /// Writes down that a change is about to be sent, with what is known from then on.
+    pub(super) async fn begin(
+        &self,
+        item: &Item,
+        known: &Known,
+        id: Uuid,
+        (actor, reason): (&str, String),
+    ) -> Result<OperationReceipt, String> {
+        let request = json!({ "action": item.what, "channel_id": item.id, "fields": item.differences });
+        let operation = Operation {
+            id,
+            kind: KIND.to_owned(),
+            tenant: item.tenant.to_string(),
+            subject: item.name.clone(),
+            key: None,
+            actor: actor.to_owned(),
+            request,
+        };
+        let mut entry = self.entry(EventType::ProvisionRequested, item, actor, reason);
+        entry.operation = Some(id);
+        let batch = Batch { entries: vec![entry], states: vec![state(known)], ..Batch::default() };
+        let receipt = self.journal.begin(operation, batch).await;
+        let receipt = receipt.map_err(|error| format!("it could not be written down, so it was not sent: {error}"))?;
+        self.keep(known);
+        Ok(receipt)
+    }
+
+    /// Writes down what came of an operation, and counts it.
+    pub(super) async fn end(&self, item: &Item, known: &Known, id: Uuid, actor: &str, done: &Done) {
+        let event = match done.result {
+            Came::Failed | Came::Held => EventType::ProvisionFailed,
+            Came::Unknown => EventType::ProvisionUnknown,
+            _ => EventType::ProvisionCompleted,
+        };
+        let reason = match &done.why {
+            Some(why) => format!("`{}` is {}: {why}", item.name, done.result.name()),
+            None => format!("`{}` is {}", item.name, done.result.name()),
+        };
+        let mut entry = self.entry(event, item, actor, reason);
+        entry.operation = Some(id);
+        entry.channel_id = done.id.as_ref().map(ChannelId::to_string);
+        let result = json!({ "channel_id": done.id, "why": done.why });
+        let ended = Ended { id, outcome: done.result.name().to_owned(), result };
+        let states = vec![state(known)];
+        self.write(Batch { entries: vec![entry], states, end: vec![ended], ..Batch::default() }).await;
+        self.keep(known);
+        self.counters.provision(item.tenant.as_str(), done.result.name());
+    }
+
+    /// Hands a batch to the journal. What could not be written is known to this process, and read back by the next.
+    pub(super) async fn write(&self, batch: Batch) {
+        if let Err(error) = self.journal.submit(batch).await {
+            tracing::error!(%error, "what became of a desired channel could not be written down");
+        }
+    }
+
+    /// An entry about a desired channel.
+    pub(super) fn entry(&self, event: EventType, item: &Item, actor: &str, reason: String) -> Entry {
+        let side = |of: fn(&super::Difference) -> &Value| -> Value {
+            let shown = |d: &super::Difference| if d.sensitive { json!("(sensitive)") } else { of(d).clone() };
+            let fields: serde_json::Map<String, Value> =
+                item.differences.iter().map(|d| (d.field.clone(), shown(d))).collect();
+            if fields.is_empty() { Value::Null } else { Value::Object(fields) }
+        };
+        tracing::info!(tenant = %item.tenant, name = %item.name, event = event_name(event), "{reason}");
+        Entry {
+            at: self.clock.wall(),
+            event_type: event_name(event),
+            tenant: Some(item.tenant.to_string()),
+            channel_id: item.id.as_ref().map(ChannelId::to_string),
+            actor: actor.to_owned(),
+            reason,
+            before: side(|d| &d.is),
+            after: side(|d| &d.desired),
+            op: None,
+            operation: None,
+            details: json!({ "name": item.name, "what": item.what }),
+        }
+    }
+}
+
+/// What is known, as the journal's state keeps it.
+pub fn state(known: &Known) -> (String, Option<Value>) {
+    (known.state_key(), serde_json::to_value(known).ok())
+}

@@ -1,0 +1,201 @@
+//! Creating a channel: sent once, read back, and never again before it is certain that it was not made.
+
+use super::desired::Desired;
+use super::known::{Credentials, Known, Origin, Sent};
+use super::plan::{Done, Item, Result as Came, Sight};
+use super::provisioner::{Provisioner, lock, platform_of};
+use super::survey::{named, single};
+use super::{update, wire};
+use crate::platform::{Answer, ChannelDoc, ErrorClass, Platform, PlatformError, Warrant};
+use crate::policy::{ChannelId, Time};
+use secrecy::SecretString;
+use std::time::Duration;
+
+/// The first pause between two read-backs; it doubles up to [`SLOWEST_READ_BACK`].
+pub const FIRST_READ_BACK: Duration = Duration::from_millis(200);
+/// The longest pause between two.
+pub const SLOWEST_READ_BACK: Duration = Duration::from_secs(5);
+
+impl Provisioner {
+    /// Creates a channel that was seen to be absent.
+    pub(super) async fn create(&self, desired: &Desired, item: &Item, actor: &str) -> Done {
+        let failed = |why: String| item.done(Came::Failed, Some(why));
+        let key = desired.key();
+        let password = match desired.spec.password.resolve() {
+            Ok(password) => password,
+            Err(error) => return failed(format!("its SIP password: {error}")),
+        };
+        let mut known = self.known(&key).unwrap_or_else(|| Known::nothing(key.0.clone(), key.1.clone()));
+        if let Some(why) = self.unsettled(desired, &known) {
+            return item.done(Came::Unknown, Some(why));
+        }
+        let platform = match platform_of(&self.setup.load(), &key.0) {
+            Ok(platform) => platform,
+            Err(why) => return failed(why),
+        };
+        let permit = match self.permits.ask(key.0.clone(), None).await {
+            Ok(permit) => permit,
+            Err(why) => return item.done(Came::Held, Some(why)),
+        };
+        if let Some(why) = self.no_longer(desired) {
+            return item.done(Came::Held, Some(why));
+        }
+        let operation = self.journal.new_operation_id();
+        (known.id, known.origin) = (None, None);
+        known.sent = Some(Sent { at: self.clock.wall(), operation });
+        known.credentials = Some(self.credentials(desired, &password));
+        let reason = format!("creating `{}`, which {} does not have", item.name, item.tenant);
+        let receipt = match self.begin(item, &known, operation, (actor, reason)).await {
+            Ok(receipt) => receipt,
+            Err(why) => return item.done(Came::Held, Some(why)),
+        };
+        let began = self.clock.now();
+        lock(&self.sent).insert(key.clone(), began);
+        let warrant = Warrant::new(receipt, permit.gate());
+        let timeout = desired.spec.policy.failover.action_timeout;
+        let body = wire::creation(&desired.spec, &password);
+        let sent = platform.create_channel(&warrant, &body, timeout).await;
+        drop(permit);
+        if let Err(error) = &sent {
+            self.remember_refusal(desired, item, error);
+        }
+        let (result, id, why) = self.came_of(&*platform, desired, sent).await;
+        if result != Came::Unknown {
+            known.sent = None;
+            lock(&self.sent).remove(&key);
+        }
+        if id.is_some() {
+            (known.id, known.origin) = (id.clone(), Some(Origin::Created));
+        }
+        let done = Done { id, ..item.done(result, why) };
+        self.end(item, &known, operation, actor, &done).await;
+        done
+    }
+
+    /// Why no creation may be sent yet, by the calendar and by this process's own clock.
+    fn unsettled(&self, desired: &Desired, known: &Known) -> Option<String> {
+        let by_calendar = known.unsettled_for(self.clock.wall(), desired.settle_for);
+        let sent = lock(&self.sent).get(&desired.key()).copied().filter(|_| known.sent.is_some());
+        let by_clock = sent.map_or(Duration::ZERO, |at| desired.settle_for.saturating_sub(self.clock.now().since(at)));
+        let wait = by_calendar.max(by_clock);
+        (!wait.is_zero()).then(|| {
+            format!("a creation was sent and its outcome is not known: no other is sent for {} s", wait.as_secs() + 1)
+        })
+    }
+
+    /// What became of a creation: read back whatever the answer was.
+    async fn came_of(
+        &self,
+        platform: &dyn Platform,
+        desired: &Desired,
+        sent: Result<Answer<ChannelDoc>, PlatformError>,
+    ) -> (Came, Option<ChannelId>, Option<String>) {
+        let deadline = self.clock.now() + desired.spec.policy.failover.verify_for;
+        match sent {
+            Ok(answer) => {
+                let id = answer.value.id().clone();
+                match self.shows(platform, &id, deadline).await {
+                    None => (Came::Created, Some(id), None),
+                    // An id that never showed is none to know it by; the list tells by its name.
+                    Some(why) => (Came::Unknown, None, Some(why)),
+                }
+            }
+            Err(error) if error.class == ErrorClass::UnknownOutcome => {
+                self.look_for(platform, desired, deadline, &error).await
+            }
+            Err(error) if error.class == ErrorClass::Conflict => {
+                let now = named(platform, &desired.spec.name).await.unwrap_or_default();
+                let also = if now.is_empty() {
+                    ""
+                } else {
+                    "; a channel of that name exists by now, and the next plan finds it"
+                };
+                (Came::Failed, None, Some(format!("{error}{also}")))
+            }
+            Err(error) if error.class == ErrorClass::Withdrawn => (Came::Held, None, Some(error.message)),
+            Err(error) => (Came::Failed, None, Some(error.to_string())),
+        }
+    }
+
+    /// Waits until the platform shows what it said it created; else why that is not certain.
+    async fn shows(&self, platform: &dyn Platform, id: &ChannelId, deadline: Time) -> Option<String> {
+        let mut pause = FIRST_READ_BACK;
+        loop {
+            let last = self.clock.now() >= deadline;
+            match single(platform, id).await {
+                Sight::Exists(_) => return None,
+                Sight::Unseen(why) if last => {
+                    return Some(format!(
+                        "the platform says that it created {id}, which could not be read back: {why}"
+                    ));
+                }
+                _ if last => return Some(format!("the platform says that it created {id}, and does not show it")),
+                _ => {}
+            }
+            pause = self.wait(pause, deadline).await;
+        }
+    }
+
+    /// A creation without an answer: whoever of its name turns up is it.
+    async fn look_for(
+        &self,
+        platform: &dyn Platform,
+        desired: &Desired,
+        deadline: Time,
+        error: &PlatformError,
+    ) -> (Came, Option<ChannelId>, Option<String>) {
+        let mut pause = FIRST_READ_BACK;
+        loop {
+            let last = self.clock.now() >= deadline;
+            let unknown = |why: String| (Came::Unknown, None, Some(why));
+            match named(platform, &desired.spec.name).await {
+                Ok(ids) => match ids.as_slice() {
+                    [one] => {
+                        return (Came::Created, Some(one.clone()), Some(format!("found on the list after {error}")));
+                    }
+                    [] if last => return unknown(format!("{error}; the list does not show it")),
+                    [] => {}
+                    many => return unknown(format!("{error}; {} channels have its name by now", many.len())),
+                },
+                Err(why) if last => return unknown(format!("{error}; and reading the list back: {why}")),
+                Err(_) => {}
+            }
+            pause = self.wait(pause, deadline).await;
+        }
+    }
+
+    /// Why what was allowed when this began is not any more.
+    pub(super) fn no_longer(&self, desired: &Desired) -> Option<String> {
+        let setup = self.setup.load();
+        let now = setup.desired.iter().find(|now| now.key() == desired.key());
+        let still = now.is_some_and(|now| now.mode >= desired.mode && now.by_itself >= desired.by_itself);
+        (!still).then(|| "another configuration was taken meanwhile".to_owned())
+    }
+
+    /// Pauses before the next read-back; what the one after it is to be.
+    pub(super) async fn wait(&self, pause: Duration, deadline: Time) -> Duration {
+        tokio::time::sleep(pause.min(deadline.since(self.clock.now()))).await;
+        (pause * 2).min(SLOWEST_READ_BACK)
+    }
+
+    /// The desired user with the digest of the password, where it can be read.
+    pub(super) fn user(&self, desired: &Desired) -> Credentials {
+        match desired.spec.password.resolve() {
+            Ok(password) => self.credentials(desired, &password),
+            Err(_) => Credentials { username: desired.spec.username.clone(), digest: None },
+        }
+    }
+
+    pub(super) fn credentials(&self, desired: &Desired, password: &SecretString) -> Credentials {
+        Credentials { username: desired.spec.username.clone(), digest: self.surveyor.digest(desired, password) }
+    }
+
+    /// What the platform refuses for good is not sent again by itself, until what is desired changes.
+    pub(super) fn remember_refusal(&self, desired: &Desired, item: &Item, error: &PlatformError) {
+        let for_good = [ErrorClass::Fatal, ErrorClass::Forbidden, ErrorClass::NotFound, ErrorClass::Unsupported]
+            .contains(&error.class);
+        if for_good {
+            self.setbacks.refused(desired.key(), update::told(&self.surveyor, desired, item));
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Telling of drift: a gauge for each desired channel, and an audit entry whenever it becomes another one.
+
+use super::book::state;
+use super::known::Known;
+use super::plan::{Item, What, digest};
+use super::provisioner::Provisioner;
+use crate::journal::Batch;
+use crate::policy::{Actor, EventType};
+
+impl Provisioner {
+    /// Notes what was seen. What could not be seen leaves everything as it was told last.
+    pub(super) async fn note(&self, items: &[Item]) {
+        let mut batch = Batch::default();
+        for item in items {
+            let Some(drifts) = item.drifts() else { continue };
+            self.counters.provision_drift(item.tenant.as_str(), &item.name, drifts);
+            let key = (item.tenant.clone(), item.name.clone());
+            let mut known = self.known(&key).unwrap_or_else(|| Known::nothing(key.0, key.1));
+            let drift = drifts.then(|| fingerprint(item));
+            if known.drift == drift {
+                continue;
+            }
+            batch.entries.push(self.entry(EventType::ProvisionDrift, item, &Actor::System.to_string(), words(item)));
+            known.drift = drift;
+            self.keep(&known);
+            batch.states.push(state(&known));
+        }
+        if !batch.entries.is_empty() {
+            self.write(batch).await;
+        }
+    }
+}
+
+/// What tells one drift from another: not when it was seen, nor until when something waits.
+fn fingerprint(item: &Item) -> String {
+    let why = item.why.as_ref().filter(|_| item.what == What::Problem);
+    digest(&serde_json::to_string(&(item.what, &item.id, &item.differences, why)).unwrap_or_default())
+}
+
+fn words(item: &Item) -> String {
+    let name = &item.name;
+    match item.what {
+        What::Create => format!("`{name}` does not exist on the platform"),
+        What::Change => {
+            let fields: Vec<&str> = item.differences.iter().map(|d| d.field.as_str()).collect();
+            format!("`{name}` differs from what is desired in {}", fields.join(", "))
+        }
+        What::Wait | What::Problem => format!("`{name}`: {}", item.why.as_deref().unwrap_or("a person has to decide")),
+        What::Same | What::Unseen => format!("`{name}` is as desired"),
+    }
+}

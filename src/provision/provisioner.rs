@@ -1,0 +1,164 @@
+//! The one who brings about what is desired: what it works with, and how it plans.
+
+use super::desired::Desired;
+use super::known::{Known, Origin};
+use super::plan::{Done, Item, Plan, Result as Came, Sight};
+use super::setbacks::Setbacks;
+use super::survey::{Surveyor, single};
+use crate::clock::Clock;
+use crate::journal::Journal;
+use crate::platform::Platform;
+use crate::policy::{ChannelId, TenantId, Time};
+use crate::supervisor::{Counters, Permits};
+use arc_swap::ArcSwap;
+use futures_util::{StreamExt, stream};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Tenants that are worked on at once: a slow one keeps no other waiting.
+const AT_ONCE: usize = 16;
+
+/// A desired channel, by its tenant and its name.
+pub type Key = (TenantId, String);
+/// What is known of desired channels, shared with whoever watches them.
+pub type Register = Arc<Mutex<BTreeMap<Key, Known>>>;
+
+/// The configuration in force, as far as it concerns what is desired.
+#[derive(Clone, Default)]
+pub struct Setup {
+    /// In the order of the files.
+    pub desired: Vec<Desired>,
+    /// The clients of the tenants.
+    pub platforms: BTreeMap<TenantId, Arc<dyn Platform>>,
+}
+
+/// Brings about what is desired. Whoever has one has the journal's lock.
+pub struct Provisioner {
+    pub(super) surveyor: Surveyor,
+    pub(super) clock: Clock,
+    pub(super) journal: Journal,
+    pub(super) permits: Permits,
+    pub(super) counters: Counters,
+    pub(super) register: Register,
+    pub(super) setup: Arc<ArcSwap<Setup>>,
+    /// When creations of this process were sent, by its own clock: the calendar may be set.
+    pub(super) sent: Mutex<HashMap<Key, Time>>,
+    /// What the daemon does not try again by itself, or not yet.
+    pub(super) setbacks: Setbacks,
+}
+
+impl Provisioner {
+    /// One that knows what `register` holds and works by whatever stands in `setup`.
+    pub fn new(
+        surveyor: Surveyor,
+        journal: Journal,
+        permits: Permits,
+        counters: Counters,
+        register: Register,
+        setup: Arc<ArcSwap<Setup>>,
+    ) -> Self {
+        let (sent, setbacks) = (Mutex::default(), Setbacks::default());
+        let clock = surveyor.clock.clone();
+        Self { surveyor, clock, journal, permits, counters, register, setup, sent, setbacks }
+    }
+
+    /// What would be done, for one tenant or all. Changes nothing.
+    pub async fn plan(&self, tenant: Option<&TenantId>) -> Plan {
+        let setup = self.setup.load_full();
+        let tenants = tenants(&setup, tenant);
+        let surveys = tenants.iter().map(|tenant| self.survey(&setup, tenant));
+        let items: Vec<Vec<Item>> = stream::iter(surveys.collect::<Vec<_>>()).buffered(AT_ONCE).collect().await;
+        Plan { items: items.into_iter().flatten().collect() }
+    }
+
+    /// Takes a person's word for which channel a name means.
+    ///
+    /// # Errors
+    /// One sentence, where nothing such is desired, or the platform has no such channel.
+    pub async fn adopt(
+        &self,
+        tenant: Option<&TenantId>,
+        name: &str,
+        id: &ChannelId,
+        who: &str,
+    ) -> std::result::Result<Done, String> {
+        let setup = self.setup.load_full();
+        let desired = one_named(&setup, tenant, name)?;
+        let tenant = &desired.spec.tenant;
+        let platform = platform_of(&setup, tenant)?;
+        let item = match single(&*platform, id).await {
+            Sight::Exists(doc) => self.surveyor.judge(desired, None, &Sight::Exists(doc)).await,
+            Sight::Gone(_) => return Err(format!("the platform of {tenant} has no channel {id}; nothing was changed")),
+            Sight::Unseen(why) => return Err(format!("{why}; nothing was changed")),
+            _ => return Err("nothing was changed".to_owned()),
+        };
+        if item.id.is_none() || !item.new {
+            return Err(item.why.unwrap_or_else(|| "nothing was changed".to_owned()));
+        }
+        if self.known(&desired.key()).and_then(|known| known.id).as_ref() == Some(id) {
+            return Ok(item.done(Came::Unchanged, Some("it was known by this id already".to_owned())));
+        }
+        let other = setup.desired.iter().filter(|d| d.key() != desired.key()).find(|d| {
+            let known = self.known(&d.key());
+            d.spec.tenant == *tenant && known.and_then(|known| known.id).as_ref() == Some(id)
+        });
+        if let Some(other) = other {
+            return Err(format!("{id} is the id of `{}` already; nothing was changed", other.spec.name));
+        }
+        Ok(self.take(desired, &item, Origin::Adopted, who).await)
+    }
+
+    pub(super) async fn survey(&self, setup: &Setup, tenant: &TenantId) -> Vec<Item> {
+        let desired: Vec<(&Desired, Option<Known>)> = setup
+            .desired
+            .iter()
+            .filter(|desired| desired.spec.tenant == *tenant)
+            .map(|desired| (desired, self.known(&desired.key())))
+            .collect();
+        let Ok(platform) = platform_of(setup, tenant) else { return Vec::new() };
+        self.surveyor.survey(&*platform, &desired).await
+    }
+
+    /// The ids that are known, by name.
+    pub(super) fn ids(&self) -> BTreeMap<Key, ChannelId> {
+        lock(&self.register).iter().filter_map(|(key, known)| Some((key.clone(), known.id.clone()?))).collect()
+    }
+
+    pub(super) fn known(&self, key: &Key) -> Option<Known> {
+        lock(&self.register).get(key).cloned()
+    }
+
+    /// Keeps what is known from now on; the journal is told by whoever calls this.
+    pub(super) fn keep(&self, known: &Known) {
+        lock(&self.register).insert((known.tenant.clone(), known.name.clone()), known.clone());
+    }
+}
+
+/// The tenants of which something is desired.
+pub fn tenants(setup: &Setup, only: Option<&TenantId>) -> Vec<TenantId> {
+    let mut tenants: Vec<TenantId> = setup.desired.iter().map(|desired| desired.spec.tenant.clone()).collect();
+    tenants.sort();
+    tenants.dedup();
+    tenants.retain(|tenant| only.is_none_or(|only| only == tenant));
+    tenants
+}
+
+/// The client of a tenant.
+pub fn platform_of(setup: &Setup, tenant: &TenantId) -> std::result::Result<Arc<dyn Platform>, String> {
+    setup.platforms.get(tenant).cloned().ok_or_else(|| format!("no tenant `{tenant}` is configured"))
+}
+
+fn one_named<'s>(setup: &'s Setup, tenant: Option<&TenantId>, name: &str) -> std::result::Result<&'s Desired, String> {
+    let mut found =
+        setup.desired.iter().filter(|d| d.spec.name == name && tenant.is_none_or(|tenant| d.spec.tenant == *tenant));
+    match (found.next(), found.next()) {
+        (Some(one), None) => Ok(one),
+        (Some(_), Some(_)) => Err(format!("`{name}` is desired of several tenants: say which with --tenant NAME")),
+        (None, _) => Err(format!("no channel `{name}` is desired: give it a [channels.provision] table first")),
+    }
+}
+
+/// Whoever panicked while holding it left it whole: entries are replaced at once.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,85 @@
+//! What the daemon does by itself: looks, tells of drift, and creates or puts right where the policy says so.
+//!
+//! It creates only what does not exist yet: what someone deleted is a person's to create again.
+
+use super::apply::of;
+use super::desired::Desired;
+use super::plan::{Item, Plan, Result as Came, What};
+use super::provisioner::{Provisioner, tenants};
+use super::update;
+use crate::config::ProvisioningMode;
+use crate::policy::{Actor, Mode};
+use futures_util::{StreamExt, stream};
+
+/// Tenants that are worked on at once.
+const AT_ONCE: usize = 16;
+
+impl Provisioner {
+    /// Goes once over everything that is desired; how it stands then.
+    pub(super) async fn round(&self) -> Plan {
+        let setup = self.setup.load_full();
+        let each = tenants(&setup, None).into_iter().map(|tenant| {
+            let setup = &setup;
+            async move {
+                let items = self.survey(setup, &tenant).await;
+                self.note(&items).await;
+                let mut now = Vec::new();
+                for item in items {
+                    now.push(self.by_itself(item).await);
+                }
+                now
+            }
+        });
+        let items: Vec<Vec<Item>> = stream::iter(each.collect::<Vec<_>>()).buffered(AT_ONCE).collect().await;
+        Plan { items: items.into_iter().flatten().collect() }
+    }
+
+    /// Does what may be done about one channel; how it stands then.
+    async fn by_itself(&self, mut item: Item) -> Item {
+        let setup = self.setup.load_full();
+        let Some(desired) = of(&setup, &item) else { return item };
+        let (key, system) = (desired.key(), Actor::System.to_string());
+        if self.turns_up(desired, &item) {
+            self.take(desired, &item, self.origin(desired), &system).await;
+            item.new = false;
+        }
+        if !may(desired, &item) {
+            return item;
+        }
+        let told = update::told(&self.surveyor, desired, &item);
+        if !self.setbacks.allow(&key, &told, self.clock.now()) {
+            return item;
+        }
+        let done = match item.what {
+            What::Create => self.create(desired, &item, &system).await,
+            _ => self.change(desired, &item, &system).await,
+        };
+        let (tenant, name, why) = (&done.tenant, &done.name, &done.why);
+        match done.result {
+            Came::Created | Came::Changed => {
+                self.setbacks.over(&key);
+                item = Item { what: What::Same, id: done.id.clone(), differences: Vec::new(), why: None, ..item };
+                self.note(std::slice::from_ref(&item)).await;
+            }
+            Came::Failed | Came::Unknown => {
+                tracing::warn!(%tenant, name, why, "a desired channel is not as desired");
+                // Told anew: the first try makes the key by which passwords are told apart.
+                let told = update::told(&self.surveyor, desired, &item);
+                self.setbacks.failed(key, told, desired.interval, self.clock.now());
+            }
+            Came::Held => tracing::info!(%tenant, name, why, "a desired channel waits"),
+            Came::Unchanged | Came::Adopted => {}
+        }
+        item
+    }
+}
+
+/// Whether the daemon does this by itself.
+fn may(desired: &Desired, item: &Item) -> bool {
+    let allowed = match item.what {
+        What::Create => desired.by_itself >= ProvisioningMode::Create && !item.again,
+        What::Change => desired.by_itself >= ProvisioningMode::Enforce,
+        _ => false,
+    };
+    allowed && desired.mode == Mode::Enforce
+}

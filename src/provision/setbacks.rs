@@ -1,0 +1,98 @@
+//! What failed is not tried again at once: for good where the platform refuses it, later and later otherwise; and at once
+//! where what is desired has become something else.
+
+use super::provisioner::{Key, lock};
+use crate::policy::Time;
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+/// The longest pause between two tries.
+const LONGEST: Duration = Duration::from_hours(1);
+
+/// One for each channel at most.
+#[derive(Debug, Default)]
+pub struct Setbacks(Mutex<HashMap<Key, Setback>>);
+
+#[derive(Debug)]
+struct Setback {
+    /// What would have been done.
+    told: String,
+    failures: u32,
+    /// Not before; `None`: never.
+    again_at: Option<Time>,
+}
+
+impl Setbacks {
+    /// Whether nothing speaks against doing what `told` stands for.
+    pub fn allow(&self, key: &Key, told: &str, now: Time) -> bool {
+        match lock(&self.0).get(key) {
+            Some(setback) if setback.told == told => setback.again_at.is_some_and(|at| at <= now),
+            _ => true,
+        }
+    }
+
+    /// The platform refuses it.
+    pub fn refused(&self, key: Key, told: String) {
+        lock(&self.0).insert(key, Setback { told, failures: 0, again_at: None });
+    }
+
+    /// It failed: again after `pause`, doubling with each failure in a row.
+    pub fn failed(&self, key: Key, told: String, pause: Duration, now: Time) {
+        let mut setbacks = lock(&self.0);
+        let setback =
+            setbacks.entry(key).or_insert_with(|| Setback { told: told.clone(), failures: 0, again_at: Some(now) });
+        if setback.told != told {
+            *setback = Setback { told, failures: 0, again_at: Some(now) };
+        }
+        if setback.again_at.is_some() {
+            let longer = pause.saturating_mul(2_u32.saturating_pow(setback.failures.min(16)));
+            setback.failures = setback.failures.saturating_add(1);
+            setback.again_at = Some(now + longer.min(LONGEST.max(pause)));
+        }
+    }
+
+    /// It was done.
+    pub fn over(&self, key: &Key) {
+        lock(&self.0).remove(key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Time {
+        Time::ZERO + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn tries_come_later_and_later_and_at_once_for_something_else() {
+        let (setbacks, key) = (Setbacks::default(), (crate::policy::TenantId::from("acme"), "trunk".to_owned()));
+        let pause = Duration::from_secs(10);
+        assert!(setbacks.allow(&key, "a", at(0)));
+        let mut now = 0;
+        for waits in [10, 20, 40, 80] {
+            setbacks.failed(key.clone(), "a".to_owned(), pause, at(now));
+            assert!(!setbacks.allow(&key, "a", at(now + waits - 1)) && setbacks.allow(&key, "a", at(now + waits)));
+            assert!(setbacks.allow(&key, "b", at(now)));
+            now += waits;
+        }
+        for _ in 0..40 {
+            setbacks.failed(key.clone(), "a".to_owned(), pause, at(now));
+        }
+        assert!(!setbacks.allow(&key, "a", at(now + 3599)) && setbacks.allow(&key, "a", at(now + 3600)));
+        setbacks.failed(key.clone(), "b".to_owned(), pause, at(now));
+        assert!(setbacks.allow(&key, "b", at(now + 10)));
+        setbacks.over(&key);
+        assert!(setbacks.allow(&key, "b", at(now)));
+    }
+
+    #[test]
+    fn what_is_refused_is_never_tried_again_as_it_is() {
+        let (setbacks, key) = (Setbacks::default(), (crate::policy::TenantId::from("acme"), "trunk".to_owned()));
+        setbacks.refused(key.clone(), "a".to_owned());
+        setbacks.failed(key.clone(), "a".to_owned(), Duration::ZERO, at(1));
+        assert!(!setbacks.allow(&key, "a", at(1_000_000)) && setbacks.allow(&key, "b", at(1)));
+    }
+}

@@ -1,0 +1,233 @@
+//! Reads the platform for what is desired: the whole list, and each channel in doubt singly.
+//!
+//! Must never: take a list that was not read to its end for a proof that something is absent, or change anything.
+
+use super::desired::Desired;
+use super::difference::EngineOrder;
+use super::digest::Digests;
+use super::known::{Credentials, Known};
+use super::plan::{Item, Sight, What, judge};
+use crate::clock::Clock;
+use crate::journal::Reader;
+use crate::platform::{ChannelDoc, Class, ErrorClass, Platform};
+use crate::policy::{ChannelId, ChannelKey, Codec, Part};
+use secrecy::SecretString;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// How long one request may take.
+pub const TIMEOUT: Duration = Duration::from_secs(15);
+/// Pages of a list that are read at most.
+const MOST_PAGES: usize = 1000;
+
+/// Looks at the platform for what is desired. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Surveyor {
+    /// Time.
+    pub clock: Clock,
+    /// Where the engine's own changes are read; `None`: there is no journal yet, and so none of them.
+    pub reader: Option<Reader>,
+    /// Tells changed passwords.
+    pub digests: Digests,
+}
+
+/// What the list shows of the channels that matter.
+enum List {
+    Whole(Vec<ChannelDoc>),
+    Absent,
+    Unread(String),
+}
+
+impl Surveyor {
+    /// What is to be done about each of `desired`, all of one tenant.
+    pub async fn survey(&self, platform: &dyn Platform, desired: &[(&Desired, Option<Known>)]) -> Vec<Item> {
+        let names: BTreeSet<&str> = desired.iter().map(|(d, _)| d.spec.name.as_str()).collect();
+        let ids: BTreeSet<&str> =
+            desired.iter().filter_map(|(_, known)| Some(known.as_ref()?.id.as_ref()?.as_str())).collect();
+        let list = list(platform, &names, &ids).await;
+        let mut items = Vec::new();
+        for (desired, known) in desired {
+            if let Some(item) = self.by_list(&list, desired, known.as_ref()).await {
+                items.push(item);
+                continue;
+            }
+            let sight = self.sight(platform, &list, desired, known.as_ref()).await;
+            items.push(self.judge(desired, known.as_ref(), &sight).await);
+        }
+        items
+    }
+
+    /// A known channel that the list shows in full and as desired needs no look of its own: the list may be older, and what
+    /// it does not show yet it shows the next time.
+    async fn by_list(&self, list: &List, desired: &Desired, known: Option<&Known>) -> Option<Item> {
+        let (List::Whole(docs), Some(id)) = (list, known?.id.as_ref()) else { return None };
+        let doc = docs.iter().find(|doc| doc.id() == id && doc.field("configuration").is_some())?;
+        let item = self.judge(desired, known, &Sight::Exists(Box::new(doc.clone()))).await;
+        (item.what == What::Same).then_some(item)
+    }
+
+    /// What is to be done about one channel that was read.
+    pub async fn judge(&self, desired: &Desired, known: Option<&Known>, sight: &Sight) -> Item {
+        let engine = match sight {
+            Sight::Exists(doc) => {
+                match self.engine(&ChannelKey::new(desired.spec.tenant.clone(), doc.id().clone())).await {
+                    Ok(engine) => engine,
+                    Err(why) => {
+                        let unseen = Sight::Unseen(why);
+                        return judge(desired, known, self.clock.wall(), (&self.user(desired), None), &unseen);
+                    }
+                }
+            }
+            _ => None,
+        };
+        judge(desired, known, self.clock.wall(), (&self.user(desired), engine.as_ref()), sight)
+    }
+
+    /// The desired user, and the digest of the password where it can be read.
+    pub fn user(&self, desired: &Desired) -> Credentials {
+        let password = desired.spec.password.resolve();
+        let (tenant, name) = (desired.spec.tenant.as_str(), &desired.spec.name);
+        let digest = |password: SecretString| match self.digests.by_key(tenant, name, &password) {
+            Ok(digest) => digest,
+            Err(error) => {
+                tracing::warn!(%error, "changes of SIP passwords are not seen");
+                None
+            }
+        };
+        Credentials { username: desired.spec.username.clone(), digest: password.ok().and_then(digest) }
+    }
+
+    /// The digest of a password; without one its changes are not seen, and that is logged.
+    pub fn digest(&self, desired: &Desired, password: &SecretString) -> Option<String> {
+        let digest = self.digests.of(desired.spec.tenant.as_str(), &desired.spec.name, password);
+        digest.inspect_err(|error| tracing::warn!(%error, "changes of SIP passwords are not seen")).ok()
+    }
+
+    async fn sight(&self, platform: &dyn Platform, list: &List, desired: &Desired, known: Option<&Known>) -> Sight {
+        let named: Vec<ChannelId> = match list {
+            List::Whole(docs) => {
+                docs.iter().filter(|d| d.name() == Some(&desired.spec.name)).map(|d| d.id().clone()).collect()
+            }
+            List::Absent => Vec::new(),
+            List::Unread(why) => return Sight::Unseen(why.clone()),
+        };
+        if let Some(id) = known.and_then(|known| known.id.as_ref()) {
+            match single(platform, id).await {
+                Sight::Gone(_) => {}
+                found => return found,
+            }
+            return match named.iter().filter(|other| *other != id).collect::<Vec<_>>().as_slice() {
+                [] if matches!(list, List::Absent) => Sight::NoList,
+                [] => Sight::Gone(id.clone()),
+                [one] => single(platform, one).await,
+                many => Sight::Several(many.iter().map(|id| (*id).clone()).collect()),
+            };
+        }
+        match (list, named.as_slice()) {
+            (List::Absent, _) => Sight::NoList,
+            (_, []) => Sight::Absent,
+            (_, [one]) => match single(platform, one).await {
+                // The list is older than what a single look says.
+                Sight::Gone(_) => {
+                    Sight::Unseen(format!("{one} is on the list and not there: the list is not up to date"))
+                }
+                found => found,
+            },
+            (_, many) => Sight::Several(many.to_vec()),
+        }
+    }
+
+    /// The codec order that the engine set, where it did; an error while it is about to set one.
+    async fn engine(&self, channel: &ChannelKey) -> Result<Option<EngineOrder>, String> {
+        let Some(reader) = self.reader.clone() else { return Ok(None) };
+        let key = channel.clone();
+        let read = move || {
+            let state = reader.state(&Part::Channel(key.clone()).to_string())?;
+            let open = reader
+                .open_intents()?
+                .into_iter()
+                .any(|open| open.intent.tenant == key.tenant.as_str() && open.intent.channel == key.channel.as_str());
+            Ok::<_, crate::journal::JournalError>((state, open))
+        };
+        match tokio::task::spawn_blocking(read).await {
+            Ok(Ok((_, true))) => Err(format!("an action on {channel} is under way")),
+            Ok(Ok((state, false))) => Ok(state.as_ref().and_then(engine_order)),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(error) => Err(format!("reading the journal: {error}")),
+        }
+    }
+}
+
+/// One channel, singly.
+pub async fn single(platform: &dyn Platform, id: &ChannelId) -> Sight {
+    match platform.channel(id, Class::Rest, TIMEOUT).await {
+        Ok(answer) => Sight::Exists(Box::new(answer.value)),
+        Err(error) if error.class == ErrorClass::NotFound => Sight::Gone(id.clone()),
+        Err(error) => Sight::Unseen(error.to_string()),
+    }
+}
+
+/// Every channel of that name by the list alone; an error where the list could not be read whole.
+pub async fn named(platform: &dyn Platform, name: &str) -> Result<Vec<ChannelId>, String> {
+    match list(platform, &BTreeSet::from([name]), &BTreeSet::new()).await {
+        List::Whole(docs) => Ok(docs.iter().map(|doc| doc.id().clone()).collect()),
+        List::Absent => Err("the tenant has no list of channels".to_owned()),
+        List::Unread(why) => Err(why),
+    }
+}
+
+async fn list(platform: &dyn Platform, names: &BTreeSet<&str>, ids: &BTreeSet<&str>) -> List {
+    let mut found: BTreeMap<ChannelId, ChannelDoc> = BTreeMap::new();
+    let mut malformed = 0;
+    let mut next: Option<String> = None;
+    for _ in 0..MOST_PAGES {
+        let page = match platform.channels(next.as_deref(), Class::Rest, TIMEOUT).await {
+            Ok(answer) => answer.value,
+            Err(error) if error.class == ErrorClass::Unsupported && next.is_none() => return List::Absent,
+            Err(error) => return List::Unread(error.to_string()),
+        };
+        malformed += page.malformed;
+        let wanted =
+            |doc: &ChannelDoc| doc.name().is_some_and(|name| names.contains(name)) || ids.contains(doc.id().as_str());
+        found.extend(page.channels.into_iter().filter(wanted).map(|doc| (doc.id().clone(), doc)));
+        if page.next.is_none() {
+            if malformed > 0 {
+                return List::Unread(format!(
+                    "{malformed} entries of the list of channels could not be read: whether a name is absent is not certain"
+                ));
+            }
+            return List::Whole(found.into_values().collect());
+        }
+        if page.next == next {
+            return List::Unread("the list of channels names the same page as the next again and again".to_owned());
+        }
+        next = page.next;
+    }
+    List::Unread(format!(
+        "the list of channels is longer than {MOST_PAGES} pages: whether a name is absent is not certain"
+    ))
+}
+
+/// What a channel's saved state tells of an order that the engine set.
+fn engine_order(state: &Value) -> Option<EngineOrder> {
+    let order =
+        |name: &str| -> Option<Vec<Codec>> { serde_json::from_value(state.get("state")?.get(name)?.clone()).ok()? };
+    Some(EngineOrder { first: order("codecs_first")?, set: order("codecs_set")? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_order_of_the_engines_is_read_from_its_saved_state() {
+        let codec = |name: &str, priority| Codec { name: name.to_owned(), priority };
+        let state = json!({ "saved_at": 1, "state": { "part": "channel",
+            "codecs_first": [{ "name": "OPUS", "priority": 1 }], "codecs_set": [{ "name": "PCMU", "priority": 1 }] } });
+        let order = EngineOrder { first: vec![codec("OPUS", 1)], set: vec![codec("PCMU", 1)] };
+        assert_eq!(engine_order(&state), Some(order));
+        assert_eq!(engine_order(&json!({ "state": { "codecs_first": null, "codecs_set": null } })), None);
+    }
+}
