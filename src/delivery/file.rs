@@ -2,7 +2,7 @@
 //! full. Blocks on the disk: called where blocking is allowed.
 //!
 //! A line that a crash has torn is cut off before the next one is written: it was never acknowledged and comes again. Must
-//! never: change or remove a whole line, but with the oldest of the renamed files.
+//! never: change or remove a whole line, but with the oldest of the renamed files; nor a file that ends in anything else.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -101,11 +101,16 @@ fn cut_torn_line(file: &mut File) -> std::io::Result<()> {
     file.seek(SeekFrom::Start(start))?;
     let mut tail = Vec::new();
     Read::by_ref(file).take(TAIL).read_to_end(&mut tail)?;
-    // A file of ours has a line's end there, or nothing but its first line; of any other nothing is cut away.
-    match tail.iter().rposition(|byte| *byte == b'\n') {
-        Some(at) => file.set_len(start + at as u64 + 1),
-        None if start == 0 && tail.starts_with(b"{\"") => file.set_len(0),
-        None => file.write_all(b"\n"),
+    let begin = tail.iter().rposition(|byte| *byte == b'\n').map(|at| at + 1);
+    let torn = tail.get(begin.unwrap_or(0)..).unwrap_or_default();
+    // Part of a line of ours, or what a power cut leaves of one; of any other file nothing is cut away.
+    let is_ours = b"{\"".starts_with(torn) || torn.starts_with(b"{\"") || torn.iter().all(|byte| *byte == 0);
+    match begin {
+        Some(begin) if is_ours => file.set_len(start + begin as u64),
+        None if is_ours && start == 0 => file.set_len(0),
+        _ => {
+            Err(std::io::Error::other("it ends in what is no line of an audit file; give the sink a `path` of its own"))
+        }
     }
 }
 
@@ -147,5 +152,22 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}\n{}\n{}\n", line(1), line(2), line(3)));
         let nowhere = LineFile::new(folder.path().join("no/such.jsonl"), 1000, 0);
         assert!(nowhere.append(&[line(1)]).unwrap_err().contains("no/such.jsonl"));
+    }
+
+    #[test]
+    fn a_file_of_somebody_else_is_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notes");
+        for other in [&b"first\nsecond"[..], b"SQLite format 3\0CREATE TABLE t (\n a)\0\x01\x02"] {
+            fs::write(&path, other).unwrap();
+            let refused = LineFile::new(path.clone(), 1000, 2).append(&[line(1)]).unwrap_err();
+            assert!(refused.contains("no line of an audit file"), "{refused}");
+            assert_eq!(fs::read(&path).unwrap(), other);
+        }
+        for torn in [&b"{"[..], b"\0\0\0"] {
+            fs::write(&path, [b"{\"n\":0001}\n", torn].concat()).unwrap();
+            LineFile::new(path.clone(), 1000, 2).append(&[line(2)]).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}\n{}\n", line(1), line(2)));
+        }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Texts are handed on exactly as they were hashed. Must never hold more than a page of them.
 
-use super::archive;
+use super::archive::{self, Segment};
 use super::model::JournalError;
 use super::reader::{Filter, Order, Reader, query};
 use super::store::lock;
@@ -11,6 +11,7 @@ use crate::policy::WallMs;
 use rusqlite::params_from_iter;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use std::path::Path;
 
 /// Entries that are read at once.
 const PAGE: usize = 1000;
@@ -60,28 +61,25 @@ impl Reader {
         archive: &Archive,
         mut each: impl FnMut(&Listed) -> bool,
     ) -> Result<(), String> {
-        let segments = archive::segments(&lock(self.connection())).map_err(|e| e.to_string())?;
         let folder = match archive {
             Archive::Beside => Some(archive::folder(self.path())),
             Archive::In(folder) => Some(folder.clone()),
             Archive::NotAtHand => None,
         };
-        let mut seq = 0;
-        for segment in &segments {
-            let Some(folder) = &folder else { break };
-            for text in archive::open(folder, segment)? {
-                seq += 1;
-                let text = text?;
-                let entry: Value = serde_json::from_str(&text).map_err(|e| format!("archived entry {seq}: {e}"))?;
-                let hash = || to_hex(&Sha256::digest(text.as_bytes()).into());
-                if filter.admits(&entry) && !each(&Listed { seq, hash: hash(), text }) {
-                    return Ok(());
-                }
-            }
-        }
-        let mut after = segments.last().map_or(0, |segment| segment.last);
+        let mut after = 0;
         loop {
             let page = self.entries_after(filter, after, PAGE).map_err(|e| e.to_string())?;
+            // Read behind the page: what was archived and removed meanwhile is in an archive, and not passed over.
+            let segments = archive::segments(&lock(self.connection())).map_err(|e| e.to_string())?;
+            if let Some(segment) = segments.iter().find(|segment| segment.last > after) {
+                if let Some(folder) = &folder
+                    && !archived(folder, segment, after, filter, &mut each)?
+                {
+                    return Ok(());
+                }
+                after = segment.last;
+                continue;
+            }
             let Some(last) = page.last() else { return Ok(()) };
             after = last.seq;
             if !page.iter().all(&mut each) {
@@ -89,6 +87,28 @@ impl Reader {
             }
         }
     }
+}
+
+/// Hands on the entries of a segment that come after entry `after`; whether more are wanted.
+fn archived(
+    folder: &Path,
+    segment: &Segment,
+    after: u64,
+    filter: &Filter,
+    each: &mut impl FnMut(&Listed) -> bool,
+) -> Result<bool, String> {
+    for (seq, text) in (segment.first..).zip(archive::open(folder, segment)?) {
+        let text = text?;
+        if seq <= after {
+            continue;
+        }
+        let entry: Value = serde_json::from_str(&text).map_err(|e| format!("archived entry {seq}: {e}"))?;
+        let hash = || to_hex(&Sha256::digest(text.as_bytes()).into());
+        if filter.admits(&entry) && !each(&Listed { seq, hash: hash(), text }) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 impl Filter {

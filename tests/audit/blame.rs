@@ -160,3 +160,24 @@ fn verifying_is_no_matter_of_whether_a_daemon_writes() {
         assert!(place.verify().is_ok());
     }
 }
+
+#[test]
+fn a_row_before_the_first_entry_is_found_before_and_after_a_cut() {
+    for place in [Place::with(5, 100), super::archive::archived()] {
+        for number in [0, -3] {
+            let copy = place.copy();
+            copy.unguarded()
+                .execute(
+                    "INSERT INTO audit SELECT ?, entry, hash, at, event_type, tenant, channel_id
+                     FROM audit ORDER BY seq DESC LIMIT 1",
+                    [number],
+                )
+                .unwrap();
+            // Whoever reads the log newest first is shown it.
+            let filter = trunkwarden::journal::Filter { limit: 1000, ..Default::default() };
+            let shown = copy.reader().entries(&filter).unwrap().entries;
+            assert_eq!(shown.first().unwrap()["hash"], shown.last().unwrap()["hash"]);
+            assert_eq!(found(&copy.verify()), (1, Fault::Inserted));
+        }
+    }
+}

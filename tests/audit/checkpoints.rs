@@ -169,6 +169,19 @@ fn a_key_is_told_once_and_so_is_the_next_one() {
 }
 
 #[test]
+fn a_checkpoint_kept_from_after_the_log_was_given_another_key_and_name_holds() {
+    let mut place = Place::with(2, 100);
+    let (first, kept) = (place.key(), place.newest());
+    place.signer = trunkwarden::journal::Signer::new("trunkwarden/00000001", &[8; 32]).unwrap();
+    let journal = place.open(100);
+    write(&journal, 3);
+    close(journal);
+    let (keys, held) = (Some(vec![first, place.key()]), vec![kept, place.newest()]);
+    let against = trunkwarden::journal::Against { keys, held, ..Default::default() };
+    place.reader().verify_against(&against).unwrap();
+}
+
+#[test]
 fn a_journal_of_the_first_version_is_brought_up_to_date() {
     let place = Place::with(3, 100);
     let db = place.unguarded();

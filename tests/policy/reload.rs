@@ -193,7 +193,7 @@ fn deadlines_are_kept_however_many_others_came_and_went() {
         }
         w.pass(2);
         w.look("a", "healthy", "a").look("a", "healthy", "a");
-        w.pass(1);
+        w.pass(3);
     }
     w.out.clear();
     // What is due for b is still due: three intervals after its last answer.

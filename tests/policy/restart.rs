@@ -56,6 +56,19 @@ fn a_channel_at_home_with_nothing_to_remember_is_not_kept() {
 }
 
 #[test]
+fn a_change_may_show_late_for_as_long_as_if_the_process_had_lived_on() {
+    for (away, ours) in [(3500, 1), (3600, 0)] {
+        let mut w = World::three_up();
+        let action = w.fail_over();
+        w.outcome(action.op, Outcome::NotApplied);
+        let mut next = restarted(&mut w, away);
+        next.look("a", "healthy", "b");
+        let told = (next.records(EventType::FailoverCompleted), next.records(EventType::RouteChanged));
+        assert_eq!(told, (ours, 1 - ours), "after {away} s");
+    }
+}
+
+#[test]
 fn a_block_has_as_much_left_as_if_the_process_had_lived_on() {
     for (away, left) in [(0, Some(600)), (599, Some(1)), (600, None), (4000, None)] {
         let mut w = World::three_up();
@@ -73,6 +86,7 @@ fn a_block_that_had_ended_is_not_saved_as_one() {
     let action = w.fail_over();
     w.applied(action.op);
     w.pass(600);
+    assert_eq!((w.report("a").blocked_for, w.report("a").explanation.blocks.len()), (None, 0), "nor is it told as one");
     let saved = w.engine.save(w.now, &Part::Channel(key("a"))).unwrap();
     let saved = serde_json::to_value(saved).unwrap();
     assert_eq!(saved["blocked_for"], serde_json::Value::Null);
@@ -261,4 +275,33 @@ fn a_penalty_is_told_until_it_makes_no_difference_any_more() {
     assert!(w.report("a").explanation.hold_down.is_some());
     w.pass(1);
     assert_eq!(w.report("a").explanation.hold_down, None);
+}
+
+#[test]
+fn a_suppressed_route_stays_so_while_its_block_holds() {
+    let mut policy = Policy::default();
+    policy.failover.damping = Some(trunkwarden::policy::Damping { suppress: 2.0, reuse: 0.75 });
+    policy.failover.hold_down_max = secs(36_000);
+    // log2(2 / 0.75) half-lives of half an hour after two moves at once; the third one, whose own penalty is below the
+    // limit, finds it suppressed until then, and not any more afterwards.
+    for (third, held) in [(2000, 2347), (2546, 1801), (2548, 899)] {
+        let mut w = World::new(params(&policy, THREE));
+        w.up(&["a", "b", "c"]);
+        let began = w.now;
+        for (after, to_b) in [(0, true), (0, false), (third, true)] {
+            w.pass((began + secs(after)).since(w.now).as_secs());
+            let at = w.report("a").route.unwrap();
+            w.look("a", "healthy", at.as_str()).look("a", "healthy", at.as_str());
+            w.look("b", "healthy", "b").look("b", "healthy", "b");
+            let force = true;
+            w.order(&match to_b {
+                true => Order::Failover { channel: key("a"), to: "b".into(), force },
+                false => Order::Failback { channel: key("a"), force },
+            });
+            w.look("a", "healthy", at.as_str()).look("b", "healthy", "b");
+            let action = w.act().unwrap_or_else(|| panic!("{}", w.text("a")));
+            w.applied(action.op);
+        }
+        assert_eq!(w.report("a").blocked_for.map(|left| left.as_secs()), Some(held), "{third} s after the first");
+    }
 }

@@ -235,6 +235,23 @@ fn a_score_that_is_stale_is_no_reason_any_more() {
 }
 
 #[test]
+fn one_low_score_alone_moves_nothing_however_long_no_other_comes() {
+    for (readings, moves) in [(1, false), (2, true)] {
+        let mut w = sounding(100);
+        for _ in 0..readings {
+            w.pass(1);
+            w.telemetry("a", 900.0, 30.0).telemetry("b", 10.0, 0.0);
+        }
+        w.out.clear();
+        for _ in 0..12 {
+            w.pass(10);
+            w.look("a", "healthy", "a").look("b", "healthy", "b");
+        }
+        assert_eq!(w.act().is_some(), moves, "{}", w.text("a"));
+    }
+}
+
+#[test]
 fn what_lasted_before_a_gap_in_telemetry_begins_anew() {
     let mut w = sounding(600);
     for _ in 0..9 {

@@ -125,6 +125,13 @@ fn what_would_have_to_change_is_said_for_every_reason() {
             Reason::CodecKept { score: 60.0, hold: CodecHold::NoCodecs },
             "3 more bad looks in a row, then its traffic would go to b",
         ),
+        (
+            Reason::CodecKept {
+                score: 60.0,
+                hold: CodecHold::OnTrial { to: "OPUS".to_owned(), predicted: 80.0, before: 60.0 },
+            },
+            "telemetry that measures codec OPUS first: nothing else is done for quality until then",
+        ),
         (Reason::Suspect { bad: 2, fall: 3, status: status() }, "1 more bad look, then its traffic would go to b"),
         (
             Reason::Settling { good: 1, rise: 2 },
@@ -340,4 +347,19 @@ fn the_codec_in_use_is_the_one_of_the_first_priority() {
     world.look_from("a", world.now, trunkwarden::policy::Source::Single, view);
     world.telemetry("a", 20.0, 0.0);
     assert_eq!(world.report("a").explanation.score_parts.and_then(|parts| parts.codec).as_deref(), Some("PCMU"));
+}
+
+#[test]
+fn what_came_of_an_action_and_who_could_not_take_it_are_told_apart() {
+    let applied = |lost: &[&str]| {
+        let siblings_lost = lost.iter().map(|path| (*path).to_owned()).collect();
+        Reason::Outcome { kind: "failover".to_owned(), outcome: Outcome::Applied { siblings_lost } }.to_string()
+    };
+    assert_eq!(applied(&[]), "the failover shows on the platform");
+    assert_eq!(applied(&["routing.x", "tags"]), "the failover shows on the platform, which lost routing.x, tags");
+    let cause = || Cause::Down { looks: 1, status: "unhealthy".to_owned() };
+    let nobody = |against| Reason::NoCandidate { cause: cause(), against }.to_string();
+    assert_eq!(nobody(Vec::new()), "unhealthy for 1 look, and it has no candidates: name some under `failover`");
+    let none = vec![("b".into(), Ineligible::NoScore)];
+    assert_eq!(nobody(none), "unhealthy for 1 look, and nobody is fit: b has no score");
 }

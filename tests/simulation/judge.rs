@@ -62,7 +62,8 @@ impl Oracle {
         let case = Move { id, own, now: view, stranded_since, asked };
         let forced = matches!(asked, Asked::Ordered { force: true, .. });
         let rollback = self.rollback(&case, now, action)?;
-        if stranded_since.is_none() && !forced && !rollback && now < own.blocked_until {
+        let undo = matches!(action.reason, Reason::CodecUndone { .. });
+        if stranded_since.is_none() && !forced && !rollback && !undo && now < own.blocked_until {
             return Err(format!("it is blocked until {:?}", own.blocked_until));
         }
         if now.saturating_sub(view.single.asked) > fresh(&self.rules) {
@@ -84,7 +85,6 @@ impl Oracle {
                 if rollback { &mut self.tally.rollbacks } else { &mut self.tally.failbacks }
             }
             (ActionKind::Codec { .. }, Change::Codecs(order)) => {
-                let undo = matches!(action.reason, Reason::CodecUndone { .. });
                 Self::codec_order(&case, now, order, body, undo)?;
                 if undo { &mut self.tally.undone } else { &mut self.tally.codecs }
             }

@@ -96,11 +96,7 @@ impl Oracle {
     pub fn given(&mut self, now: Duration, order: &Order) {
         self.desk.give(now, order);
         if let Order::Acknowledge { channel } = order {
-            // Its block is lifted, and its route is ours.
-            let trunk = self.trunks.entry(channel.channel.as_str().to_owned()).or_default();
-            trunk.blocked_until = Duration::ZERO;
-            trunk.acknowledged = true;
-            trunk.ordered_away = false;
+            self.trunks.entry(channel.channel.as_str().to_owned()).or_default().acknowledge();
         }
     }
 

@@ -165,8 +165,8 @@ impl Patience {
             return Ok(());
         };
         let Some(well) = waits.well else { return Ok(()) };
-        let since = (well + self.rules.failback_after)
-            .max(self.free_since)
+        // What was not seen does not count as good.
+        let since = (well.max(self.free_since) + self.rules.failback_after)
             .max(self.block_ends(waits))
             .max(self.after_a_failure(id, oracle));
         self.homecomings += u64::from(now > since && now <= since + secs(30));

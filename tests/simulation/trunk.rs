@@ -88,6 +88,8 @@ pub struct Trunk {
     pub moves: VecDeque<Duration>,
     /// Whether its traffic goes where our last change sent it.
     ours: bool,
+    /// Where its traffic went by the last answer to a single GET.
+    shown_at: Option<String>,
     /// When somebody else undid a route of ours.
     pub undone: Option<Duration>,
 }
@@ -107,6 +109,7 @@ impl Trunk {
     /// A new process knows nothing of what an old one saw.
     pub fn forget_looks(&mut self) {
         self.looks.clear();
+        (self.shown_at, self.ours) = (None, false);
     }
 
     /// The last answer of all and the last to a single GET, of those complete by `by`.
@@ -177,8 +180,10 @@ impl Trunk {
         let moved = |p: &&Patch| matches!(p.change, Change::Route(_));
         let quiet = self.patches.iter().rev().find(moved).is_none_or(|p| look.asked > p.sent + lately);
         let ours = |route: &str| self.patches.iter().any(|p| p.change == Change::Route(route.to_owned()));
-        let was = self.looks.iter().rev().find(|l| l.single && l.word != Word::Missing).map(|l| &l.route);
-        let explained = self.patches.back().is_some_and(|p| !p.shown && p.change == Change::Route(look.route.clone()));
+        let was = self.shown_at.replace(look.route.clone());
+        let was = was.as_ref();
+        let open = |p: &Patch| !p.shown && matches!(p.fate, Fate::UnderWay | Fate::Maybe);
+        let explained = self.patches.back().is_some_and(|p| open(p) && p.change == Change::Route(look.route.clone()));
         if let Some(was) = was.filter(|was| **was != look.route && !explained) {
             if self.ours && quiet && was != id {
                 self.undone = Some(look.answered);
@@ -215,6 +220,12 @@ impl Trunk {
             }
             _ => {}
         }
+    }
+
+    /// A person took its route over: its block is lifted, what had grown is forgotten, and its route is ours.
+    pub fn acknowledge(&mut self) {
+        (self.blocked_until, self.hold_down) = (Duration::ZERO, None);
+        (self.acknowledged, self.ordered_away) = (true, false);
     }
 
     /// How often its traffic was moved by us within the hour before.

@@ -275,6 +275,9 @@ impl Stage<'_> {
                 let _ = model.apply(now, Incident::Route { channel, to });
             }
         }
+        if !self.oracle.lock().unwrap().violations.is_empty() {
+            return Err("the oracle objects".to_owned());
+        }
         let snapshot = daemon.snapshot.read();
         let paused = snapshot.tenants.values().any(|tenant| tenant.report.paused);
         let oracle = self.oracle.lock().unwrap();

@@ -22,6 +22,7 @@ pub(super) fn verify(db: &Connection, folder: Option<&Path>, against: &Against) 
     let rows = checkpoints(db, against)?;
     let segments = segments(db)?;
     let cut = segments.last().map_or(0, |s| s.last);
+    before_the_first(db)?;
     let mut state = State::new(db, against, &rows)?;
     match folder {
         Some(folder) => segments.iter().try_for_each(|segment| state.archive(folder, segment, &rows))?,
@@ -258,6 +259,18 @@ fn next_row(rows: &mut Rows<'_>, seq: &mut u64) -> Result<Option<Kept>, Broken> 
         .map_err(|_| Broken::new(*seq, Fault::Changed, "its row does not hold what an entry's holds"))
 }
 
+/// Entries are numbered from 1: a row before that stands outside the chain, and readers would show it all the same.
+fn before_the_first(db: &Connection) -> Result<(), Broken> {
+    let lowest: rusqlite::Result<Option<i64>> = db.query_row("SELECT min(seq) FROM audit", [], |r| r.get(0));
+    match lowest {
+        Ok(Some(seq)) if seq < 1 => {
+            Err(Broken::new(1, Fault::Inserted, format!("a row numbered {seq} stands before the first entry")))
+        }
+        Ok(_) => Ok(()),
+        Err(e) => Err(Broken::unreadable(1, &JournalError::sqlite("read the audit log")(e))),
+    }
+}
+
 /// What of archived entries is not removed yet: tied to one another, and to the last one that was archived.
 fn left_over(db: &Connection, cut: u64, segment: Option<&Segment>) -> Result<(), Broken> {
     let failed = |e: rusqlite::Error| Broken::unreadable(1, &JournalError::sqlite("read the audit log")(e));
@@ -320,11 +333,11 @@ fn sealed(r: &Row<'_>) -> Result<Sealed, String> {
 /// A checkpoint from elsewhere: of this log, and signed.
 fn check_held(held: &Checkpoint, against: &Against, rows: &[Sealed]) -> Result<(), Broken> {
     let broken = |what: String| Broken::new(held.size, Fault::Checkpoint, what);
-    if let Some(other) = rows.first().map(|row| &row.checkpoint.origin).filter(|origin| **origin != held.origin) {
-        return Err(broken(format!(
-            "the checkpoint that was kept elsewhere is of {}, and this log is {other}",
-            held.origin
-        )));
+    // A log that was given another key may have been given another name with it.
+    let is_of_this_log = rows.is_empty() || rows.iter().any(|row| row.checkpoint.origin == held.origin);
+    if let Some(newest) = rows.last().filter(|_| !is_of_this_log) {
+        let (other, origin) = (&newest.checkpoint.origin, &held.origin);
+        return Err(broken(format!("the checkpoint that was kept elsewhere is of {origin}, and this log is {other}")));
     }
     let Some(keys) = &against.keys else { return Ok(()) };
     held.verify(keys).map_err(|e| broken(format!("the checkpoint that was kept elsewhere: {e}")))

@@ -109,6 +109,35 @@ fn jitter_beyond_the_buffer_counts_as_loss() {
 }
 
 #[test]
+fn loss_that_costs_more_than_delay_is_the_impairment_however_little_it_is() {
+    let read = codecs(&["G729", "PCMU"]);
+    let under = |latency, params: &CodecParams| {
+        propose(params, &concealed_pcmu(), Latency::OneWay, &summary(latency, 1.0, 0.4), &read, &[])
+    };
+    assert!(matches!(under(0.0, &CodecParams::default()), Err(CodecHold::BitrateWouldRise { .. })));
+    assert_eq!(under(150.0, &CodecParams::default()).unwrap().to, "PCMU");
+    // What promises too little is not waited for.
+    let dear = CodecParams { min_gain: 50.0, ..CodecParams::default() };
+    assert_eq!(under(0.0, &dear), Err(CodecHold::AlreadyBest { top: "G729".to_owned() }));
+}
+
+#[test]
+fn a_refuted_codec_is_the_reason_only_where_it_would_have_been_put_first() {
+    let read = codecs(&["PCMU", "OPUS"]);
+    let refuted = Refuted { from: "PCMU".to_owned(), to: "OPUS".to_owned(), before: 0.0, measured: 10.0 };
+    let under = |min_gain: f64| {
+        let params = CodecParams { min_gain, ..CodecParams::default() };
+        let conditions = summary(41.0, 4.8, 6.0);
+        let before = propose(&params, &QualityParams::default(), Latency::OneWay, &conditions, &read, &[])
+            .map_or(0.0, |proposal| proposal.predicted - proposal.gain);
+        let refuted = Refuted { before, ..refuted.clone() };
+        propose(&params, &QualityParams::default(), Latency::OneWay, &conditions, &read, &[&refuted])
+    };
+    assert!(matches!(under(5.0), Err(CodecHold::Refuted { .. })), "{:?}", under(5.0));
+    assert!(!matches!(under(90.0), Err(CodecHold::Refuted { .. })), "{:?}", under(90.0));
+}
+
+#[test]
 fn without_loss_more_bits_are_welcome() {
     let quality = concealed_pcmu();
     let read = codecs(&["G729", "PCMU"]);

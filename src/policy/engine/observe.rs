@@ -43,7 +43,7 @@ impl Engine {
         if slot.status != view.status {
             slot.status.clone_from(&view.status);
         }
-        let needs_changed = note_view(slot, view, single);
+        let needs_changed = note_view(slot, asked, view, single);
         if (echo, set) != (slot.echo, slot.codecs_set.is_some()) {
             self.mark_unsaved(i);
         }
@@ -301,12 +301,13 @@ impl Engine {
     /// A change that had not shown when its time was over shows now: it is ours, not someone else's.
     fn shows_late(&mut self, now: Time, i: usize, read: &ChannelId, out: &mut Vec<Command>) -> bool {
         let slot = &mut self.slots[i];
-        let shows = slot.late.as_ref().is_some_and(|late| match &late.kind {
+        let late = slot.late.as_ref().filter(|(_, until)| now < *until);
+        let shows = late.is_some_and(|(late, _)| match &late.kind {
             ActionKind::Failover { to, .. } => to == read,
             ActionKind::Failback { .. } => *read == slot.key.channel,
             ActionKind::Codec { .. } => false,
         });
-        let Some(kept) = slot.late.take_if(|_| shows) else { return false };
+        let Some((kept, _)) = slot.late.take_if(|_| shows) else { return false };
         let reason = Reason::ShowsLate { kind: kept.kind.name().to_owned() };
         self.complete(now, i, &kept, reason, out);
         true
@@ -314,8 +315,9 @@ impl Engine {
 }
 
 /// Takes over what the decision needs of the rest. Whether the platform names other backups than before, where they count.
-fn note_view(slot: &mut Slot, view: &ChannelView, single: bool) -> bool {
-    if slot.codecs != view.codecs {
+fn note_view(slot: &mut Slot, asked: Time, view: &ChannelView, single: bool) -> bool {
+    // An order that was asked for before our last action ended may be the one that it replaced.
+    if slot.codecs != view.codecs && asked >= slot.route_from {
         slot.codecs.clone_from(&view.codecs);
         let theirs = slot.codecs_set.as_ref().is_some_and(|set| single && !same_order(set, &slot.codecs));
         if theirs && slot.flight.is_none() && slot.unsure.is_none() {

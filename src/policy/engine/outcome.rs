@@ -12,6 +12,10 @@ use super::decide::{facts, same_names};
 use super::retry::{Purpose, Retry};
 use super::slot::{Kept, Unsure};
 use super::{Engine, channel_record};
+use std::time::Duration;
+
+/// A change that shows later than this after it had failed to is somebody else's.
+pub(super) const LATE_FOR: Duration = Duration::from_hours(1);
 
 impl Engine {
     pub(super) fn on_outcome(&mut self, now: Time, op: OpId, outcome: Outcome, out: &mut Vec<Command>) {
@@ -46,7 +50,7 @@ impl Engine {
             Outcome::NotApplied | Outcome::Refused { .. } => {
                 self.conclude(i, &kept, events(&kept.kind).2, reason, out);
                 self.back_off(now, i, kept.purpose());
-                self.slots[i].late = matches!(outcome, Outcome::NotApplied).then_some(kept);
+                self.slots[i].late = matches!(outcome, Outcome::NotApplied).then(|| (kept, now + LATE_FOR));
             }
             Outcome::NotSent { .. } | Outcome::Conflict | Outcome::Withdrawn { .. } => {
                 self.conclude(i, &kept, events(&kept.kind).2, reason, out);
@@ -184,7 +188,7 @@ impl Engine {
             let reason = Reason::Outcome { kind, outcome: Outcome::NotApplied };
             self.conclude(i, &kept, events(&kept.kind).2, reason, out);
             self.back_off(now, i, kept.purpose());
-            self.slots[i].late = Some(kept);
+            self.slots[i].late = Some((kept, now + LATE_FOR));
         }
         self.sync_load(i);
         self.mark_unsaved(i);

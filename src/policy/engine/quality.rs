@@ -58,11 +58,14 @@ impl Engine {
     }
 
     /// Why traffic has to leave for the sake of quality: the score below `quality_below`, or `degraded_by` points below what
-    /// is usual, at every reading for `quality_for`.
+    /// is usual, at every reading for `quality_for`, and at two of them at the least.
     pub(super) fn bad_quality(&self, now: Time, i: usize, quality: &Quality) -> Option<Cause> {
         let slot = &self.slots[i];
         let rules = &slot.policy.failover;
-        let lasted = |since: Option<Time>| Some(now.since(since?)).filter(|lasted| *lasted >= rules.quality_for);
+        // One reading alone lasts for no time, however long no other comes.
+        let again = |since: &Time| slot.quality_at > *since || rules.quality_for.is_zero();
+        let lasted =
+            |since: Option<Time>| Some(now.since(since.filter(again)?)).filter(|lasted| *lasted >= rules.quality_for);
         let score = quality.score;
         if let (Some(below), Some(lasted)) = (rules.quality_below, lasted(slot.low_since)) {
             return Some(Cause::Quality { score, below, lasted });

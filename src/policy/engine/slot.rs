@@ -57,7 +57,7 @@ pub(in crate::policy) struct Slot {
     pub moved_for: Option<Cause>,
     /// Whether `active` may be but the echo of our own PATCH.
     pub echo: bool,
-    /// Routes asked for earlier speak of a time before our last action ended.
+    /// Routes and codecs asked for earlier speak of a time before our last action ended.
     pub route_from: Time,
     pub doubted_at: Option<Time>,
     /// Others whose traffic it carries or is about to.
@@ -67,7 +67,8 @@ pub(in crate::policy) struct Slot {
     /// Its actions.
     pub flight: Option<Flight>,
     pub unsure: Option<Unsure>,
-    pub late: Option<Kept>,
+    /// An action that had not shown when its time was over, and until when it may still show as ours.
+    pub late: Option<(Kept, Time)>,
     pub blocked_until: Option<Time>,
     pub hold_down: Option<HoldDown>,
     pub retries: Retries,

@@ -10,6 +10,7 @@ use super::super::time::Time;
 use super::super::trial::{CodecTrial, Probation, Refutations, SavedRefutations, SavedTimed, Timed};
 use super::super::window::SavedBaseline;
 use super::Engine;
+use super::outcome::LATE_FOR;
 use super::retry::{Retries, Retry};
 use super::slot::{Kept, Slot, Unsure};
 use serde::{Deserialize, Serialize};
@@ -106,6 +107,8 @@ pub struct SavedChannel {
     /// An action whose outcome was unknown, and how long its old state still means nothing.
     unsure: Option<(Kept, Duration)>,
     late: Option<Kept>,
+    /// For how much longer `late` may still show as ours.
+    late_for: Option<Duration>,
     /// How long a maintenance that a person started goes on, and why.
     maintenance: Option<(Duration, String)>,
     trial: Option<SavedTimed<CodecTrial>>,
@@ -194,6 +197,7 @@ const RESTORED: usize = 4096;
 
 fn save_channel(now: Time, slot: &Slot) -> SavedChannel {
     let left = |until: Option<Time>| until.filter(|until| *until > now).map(|until| until.since(now));
+    let late = slot.late.as_ref().filter(|(_, until)| *until > now);
     SavedChannel {
         expected: slot.expected.clone(),
         route_ours: slot.route_ours,
@@ -209,7 +213,8 @@ fn save_channel(now: Time, slot: &Slot) -> SavedChannel {
         codecs_first: slot.codecs_first.clone(),
         codecs_set: slot.codecs_set.clone(),
         unsure: slot.unsure.as_ref().map(|unsure| (unsure.kept.clone(), unsure.until.since(now))),
-        late: slot.late.clone(),
+        late: late.map(|(kept, _)| kept.clone()),
+        late_for: late.map(|(_, until)| until.since(now)),
         maintenance: slot.maintenance.clone().map(|(until, reason)| (until.since(now), reason)),
         trial: slot.trial.as_ref().map(|trial| trial.save(now)),
         refuted: slot.refuted.save(now),
@@ -239,7 +244,7 @@ fn restore_channel(now: Time, slot: &mut Slot, saved: SavedChannel, elapsed: Dur
     slot.codec_until = until(saved.codec_cooldown);
     slot.codecs_first = saved.codecs_first;
     slot.codecs_set = saved.codecs_set;
-    slot.late = saved.late;
+    slot.late = saved.late.and_then(|kept| Some((kept, until(saved.late_for.or(Some(LATE_FOR)))?)));
     // One that ended meanwhile is told of by the first evaluation.
     slot.maintenance = saved.maintenance.map(|(left, reason)| (now + left.saturating_sub(elapsed), reason));
     slot.trial = saved.trial.map(|saved| Box::new(Timed::restore(saved, now)));

@@ -160,3 +160,32 @@ proptest! {
         prop_assert!(mos(r + more) >= mos(r) - 1e-12);
     }
 }
+
+/// Lines that are not the default one, against values of another implementation that was written from clause 7 of the
+/// Recommendation: every branch of it (STMR below 9 dB and above 20 dB), and each parameter somewhere.
+#[test]
+fn other_lines_are_rated_as_another_implementation_rates_them() {
+    let line = Line::default();
+    for (line, t, ro, is, id) in [
+        (Line { stmr: 8.0, ..line }, 50.0, 94.7688, 1.7321, 1.5836),
+        (Line { stmr: 8.9, telr: 45.0, ..line }, 50.0, 94.7688, 1.4842, 10.9055),
+        (Line { stmr: 25.0, ..line }, 50.0, 94.7688, 3.8950, 3.2595),
+        (Line { stmr: 30.0, telr: 45.0, ..line }, 50.0, 94.7688, 6.6018, 12.1789),
+        (Line { stmr: 20.0, ..line }, 150.0, 94.7688, 1.5070, 3.8161),
+        (Line { stmr: 45.0, ..line }, 0.0, 94.7688, 11.4151, 10.1499),
+        (Line { stmr: 12.0, telr: 20.0, ..line }, 2.0, 94.7688, 1.4143, 9.2082),
+        (Line { telr: 12.0, ..line }, 0.0, 94.7688, 1.4173, 0.1490),
+        (Line { telr: 30.0, ..line }, 3.0, 94.7688, 1.4136, 3.9256),
+        (Line { telr: 40.0, ..line }, 0.5, 94.7688, 1.4136, 0.4039),
+        (Line { qdu: 4.0, ..line }, 0.0, 94.7688, 6.4166, 0.1490),
+        (Line { slr: 2.0, rlr: -3.0, ..line }, 20.0, 107.3418, 21.7542, 0.7673),
+        (Line { slr: 20.0, rlr: 5.0, ..line }, 0.0, 72.9502, 0.9742, 0.1462),
+        (Line { ds: -3.0, lstr: 10.0, ps: 60.0, pr: 50.0, ..line }, 0.0, 61.3140, 1.0099, 0.1448),
+        (Line { perceivable_delay_ms: 120.0, delay_sensitivity: 0.7, ..line }, 250.0, 94.7688, 1.4136, 10.4313),
+    ] {
+        near(line.ro(), ro, 1e-4);
+        near(line.is(t), is, 1e-4);
+        near(line.id(t), id, 1e-4);
+    }
+    near(Line { perceivable_delay_ms: 120.0, delay_sensitivity: 0.7, ..line }.idd(250.0), 5.1698, 1e-4);
+}

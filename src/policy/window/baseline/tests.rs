@@ -299,3 +299,62 @@ fn a_half_hour_that_was_closed_is_not_opened_again() {
     other.pass(60, 90.0);
     assert!(other.window.last_half_hour() < last);
 }
+
+fn closed(baseline: &Baseline) -> Vec<u32> {
+    baseline.closed.iter().map(|(half_hour, _)| *half_hour).collect()
+}
+
+/// A baseline that takes this back.
+fn restored(closed: Vec<(u32, Triple)>, open: Option<Open>) -> Baseline {
+    let mut baseline = Baseline::new(Statistic::Mean);
+    baseline.restore(SavedBaseline { statistic: Statistic::Mean, open, closed });
+    baseline
+}
+
+#[test]
+fn what_breaks_the_bounds_of_what_is_saved_is_left_out() {
+    let value = [40.0, 4.0, 0.0];
+    let of = |half_hours: &[u32]| half_hours.iter().map(|n| (*n, value)).collect::<Vec<_>>();
+    assert_eq!(closed(&restored(of(&[5, 5, 6, 4, 7]), None)), [5, 6, 7], "in ascending order, each once");
+    let bad = [[f32::INFINITY, 0.0, 0.0], [0.0, f32::NAN, 0.0], [0.0, 0.0, -1.0]];
+    let mixed: Vec<(u32, Triple)> = (1..).zip(bad.into_iter().chain([[0.0; 3]])).collect();
+    assert_eq!(closed(&restored(mixed, None)), [4], "0 is a value");
+    assert_eq!(closed(&restored(of(&(0..60).collect::<Vec<_>>()), None)).len(), 49);
+    let open = |half_hour, kept: usize, stride| Some(Open { half_hour, kept: vec![value; kept], seen: kept, stride });
+    for (open, taken) in [
+        (open(8, 1, 1), true),
+        (open(8, 32, 2), true),
+        (open(7, 1, 1), false),
+        (open(6, 1, 1), false),
+        (open(8, 0, 1), false),
+        (open(8, 33, 1), false),
+        (open(8, 1, 0), false),
+    ] {
+        assert_eq!(restored(of(&[6, 7]), open.clone()).open.is_some(), taken, "{open:?}");
+    }
+    assert!(restored(Vec::new(), open(0, 1, 1)).open.is_some(), "before any is over");
+}
+
+#[test]
+fn a_half_hour_that_was_closed_before_a_restart_stays_closed_for_a_day() {
+    let value = [40.0, 4.0, 0.0];
+    for (half_hour, left) in [(101, vec![100]), (100, vec![100]), (99, vec![100]), (52, vec![100]), (51, vec![])] {
+        let mut baseline = restored(vec![(100, value)], None);
+        add(&mut baseline, half_hour, 90.0);
+        assert_eq!(closed(&baseline), left, "{half_hour}");
+        let opened = baseline.open.as_ref().map(|open| i64::from(open.half_hour));
+        assert_eq!(opened, (half_hour > 100 || half_hour < 52).then_some(half_hour), "{half_hour}");
+    }
+}
+
+#[test]
+fn a_clock_that_was_set_back_by_a_day_begins_anew_and_by_less_it_does_not() {
+    for (half_hour, open) in [(100, 100), (99, 100), (52, 100), (51, 51)] {
+        let mut baseline = Baseline::new(Statistic::Mean);
+        add(&mut baseline, 99, 40.0);
+        add(&mut baseline, 100, 40.0);
+        add(&mut baseline, half_hour, 90.0);
+        assert_eq!(baseline.open.as_ref().map(|open| i64::from(open.half_hour)), Some(open), "{half_hour}");
+        assert_eq!(closed(&baseline), if open == 51 { vec![] } else { vec![99] });
+    }
+}
