@@ -88,9 +88,9 @@ impl<'t> Scan<'t> {
             before = Some(key);
             self.take(b':')?;
             if depth == 0 {
-                self.field(key)?
+                self.field(key)?;
             } else {
-                self.value(depth + 1)?
+                self.value(depth + 1)?;
             }
             if self.take(b',').is_none() {
                 return self.take(b'}');
@@ -146,7 +146,7 @@ impl<'t> Scan<'t> {
                 b'"' => break,
                 // The short escapes are the canonical ones; of the others, most are not.
                 b'\\' if matches!(bytes.get(self.at + 1)?, b'"' | b'\\' | b'b' | b'f' | b'n' | b'r' | b't') => {
-                    self.at += 2
+                    self.at += 2;
                 }
                 b'\\' | 0..0x20 => return None,
                 _ => self.at += 1,
