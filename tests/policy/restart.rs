@@ -332,10 +332,12 @@ fn a_suppressed_route_stays_so_while_its_block_holds() {
             w.look("a", "healthy", at.as_str()).look("a", "healthy", at.as_str());
             w.look("b", "healthy", "b").look("b", "healthy", "b");
             let force = true;
-            w.order(&match to_b {
-                true => Order::Failover { channel: key("a"), to: "b".into(), force },
-                false => Order::Failback { channel: key("a"), force },
-            });
+            let order = if to_b {
+                Order::Failover { channel: key("a"), to: "b".into(), force }
+            } else {
+                Order::Failback { channel: key("a"), force }
+            };
+            w.order(&order);
             w.look("a", "healthy", at.as_str()).look("b", "healthy", "b");
             let action = w.act().unwrap_or_else(|| panic!("{}", w.text("a")));
             w.applied(action.op);
