@@ -147,6 +147,8 @@ pub enum Sight {
     Gone(ChannelId),
     /// Several have its name.
     Several(Vec<ChannelId>),
+    /// The channel that has its name is known by its id as another desired one.
+    Taken(ChannelId, String),
     /// The tenant has no list, and no id is known.
     NoList,
     /// It could not be read.
@@ -180,6 +182,11 @@ pub fn judge(
                 "several channels have this name ({}): say which is meant with `trunkwarden channels adopt {} ID`, or rename the others",
                 ids.join(", "),
                 item.name
+            ));
+        }
+        Sight::Taken(id, other) => {
+            item.why = Some(format!(
+                "{id} has this name by now and is `{other}` by its id: rename it on the platform, or say which channel is which with `trunkwarden channels adopt NAME ID`"
             ));
         }
         Sight::NoList => {

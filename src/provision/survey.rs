@@ -47,12 +47,26 @@ impl Surveyor {
             desired.iter().filter_map(|(_, known)| Some(known.as_ref()?.id.as_ref()?.as_str())).collect();
         let list = list(platform, &names, &ids).await;
         let mut items = Vec::new();
+        let owners = desired;
         for (desired, known) in desired {
             if let Some(item) = self.by_list(&list, desired, known.as_ref()).await {
                 items.push(item);
                 continue;
             }
-            let sight = self.sight(platform, &list, desired, known.as_ref()).await;
+            // By its id it is another's, whatever it is named by now.
+            let owner = |id: &ChannelId| {
+                let is_it =
+                    |(_, other): &&(&Desired, Option<Known>)| other.as_ref().is_some_and(|k| k.id.as_ref() == Some(id));
+                let others = owners.iter().filter(|(other, _)| other.spec.name != desired.spec.name);
+                others.into_iter().find(is_it).map(|(other, _)| other.spec.name.clone())
+            };
+            let sight = match self.sight(platform, &list, desired, known.as_ref()).await {
+                Sight::Exists(doc) => match owner(doc.id()) {
+                    Some(other) => Sight::Taken(doc.id().clone(), other),
+                    None => Sight::Exists(doc),
+                },
+                sight => sight,
+            };
             items.push(self.judge(desired, known.as_ref(), &sight).await);
         }
         items

@@ -6,6 +6,8 @@
 
 use crate::platform::Gate;
 use crate::policy::{ChannelId, TenantId};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -45,23 +47,36 @@ impl Permit {
 
 /// The way to permits. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Permits(Option<mpsc::Sender<PermitRequest>>);
+pub struct Permits(From);
+
+#[derive(Clone, Debug)]
+enum From {
+    Driver(mpsc::Sender<PermitRequest>),
+    /// Nobody; the tenants of which nothing may be changed, and why.
+    Nobody(Arc<BTreeMap<TenantId, String>>),
+}
 
 impl Permits {
     /// A way to the driver, and the driver's end of it.
     pub fn channel() -> (Self, mpsc::Receiver<PermitRequest>) {
         let (sender, receiver) = mpsc::channel(WAITING);
-        (Self(Some(sender)), receiver)
+        (Self(From::Driver(sender)), receiver)
     }
 
-    /// Where no engine runs there is nobody to ask: whoever holds the journal's lock may.
-    pub const fn alone() -> Self {
-        Self(None)
+    /// Where no engine runs there is nobody to ask: whoever holds the journal's lock may, but for the tenants that are `held`,
+    /// each with its reason.
+    pub fn alone(held: BTreeMap<TenantId, String>) -> Self {
+        Self(From::Nobody(Arc::new(held)))
     }
 
     /// Asks for leave; an error is one sentence.
     pub async fn ask(&self, tenant: TenantId, channel: Option<ChannelId>) -> Result<Permit, String> {
-        let Some(driver) = &self.0 else { return Ok(Permit::new(Gate::open()).0) };
+        let driver = match &self.0 {
+            From::Driver(driver) => driver,
+            From::Nobody(held) => {
+                return held.get(&tenant).cloned().map_or_else(|| Ok(Permit::new(Gate::open()).0), Err);
+            }
+        };
         let stopping = || "the daemon is stopping; nothing was changed".to_owned();
         let (reply, answer) = oneshot::channel();
         driver.send(PermitRequest { tenant, channel, reply }).await.map_err(|_| stopping())?;

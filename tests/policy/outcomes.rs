@@ -137,38 +137,6 @@ fn a_failback_that_shows_late_is_ours() {
 }
 
 #[test]
-fn what_shows_long_after_it_had_failed_is_someone_elses() {
-    for (later, ours) in [(3599, 1), (3600, 0)] {
-        let mut w = World::three_up();
-        let action = w.fail_over();
-        w.outcome(action.op, Outcome::NotApplied);
-        w.pass(1);
-        w.look("a", "healthy", "a");
-        w.pass(later - 1);
-        w.look("a", "healthy", "b");
-        let told = (w.records(EventType::FailoverCompleted), w.records(EventType::RouteChanged));
-        assert_eq!(told, (ours, 1 - ours), "after {later} s");
-    }
-}
-
-#[test]
-fn an_order_of_codecs_that_was_read_before_ours_ended_is_nobody_elses() {
-    let (mut w, action) = codec();
-    let ActionKind::Codec { order, before, .. } = action.kind.clone() else { panic!("{action:?}") };
-    let asked = w.now;
-    w.pass(1);
-    w.applied(action.op);
-    w.look_from("a", asked, Source::Single, with_codecs(&before));
-    let a = w.report("a");
-    assert_eq!(a.codecs, order);
-    assert!(a.explanation.quality.trial.is_some(), "ours still");
-    w.pass(1);
-    w.look_from("a", w.now, Source::Single, with_codecs(&before));
-    let a = w.report("a");
-    assert_eq!((a.codecs, a.explanation.quality.trial), (before, None), "asked for later: someone else's");
-}
-
-#[test]
 fn what_was_refused_cannot_show_late() {
     let mut w = World::three_up();
     let action = w.fail_over();

@@ -1,9 +1,10 @@
-//! What survives a restart, and how much of it is left by then: blocks, their growth, pauses, retries, codecs, counts.
+//! What survives a restart, and how much of it is left by then: blocks, their growth, pauses, retries, codecs, counts; and for how
+//! long what shows out of time is still ours.
 
 use super::world::{World, key, params, secs, view};
 use std::time::Duration;
 use trunkwarden::policy::{
-    ActionKind, BlockKind, ChannelView, Engine, EventType, Order, Outcome, Params, Part, Policy, Saved, Source,
+    ActionKind, BlockKind, ChannelView, Codec, Engine, EventType, Order, Outcome, Params, Part, Policy, Saved, Source,
     TenantId, Time,
 };
 
@@ -53,6 +54,43 @@ fn a_channel_at_home_with_nothing_to_remember_is_not_kept() {
     let action = w.fail_over();
     w.outcome(action.op, Outcome::Refused { why: "400".to_owned() });
     assert!(w.engine.save(w.now, &Part::Channel(key("a"))).is_some(), "at home, and its next try waits");
+}
+
+#[test]
+fn what_shows_long_after_it_had_failed_is_someone_elses() {
+    for (later, ours) in [(3599, 1), (3600, 0)] {
+        let mut w = World::three_up();
+        let action = w.fail_over();
+        w.outcome(action.op, Outcome::NotApplied);
+        w.pass(1);
+        w.look("a", "healthy", "a");
+        w.pass(later - 1);
+        w.look("a", "healthy", "b");
+        let told = (w.records(EventType::FailoverCompleted), w.records(EventType::RouteChanged));
+        assert_eq!(told, (ours, 1 - ours), "after {later} s");
+    }
+}
+
+#[test]
+fn an_order_of_codecs_that_was_read_before_ours_ended_is_nobody_elses() {
+    let mut w = World::three_up();
+    w.telemetry("a", 30.0, 4.0);
+    w.pass(1);
+    w.look("a", "healthy", "a");
+    let action = w.act().unwrap();
+    let with_codecs = |codecs: &[Codec]| ChannelView { codecs: codecs.to_vec(), ..view("healthy", "a") };
+    let ActionKind::Codec { order, before, .. } = action.kind.clone() else { panic!("{action:?}") };
+    let asked = w.now;
+    w.pass(1);
+    w.applied(action.op);
+    w.look_from("a", asked, Source::Single, with_codecs(&before));
+    let a = w.report("a");
+    assert_eq!(a.codecs, order);
+    assert!(a.explanation.quality.trial.is_some(), "ours still");
+    w.pass(1);
+    w.look_from("a", w.now, Source::Single, with_codecs(&before));
+    let a = w.report("a");
+    assert_eq!((a.codecs, a.explanation.quality.trial), (before, None), "asked for later: someone else's");
 }
 
 #[test]
@@ -294,10 +332,12 @@ fn a_suppressed_route_stays_so_while_its_block_holds() {
             w.look("a", "healthy", at.as_str()).look("a", "healthy", at.as_str());
             w.look("b", "healthy", "b").look("b", "healthy", "b");
             let force = true;
-            w.order(&match to_b {
-                true => Order::Failover { channel: key("a"), to: "b".into(), force },
-                false => Order::Failback { channel: key("a"), force },
-            });
+            let order = if to_b {
+                Order::Failover { channel: key("a"), to: "b".into(), force }
+            } else {
+                Order::Failback { channel: key("a"), force }
+            };
+            w.order(&order);
             w.look("a", "healthy", at.as_str()).look("b", "healthy", "b");
             let action = w.act().unwrap_or_else(|| panic!("{}", w.text("a")));
             w.applied(action.op);

@@ -106,6 +106,12 @@ async fn observing_and_paused_daemons_are_not_talked_into_changes() {
     assert_eq!(paused.status.code(), Some(1));
     assert!(text(&paused).contains("paused"), "{paused:?}");
     assert_eq!(posts(&world), 0);
+    // It outlives the daemon.
+    assert!(world.take_daemon().stop().await.success());
+    let alone = world.cli(&["channels", "apply", "--yes"]).await;
+    assert_eq!(alone.status.code(), Some(1));
+    assert!(text(&alone).contains("paused"), "{alone:?}");
+    assert_eq!(posts(&world), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

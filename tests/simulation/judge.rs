@@ -283,7 +283,7 @@ impl Oracle {
         }
         match self.rules.failback {
             WayHome::Auto => Ok(()),
-            WayHome::Window if self.rules.way_home_is_open(now, fresh(&self.rules)) => Ok(()),
+            WayHome::Window if Rules::way_home_is_open(now, fresh(&self.rules)) => Ok(()),
             WayHome::Window => Err("the window for the way home is not open".to_owned()),
             WayHome::Manual => Err("the way home is a person's".to_owned()),
         }

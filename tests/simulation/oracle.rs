@@ -22,7 +22,7 @@ const TOKEN_PATH: &str = "/api/v2/oauth/token";
 const READ: usize = 64;
 const MINUTE: Duration = Duration::from_mins(1);
 /// Two routes undone within ten minutes are another controller; a little less leaves no doubt.
-const FOUGHT_WITHIN: Duration = Duration::from_secs(9 * 60);
+const FOUGHT_WITHIN: Duration = Duration::from_mins(9);
 /// The driver's loop goes round at least once a second.
 const LATE: Duration = Duration::from_secs(5);
 
@@ -140,7 +140,7 @@ impl Oracle {
                 let page = self.read(text);
                 for document in page.iter().filter_map(|page| page["channels"].as_array()).flatten() {
                     if let Some(id) = document["id"].as_str() {
-                        let known = self.trunks.get(id).and_then(|trunk| trunk.document());
+                        let known = self.trunks.get(id).and_then(Trunk::document);
                         let known = known.filter(|known| **known == *document);
                         let document = known.unwrap_or_else(|| Arc::new(document.clone()));
                         self.look(id, asked, now, false, document);

@@ -113,7 +113,7 @@ impl Rules {
     }
 
     /// Whether the window for the way home is open, or was until `slack` ago.
-    pub fn way_home_is_open(&self, now: Duration, slack: Duration) -> bool {
+    pub fn way_home_is_open(now: Duration, slack: Duration) -> bool {
         let open = |at| [2, 10, 18].iter().any(|h| within(at, h * HOUR, (h + 2) * HOUR));
         open(now) || open(now.saturating_sub(slack))
     }

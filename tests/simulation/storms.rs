@@ -43,9 +43,9 @@ impl Draw {
             };
             // The last step ends it: it has to come whatever the end.
             if share > 0.0 {
-                self.add(at, incident)
+                self.add(at, incident);
             } else {
-                self.events.push((at.min(self.end), incident))
+                self.events.push((at.min(self.end), incident));
             }
             at += step;
         }

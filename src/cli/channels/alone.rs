@@ -45,8 +45,10 @@ impl Alone {
             Some(journal) => journal.clone(),
             None => Journal::in_memory(IdSource::System, clock.clone()).map_err(|error| error.to_string())?,
         };
-        let provisioner =
-            Provisioner::new(surveyor, own, Permits::alone(), Counters::new(), register, Arc::clone(&setup));
+        // A pause outlives the daemon.
+        let why = |id: &TenantId| Some((id.clone(), crate::cli::bridge::held(config, &recovered, &clock, id)?));
+        let permits = Permits::alone(config.tenants.keys().filter_map(why).collect());
+        let provisioner = Provisioner::new(surveyor, own, permits, Counters::new(), register, Arc::clone(&setup));
         Ok(Self { provisioner, setup, journal, clock })
     }
 

@@ -133,11 +133,13 @@ pub(in crate::journal) fn enqueue(
         .map_err(JournalError::sqlite("queue an entry for its sinks"))
 }
 
+/// At the bound the newest row is stretched; not one that was tried: a dead letter that waits again stands behind later
+/// entries, and stretched it would send all of those once more.
 fn queue_entry(db: &Connection, sink: &Subscription, seq: i64, at: WallMs) -> rusqlite::Result<()> {
     if pending(db, &sink.sink)? >= i64::from(sink.max_pending) {
         let stretched = db
             .prepare_cached(
-                "UPDATE outbox SET through = ?2 WHERE payload IS NULL
+                "UPDATE outbox SET through = ?2 WHERE payload IS NULL AND tried_at IS NULL
                  AND id = (SELECT max(id) FROM outbox WHERE sink = ?1 AND dead = 0)",
             )?
             .execute(params![sink.sink, seq])?;

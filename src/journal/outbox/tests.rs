@@ -183,6 +183,30 @@ async fn a_dead_letter_lets_the_rest_pass_and_returns_to_its_place() {
 }
 
 #[tokio::test]
+async fn a_dead_letter_that_waits_again_at_the_bound_is_not_stretched_over_what_was_queued_before() {
+    let journal = journal();
+    change(&journal, OutboxChange::Subscribe(vec![subscription("s", &["*"], 2)])).await;
+    for _ in 0..4 {
+        write(&journal, "failover.held").await;
+    }
+    let first = due(&journal, "s", &["*"]).remove(0);
+    change(&journal, OutboxChange::Delivered { row: first.row, next: first.next }).await;
+    let second = due(&journal, "s", &["*"]).remove(0);
+    assert_eq!(second.seq, Some(2));
+    change(&journal, OutboxChange::Dead { row: second.row, seq: second.seq, error: "422".into() }).await;
+    change(&journal, OutboxChange::Retry("s".into(), Selection::Dead(i64::MAX))).await;
+    for _ in 0..3 {
+        write(&journal, "failover.held").await;
+    }
+    let mut delivered = Vec::new();
+    while let Some(one) = due(&journal, "s", &["*"]).into_iter().next() {
+        delivered.extend(one.seq);
+        change(&journal, OutboxChange::Delivered { row: one.row, next: one.next }).await;
+    }
+    assert_eq!(delivered, [3, 4, 2, 5, 6, 7]);
+}
+
+#[tokio::test]
 async fn what_is_read_at_once_is_bounded_however_much_waits() {
     let journal = journal();
     change(

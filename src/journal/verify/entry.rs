@@ -1,5 +1,6 @@
 //! One entry by itself: its hash, its form, and whether the columns that are searched say what it says.
 
+use super::scan::{Fields, scan};
 use crate::clock::rfc3339;
 use crate::journal::chain::canonical;
 use crate::journal::tree::{self, Hash};
@@ -81,21 +82,35 @@ impl Kept {
             seen.wrong = Some(Wrong::Hash);
             return seen;
         }
+        match scan(&self.text) {
+            Some(fields) if !fields.event_type.is_some_and(|event| TOLD.contains(&event)) => {
+                seen.number = fields.seq;
+                seen.prev = fields.prev_hash.and_then(from_hex);
+                if self.columns.as_ref().is_some_and(|columns| !columns.agree(&fields)) {
+                    seen.wrong = Some(Wrong::Columns);
+                }
+            }
+            _ => self.look_closely(&mut seen),
+        }
+        seen
+    }
+
+    /// What the quick look does not know, or has to hand on whole.
+    fn look_closely(&self, seen: &mut Seen) {
         let Ok(entry) = serde_json::from_str::<Value>(&self.text) else {
             seen.wrong = Some(Wrong::NoJson);
-            return seen;
+            return;
         };
         seen.number = entry.get("seq").and_then(Value::as_u64);
         seen.prev = entry.get("prev_hash").and_then(Value::as_str).and_then(from_hex);
         if canonical(&entry).ok().as_deref() != Some(self.text.as_str()) {
             seen.wrong = Some(Wrong::Form);
-        } else if self.columns.as_ref().is_some_and(|columns| !columns.agree(&entry)) {
+        } else if self.columns.as_ref().is_some_and(|columns| !columns.agree(&Fields::of(&entry))) {
             seen.wrong = Some(Wrong::Columns);
         }
         if entry.get("event_type").and_then(Value::as_str).is_some_and(|event| TOLD.contains(&event)) {
             seen.told = Some(Box::new(entry));
         }
-        seen
     }
 }
 
@@ -107,12 +122,11 @@ impl Columns {
         Ok(Kept { seq: r.get(0)?, text: r.get(1)?, columns: Some(columns) })
     }
 
-    fn agree(&self, entry: &Value) -> bool {
-        let text = |name: &str| entry.get(name).and_then(Value::as_str);
-        text("event_type") == Some(self.event_type.as_str())
-            && text("tenant") == self.tenant.as_deref()
-            && text("channel_id") == self.channel_id.as_deref()
-            && text("timestamp") == Some(rfc3339(WallMs(self.at)).as_str())
+    fn agree(&self, fields: &Fields<'_>) -> bool {
+        fields.event_type == Some(self.event_type.as_str())
+            && fields.tenant == self.tenant.as_deref()
+            && fields.channel_id == self.channel_id.as_deref()
+            && fields.timestamp == Some(rfc3339(WallMs(self.at)).as_str())
     }
 }
 

@@ -7,6 +7,7 @@
 mod blame;
 mod entry;
 mod ledger;
+mod scan;
 mod walk;
 
 pub(in crate::journal) use entry::{Columns, Kept, Seen, from_hex, to_hex};

@@ -68,6 +68,7 @@ fn what_is_seen_decides_what_is_done() {
         (Some(known(Some("ch-1"), None)), gone, What::Create, false),
         (None, several, What::Problem, false),
         (None, Sight::NoList, What::Problem, false),
+        (None, Sight::Taken("ch-1".into(), "other".into()), What::Problem, false),
         (None, unseen, What::Unseen, false),
     ] {
         let item = item(state.as_ref(), &sight);
