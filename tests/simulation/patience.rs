@@ -17,6 +17,8 @@ const RESCUED_WITHIN: Duration = secs(4 * 60);
 const HOME_WITHIN: Duration = secs(25 * 60);
 /// How long the daemon is careful after the platform, or the path to it, was not itself.
 const SETTLES: Duration = secs(10 * 60);
+/// Changes under way at once, by the tenant's limit: what a process that died had decided and not sent counts for its hour too.
+const AT_ONCE: usize = 3;
 /// Telemetry of before counts for so long.
 const FORGETS: Duration = secs(15 * 60);
 
@@ -30,6 +32,8 @@ pub struct Patience {
     waits: BTreeMap<String, Waits>,
     /// Since when nothing forbids every action.
     free_since: Duration,
+    /// When processes began after others had died.
+    restarts: Vec<Duration>,
     /// How often traffic was waited for that had to move, and that had to come home.
     pub rescues: u64,
     pub homecomings: u64,
@@ -66,12 +70,22 @@ impl Patience {
                 _ => None,
             })
             .collect();
-        Self { rules, rough, poor, waits: BTreeMap::new(), free_since: Duration::ZERO, rescues: 0, homecomings: 0 }
+        Self {
+            rules,
+            rough,
+            poor,
+            waits: BTreeMap::new(),
+            free_since: Duration::ZERO,
+            restarts: Vec::new(),
+            rescues: 0,
+            homecomings: 0,
+        }
     }
 
     /// A process starts, and has to see everything anew.
     pub fn restarts(&mut self, now: Duration) {
         self.free_since = now + secs(300);
+        self.restarts.push(now);
         for waits in self.waits.values_mut() {
             (waits.stranded, waits.well, waits.fit) = (None, None, None);
         }
@@ -90,7 +104,8 @@ impl Patience {
         let rough = self.rough.iter().any(|(from, to)| (*from..*to).contains(&now));
         let calendar = self.rules.in_maintenance(now, Duration::ZERO);
         let fought = oracle.is_fought() || oracle.desk.paused(now) || paused;
-        let busy = oracle.sent_last_hour(now) >= self.rules.max_per_hour;
+        let lately = self.restarts.iter().filter(|at| now.saturating_sub(**at) < Duration::from_hours(1)).count();
+        let busy = oracle.sent_last_hour(now) + AT_ONCE * lately >= self.rules.max_per_hour;
         if rough || calendar || fought || busy || model.channels().filter(|c| bad(c)).count() >= many {
             self.free_since = now;
         }

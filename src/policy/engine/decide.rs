@@ -60,7 +60,7 @@ impl Engine {
         let (blind, seen) = (self.is_blind(t), self.tenants[t].seen_since);
         let slot = &mut self.slots[i];
         let blind = blind || slot.evidence < seen;
-        let below = slot.quality_now(now).is_some_and(|q| q.score < slot.policy.quality.optimise_below);
+        let below = slot.quality_now(now).is_some() && slot.fine_since.is_none();
         let bad_score = below || slot.low_since.is_some() || slot.degraded_since.is_some();
         let good =
             slot.health() == Health::Up && slot.fresh && slot.verdict == Some(Event::Good) && !bad_score && !blind;

@@ -36,7 +36,12 @@ impl Engine {
         let degraded = slot.quality.and_then(|quality| score::degradation(&policy.quality, &quality)).is_some();
         slot.low_since = since(low, slot.low_since);
         slot.degraded_since = since(degraded, slot.degraded_since);
-        slot.fine_since = since(score.is_some_and(|score| score >= policy.quality.optimise_below), slot.fine_since);
+        // A codec of our own choosing may sound worse than good conditions do: they are judged by the order first read too.
+        let first = slot.codecs_first.as_ref().and_then(|first| first.iter().min_by_key(|codec| codec.priority));
+        let with = |codec: &Codec, summary| score::quality(&policy.quality, latency, summary, Some(&codec.name)).score;
+        let restored = first.zip(slot.summary.as_ref()).map(|(codec, summary)| with(codec, summary));
+        let fine = score.into_iter().chain(restored).any(|score| score >= policy.quality.optimise_below);
+        slot.fine_since = since(fine, slot.fine_since);
         if usual_changed && slot.configured {
             self.mark_unsaved(i);
         }
