@@ -97,7 +97,7 @@ impl BridgeMetrics {
         self.rescues.with_label_values(&[tenant, result]).inc();
     }
 
-    /// Works the shares out anew: of the last [`WINDOW`], in whole minutes.
+    /// Works the shares out anew: of the last hour, in whole minutes.
     pub fn refresh(&self, now: Time) {
         let oldest = minute(now, WINDOW);
         let mut windows = self.windows();

@@ -1,6 +1,6 @@
 //! Calls: bridging on request, and the rescue of calls on a channel that has failed over.
 //!
-//! [`check`](request::check) is pure: a request as given, and either a [`Bridge`] that may be sent or everything that is
+//! [`check`] is pure: a request as given, and either a [`Bridge`] that may be sent or everything that is
 //! wrong with it. The [`Switchboard`] makes of it an operation in the journal, sends it once, finds out what came of it,
 //! and writes that down. Must never: send without the journal's receipt, repeat what may have been made, or call an
 //! outcome failed that is not known.

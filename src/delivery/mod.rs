@@ -1,8 +1,8 @@
 //! Delivery: what leaves this machine through the outbox. Audit entries to sinks and files, events to webhooks, and bulk
 //! metrics, each in order, at least once, until it is acknowledged.
 //!
-//! Owns one worker for each sink ([`worker`]), which reads its rows from the journal, posts them and acknowledges them;
-//! and what queues bulk metrics ([`bulk`]). What an entry owes to whom is decided by the journal, in the entry's own
+//! Owns one worker for each sink (`worker`), which reads its rows from the journal, posts them and acknowledges them;
+//! and what queues bulk metrics (`bulk`). What an entry owes to whom is decided by the journal, in the entry's own
 //! transaction. Must never: send a tenant's credential anywhere, let one sink hold up another, or count anything but 2xx as
 //! delivered.
 
