@@ -4,12 +4,11 @@
 //! answer's body: the status says all that is needed.
 
 use crate::config::sink::HttpSink;
-use crate::platform::TransportError;
+use crate::platform::{TransportError, broken, innermost};
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode};
 use reqwest::{Certificate, Identity, Proxy, redirect, retry};
 use secrecy::{ExposeSecret, SecretString};
-use std::error::Error;
 use std::path::Path;
 use std::time::Duration;
 
@@ -113,25 +112,4 @@ fn identity(path: &Path, key: &SecretString) -> Result<Identity, String> {
     pem.extend_from_slice(key.expose_secret().as_bytes());
     // The reader's own words may repeat the text.
     Identity::from_pem(&pem).map_err(|_| failed("with `client_key` it makes no certificate and key in PEM".to_owned()))
-}
-
-fn broken(error: &reqwest::Error) -> TransportError {
-    if error.is_connect() || error.is_builder() {
-        TransportError::Connect(innermost(error))
-    } else if error.is_timeout() {
-        TransportError::Timeout
-    } else {
-        TransportError::Reset(innermost(error))
-    }
-}
-
-/// The root of the matter, without the URL that outer layers add.
-fn innermost(error: &reqwest::Error) -> String {
-    let mut cause: Option<&dyn Error> = error.source();
-    let mut text = String::from("the request could not be sent");
-    while let Some(inner) = cause {
-        text = inner.to_string();
-        cause = inner.source();
-    }
-    text
 }

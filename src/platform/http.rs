@@ -111,7 +111,7 @@ fn authorities(path: &Path) -> Result<Vec<Certificate>, TransportBuildError> {
 }
 
 /// What a failure says of whether the request had left. A URL or header that cannot be sent counts as no connection.
-fn broken(error: &reqwest::Error) -> TransportError {
+pub(crate) fn broken(error: &reqwest::Error) -> TransportError {
     if error.is_connect() || error.is_builder() {
         TransportError::Connect(innermost(error))
     } else if error.is_timeout() {
@@ -122,7 +122,7 @@ fn broken(error: &reqwest::Error) -> TransportError {
 }
 
 /// The root of the matter, without the URL that outer layers add.
-fn innermost(error: &reqwest::Error) -> String {
+pub(crate) fn innermost(error: &reqwest::Error) -> String {
     let mut cause: Option<&dyn Error> = error.source();
     let mut text = String::from("the request could not be sent");
     while let Some(inner) = cause {
