@@ -85,8 +85,17 @@ pub struct Daemon {
 impl Daemon {
     /// Restores what the journal knows and starts to work.
     pub fn start(config: &Config, parts: Parts) -> Result<(Self, Reloads), ConnectError> {
-        let Parts { clock, journal, mut recovered, clients, counters, publish_every, keep_observations, beat_every, on_beat } =
-            parts;
+        let Parts {
+            clock,
+            journal,
+            mut recovered,
+            clients,
+            counters,
+            publish_every,
+            keep_observations,
+            beat_every,
+            on_beat,
+        } = parts;
         let wall = clock.wall();
         let snapshot = SnapshotCell::default();
         let (permits, permit_requests) = Permits::channel();
