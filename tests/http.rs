@@ -299,7 +299,8 @@ fn exercised() -> Counters {
     counters.bridges().ended(Clock::system().now(), "acme", &made, Duration::from_millis(300));
     counters.bridges().rescue("acme", "completed");
     let meters = trunkwarden::delivery::Meters::new(&counters);
-    meters.attempt("nms", "delivered", 1, Duration::from_millis(20));
+    meters.attempt("nms", "delivered", 1);
+    meters.took("nms", Duration::from_millis(20));
     let waiting = trunkwarden::journal::SinkState {
         name: "nms".to_owned(),
         subscribed: true,

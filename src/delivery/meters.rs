@@ -63,9 +63,13 @@ impl Meters {
         }))
     }
 
-    /// An attempt that stood for `count` deliveries ended with `result`, a word of a closed list, after `took`.
-    pub fn attempt(&self, sink: &str, result: &str, count: usize, took: Duration) {
+    /// `count` deliveries were attempted and ended with `result`, a word of a closed list.
+    pub fn attempt(&self, sink: &str, result: &str, count: usize) {
         self.0.deliveries.with_label_values(&[sink, result]).inc_by(count as u64);
+    }
+
+    /// One attempt, whatever it stood for, took so long.
+    pub fn took(&self, sink: &str, took: Duration) {
         self.0.seconds.with_label_values(&[sink]).observe(took.as_secs_f64());
     }
 
