@@ -695,6 +695,7 @@ const OWN: &[&str] = &[
     "outbox_given_up_total",
     "outbox_oldest_seconds",
     "outbox_pending",
+    "outbox_sink_removed",
     "paused",
     "platform_requests_total",
     "poll_duration_seconds",
