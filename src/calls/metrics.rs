@@ -108,7 +108,7 @@ impl BridgeMetrics {
         self.rescued.with_label_values(&[tenant, result]).inc();
     }
 
-    /// How the rescue of a channel's calls ended: one of [`RESCUES`].
+    /// How the rescue of a channel's calls ended: one word of the closed list `RESCUES`.
     pub fn rescue_over(&self, tenant: &str, result: &str) {
         self.rescues.with_label_values(&[tenant, result]).inc();
     }
