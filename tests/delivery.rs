@@ -15,6 +15,8 @@ mod hours;
 mod orders;
 #[path = "delivery/reload.rs"]
 mod reload;
+#[path = "tls/server.rs"]
+mod server;
 #[path = "delivery/sink.rs"]
 mod sink;
 #[path = "delivery/tls.rs"]

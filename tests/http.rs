@@ -298,8 +298,10 @@ fn exercised() -> Counters {
     let made = Outcome::Completed { bridge_id: None, read_back: false };
     counters.bridges().ended(Clock::system().now(), "acme", &made, Duration::from_millis(300));
     counters.bridges().rescue("acme", "completed");
+    counters.bridges().rescue_over("acme", "ended");
     let meters = trunkwarden::delivery::Meters::new(&counters);
-    meters.attempt("nms", "delivered", 1, Duration::from_millis(20));
+    meters.attempt("nms", "delivered", 1);
+    meters.took("nms", Duration::from_millis(20));
     let waiting = trunkwarden::journal::SinkState {
         name: "nms".to_owned(),
         subscribed: true,
@@ -694,6 +696,7 @@ const OWN: &[&str] = &[
     "outbox_given_up_total",
     "outbox_oldest_seconds",
     "outbox_pending",
+    "outbox_sink_removed",
     "paused",
     "platform_requests_total",
     "poll_duration_seconds",
@@ -703,6 +706,7 @@ const OWN: &[&str] = &[
     "reference_up",
     "request_budget_available",
     "rescued_calls_total",
+    "rescues_total",
     "tenant_blind",
     "tenant_mass_hold",
     "tenant_paused",

@@ -2,10 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "tls/server.rs"]
+mod server;
+
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::routing::{get, patch, post};
 use axum::{Json, Router};
 use serde_json::json;
+use server::Authority;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -187,47 +191,12 @@ async fn a_configured_proxy_gets_every_request() {
     assert_eq!(&answer.body[..], b"GET http://platform.invalid/api HTTP/1.1");
 }
 
-/// A TLS server with a certificate that `ca` (PEM) signs, answering `tls` to everything.
-async fn tls_server() -> (SocketAddr, String) {
-    let ca_key = rcgen::KeyPair::generate().unwrap();
-    let mut ca = rcgen::CertificateParams::new(Vec::new()).unwrap();
-    ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let ca_pem = ca.self_signed(&ca_key).unwrap().pem();
-    let issuer = rcgen::Issuer::new(ca, ca_key);
-    let key = rcgen::KeyPair::generate().unwrap();
-    let leaf = rcgen::CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
-    let certificate = leaf.signed_by(&key, &issuer).unwrap();
-
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], key.serialize_der().try_into().unwrap())
-        .unwrap();
-    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let acceptor = acceptor.clone();
-            tokio::spawn(async move {
-                let Ok(mut stream) = acceptor.accept(stream).await else { return };
-                let mut head = [0; 4096];
-                let _ = stream.read(&mut head).await;
-                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\ntls").await;
-                let _ = stream.shutdown().await;
-            });
-        }
-    });
-    (address, ca_pem)
-}
-
 #[tokio::test]
 async fn a_private_authority_is_believed_only_where_it_is_configured() {
-    let (address, ca) = tls_server().await;
+    let authority = Authority::new();
+    let address = authority.serve(false).await;
     let mut file = tempfile::NamedTempFile::new().unwrap();
-    file.write_all(ca.as_bytes()).unwrap();
+    file.write_all(authority.pem.as_bytes()).unwrap();
     let url = format!("https://{address}/");
     let trusting = HttpTransport::new(Some(file.path()), None, LIMIT).unwrap();
     assert_eq!(&trusting.send(request(url.clone())).await.unwrap().body[..], b"tls");

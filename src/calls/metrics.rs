@@ -10,6 +10,9 @@ use std::time::Duration;
 
 /// Over how long the share of successes is taken; see [`BridgeMetrics::refresh`].
 pub const WINDOW: Duration = Duration::from_hours(1);
+/// How a rescue ends: it came to its end; it did, with more calls on the channel than are listed; it was stopped on the way;
+/// the calls could not be listed; it was held from the start; too many others were under way.
+pub const RESCUES: [&str; 6] = ["ended", "cut", "stopped", "unlisted", "held", "skipped"];
 const MINUTE: Duration = Duration::from_mins(1);
 
 /// From a tenth of a second to a minute and more: a deadline and a read-back fit in.
@@ -21,6 +24,7 @@ pub struct BridgeMetrics {
     bridges: IntCounterVec,
     seconds: HistogramVec,
     ratio: GaugeVec,
+    rescued: IntCounterVec,
     rescues: IntCounterVec,
     windows: Mutex<BTreeMap<String, Window>>,
 }
@@ -56,10 +60,17 @@ impl BridgeMetrics {
                     &["tenant"],
                 ),
             ),
-            rescues: add(
+            rescued: add(
                 registry,
                 IntCounterVec::new(
                     opts("rescued_calls_total", "Calls of failed-over channels, by what came of their rescue."),
+                    &["tenant", "result"],
+                ),
+            ),
+            rescues: add(
+                registry,
+                IntCounterVec::new(
+                    opts("rescues_total", "Rescues of failed-over channels' calls, by how they ended."),
                     &["tenant", "result"],
                 ),
             ),
@@ -94,6 +105,11 @@ impl BridgeMetrics {
 
     /// What came of a call that was to be rescued: an outcome's label, or `skipped`.
     pub fn rescue(&self, tenant: &str, result: &str) {
+        self.rescued.with_label_values(&[tenant, result]).inc();
+    }
+
+    /// How the rescue of a channel's calls ended: one word of the closed list `RESCUES`.
+    pub fn rescue_over(&self, tenant: &str, result: &str) {
         self.rescues.with_label_values(&[tenant, result]).inc();
     }
 
@@ -119,13 +135,16 @@ impl BridgeMetrics {
         self.windows().remove(tenant);
         let _ = self.ratio.remove_label_values(&[tenant]);
         let _ = self.seconds.remove_label_values(&[tenant]);
-        for family in [&self.bridges, &self.rescues] {
+        for family in [&self.bridges, &self.rescued] {
             for label in ["completed", "unknown", "too_many_legs", "call_over", "already_bridged", "forbidden"]
                 .into_iter()
                 .chain(["not_authorised", "refused", "not_sent", "skipped"])
             {
                 let _ = family.remove_label_values(&[tenant, label]);
             }
+        }
+        for result in RESCUES {
+            let _ = self.rescues.remove_label_values(&[tenant, result]);
         }
     }
 

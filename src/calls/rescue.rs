@@ -5,6 +5,8 @@
 //! goes over the backup. Must never: rescue a call twice (its operation's key is the call, for good), go beyond the
 //! policy's caps, or act where the engine may not (mode, pause).
 
+mod tally;
+
 use super::order::Refusal;
 use super::outcome::Outcome;
 use super::record;
@@ -21,11 +23,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tally::Tally;
+
 pub use crate::config::Rescue;
 
-/// Rescues under way at once; more failovers at once are a mass change, which is held.
+/// Rescues under way at once; more failovers at once are a mass change, which is held. What comes then is told and counted.
 const MOST: usize = 64;
-/// Pages of a channel's calls that are read.
+/// Pages of a channel's calls that are read; that there are more is told and counted.
 const MOST_PAGES: usize = 20;
 /// Calls that were listed longer ago are no longer the ones to rescue.
 const WITHIN: Duration = Duration::from_mins(10);
@@ -87,47 +91,59 @@ impl Rescues {
         let policies = self.0.policies.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(rescue) = policies.get(&failed.policy).cloned() else { return };
         drop(policies);
-        let Ok(place) = Arc::clone(&self.0.under_way).try_acquire_owned() else {
-            tracing::error!(channel = %failed.channel, "{MOST} rescues are under way already; this channel's calls are left");
-            return self.0.board.counters().bridges().rescue(failed.channel.tenant.as_str(), "skipped");
-        };
+        if !self.0.board.line(&failed.channel.tenant).is_ok_and(|line| line.control.lists_calls()) {
+            return;
+        }
+        let place = Arc::clone(&self.0.under_way).try_acquire_owned();
         let rescues = self.clone();
         self.0.board.spawn(async move {
-            rescues.run(&failed, &rescue).await;
-            drop(place);
+            if let Ok(_place) = place {
+                rescues.run(&failed, &rescue).await;
+            } else {
+                let why = format!("{MOST} rescues are under way already, and no more are begun");
+                rescues.not_begun(&failed, &rescue, "skipped", &why).await;
+            }
         });
+    }
+
+    /// A rescue that was not begun, and why.
+    async fn not_begun(&self, failed: &FailedOver, rescue: &Rescue, result: &str, why: &str) {
+        let channel = &failed.channel;
+        self.0.board.counters().bridges().rescue_over(channel.tenant.as_str(), result);
+        let details = json!({ "target": rescue.target, "backup": failed.to });
+        let reason = format!("the calls of {channel} are not rescued: {why}");
+        self.tell(EventType::RescueHeld, channel, reason, details).await;
     }
 
     async fn run(&self, failed: &FailedOver, rescue: &Rescue) {
         let channel = &failed.channel;
-        let Ok(line) = self.0.board.line(&channel.tenant) else { return };
-        if !line.control.lists_calls() {
-            return;
-        }
+        let counted = |result| self.0.board.counters().bridges().rescue_over(channel.tenant.as_str(), result);
         let shown = Arc::new(AtomicBool::new(false));
         if let Some(why) = self.held(failed, &shown) {
-            let details = json!({ "target": rescue.target, "backup": failed.to });
-            return self
-                .tell(EventType::RescueHeld, channel, format!("the calls of {channel} are not rescued: {why}"), details)
-                .await;
+            return self.not_begun(failed, rescue, "held", &why).await;
         }
-        let calls = match self.list(failed, rescue).await {
-            Ok(calls) => calls,
+        let (calls, more) = match self.list(failed, rescue).await {
+            Ok(listed) => listed,
             Err(why) => {
+                counted("unlisted");
                 let reason = format!("the calls of {channel} could not be listed: {why}");
                 return self.tell(EventType::RescueEnded, channel, reason, json!({ "listed": Value::Null })).await;
             }
         };
         let most = usize::try_from(rescue.max_calls).unwrap_or(usize::MAX);
+        let beyond = if more { format!(", and more behind {MOST_PAGES} pages, which are left") } else { String::new() };
         let reason = format!(
-            "{} calls on {channel}; rescuing {} of them at most, over {}",
+            "{} calls on {channel}{beyond}; rescuing {} of them at most, over {}",
             calls.len(),
             rescue.max_calls,
             failed.to
         );
-        let details = json!({ "listed": calls.len(), "max_calls": rescue.max_calls, "target": rescue.target, "backup": failed.to });
+        let details = json!({
+            "listed": calls.len(), "more": more, "max_calls": rescue.max_calls,
+            "target": rescue.target, "backup": failed.to,
+        });
         self.tell(EventType::RescueStarted, channel, reason, details).await;
-        let mut tally = Tally::default();
+        let mut tally = Tally { more, ..Tally::default() };
         let calls = self.not_rescued_before(channel, calls, &mut tally).await;
         let until = self.0.board.clock().now() + WITHIN;
         let mut left = calls.iter();
@@ -145,6 +161,7 @@ impl Rescues {
             self.one(failed, rescue, call, &shown, &mut tally).await;
         }
         tally.left += left.len();
+        counted(tally.result());
         let (reason, details) = (tally.words(channel), tally.details());
         self.tell(EventType::RescueEnded, channel, reason, details).await;
     }
@@ -244,8 +261,8 @@ impl Rescues {
         }
     }
 
-    /// The calls to rescue: still on, and of a direction that the policy names.
-    async fn list(&self, failed: &FailedOver, rescue: &Rescue) -> Result<Vec<CallDoc>, String> {
+    /// The calls to rescue, still on and of a direction that the policy names; and whether there are more pages.
+    async fn list(&self, failed: &FailedOver, rescue: &Rescue) -> Result<(Vec<CallDoc>, bool), String> {
         let line = self.0.board.line(&failed.channel.tenant).map_err(|refusal| refusal.to_string())?;
         let (mut calls, mut page) = (Vec::new(), None);
         for _ in 0..MOST_PAGES {
@@ -263,7 +280,7 @@ impl Rescues {
                 break;
             }
         }
-        Ok(calls)
+        Ok((calls, page.is_some()))
     }
 
     /// Waits until one more call in this minute is within the policy's cap.
@@ -308,34 +325,5 @@ fn request(rescue: &Rescue) -> Request {
         direction: "transfer".to_owned(),
         matrix: None,
         dtmf: None,
-    }
-}
-
-#[derive(Default)]
-struct Tally {
-    begun: usize,
-    made: usize,
-    failed: usize,
-    unknown: usize,
-    skipped: usize,
-    left: usize,
-    stopped: Option<String>,
-}
-
-impl Tally {
-    fn words(&self, channel: &ChannelKey) -> String {
-        let Self { made, failed, unknown, skipped, left, .. } = self;
-        let end = self.stopped.as_ref().map(|why| format!("; stopped early: {why}")).unwrap_or_default();
-        format!(
-            "of the calls of {channel} {made} were rescued, {failed} not, {unknown} with an unknown outcome, \
-             {skipped} skipped, {left} left{end}"
-        )
-    }
-
-    fn details(&self) -> Value {
-        json!({
-            "rescued": self.made, "failed": self.failed, "unknown": self.unknown,
-            "skipped": self.skipped, "left": self.left, "stopped": self.stopped,
-        })
     }
 }

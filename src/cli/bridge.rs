@@ -266,6 +266,11 @@ fn request(args: &BridgeArgs) -> Request {
 fn one_of(names: &[String]) -> Result<String, Said> {
     match names {
         [one] => Ok(one.clone()),
+        // A configuration without one is refused; a daemon that has just started shows none.
+        [] => Err(Said::of(
+            1,
+            "the daemon shows no tenant yet: try again in a moment, or name one with --tenant".to_owned(),
+        )),
         _ => Err(Said::of(
             2,
             format!("more than one tenant is configured: name one of {} with --tenant", names.join(", ")),
@@ -296,6 +301,19 @@ fn key(text: &str) -> Result<IdempotencyKey, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_tenant_is_named_where_it_is_not_clear() {
+        let said = |names: &[&str]| {
+            one_of(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())
+                .map_err(|said| (said.code, said.text))
+        };
+        assert_eq!(said(&["acme"]), Ok("acme".to_owned()));
+        let (code, text) = said(&["acme", "beta"]).unwrap_err();
+        assert!(code == 2 && text.contains("more than one tenant") && text.contains("acme, beta"), "{text}");
+        let (code, text) = said(&[]).unwrap_err();
+        assert!(code == 1 && text.contains("no tenant") && !text.contains("more than one"), "{text}");
+    }
 
     #[test]
     fn what_may_have_been_made_is_never_told_as_failed() {

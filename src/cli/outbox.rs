@@ -177,6 +177,9 @@ fn text(view: &OutboxView) -> String {
         sinks.add_row(sink_cells(sink).map(|cell| plain(&cell)));
     }
     let mut out = format!("{}\n", sinks.trim_fmt());
+    for words in view.sinks.iter().filter(|sink| sink.state == "removed").filter_map(SinkView::trouble) {
+        let _ = writeln!(out, "\n{}", plain(&words));
+    }
     if !view.rows.is_empty() {
         let mut rows = table(&["ROW", "SINK", "ENTRY", "EVENT", "QUEUED", "TRIES", "STATE", "LAST ERROR"]);
         for row in &view.rows {

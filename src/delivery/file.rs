@@ -1,8 +1,9 @@
 //! The file sink: each entry a line of JSON, appended and synced before it is acknowledged, the file renamed when it is
 //! full. Blocks on the disk: called where blocking is allowed.
 //!
-//! A line that a crash has torn is cut off before the next one is written: it was never acknowledged and comes again. Must
-//! never: change or remove a whole line, but with the oldest of the renamed files; nor a file that ends in anything else.
+//! A line that a crash has torn is cut off before the next one is written: it was never acknowledged and comes again. What a
+//! full disk took of a batch is taken back for the same reason. Must never: change or remove a whole line that was
+//! acknowledged, but with the oldest of the renamed files; nor a file that ends in anything else.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -30,22 +31,42 @@ impl LineFile {
     /// Appends `lines`; all of them are on disk when it returns.
     ///
     /// # Errors
-    /// What the system refused, and on which file.
-    pub fn append(&self, lines: &[String]) -> Result<(), String> {
+    /// What the system refused, and on which file; and how many lines are on disk all the same, since the file before was
+    /// full. Of the others none is.
+    pub fn append(&self, lines: &[String]) -> Result<(), (usize, String)> {
         let failed = |error: std::io::Error| format!("cannot write {}: {error}", self.path.display());
-        let mut file = self.open().map_err(failed)?;
-        let mut length = file.metadata().map_err(failed)?.len();
-        for line in lines {
-            let added = line.len() as u64 + 1;
-            if length > 0 && length + added > self.max_bytes {
-                file.sync_all().and_then(|()| self.rotate()).map_err(failed)?;
-                file = self.open().map_err(failed)?;
-                length = 0;
+        let mut kept = 0;
+        while let Some(rest) = lines.get(kept..).filter(|rest| !rest.is_empty()) {
+            kept += self.append_to_one(rest).map_err(|error| (kept, failed(error)))?;
+            if kept < lines.len() {
+                self.rotate().map_err(|error| (kept, failed(error)))?;
             }
-            file.write_all(format!("{line}\n").as_bytes()).map_err(failed)?;
-            length += added;
         }
-        file.sync_data().map_err(failed)
+        Ok(())
+    }
+
+    /// Appends the first of `lines`, as many as the file has room for; how many. All of them are on disk then, or none.
+    fn append_to_one(&self, lines: &[String]) -> std::io::Result<usize> {
+        let file = self.open()?;
+        let before = file.metadata()?.len();
+        let mut length = before;
+        let fits = |line: &&String| {
+            let added = line.len() as u64 + 1;
+            let fits = length == 0 || length + added <= self.max_bytes;
+            length += added;
+            fits
+        };
+        let lines: Vec<&String> = lines.iter().take_while(fits).collect();
+        let write = |line: &&String| (&file).write_all(format!("{line}\n").as_bytes());
+        let written = lines.iter().try_for_each(write).and_then(|()| file.sync_data());
+        match written {
+            Ok(()) => Ok(lines.len()),
+            Err(error) => {
+                // What cannot be taken back either is a torn line to the next try.
+                let _ = file.set_len(before).and_then(|()| file.sync_all());
+                Err(error)
+            }
+        }
     }
 
     fn open(&self) -> std::io::Result<File> {
@@ -151,7 +172,23 @@ mod tests {
         file.append(&[line(2), line(3)]).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}\n{}\n{}\n", line(1), line(2), line(3)));
         let nowhere = LineFile::new(folder.path().join("no/such.jsonl"), 1000, 0);
-        assert!(nowhere.append(&[line(1)]).unwrap_err().contains("no/such.jsonl"));
+        assert!(nowhere.append(&[line(1)]).unwrap_err().1.contains("no/such.jsonl"));
+    }
+
+    #[test]
+    fn what_is_on_disk_before_a_failure_is_told_and_comes_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.jsonl");
+        let file = LineFile::new(path.clone(), 22, 1);
+        let in_the_way = folder.path().join("audit.jsonl.1");
+        fs::create_dir(&in_the_way).unwrap();
+        let lines: Vec<String> = (0..3).map(line).collect();
+        let (kept, _) = file.append(&lines).unwrap_err();
+        assert_eq!(kept, 2, "two lines have room in one file, and it cannot be renamed");
+        fs::remove_dir(&in_the_way).unwrap();
+        file.append(&lines[kept..]).unwrap();
+        let whole = [&in_the_way, &path].map(|path| fs::read_to_string(path).unwrap()).concat();
+        assert_eq!(whole.lines().collect::<Vec<_>>(), lines);
     }
 
     #[test]
@@ -160,8 +197,8 @@ mod tests {
         let path = folder.path().join("notes");
         for other in [&b"first\nsecond"[..], b"SQLite format 3\0CREATE TABLE t (\n a)\0\x01\x02"] {
             fs::write(&path, other).unwrap();
-            let refused = LineFile::new(path.clone(), 1000, 2).append(&[line(1)]).unwrap_err();
-            assert!(refused.contains("no line of an audit file"), "{refused}");
+            let (kept, refused) = LineFile::new(path.clone(), 1000, 2).append(&[line(1)]).unwrap_err();
+            assert!(kept == 0 && refused.contains("no line of an audit file"), "{refused}");
             assert_eq!(fs::read(&path).unwrap(), other);
         }
         for torn in [&b"{"[..], b"\0\0\0"] {

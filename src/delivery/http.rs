@@ -4,20 +4,17 @@
 //! answer's body: the status says all that is needed.
 
 use crate::config::sink::HttpSink;
-use crate::platform::{TransportError, broken, innermost};
+use crate::platform::{TransportError, authorities, broken, client, innermost};
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode};
-use reqwest::{Certificate, Identity, Proxy, redirect, retry};
+use reqwest::{Identity, Proxy};
 use secrecy::{ExposeSecret, SecretString};
 use std::path::Path;
 use std::time::Duration;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-const POOL_IDLE: Duration = Duration::from_secs(20);
 /// Bytes of an answer's body that are read away, and for how long.
 const DRAINED: usize = 64 * 1024;
 const DRAINED_WITHIN: Duration = Duration::from_secs(1);
-const AGENT: &str = concat!("trunkwarden/", env!("CARGO_PKG_VERSION"));
 
 /// A request to a sink. It carries credentials: not to be logged.
 #[derive(Clone)]
@@ -49,20 +46,10 @@ impl HttpPost {
     /// # Errors
     /// What of its TLS files or its proxy cannot be used, in words that name the key and repeat nothing secret.
     pub fn new(sink: &HttpSink, key: Option<&SecretString>) -> Result<Self, String> {
-        // Refused where a provider is installed already, which is all that is needed.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = reqwest::Client::builder()
-            .user_agent(AGENT)
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .retry(retry::never())
-            .no_proxy()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .pool_idle_timeout(POOL_IDLE)
-            .pool_max_idle_per_host(1)
-            .tcp_nodelay(true);
+        let mut builder = client(1);
         if let Some(path) = &sink.ca_file {
-            builder = builder.tls_certs_merge(authorities(path)?);
+            let failed = |why| format!("its `ca_file` {} cannot be used: {why}", path.display());
+            builder = builder.tls_certs_merge(authorities(path).map_err(failed)?);
         }
         if let Some(((path, _), key)) = sink.credentials.client.as_ref().zip(key) {
             builder = builder.identity(identity(path, key)?);
@@ -96,13 +83,6 @@ impl Post for HttpPost {
         let _ = tokio::time::timeout(DRAINED_WITHIN, rest).await;
         Ok(told)
     }
-}
-
-fn authorities(path: &Path) -> Result<Vec<Certificate>, String> {
-    let failed = |why: String| format!("its `ca_file` {} cannot be used: {why}", path.display());
-    let pem = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
-    let found = Certificate::from_pem_bundle(&pem).map_err(|error| failed(innermost(&error)))?;
-    if found.is_empty() { Err(failed("it holds no certificate".to_owned())) } else { Ok(found) }
 }
 
 fn identity(path: &Path, key: &SecretString) -> Result<Identity, String> {

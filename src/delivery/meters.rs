@@ -19,6 +19,7 @@ struct Families {
     oldest: GaugeVec,
     dead: IntGaugeVec,
     given_up: IntCounterVec,
+    removed: IntGaugeVec,
     deliveries: IntCounterVec,
     seconds: HistogramVec,
     /// What was last told of each sink: the totals that its counter has reached.
@@ -54,6 +55,13 @@ impl Meters {
                 opts("outbox_given_up_total", "Deliveries that were given up at a bound, by sink."),
                 &["sink"],
             )),
+            removed: counters.add(IntGaugeVec::new(
+                opts(
+                    "outbox_sink_removed",
+                    "1: the sink is no longer configured and something waits for it, which holds the archive back.",
+                ),
+                &["sink"],
+            )),
             deliveries: counters.add(IntCounterVec::new(
                 opts("deliveries_total", "Attempts to deliver, by sink and by what came of them."),
                 &["sink", "result"],
@@ -63,9 +71,13 @@ impl Meters {
         }))
     }
 
-    /// An attempt that stood for `count` deliveries ended with `result`, a word of a closed list, after `took`.
-    pub fn attempt(&self, sink: &str, result: &str, count: usize, took: Duration) {
+    /// `count` deliveries were attempted and ended with `result`, a word of a closed list.
+    pub fn attempt(&self, sink: &str, result: &str, count: usize) {
         self.0.deliveries.with_label_values(&[sink, result]).inc_by(count as u64);
+    }
+
+    /// One attempt, whatever it stood for, took so long.
+    pub fn took(&self, sink: &str, took: Duration) {
         self.0.seconds.with_label_values(&[sink]).observe(took.as_secs_f64());
     }
 
@@ -83,6 +95,7 @@ impl Meters {
             self.0.dead.with_label_values(&label).set(i64::try_from(sink.dead).unwrap_or(i64::MAX));
             let age = sink.oldest_at.map(|at| wall.since(at)).unwrap_or_default();
             self.0.oldest.with_label_values(&label).set(age.as_secs_f64());
+            self.0.removed.with_label_values(&label).set(i64::from(sink.is_left_behind()));
             let before = told.insert(sink.name.clone(), sink.given_up).unwrap_or(0);
             self.0.given_up.with_label_values(&label).inc_by(sink.given_up.saturating_sub(before));
         }
@@ -94,6 +107,7 @@ impl Meters {
         let _ = self.0.oldest.remove_label_values(&[sink]);
         let _ = self.0.dead.remove_label_values(&[sink]);
         let _ = self.0.given_up.remove_label_values(&[sink]);
+        let _ = self.0.removed.remove_label_values(&[sink]);
         let _ = self.0.seconds.remove_label_values(&[sink]);
         for result in super::verdict::WORDS {
             let _ = self.0.deliveries.remove_label_values(&[sink, result]);

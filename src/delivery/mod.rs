@@ -29,10 +29,11 @@ pub use target::{Connect, SinkError, over_http};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::sink::{Bulk, Export};
-use crate::journal::{Batch, Journal, JournalError, OutboxChange, OutboxFilter, OutboxPage, Subscription};
+use crate::journal::{Batch, Journal, JournalError, OutboxChange, OutboxFilter, OutboxPage, SinkState, Subscription};
 use crate::supervisor::{Counters, SnapshotCell};
 use bulk::{Exporter, Thresholds};
-use std::collections::BTreeMap;
+use standing::left_behind;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use target::Target;
@@ -255,14 +256,26 @@ impl Delivery {
 
 /// Counts what waits, until stopped.
 async fn count(with: Surroundings, stop: CancellationToken) {
+    let mut told = BTreeSet::new();
     while !stop.is_cancelled() {
         let reader = with.journal.reader();
         if let Ok(Ok(sinks)) = tokio::task::spawn_blocking(move || reader.outbox_sinks()).await {
             with.meters.waiting(&sinks, with.clock.wall());
+            tell_left_behind(&sinks, &mut told);
         }
         tokio::select! {
             () = stop.cancelled() => {}
             () = tokio::time::sleep(COUNT_EVERY) => {}
+        }
+    }
+}
+
+/// A line of the log for each sink that is left behind, once until it is not. The outbox's sinks are few.
+fn tell_left_behind(sinks: &[SinkState], told: &mut BTreeSet<String>) {
+    told.retain(|name| sinks.iter().any(|sink| sink.name == *name && sink.is_left_behind()));
+    for sink in sinks.iter().filter(|sink| sink.is_left_behind()) {
+        if told.insert(sink.name.clone()) {
+            tracing::warn!(sink = sink.name, "a sink {}", left_behind(&sink.name, sink.pending));
         }
     }
 }

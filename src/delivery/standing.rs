@@ -43,6 +43,16 @@ impl Standing {
     }
 }
 
+/// What is wrong with a sink that something waits for and that is no longer configured, and what to do: the end of a
+/// sentence about it.
+pub fn left_behind(name: &str, pending: u64) -> String {
+    format!(
+        "is no longer configured, and {pending} still wait for it: until it is back under its name, or \
+         `trunkwarden outbox drop --sink {name} --all` gives them up, the audit entries among them and all later ones \
+         are not archived"
+    )
+}
+
 /// A sink as a person sees it. Times are seconds.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SinkView {
@@ -100,8 +110,8 @@ impl SinkView {
         if let Some(seconds) = self.failing_seconds {
             let why = self.error.as_deref().unwrap_or("it does not say why");
             parts.push(format!("has been failing for {seconds:.0} s ({why}); {} wait", self.pending));
-        } else if self.state == "removed" {
-            parts.push(format!("is no longer configured, and {} still wait for it", self.pending));
+        } else if self.state == "removed" && self.pending > 0 {
+            parts.push(left_behind(&self.name, self.pending));
         }
         if self.dead > 0 {
             parts.push(format!("{} dead letters wait for `trunkwarden outbox`", self.dead));

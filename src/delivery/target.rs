@@ -128,12 +128,14 @@ impl Target {
                 None => (0, Verdict::Delivered),
             },
             Way::File(file) => {
-                let lines: Vec<String> = due.iter().filter_map(entry).map(Entry::plain).collect();
+                let numbered = due.iter().enumerate().filter_map(|(n, due)| Some((n, entry(due)?.plain())));
+                let (places, lines): (Vec<usize>, Vec<String>) = numbered.unzip();
                 let file = file.clone();
+                let later = |error| Verdict::Later { error, retry_after: None, word: "failed" };
                 match tokio::task::spawn_blocking(move || file.append(&lines)).await {
                     Ok(Ok(())) => (due.len(), Verdict::Delivered),
-                    Ok(Err(error)) => (0, Verdict::Later { error, retry_after: None, word: "failed" }),
-                    Err(error) => (0, Verdict::Later { error: error.to_string(), retry_after: None, word: "failed" }),
+                    Ok(Err((kept, error))) => (places.get(kept).copied().unwrap_or(due.len()), later(error)),
+                    Err(error) => (0, later(error.to_string())),
                 }
             }
         }

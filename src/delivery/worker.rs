@@ -125,14 +125,14 @@ impl Worker {
         };
         let mut acknowledged_at = self.with.clock.now();
         let mut rest = due.as_slice();
-        while let Some(first) = rest.first() {
+        while !rest.is_empty() {
             let Some((delivered, verdict)) = self.attempt_unless_stopped(target, rest).await else {
                 return Next::Ended;
             };
             let done = rest.iter().take(delivered).map(|d| OutboxChange::Delivered { row: d.row, next: d.next });
             self.unacknowledged.extend(done);
             rest = rest.get(delivered..).unwrap_or_default();
-            if verdict != Verdict::Delivered {
+            if let Some(first) = rest.first().filter(|_| verdict != Verdict::Delivered) {
                 return self.failed(target, first, verdict).await;
             }
             self.breaker.close();
@@ -176,7 +176,14 @@ impl Worker {
         let began = self.with.clock.now();
         let (delivered, verdict) = target.deliver(due, &self.with.clock).await;
         let took = self.with.clock.now().since(began);
-        self.with.meters.attempt(&target.name, verdict.word(), delivered.max(1), took);
+        let of = |word, count| self.with.meters.attempt(&target.name, word, count);
+        if delivered > 0 {
+            of(Verdict::Delivered.word(), delivered);
+        }
+        if verdict != Verdict::Delivered {
+            of(verdict.word(), 1);
+        }
+        self.with.meters.took(&target.name, took);
         (delivered, verdict)
     }
 

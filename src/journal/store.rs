@@ -3,7 +3,7 @@
 //! The end is kept in memory and moves only with a commit; after a failed one it is read anew, since a commit that
 //! reports an error may have reached the disk all the same.
 
-use super::archive::Segment;
+use super::archive::{self, Segment};
 use super::file;
 use super::lock::Lock;
 use super::model::{JournalError, Recovered};
@@ -17,7 +17,7 @@ use super::seal::{self, Signing};
 use super::tip::{self, Sealed, Tip};
 use crate::policy::WallMs;
 use rusqlite::{Connection, TransactionBehavior, params};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use uuid::Uuid;
@@ -53,6 +53,7 @@ impl Store {
         file::create_folder(&options.path)?;
         let lock = Lock::take(&options.path)?;
         let db = file::open_for_writing(&options.path, options.max_pages)?;
+        sweep(&archive::folder(&options.path));
         Self::start(db, Some(lock), options)
     }
 
@@ -253,6 +254,17 @@ impl Store {
 /// A connection for one task at a time. A panic elsewhere does not harm it: an open transaction was rolled back.
 pub(in crate::journal) fn lock(db: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
     db.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a killed process left of an archive takes room and harms nothing, so that a start does not fail over it.
+fn sweep(folder: &Path) {
+    match archive::sweep(folder) {
+        Ok(0) => {}
+        Ok(removed) => tracing::info!(removed, "removed unfinished archives of a process that was killed"),
+        Err(error) => {
+            tracing::warn!(folder = %folder.display(), %error, "an unfinished archive of a process that was killed is not removed");
+        }
+    }
 }
 
 fn transact<T>(

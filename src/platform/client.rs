@@ -3,7 +3,7 @@
 //! Must never: send a change twice unless it is known that the first was not made, or put a body into an error.
 
 mod calls;
-mod desired;
+mod change;
 mod exchange;
 #[cfg(test)]
 mod tests;
@@ -24,6 +24,7 @@ use crate::journal::Receipt;
 use crate::policy::ChannelId;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use change::Change;
 use exchange::{Call, Exchanged};
 use std::sync::Arc;
 use std::time::Duration;
@@ -135,18 +136,7 @@ impl Platform for Client {
         if_match: Option<&str>,
         timeout: Duration,
     ) -> Result<Answer<ChannelDoc>, PlatformError> {
-        let attempted = format!("PATCH channel {}", printable(id));
-        let url = self.urls.channel(id, &attempted)?;
-        let call = Call {
-            method: Method::PATCH,
-            body: Some(Bytes::from(body.to_string())),
-            // An ETag was read from a header, so it fits into one.
-            if_match: if_match.and_then(|etag| HeaderValue::from_str(etag).ok()),
-            gate: Some(receipt.gate()),
-            ..Call::read(Endpoint::Patch, Class::Action, &attempted, url)
-        };
-        let exchanged = self.call(&call, timeout).await?;
-        answer(&call, &exchanged, |response| channel_called(id, response))
+        self.change(Change { id, body, if_match, gate: receipt.gate(), class: Class::Action }, timeout).await
     }
 
     async fn create_channel(
@@ -166,7 +156,7 @@ impl Platform for Client {
         if_match: Option<&str>,
         timeout: Duration,
     ) -> Result<Answer<ChannelDoc>, PlatformError> {
-        self.amend(warrant, id, body, if_match, timeout).await
+        self.change(Change { id, body, if_match, gate: warrant.gate(), class: Class::Rest }, timeout).await
     }
 
     async fn authorise(&self, timeout: Duration) -> Result<Option<Vec<String>>, PlatformError> {

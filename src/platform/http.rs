@@ -5,7 +5,7 @@
 
 use super::transport::{Request, Response, Transport, TransportError};
 use axum::body::Bytes;
-use reqwest::{Certificate, Proxy, redirect, retry};
+use reqwest::{Certificate, ClientBuilder, Proxy, redirect, retry};
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -51,20 +51,10 @@ impl HttpTransport {
 
     /// `ca_file`: PEM, beside the system's authorities. `proxy`: for every request; without it none is used. `body_limit`: bytes.
     pub fn new(ca_file: Option<&Path>, proxy: Option<&str>, body_limit: usize) -> Result<Self, TransportBuildError> {
-        // Refused where a provider is installed already, which is all that is needed.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = reqwest::Client::builder()
-            .user_agent(AGENT)
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .retry(retry::never())
-            .no_proxy()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .pool_idle_timeout(POOL_IDLE)
-            .pool_max_idle_per_host(POOL_SIZE)
-            .tcp_nodelay(true);
+        let mut builder = client(POOL_SIZE);
         if let Some(path) = ca_file {
-            builder = builder.tls_certs_merge(authorities(path)?);
+            let failed = |why| TransportBuildError::CaFile { path: path.to_owned(), why };
+            builder = builder.tls_certs_merge(authorities(path).map_err(failed)?);
         }
         if let Some(url) = proxy {
             builder = builder.proxy(Proxy::all(url).map_err(|_| TransportBuildError::Proxy)?);
@@ -103,11 +93,28 @@ impl Transport for HttpTransport {
     }
 }
 
-fn authorities(path: &Path) -> Result<Vec<Certificate>, TransportBuildError> {
-    let failed = |why: String| TransportBuildError::CaFile { path: path.to_owned(), why };
-    let pem = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
-    let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| failed(innermost(&error)))?;
-    if certificates.is_empty() { Err(failed("it holds no certificate".to_owned())) } else { Ok(certificates) }
+/// How every client of ours begins: it follows no redirect, takes no proxy from the environment and repeats nothing by
+/// itself. `idle`: connections to one host that are kept open.
+pub(crate) fn client(idle: usize) -> ClientBuilder {
+    // Refused where a provider is installed already, which is all that is needed.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .user_agent(AGENT)
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        .retry(retry::never())
+        .no_proxy()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_idle_timeout(POOL_IDLE)
+        .pool_max_idle_per_host(idle)
+        .tcp_nodelay(true)
+}
+
+/// The certificate authorities in a PEM file; an error says what is wrong with it, and does not name it.
+pub(crate) fn authorities(path: &Path) -> Result<Vec<Certificate>, String> {
+    let pem = std::fs::read(path).map_err(|error| error.to_string())?;
+    let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| innermost(&error))?;
+    if certificates.is_empty() { Err("it holds no certificate".to_owned()) } else { Ok(certificates) }
 }
 
 /// What a failure says of whether the request had left. A URL or header that cannot be sent counts as no connection.

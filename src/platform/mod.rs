@@ -31,7 +31,7 @@ pub use desired::Warrant;
 pub use error::{ErrorClass, PlatformError};
 pub use gate::Gate;
 pub use http::{HttpTransport, TransportBuildError};
-pub(crate) use http::{broken, innermost};
+pub(crate) use http::{authorities, broken, client, innermost};
 pub use settings::ClientSettings;
 pub use transport::{Request, Response, Transport, TransportError};
 

@@ -216,6 +216,23 @@ async fn a_full_disk_stops_the_log_and_the_checkpoint_and_ends_without_a_restart
 }
 
 #[test]
+fn what_a_killed_process_left_of_an_archive_is_removed_at_the_next_start() {
+    let place = archived();
+    let files = || -> std::collections::BTreeSet<_> {
+        std::fs::read_dir(place.archive()).unwrap().map(|file| file.unwrap().file_name()).collect()
+    };
+    let before = files();
+    let left = place.archive().join(".audit-h4lfWr1tt3n.part");
+    std::fs::write(&left, "half of an archive").unwrap();
+    // Looking at the journal removes nothing: only who holds its lock knows that nobody is writing there.
+    place.verify().unwrap();
+    assert!(left.exists());
+    close(place.open(5));
+    assert_eq!(files(), before);
+    place.verify().unwrap();
+}
+
+#[test]
 fn in_line_as_in_a_simulation_nothing_is_different() {
     let place = Place::with(12, 5);
     let journal = place.open(5);

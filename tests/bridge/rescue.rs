@@ -14,8 +14,15 @@ fn id(n: usize) -> String {
 
 /// `inbound` calls and one outbound on the channel, and one on another.
 fn world(policy: &str, inbound: usize) -> (World, Rescues) {
+    paged(policy, inbound, 100)
+}
+
+/// The same, on pages of this size.
+fn paged(policy: &str, inbound: usize, page: usize) -> (World, Rescues) {
     let rescue = format!("[policies.default.rescue]\ntarget = \"phone:+12025550100\"\n{policy}");
-    let world = World::with(&format!("{READ}\n{LIST}"), &rescue, Scenario::quiet(7, 4));
+    let mut scenario = Scenario::quiet(7, 4);
+    scenario.options.page_size = page;
+    let world = World::with(&format!("{READ}\n{LIST}"), &rescue, scenario);
     for n in 1..=inbound {
         world.call(&id(n), "ch-0001", "inbound", 1);
     }
@@ -170,4 +177,34 @@ async fn a_channel_that_is_no_longer_known_to_be_down_keeps_its_calls() {
         assert!(last["details"]["stopped"].as_str().unwrap().contains(why), "{last}");
         assert_eq!(last["details"]["left"], 3);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_beyond_what_is_listed_are_told_and_counted() {
+    // The outbound one is the last of them: 20 pages hold exactly the others.
+    for (inbound, more, result) in [(59, false, "ended"), (60, true, "cut")] {
+        let (world, rescues) = paged("max_calls = 100\nper_minute = 100", inbound, 3);
+        rescues.failed_over(failed_over(Mode::Enforce, Health::Down));
+        ended(&world, 1).await;
+        let audit = world.audit();
+        for entry in [audit.first().unwrap(), audit.last().unwrap()] {
+            assert_eq!(entry["details"]["more"], more, "{entry}");
+            assert_eq!(entry["reason"].as_str().unwrap().contains("more"), more, "{entry}");
+        }
+        assert_eq!(world.metric("trunkwarden_rescues_total", &[("result", result)]), Some(1.0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_rescue_too_many_at_once_is_told_and_counted() {
+    let (world, rescues) = world("per_minute = 1", 3);
+    for _ in 0..65 {
+        rescues.failed_over(failed_over(Mode::Enforce, Health::Down));
+    }
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    let held: Vec<_> = world.audit().into_iter().filter(|e| e["event_type"] == "rescue.held").collect();
+    assert_eq!(held.len(), 1);
+    assert_eq!(held[0]["channel_id"], "ch-0001");
+    assert!(held[0]["reason"].as_str().unwrap().contains("64 rescues are under way"), "{}", held[0]);
+    assert_eq!(world.metric("trunkwarden_rescues_total", &[("result", "skipped")]), Some(1.0));
 }

@@ -32,12 +32,15 @@ async fn a_sink_that_is_removed_keeps_what_waits_until_it_is_back_or_dropped() {
     let left = world.state("a");
     assert_eq!((left.subscribed, left.pending), (false, 2));
     until("what is left is still told", || world.metric("outbox_pending", &[("sink", "a")]) == Some(2.0)).await;
+    let removed = |sink| world.metric("outbox_sink_removed", &[("sink", sink)]);
+    until("so is that it is left", || (removed("a"), removed("b")) == (Some(1.0), Some(0.0))).await;
 
     a.answers(|_| Act::status(200));
     world.configure(&both).await;
     world.write_many(1).await;
     world.drained("a").await;
     // A sink starts with what is written from then on: what came between is not made up for.
+    until("nothing is left any more", || removed("a") == Some(0.0)).await;
     assert_eq!((a.seqs(), b.seqs()), (vec![1, 2, 5], vec![1, 2, 3, 4, 5]));
 }
 

@@ -213,3 +213,26 @@ async fn a_reload_changes_the_sinks() {
     world.until("the second is told", async || told(&second)).await;
     assert!(!told(&first));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_removed_sink_leaves_is_told_everywhere_until_it_is_dropped() {
+    let sink = Sink::serve().await;
+    sink.answers(503, Duration::ZERO);
+    let mut world = sink.world("").await;
+    world.start().await;
+    world.all_up().await;
+    world.rewrite(|text| text.split("[[audit.export]]").next().unwrap().to_owned());
+    let (removed, advice) = ("trunkwarden_outbox_sink_removed{sink=\"nms\"}", "outbox drop --sink nms --all");
+    world.metric_becomes(removed, 1.0).await;
+    world.until("the log tells", async || world.logs().contains(advice)).await;
+    let told = "is no longer configured";
+    assert_eq!(world.logs().matches(told).count(), 1, "once, and not at every count");
+    let list = String::from_utf8(world.cli(&["outbox", "list"]).await.stdout).unwrap();
+    assert!(list.contains("removed") && list.contains(told) && list.contains(advice), "{list}");
+    assert!(world.get("/").await.1.contains(told));
+
+    world.order(&["outbox", "drop", "--sink", "nms", "--all"]).await;
+    world.until("it is forgotten", async || world.metric(removed).await.is_none()).await;
+    let list = String::from_utf8(world.cli(&["outbox", "list"]).await.stdout).unwrap();
+    assert!(!list.contains("nms"), "{list}");
+}

@@ -3,6 +3,8 @@
 use super::daemon::binary_without_xfsz;
 use super::world::{World, unlimited};
 use rustix::process::{Resource, Rlimit, prlimit};
+use serde_json::Value;
+use std::os::unix::fs::FileExt;
 
 fn limit_files_to(world: &World, bytes: Option<u64>) {
     prlimit(Some(world.daemon().pid()), Resource::Fsize, Rlimit { current: bytes, maximum: None }).unwrap();
@@ -56,4 +58,48 @@ async fn a_log_that_cannot_be_written_either_does_not_end_the_daemon() {
     limit_files_to(&world, None);
     world.entry("failover.completed", "ch-0001").await;
     world.verify_journal();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_sink_on_a_full_disk_keeps_no_half_of_a_batch_and_repeats_nothing() {
+    const BEFORE: u64 = 32 * 1024 * 1024;
+    const ROOM: usize = 1500;
+    let mut world = World::of(unlimited(4), |text| {
+        format!("{text}\n[[audit.file]]\nname = \"file\"\npath = \"audit.jsonl\"\nmax_bytes = 1000000000\n")
+    })
+    .await;
+    // Long enough, and with a hole in it, that only this file meets the limit and the journal does not.
+    let path = world.folder.path().join("audit.jsonl");
+    let file = std::fs::File::options().create_new(true).read(true).write(true).open(&path).unwrap();
+    file.write_all_at(b"\n", BEFORE - 1).unwrap();
+    let written = || {
+        let mut bytes = vec![0; usize::try_from(file.metadata().unwrap().len() - BEFORE).unwrap()];
+        file.read_exact_at(&mut bytes, BEFORE).unwrap();
+        String::from_utf8(bytes).unwrap()
+    };
+    world.start_as(binary_without_xfsz()).await;
+    world.all_up().await;
+    let pending = "trunkwarden_outbox_pending{sink=\"file\"}";
+    let failed = "trunkwarden_deliveries_total{result=\"failed\",sink=\"file\"}";
+    world.metric_becomes(pending, 0.0).await;
+    let kept = written();
+
+    // Not a single line, until several wait; then one and a bit of the next.
+    limit_files_to(&world, Some(BEFORE + kept.len() as u64));
+    world.platform.turn("ch-0001", "unhealthy");
+    world.until("several wait", async || world.metric(pending).await >= Some(3.0)).await;
+    world.until("it was tried", async || world.metric(failed).await >= Some(1.0)).await;
+    let tried = world.metric(failed).await.unwrap();
+    limit_files_to(&world, Some(BEFORE + kept.len() as u64 + ROOM as u64));
+    world.order(&["outbox", "retry", "--sink", "file"]).await;
+    world.until("it was tried again", async || world.metric(failed).await > Some(tried)).await;
+    assert!(written() == kept, "what the disk took of a batch is taken back");
+
+    limit_files_to(&world, None);
+    world.order(&["outbox", "retry", "--sink", "file"]).await;
+    world.metric_becomes(pending, 0.0).await;
+    let (text, log) = (written(), world.audit());
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines, log.get(..lines.len()).unwrap(), "each line once, in order");
+    assert!(text[kept.len()..].find('\n').unwrap() < ROOM && text.len() > kept.len() + ROOM);
 }

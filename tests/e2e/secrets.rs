@@ -1,6 +1,9 @@
 //! Every secret of the configuration, the tokens and the SIP passwords: in no log, journal, archive, metric, answer, page,
 //! command's output, delivery or process list.
 
+#[path = "secrets/uses.rs"]
+mod uses;
+
 use super::daemon::binary;
 use super::world::{SECRET, World, unlimited};
 use axum::Router;
@@ -95,6 +98,7 @@ fn configured(text: &str, folder: &Path, [tokens, basic, hook]: [&Sink; 3]) -> S
         ["hook", "hook-old", "hook-header", "provision", "client.key"].map(secret);
     let (tokens, basic, hook) = (&tokens.url, &basic.url, &hook.url);
     let text = text.replace("[tenants.acme]\n", &format!("[daemon.tokens]\noperator = {operator}\n[tenants.acme]\n"));
+    let text = text.replacen("[policies.default]\n", &format!("{}[policies.default]\n", uses::KEYS), 1);
     format!(
         r#"{text}
 [[channels]]
@@ -147,7 +151,9 @@ async fn no_secret_is_written_or_sent_anywhere() {
     let mut command = binary();
     command.env("TRUNKWARDEN_LOG", "trace");
     world.start_as(command).await;
+    uses::calls(&world);
     trouble(&world).await;
+    let used = uses::use_them(&world).await;
     world
         .until("every sink was sent something", async || {
             let bulk = tokens.taken.lock().unwrap().iter().any(|(uri, ..)| uri.path().ends_with("/metrics/bulk"));
@@ -160,6 +166,8 @@ async fn no_secret_is_written_or_sent_anywhere() {
     assert!(hook.has("x-api-key", "canary-hook-header"));
 
     let mut places = pages_and_commands(&world).await;
+    places.extend(used);
+    places.extend(uses::told(&world).await);
     places.extend(process_list(&world));
     assert!(world.take_daemon().stop().await.success());
     let events = std::fs::read(folder.path().join("events.jsonl")).unwrap();
@@ -209,6 +217,7 @@ async fn pages_and_commands(world: &World) -> Vec<(String, Vec<u8>)> {
         "/api/v1/audit?limit=1000",
         "/api/v1/audit/checkpoint",
         "/api/v1/outbox?limit=1000",
+        "/api/v1/provisioning",
     ] {
         let (status, body) = world.get(path).await;
         assert_eq!(status, 200, "{path}");

@@ -3,6 +3,7 @@
 use crate::clock::Clock;
 use crate::journal::Journal;
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio_cron_scheduler::{Job, JobScheduler};
 
 /// Every minute: a checkpoint where one is due, for a journal into which nothing is written.
@@ -18,8 +19,12 @@ const PRUNE: &str = "0 7 * * * *";
 pub(super) struct Calendar(JobScheduler);
 
 impl Calendar {
-    /// `retention`: how long audit entries stay in the journal; `None`: for ever.
-    pub(super) async fn start(journal: Journal, clock: Clock, retention: Option<Duration>) -> Result<Self, String> {
+    /// `retention`: how long audit entries stay in the journal, as it is configured by then; `None`: for ever.
+    pub(super) async fn start(
+        journal: Journal,
+        clock: Clock,
+        retention: watch::Receiver<Option<Duration>>,
+    ) -> Result<Self, String> {
         let words = |error| format!("cannot start the calendar jobs: {error}");
         let scheduler = JobScheduler::new_with_channel_size(64).await.map_err(words)?;
         let (sealed, seal_clock) = (journal.clone(), clock.clone());
@@ -31,21 +36,11 @@ impl Calendar {
                 }
             })
         });
-        if let Some(retention) = retention {
-            let (kept, kept_clock) = (journal.clone(), clock.clone());
-            let archive = Job::new_async(ARCHIVE, move |_, _| {
-                let (journal, before) = (kept.clone(), kept_clock.wall().back(retention));
-                Box::pin(async move {
-                    match journal.archive(before).await {
-                        Ok(segments) => tracing::info!(segments, "audit entries past their retention are archived"),
-                        Err(error) => {
-                            tracing::warn!(%error, "old audit entries are not archived and stay in the journal");
-                        }
-                    }
-                })
-            });
-            scheduler.add(archive.map_err(words)?).await.map_err(words)?;
-        }
+        let night = Archiving { journal: journal.clone(), clock: clock.clone(), retention };
+        let archive = Job::new_async(ARCHIVE, move |_, _| {
+            let night = night.clone();
+            Box::pin(async move { _ = night.run().await })
+        });
         let prune = Job::new_async(PRUNE, move |_, _| {
             let (journal, now) = (journal.clone(), clock.wall());
             Box::pin(async move {
@@ -54,8 +49,9 @@ impl Calendar {
                 }
             })
         });
-        scheduler.add(seal.map_err(words)?).await.map_err(words)?;
-        scheduler.add(prune.map_err(words)?).await.map_err(words)?;
+        for job in [seal, archive, prune] {
+            scheduler.add(job.map_err(words)?).await.map_err(words)?;
+        }
         scheduler.start().await.map_err(words)?;
         Ok(Self(scheduler))
     }
@@ -64,5 +60,72 @@ impl Calendar {
         if let Err(error) = self.0.shutdown().await {
             tracing::debug!(%error, "the calendar did not stop cleanly");
         }
+    }
+}
+
+/// What the nightly archive works with.
+#[derive(Clone)]
+struct Archiving {
+    journal: Journal,
+    clock: Clock,
+    retention: watch::Receiver<Option<Duration>>,
+}
+
+impl Archiving {
+    /// Archives what is past its retention now; how many segments. Nothing is archived where entries stay for ever.
+    async fn run(&self) -> usize {
+        let Some(retention) = *self.retention.borrow() else { return 0 };
+        let segments = match self.journal.archive(self.clock.wall().back(retention)).await {
+            Ok(segments) => segments,
+            Err(error) => {
+                tracing::warn!(%error, "old audit entries are not archived and stay in the journal");
+                return 0;
+            }
+        };
+        tracing::info!(segments, "audit entries past their retention are archived");
+        segments
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::journal::{Batch, Entry, Options, Signing, signer};
+    use serde_json::Value;
+
+    #[tokio::test]
+    async fn entries_are_archived_by_the_retention_that_is_configured_by_then() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, clock) = (folder.path().join("journal.db"), Clock::system());
+        let signing = Signing { signer: signer(&path, None, None).unwrap(), entries: 2, interval: Duration::MAX };
+        let options = Options { signing: Some(signing), ..Options::new(path, clock.clone()) };
+        let (journal, _) = Journal::open(options).unwrap();
+        let entry = Entry {
+            at: clock.wall(),
+            event_type: "health.changed".to_owned(),
+            tenant: Some("acme".to_owned()),
+            channel_id: Some("ch-0001".to_owned()),
+            actor: "engine".to_owned(),
+            reason: "unknown to up: healthy for 2 looks".to_owned(),
+            before: Value::Null,
+            after: Value::Null,
+            op: None,
+            operation: None,
+            details: Value::Null,
+        };
+        for _ in 0..6 {
+            journal.submit(Batch { entries: vec![entry.clone()], ..Batch::default() }).await.unwrap();
+        }
+        let (sender, retention) = watch::channel(None);
+        let night = Archiving { journal, clock, retention };
+        assert_eq!(night.run().await, 0, "for ever");
+        sender.send_replace(Some(Duration::from_hours(24)));
+        assert_eq!(night.run().await, 0, "nothing is as old as that");
+        sender.send_replace(Some(Duration::ZERO));
+        // What is written in this very millisecond is not older than it.
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        assert!(night.run().await > 0);
     }
 }

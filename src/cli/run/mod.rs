@@ -26,6 +26,7 @@ use signal_hook_tokio::Signals;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// A snapshot is published at most this often.
 const PUBLISH_EVERY: Duration = Duration::from_millis(200);
@@ -117,9 +118,9 @@ impl Process {
         counters.config_reload(true, clock.wall());
         delivery.run(sinks, &daemon.snapshot);
         let served = serve(&daemon, sockets, clock.clone(), token, Some(delivery.clone()));
-        let calendar =
-            calendar::Calendar::start(pruner, clock.clone(), config.audit.proof.retention).await.map_err(failed)?;
-        let out = reload::Out { delivery: delivery.clone(), snapshot: daemon.snapshot.clone() };
+        let (retention, retained) = watch::channel(config.audit.proof.retention);
+        let calendar = calendar::Calendar::start(pruner, clock.clone(), retained).await.map_err(failed)?;
+        let out = reload::Out { delivery: delivery.clone(), snapshot: daemon.snapshot.clone(), retention };
         let reloader = reload::Reloader::new(path, config, reloads, out, counters, clock).map_err(failed)?;
         tracing::info!(listen = %served.listen, "ready");
         let _ = sd_notify::notify(&[NotifyState::Ready, NotifyState::Status("watching")]);

@@ -3,7 +3,7 @@
 //! An invalid file changes nothing and says why. What cannot change without a restart is said plainly.
 
 use crate::clock::Clock;
-use crate::config::{Config, Diagnostic, load};
+use crate::config::{Config, Diagnostic, Proof, load};
 use crate::delivery::Delivery;
 use crate::supervisor::{Counters, Reloads, SnapshotCell};
 use notify_debouncer_full::notify::{EventKind, RecommendedWatcher, RecursiveMode};
@@ -12,15 +12,19 @@ use sd_notify::NotifyState;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// Editors write in several steps: a change counts once it is this old.
 const SETTLE: Duration = Duration::from_millis(500);
 
-/// What leaves, and what bulk metrics are read from.
+/// What takes a new configuration beside the driver.
 pub(super) struct Out {
+    /// What leaves.
     pub delivery: Delivery,
+    /// What bulk metrics are read from.
     pub snapshot: SnapshotCell,
+    /// How long audit entries stay in the journal.
+    pub retention: watch::Sender<Option<Duration>>,
 }
 
 pub(super) struct Reloader {
@@ -94,7 +98,7 @@ impl Reloader {
             ("daemon.state_dir", config.daemon.state_dir != self.config.daemon.state_dir),
             ("daemon.tokens", config.daemon.operator_token != self.config.daemon.operator_token),
             ("audit.compliance_tag", config.audit.compliance_tag != self.config.audit.compliance_tag),
-            ("audit", config.audit.proof != self.config.audit.proof),
+            ("audit", signing(&config) != signing(&self.config)),
         ] {
             if changed {
                 tracing::warn!("`{what}` changed; it takes effect at the next restart");
@@ -107,6 +111,10 @@ impl Reloader {
             Err(error) => {
                 tracing::error!(%error, "the sinks stay as they were; reload once the journal can be written");
             }
+        }
+        if self.out.retention.send_replace(config.audit.proof.retention) != config.audit.proof.retention {
+            let days = config.audit.proof.retention.map(|kept| kept.as_secs() / 86_400);
+            tracing::info!(days, "`audit.retention_days` changed; the next archive, at night, goes by it");
         }
         self.config = config;
         self.watch_folders();
@@ -126,6 +134,11 @@ impl Reloader {
             }
         }
     }
+}
+
+/// How the log is signed, which the journal takes when it is opened.
+fn signing(config: &Config) -> Proof {
+    Proof { retention: None, ..config.audit.proof.clone() }
 }
 
 /// What the configuration's reader thinks worth knowing, one log line each.

@@ -6,6 +6,7 @@
 mod calls;
 mod channel;
 mod damping;
+mod files;
 mod policy;
 mod proof;
 mod provision;
@@ -59,6 +60,7 @@ impl Compiler<'_> {
         let audit = self.audit(&root.table("audit"), dir);
         let webhooks = self.webhooks();
         self.sink_names(&root.table("audit"), (&audit, &webhooks));
+        self.sink_files(&root.table("audit"), &audit, &daemon.state_dir);
         let config = Config {
             global_limits: GlobalLimits {
                 max_concurrent: limits.find("global_max_concurrent").map(|found| found.value),

@@ -4,8 +4,10 @@
 //! A segment ends at a checkpoint, so that what comes after it can be verified with or without it. Must never be the only
 //! place to which an entry has gone before it was read back and found whole.
 
+mod part;
 mod write;
 
+pub(in crate::journal) use part::sweep;
 pub(in crate::journal) use write::{plan, write};
 
 use super::chain::MAX_TEXT;

@@ -1,6 +1,6 @@
 //! Writes a segment: what may go, into a file beside, synced, renamed, and read back before anybody is told.
 
-use super::{Lines, Segment, digest, file_name, folder, note_name, segments, undelivered_from};
+use super::{Lines, Segment, digest, file_name, folder, note_name, part, segments, undelivered_from};
 use crate::journal::chain::Head;
 use crate::journal::model::JournalError;
 use crate::journal::note::Checkpoint;
@@ -134,7 +134,7 @@ fn place<T>(
     fill: impl FnOnce(&mut File) -> Result<T, JournalError>,
 ) -> Result<T, JournalError> {
     let io = |e: std::io::Error| JournalError::io("write the archive", path)(e);
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(io)?;
+    let mut file = part::new_in(folder).map_err(io)?;
     let done = fill(file.as_file_mut())?;
     file.as_file().sync_all().map_err(io)?;
     file.persist(path).map_err(|e| io(e.error))?;

@@ -56,6 +56,13 @@ pub struct SinkState {
     pub error: Option<String>,
 }
 
+impl SinkState {
+    /// Whether it is no longer configured and something waits for it: that is sent to nobody, and stays.
+    pub const fn is_left_behind(&self) -> bool {
+        !self.subscribed && self.pending > 0
+    }
+}
+
 /// Which rows are wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OutboxFilter {

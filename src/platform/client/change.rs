@@ -1,0 +1,69 @@
+//! Changes of channels: the PATCH of one that is there, and the POST of a new one, each once what permits it is on disk.
+
+use super::super::channel::ChannelDoc;
+use super::super::desired::Warrant;
+use super::super::endpoint::Endpoint;
+use super::super::error::PlatformError;
+use super::super::gate::Gate;
+use super::super::{Answer, Class, body, scrub};
+use super::exchange::Call;
+use super::{Client, answer, channel_called, printable};
+use crate::policy::ChannelId;
+use axum::body::Bytes;
+use axum::http::{HeaderValue, Method};
+use serde_json::Value;
+use std::time::Duration;
+
+/// The PATCH of one channel.
+pub(super) struct Change<'a> {
+    /// The channel.
+    pub id: &'a ChannelId,
+    /// What is sent.
+    pub body: &'a Value,
+    /// The `ETag` of what it was decided on.
+    pub if_match: Option<&'a str>,
+    /// What may still stop it.
+    pub gate: &'a Gate,
+    /// How urgent it is.
+    pub class: Class,
+}
+
+impl Client {
+    pub(super) async fn change(
+        &self,
+        change: Change<'_>,
+        timeout: Duration,
+    ) -> Result<Answer<ChannelDoc>, PlatformError> {
+        let attempted = format!("PATCH channel {}", printable(change.id));
+        let call = Call {
+            method: Method::PATCH,
+            body: Some(Bytes::from(change.body.to_string())),
+            // An ETag was read from a header, so it fits into one.
+            if_match: change.if_match.and_then(|etag| HeaderValue::from_str(etag).ok()),
+            gate: Some(change.gate),
+            hidden: scrub::sensitive_in(change.body),
+            ..Call::read(Endpoint::Patch, change.class, &attempted, self.urls.channel(change.id, &attempted)?)
+        };
+        let exchanged = self.call(&call, timeout).await?;
+        answer(&call, &exchanged, |response| channel_called(change.id, response))
+    }
+
+    /// Never as urgent as a failover: it stands at the end of the request budget's queue.
+    pub(super) async fn create(
+        &self,
+        warrant: &Warrant,
+        wanted: &Value,
+        timeout: Duration,
+    ) -> Result<Answer<ChannelDoc>, PlatformError> {
+        let attempted = "POST a new channel";
+        let call = Call {
+            method: Method::POST,
+            body: Some(Bytes::from(wanted.to_string())),
+            gate: Some(warrant.gate()),
+            hidden: scrub::sensitive_in(wanted),
+            ..Call::read(Endpoint::Create, Class::Rest, attempted, self.urls.channels(None, attempted)?)
+        };
+        let exchanged = self.call(&call, timeout).await?;
+        answer(&call, &exchanged, body::channel)
+    }
+}
