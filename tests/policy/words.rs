@@ -211,6 +211,17 @@ fn what_ends_a_hold_is_said_for_every_hold() {
         ("failback", Hold::ForeignRoute, "`trunkwarden acknowledge acme/a`: someone else set the route"),
         ("failback", Hold::FailbackManual, "`trunkwarden approve acme/a`: failback is manual"),
         ("failback", Hold::FailbackWindow, "the failback window has to open, or `trunkwarden approve acme/a`"),
+        (
+            "failback",
+            Hold::FailbackMargin {
+                home: "a".into(),
+                home_score: 81.0,
+                backup: "b".into(),
+                backup_score: 85.0,
+                better_by: 3.0,
+            },
+            "a would have to score 88.0 while b scores 85.0, or `trunkwarden approve acme/a`",
+        ),
         ("failback", Hold::OrderedRoute, "`trunkwarden failback acme/a`, or `trunkwarden acknowledge acme/a`"),
         ("failover", Hold::Maintenance, "maintenance has to end, or `trunkwarden maintenance end acme/a`"),
         (

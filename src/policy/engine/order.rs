@@ -56,7 +56,14 @@ impl Engine {
         let wanted = slot.wish.as_ref().map(|wish| wish.want.name());
         let (
             Some(wanted),
-            Some(Hold::Propose | Hold::FailbackManual | Hold::FailbackWindow | Hold::ForeignRoute | Hold::OrderedRoute),
+            Some(
+                Hold::Propose
+                | Hold::FailbackManual
+                | Hold::FailbackWindow
+                | Hold::FailbackMargin { .. }
+                | Hold::ForeignRoute
+                | Hold::OrderedRoute,
+            ),
         ) = (wanted, &slot.held)
         else {
             return Err(Refusal::NothingToDo(format!("nothing that could be approved is proposed for {key}")));
