@@ -4,8 +4,8 @@
 use super::world::{secs, view};
 use std::collections::BTreeMap;
 use trunkwarden::policy::{
-    Action, ActionKind, Cause, ChannelView, Codec, EventType, Observation, Reason, Record, Sample, TelemetryReading,
-    Time, WallMs,
+    Action, ActionKind, Cause, ChannelView, Codec, EventType, Observation, ProbationReport, Reason, Record, Sample,
+    TelemetryReading, Time, WallMs,
 };
 
 /// Packet loss in percent, by what a channel sounds like.
@@ -27,6 +27,8 @@ struct Trunk {
     moved: Option<(Time, Action)>,
     flying: Option<Action>,
     acknowledged: bool,
+    /// Its route was found worse within its time.
+    found_worse: bool,
 }
 
 #[derive(Default)]
@@ -72,6 +74,12 @@ impl Remedies {
         }
     }
 
+    /// What is told of its probation: found worse in its time, or not any more.
+    pub fn on_probation(&mut self, id: &str, on: Option<&ProbationReport>) {
+        let trunk = self.trunk(id);
+        trunk.found_worse = on.is_some_and(|on| on.found_worse && (trunk.found_worse || !on.left.is_zero()));
+    }
+
     pub fn acknowledged(&mut self, id: &str) {
         self.trunk(id).acknowledged = true;
     }
@@ -88,7 +96,7 @@ impl Remedies {
                     trunk.codec = Some((now, action));
                 } else {
                     trunk.moved = Some((now, action));
-                    trunk.acknowledged = false;
+                    (trunk.acknowledged, trunk.found_worse) = (false, false);
                 }
             }
             EventType::RouteChanged => trunk.moved = None,
@@ -135,7 +143,7 @@ impl Remedies {
                 let (at, moved) = trunk.moved.as_ref().expect("what is rolled back was moved");
                 assert!(matches!(&moved.kind, ActionKind::Failover { to, .. } if to == from), "{moved:?}");
                 let quality = matches!(&moved.reason, Reason::Failover { cause, .. } if cause.is_quality());
-                assert!(quality && now.since(*at) <= secs(480), "on probation");
+                assert!(quality && (trunk.found_worse || now.since(*at) <= secs(480)), "on probation");
                 let Cause::Rollback { measured, left_behind, home, .. } = cause else { unreachable!() };
                 assert!(measured.is_none_or(|there| there <= left_behind - 10.0 && *home >= there + 10.0), "{cause:?}");
             }

@@ -374,6 +374,10 @@ impl Story {
             self.w.engine.channel(self.w.now, &key(id)).is_some_and(|r| r.configured && r.health == Health::Up)
         });
         assert_eq!(tenant.up as usize, up.count());
+        for id in IDS {
+            let report = self.w.engine.channel(self.w.now, &key(id));
+            self.remedies.on_probation(id, report.and_then(|r| r.explanation.quality.probation).as_ref());
+        }
         self.check_line();
         if let Some(at) = self.w.engine.next_deadline() {
             assert!(at > self.w.now.back(secs(1)), "a deadline in the past is never left behind");

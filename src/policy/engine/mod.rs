@@ -4,7 +4,7 @@
 //! inputs give the same commands: only vectors and ordered sets are walked, never a hash map. A good look at a channel that
 //! is up allocates nothing; everything costlier happens only where something changes or is wanted.
 //!
-//! `observe` takes facts in, `quality` telemetry and what becomes of codec orders and routes on trial, `decide` finds what is
+//! `observe` takes facts in, `quality` telemetry and what becomes of codec orders on trial, `probation` of routes taken for quality, `decide` finds what is
 //! wanted (`want`), `hold` whether it may be done, `line` who is next, `act` does it, `outcome` takes what came of it, `sight`
 //! tells whether anything can be seen, `schedule` knows when to look and to evaluate again, `order`, `ordered`, `pause` and
 //! `maintenance` take persons' orders, `configure` builds and rebuilds, `state` keeps what survives a restart, `show` and
@@ -23,6 +23,7 @@ mod order;
 mod ordered;
 mod outcome;
 mod pause;
+mod probation;
 mod quality;
 mod retry;
 mod schedule;

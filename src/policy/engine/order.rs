@@ -83,7 +83,9 @@ impl Engine {
         slot.hold_down.take_if(|_| blocked);
         let retrying = std::mem::take(&mut slot.retries).waiting(now);
         let ordered = slot.moved_for.take_if(|cause| matches!(cause, Cause::Ordered { .. })).is_some();
-        let foreign = std::mem::take(&mut slot.foreign) | ordered;
+        // A route that was found worse is accepted as it is.
+        let accepted = slot.probation.take_if(|on| on.of.found.is_some()).is_some();
+        let foreign = std::mem::take(&mut slot.foreign) | ordered | accepted;
         if !blocked && !foreign && !retrying {
             return Err(Refusal::NothingToDo(format!("{key} is not blocked, and its route is not someone else's")));
         }
