@@ -79,7 +79,8 @@ fn what_is_refuted_grows_older_while_the_process_is_down() {
 
 #[test]
 fn a_probation_fails_by_the_margin_that_the_move_needed() {
-    let (rules, on) = (FailoverParams::default(), Probation { backup: ChannelId::from("b"), left_behind: 50.0, found: None });
+    let (rules, on) =
+        (FailoverParams::default(), Probation { backup: ChannelId::from("b"), left_behind: 50.0, found: None });
     let failed = |there: There, home| on.failed(&rules, &there, home).is_some();
     let scored = |measured| There { measured: Some(measured), score: Some(measured), degraded: false };
     assert_eq!([39.0, 40.0, 40.1, 60.0].map(|there| failed(scored(there), 50.0)), [true, true, false, false]);
@@ -90,7 +91,8 @@ fn a_probation_fails_by_the_margin_that_the_move_needed() {
 
 #[test]
 fn a_degraded_backup_fails_where_it_is_not_measured_better() {
-    let (rules, on) = (FailoverParams::default(), Probation { backup: ChannelId::from("b"), left_behind: 50.0, found: None });
+    let (rules, on) =
+        (FailoverParams::default(), Probation { backup: ChannelId::from("b"), left_behind: 50.0, found: None });
     let failed = |score, home| {
         let there = There { measured: None, score, degraded: true };
         on.failed(&rules, &there, home).map(|cause| matches!(cause, Cause::Rollback { measured: None, .. }))

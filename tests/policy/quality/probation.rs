@@ -228,3 +228,20 @@ fn a_backup_that_was_degraded_and_is_up_again_keeps_its_traffic() {
     resume(&mut t);
     assert_eq!(t.acts.len(), 1, "{:?}", t.said());
 }
+
+#[test]
+fn a_home_that_fails_after_a_roll_back_waits_for_the_block_and_a_backup_that_fails_does_not() {
+    let mut t = moved(moving());
+    t.set("b", WORSE).minutes(3);
+    assert!(t.said().contains(&HOME.to_owned()));
+    t.set("a", CLEAN).set("b", CLEAN).minutes(6).status.insert("a", "unhealthy");
+    t.minutes(3);
+    assert_eq!(t.w.report("a").held, Some("blocked"), "it is the next failover of a channel that is home");
+    // Once it is away again, no block holds it at a backup that fails.
+    t.minutes(12);
+    assert!(t.said().contains(&"act a a to b".to_owned()));
+    t.status.insert("b", "unhealthy");
+    t.minutes(2);
+    assert!(t.w.report("a").blocked_for.is_some());
+    assert!(t.said().contains(&"act a b to c".to_owned()), "{}", t.w.text("a"));
+}
