@@ -8,6 +8,8 @@ mod codecs;
 mod margin;
 #[path = "quality/probation.rs"]
 mod probation;
+#[path = "quality/proposals.rs"]
+mod proposals;
 
 use super::trunks::Trunks;
 use super::world::{key, secs};

@@ -172,6 +172,12 @@ impl Engine {
             let told = channel_record(&slot.key, event, Actor::Engine, reason.clone(), (None, None));
             out.push(Command::Record(told));
         }
+        if matches!(hold, Hold::Lapsed { .. })
+            && wish.want.is_choice()
+            && !slot.lapsed.iter().any(|lapsed| lapsed.want.same_episode(&wish.want))
+        {
+            slot.lapsed.push(wish.clone());
+        }
         slot.held = Some(hold);
         self.set_reason(i, reason);
     }

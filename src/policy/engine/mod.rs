@@ -4,15 +4,16 @@
 //! inputs give the same commands: only vectors and ordered sets are walked, never a hash map. A good look at a channel that
 //! is up allocates nothing; everything costlier happens only where something changes or is wanted.
 //!
-//! `observe` takes facts in, `quality` telemetry and what becomes of codec orders on trial, `probation` of routes taken for quality, `decide` finds what is
-//! wanted (`want`), `hold` whether it may be done, `line` who is next, `act` does it, `outcome` takes what came of it, `sight`
-//! tells whether anything can be seen, `schedule` knows when to look and to evaluate again, `order`, `ordered`, `pause` and
-//! `maintenance` take persons' orders, `configure` builds and rebuilds, `state` keeps what survives a restart, `show` and
-//! `watch` report.
+//! `observe` takes facts in, `quality` telemetry and what becomes of codec orders on trial, `probation` of routes taken for
+//! quality, `decide` finds what is wanted (`want`, `choice`), `hold` whether it may be done, `line` who is next, `act` does
+//! it, `outcome` takes what came of it, `sight` tells whether anything can be seen, `schedule` knows when to look and to
+//! evaluate again, `order`, `ordered`, `pause` and `maintenance` take persons' orders, `configure` builds and rebuilds,
+//! `state` keeps what survives a restart, `show` and `watch` report.
 //!
 //! Must never: read a clock, act on an error, act without last looks by single `GET`, or act twice on one channel at once.
 
 mod act;
+mod choice;
 mod configure;
 mod decide;
 mod hold;

@@ -100,6 +100,8 @@ pub(in crate::policy) struct Slot {
     /// Its last evaluation.
     pub good_since: Option<Time>,
     pub wish: Option<Wish>,
+    /// What was proposed in vain and is wanted still.
+    pub lapsed: Vec<Wish>,
     pub held: Option<Hold>,
     pub no_candidate: bool,
     pub reason: Reason,
@@ -234,6 +236,7 @@ impl Slot {
             probation: None,
             good_since: None,
             wish: None,
+            lapsed: Vec::new(),
             held: None,
             no_candidate: false,
             reason: Reason::NotSeen,
