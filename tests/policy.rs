@@ -9,6 +9,8 @@ mod candidates;
 mod grounds;
 #[path = "policy/guards.rs"]
 mod guards;
+#[path = "policy/late.rs"]
+mod late;
 #[path = "policy/lifecycle.rs"]
 mod lifecycle;
 #[path = "policy/limits.rs"]
