@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+#[path = "policy/approvals.rs"]
+mod approvals;
 #[path = "policy/candidates.rs"]
 mod candidates;
 #[path = "policy/grounds.rs"]

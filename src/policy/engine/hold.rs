@@ -138,7 +138,7 @@ impl Engine {
         match self.mode(slot) {
             Mode::Enforce => Ok(()),
             Mode::Propose if slot.ordered.is_some() => Ok(()),
-            Mode::Propose if slot.approved.as_ref().is_some_and(|(until, _)| now < *until) => Ok(()),
+            Mode::Propose if slot.approved_at(now).is_some() => Ok(()),
             Mode::Propose => Err(proposal(now, slot)),
             Mode::Observe => Err(Hold::Observe),
         }
@@ -198,7 +198,7 @@ impl Engine {
     /// of its own.
     fn way_home(&self, now: Time, slot: &Slot, want: &Want) -> Result<(), Hold> {
         match slot.policy.failover.failback {
-            _ if slot.approved.as_ref().is_some_and(|(until, _)| now < *until) => Ok(()),
+            _ if slot.approved_at(now).is_some() => Ok(()),
             _ if slot.ordered.is_some() => Ok(()),
             _ if slot.foreign => Err(Hold::ForeignRoute),
             _ if matches!(slot.moved_for, Some(Cause::Ordered { .. })) => Err(Hold::OrderedRoute),

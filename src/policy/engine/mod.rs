@@ -7,12 +7,13 @@
 //! `observe` takes facts in, `quality` telemetry and what becomes of codec orders on trial, `probation` of routes taken for
 //! quality, `decide` finds what is wanted (`want`, `choice`), `hold` whether it may be done, `line` who is next, `act` does
 //! it, `outcome` takes what came of it, `sight` tells whether anything can be seen, `schedule` knows when to look and to
-//! evaluate again, `order`, `ordered`, `pause` and `maintenance` take persons' orders, `configure` builds and rebuilds,
+//! evaluate again, `order`, `approval`, `ordered`, `pause` and `maintenance` take persons' orders, `configure` builds and rebuilds,
 //! `state` keeps what survives a restart, `show` and `watch` report.
 //!
 //! Must never: read a clock, act on an error, act without last looks by single `GET`, or act twice on one channel at once.
 
 mod act;
+mod approval;
 mod choice;
 mod configure;
 mod decide;

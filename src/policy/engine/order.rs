@@ -1,16 +1,11 @@
-//! Persons' orders: approve, acknowledge, and the way to `pause` and `ordered`. Same rules and same audit as everything
+//! Persons' orders: acknowledge, and the way to `approval`, `pause` and `ordered`. Same rules and same audit as everything
 //! else.
 
 use super::super::command::{Actor, Command, EventType, Order, Refusal};
-use super::super::guard::Hold;
 use super::super::key::{ChannelKey, TenantId};
 use super::super::reason::{Cause, Reason};
 use super::super::time::Time;
 use super::{Engine, channel_record, record};
-use std::time::Duration;
-
-/// An approval lapses after this time.
-const APPROVED_FOR: Duration = Duration::from_mins(15);
 
 impl Engine {
     pub(super) fn on_order(
@@ -47,31 +42,6 @@ impl Engine {
         let event = EventType::OperatorOrdered;
         out.push(Command::Record(record(event, Some(id.clone()), None, person(who), Reason::Ordered { order })));
         self.evaluate_wanting(now, t, out);
-        Ok(())
-    }
-
-    fn approve(&mut self, now: Time, key: &ChannelKey, who: &str, out: &mut Vec<Command>) -> Result<(), Refusal> {
-        let i = self.find_channel(key)?;
-        let slot = &mut self.slots[i];
-        let wanted = slot.wish.as_ref().map(|wish| wish.want.name());
-        let (
-            Some(wanted),
-            Some(
-                Hold::Propose
-                | Hold::FailbackManual
-                | Hold::FailbackWindow
-                | Hold::FailbackMargin { .. }
-                | Hold::ForeignRoute
-                | Hold::OrderedRoute,
-            ),
-        ) = (wanted, &slot.held)
-        else {
-            return Err(Refusal::NothingToDo(format!("nothing that could be approved is proposed for {key}")));
-        };
-        slot.approved = Some((now + APPROVED_FOR, who.to_owned()));
-        let reason = Reason::Ordered { order: format!("approved the {wanted} proposed for {key}") };
-        out.push(Command::Record(channel_record(key, EventType::OperatorOrdered, person(who), reason, (None, None))));
-        self.evaluate(now, i, out);
         Ok(())
     }
 

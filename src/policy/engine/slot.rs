@@ -72,7 +72,7 @@ pub(in crate::policy) struct Slot {
     pub blocked_until: Option<Time>,
     pub hold_down: Option<HoldDown>,
     pub retries: Retries,
-    pub approved: Option<(Time, String)>,
+    pub approved: Option<Approved>,
     pub ordered: Option<Ordered>,
     /// What of its policy's calendar is open.
     pub windows: Windows,
@@ -135,6 +135,16 @@ pub(in crate::policy) struct Unsure {
     pub since: Time,
     /// When the old state, still being read, means that it was not made.
     pub until: Time,
+}
+
+/// A person's approval of what was proposed, for that target and no other.
+#[derive(Clone, Debug)]
+pub(in crate::policy) struct Approved {
+    /// When it lapses.
+    pub until: Time,
+    pub who: String,
+    /// Where traffic is to go; `None`: it is no move.
+    pub to: Option<ChannelId>,
 }
 
 /// A person's order to move the channel's traffic, from the moment it is taken until it is made or lapses.
@@ -281,6 +291,11 @@ impl Slot {
     pub(in crate::policy) fn proposal_until(&self) -> Option<Time> {
         let proposed = self.wish.as_ref().and_then(|wish| wish.proposed)?;
         matches!(self.held, Some(Hold::Propose)).then(|| proposed + self.policy.propose_for.0)
+    }
+
+    /// The approval that has not lapsed at `now`.
+    pub(in crate::policy) fn approved_at(&self, now: Time) -> Option<&Approved> {
+        self.approved.as_ref().filter(|approved| now < approved.until)
     }
 
     /// Whether a person's order passes over blocks and caps.
