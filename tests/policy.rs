@@ -5,6 +5,8 @@
 
 #[path = "policy/approvals.rs"]
 mod approvals;
+#[path = "policy/called_back.rs"]
+mod called_back;
 #[path = "policy/candidates.rs"]
 mod candidates;
 #[path = "policy/grounds.rs"]

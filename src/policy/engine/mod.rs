@@ -139,7 +139,14 @@ impl Engine {
 
     /// Takes what came of an action. An operation that is not in flight is ignored.
     pub fn outcome(&mut self, now: Time, op: OpId, outcome: Outcome, out: &mut Vec<Command>) {
-        self.on_outcome(now, op, outcome, out);
+        self.on_outcome(now, op, outcome, true, out);
+        self.serve_line(now, out);
+    }
+
+    /// For a past that is told once more: the engine that was there did not do this. It leaves nothing behind, not even a wait.
+    pub fn disown(&mut self, now: Time, op: OpId, out: &mut Vec<Command>) {
+        let why = "the daemon did not do this at that moment".to_owned();
+        self.on_outcome(now, op, Outcome::Withdrawn { why }, false, out);
         self.serve_line(now, out);
     }
 
