@@ -157,7 +157,9 @@ impl ChannelReport {
                 backup_score + better_by
             ),
             Hold::Maintenance => format!("maintenance has to end, or `trunkwarden maintenance end {key}`"),
-            Hold::Cooldown { .. } => format!("the codecs' cooldown {}", left(BlockKind::Codec)),
+            Hold::Cooldown { .. } => {
+                format!("the codecs' cooldown {}, or `trunkwarden acknowledge {key}`", left(BlockKind::Codec))
+            }
             Hold::OrderedRoute => format!("`trunkwarden failback {key}`, or `trunkwarden acknowledge {key}`"),
             Hold::Lapsed { .. } => format!("an order, such as `trunkwarden {wanted} {key}`: its proposal lapsed"),
             other => format!("this has to end: {other}"),

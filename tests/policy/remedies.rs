@@ -27,6 +27,7 @@ struct Trunk {
     moved: Option<(Time, Action)>,
     flying: Option<Action>,
     acknowledged: bool,
+    codecs_acknowledged: bool,
     /// Its route was found worse within its time.
     found_worse: bool,
 }
@@ -81,7 +82,8 @@ impl Remedies {
     }
 
     pub fn acknowledged(&mut self, id: &str) {
-        self.trunk(id).acknowledged = true;
+        let trunk = self.trunk(id);
+        (trunk.acknowledged, trunk.codecs_acknowledged) = (true, true);
     }
 
     /// What the engine wrote down: a change showed, or the platform has another order than ours.
@@ -94,6 +96,7 @@ impl Remedies {
                 trunk.shown = Some((now, action.clone()));
                 if record.event == EventType::CodecCompleted {
                     trunk.codec = Some((now, action));
+                    trunk.codecs_acknowledged = false;
                 } else {
                     trunk.moved = Some((now, action));
                     (trunk.acknowledged, trunk.found_worse) = (false, false);
@@ -128,7 +131,7 @@ impl Remedies {
                 assert_eq!(names(order), names(before), "back to the order before");
             }
             (ActionKind::Codec { .. }, _) => {
-                if let Some((at, _)) = &trunk.codec {
+                if let Some((at, _)) = trunk.codec.as_ref().filter(|_| !trunk.codecs_acknowledged) {
                     assert!(now.since(*at) >= secs(600), "cooldown");
                 }
                 trunk.measured_since(|shown| !matches!(shown.kind, ActionKind::Codec { .. }));

@@ -204,7 +204,7 @@ fn what_ends_a_hold_is_said_for_every_hold() {
             Hold::Backoff { failures: 2, left },
             "the pause after failed attempts ends in 14 s, or `trunkwarden acknowledge acme/a`",
         ),
-        ("codec", Hold::Cooldown { left }, "the codecs' cooldown ends in 15 s"),
+        ("codec", Hold::Cooldown { left }, "the codecs' cooldown ends in 15 s, or `trunkwarden acknowledge acme/a`"),
         ("failover", Hold::MaxConcurrent { max: 3 }, "one of the tenant's actions in flight has to end"),
         ("failover", Hold::MaxPerHour { max: 3 }, "the oldest of the tenant's actions has to be an hour old"),
         ("failover", Hold::KeepFit { up: 1, keep_fit: 3 }, "2 more of the tenant's channels would have to be up"),

@@ -56,10 +56,21 @@ impl Engine {
         // A route that was found worse is accepted as it is.
         let accepted = slot.probation.take_if(|on| on.of.found.is_some()).is_some();
         let foreign = std::mem::take(&mut slot.foreign) | ordered | accepted;
-        if !blocked && !foreign && !retrying {
-            return Err(Refusal::NothingToDo(format!("{key} is not blocked, and its route is not someone else's")));
-        }
-        let took = if foreign { "took over the route" } else { "released the block" };
+        // Likewise what made its codecs wait, and the orders that were measured worse.
+        let cooling = slot.codec_until.take().is_some_and(|until| until > now);
+        let refuted = std::mem::take(&mut slot.refuted).at(now).next().is_some();
+        let codecs = cooling || refuted;
+        let took = match (foreign, blocked || retrying, codecs) {
+            (true, _, true) => "took over the route and released the codecs",
+            (true, _, false) => "took over the route",
+            (false, true, true) => "released the block and the codecs",
+            (false, true, false) => "released the block",
+            (false, false, true) => "released the codecs",
+            (false, false, false) => {
+                let why = format!("nothing of {key} is blocked or in cooldown, and its route is not someone else's");
+                return Err(Refusal::NothingToDo(why));
+            }
+        };
         let reason = Reason::Ordered { order: format!("{took} of {key}") };
         out.push(Command::Record(channel_record(key, EventType::OperatorOrdered, person(who), reason, (None, None))));
         self.mark_unsaved(i);

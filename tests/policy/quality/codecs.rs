@@ -144,3 +144,28 @@ fn a_move_for_quality_waits_until_the_codec_order_is_measured() {
     assert!(said.iter().any(|said| said.starts_with("codec.measured")), "{said:?}");
     assert_eq!(said.last().unwrap(), "act a a to b", "{said:?}");
 }
+
+#[test]
+fn an_acknowledgement_ends_the_cooldown_and_forgets_what_was_refuted() {
+    let mut t = on_trial();
+    t.set("a", (400.0, 12.0)).minutes(3).set("a", (30.0, 4.0)).minutes(3);
+    t.said();
+    assert_eq!(t.w.report("a").explanation.quality.refuted.len(), 1);
+    t.w.order(&Order::Acknowledge { channel: key("a") });
+    let report = t.w.report("a");
+    assert_eq!((report.explanation.blocks.len(), report.explanation.quality.refuted.len()), (0, 0));
+    t.minutes(1);
+    let said = t.said();
+    assert_eq!(said[0], "operator.ordered: released the codecs of acme/a");
+    assert!(said.contains(&PUT.to_owned()), "{said:?} {}", t.w.text("a"));
+    // Its cooldown is that of a first one.
+    t.set("a", (400.0, 12.0)).minutes(3);
+    assert!(t.said().contains(&UNDONE.to_owned()));
+    assert_eq!(t.w.report("a").explanation.blocks[0].left.as_secs() / 60, 10);
+    t.w.order(&Order::Acknowledge { channel: key("a") });
+    let again = t.w.engine.operator(t.w.now, &Order::Acknowledge { channel: key("a") }, "alice", &mut t.w.out);
+    assert_eq!(
+        again.unwrap_err().to_string(),
+        "nothing of acme/a is blocked or in cooldown, and its route is not someone else's"
+    );
+}
