@@ -207,6 +207,12 @@ impl<T: Clone> Timed<T> {
         window.summary_since(WallMs(wall.0.saturating_add(bucket)))
     }
 
+    /// What was measured until now does not count any more.
+    pub(super) fn measure_anew(&mut self, now: Time, window: &Window) {
+        self.shown = now;
+        self.wall = window.wall_at(now);
+    }
+
     pub(super) fn save(&self, now: Time) -> SavedTimed<T> {
         SavedTimed { of: self.of.clone(), left: self.until.since(now), wall: self.wall }
     }

@@ -17,7 +17,7 @@ impl Engine {
         let slot = &self.slots[i];
         let well = slot.health() == Health::Up && !slot.last_bad();
         let mut wants = Vec::new();
-        if let Some(undo) = slot.undo().filter(|_| well)
+        if let Some(undo) = slot.undo(now).filter(|_| well)
             && slot.opens(&mut wants, undo)
         {
             return (wants, self.quiet_reason(i));

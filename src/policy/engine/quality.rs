@@ -132,25 +132,35 @@ impl Engine {
             verdict: None,
         });
         let lasts = CodecTrial::lasts(&slot.policy.telemetry);
+        slot.worse_at = None;
         slot.trial = trial.map(|trial| Box::new(Timed::new(trial, now, lasts, Some(&slot.window))));
     }
 
-    /// Holds a codec order against what it promised, as soon as there is enough telemetry of it.
+    /// Holds a codec order against what it promised, as soon as there is enough telemetry of it; and one that was measured
+    /// worse again by all that comes, until it is put back.
     fn judge_trial(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
         let slot = &self.slots[i];
         if slot.away() || slot.flight.is_some() || slot.unsure.is_some() {
             return;
         }
         let latency = self.tenants[slot.tenant].params.latency;
-        let Some(trial) = slot.pending_trial() else { return };
+        let Some(trial) = slot.open_trial() else { return };
         let Some(summary) = trial.measured(&slot.window) else { return };
         let params = &slot.policy.quality;
         let Some(values) = score::codec_values(&params.codecs, &trial.of.promise.to) else { return };
         let measured = predict(params, &Conditions::new(params, latency, &summary.measured()), &values).score;
         let worse = measured <= trial.of.promise.worse_at(&slot.policy.codec);
+        let again = trial.of.verdict.is_some();
         let Promise { from, to, before, predicted } = trial.of.promise.clone();
+        let slot = &mut self.slots[i];
+        slot.worse_at = worse.then_some(now);
+        if worse && again {
+            if let Some(trial) = &mut slot.trial {
+                trial.of.verdict = Some(Verdict::Worse { measured });
+            }
+            return;
+        }
         if worse {
-            let slot = &mut self.slots[i];
             let refuted = Refuted { from: from.clone(), to: to.clone(), before, measured };
             let wait = slot.refuted.add(now, refuted, &slot.policy.codec);
             slot.codec_until = Some(now + wait).max(slot.codec_until);
@@ -181,6 +191,14 @@ impl Engine {
             self.mark_unsaved(i);
             self.mark_changed(i);
         }
+        let slot = &mut self.slots[i];
+        if slot.away()
+            && let Some(trial) = &mut slot.trial
+        {
+            // Once its traffic is home again, the order is measured by that.
+            trial.measure_anew(now, &slot.window);
+            slot.worse_at = None;
+        }
         let slot = &self.slots[i];
         let Some(trial) = slot.pending_trial() else { return };
         // Traffic that has left tells nothing more of the order.
@@ -193,8 +211,10 @@ impl Engine {
 }
 
 impl Slot {
-    /// What takes a codec order back that was measured worse than the one before.
-    pub(in crate::policy) fn undo(&self) -> Option<Want> {
+    /// What takes a codec order back that was measured worse than the one before, by telemetry that is fresh: of its own
+    /// traffic under that order, and not from before that left.
+    pub(in crate::policy) fn undo(&self, now: Time) -> Option<Want> {
+        self.worse_at.filter(|at| now.since(*at) <= self.telemetry_limit())?;
         let trial = self.trial.as_ref().filter(|_| self.policy.codec.enabled)?;
         let Some(Verdict::Worse { measured }) = trial.of.verdict else { return None };
         let (promise, back) = (trial.of.promise.clone(), trial.of.back.clone());

@@ -10,7 +10,7 @@ use super::super::params::{Policy, Windows};
 use super::super::reason::{Cause, Reason};
 use super::super::report::Quality;
 use super::super::time::Time;
-use super::super::trial::{CodecTrial, Probation, Promise, Refutations, Timed};
+use super::super::trial::{CodecTrial, Probation, Promise, Refutations, Timed, Verdict};
 use super::super::window::{Summary, Window};
 use super::retry::{Purpose, Retries};
 use super::want::Wish;
@@ -94,6 +94,8 @@ pub(in crate::policy) struct Slot {
     pub changed_at: Option<Time>,
     /// The codec order of ours that it has, measured or not yet.
     pub trial: Option<Box<Timed<CodecTrial>>>,
+    /// When telemetry last told that it is worse than the one before.
+    pub worse_at: Option<Time>,
     pub refuted: Refutations,
     /// Its route, while that has to prove itself.
     pub probation: Option<Box<Timed<Probation>>>,
@@ -242,6 +244,7 @@ impl Slot {
             degraded_since: None,
             changed_at: None,
             trial: None,
+            worse_at: None,
             refuted: Refutations::default(),
             probation: None,
             good_since: None,
@@ -327,6 +330,11 @@ impl Slot {
     /// The codec order that is being measured.
     pub(in crate::policy) fn pending_trial(&self) -> Option<&Timed<CodecTrial>> {
         self.trial.as_deref().filter(|trial| trial.of.verdict.is_none())
+    }
+
+    /// The codec order that telemetry still has a say on: being measured, or measured worse and not put back yet.
+    pub(in crate::policy) fn open_trial(&self) -> Option<&Timed<CodecTrial>> {
+        self.trial.as_deref().filter(|trial| matches!(trial.of.verdict, None | Some(Verdict::Worse { .. })))
     }
 
     /// Whether telemetry was asked for since its last action showed.
