@@ -405,3 +405,27 @@ fn the_target_of_a_decision_is_told_while_that_decision_is_what_is_held() {
     w.look("a", "unhealthy", "a");
     assert_eq!(w.text("a"), "failover to b is held: it was proposed, and nobody approved it within 60 s");
 }
+
+#[test]
+fn a_channel_that_is_gone_takes_no_place_at_its_backup() {
+    let channels: Channels = &[("a", Some(&["x"])), ("b", Some(&["x"])), ("x", Some(&[])), ("d", Some(&[]))];
+    let mut policy = Policy::default();
+    policy.failover.max_dependents = 1;
+    let mut w = World::new(params(&policy, channels));
+    w.up(&["a", "b", "x", "d"]);
+    w.look("a", "healthy", "x");
+    let carries = |w: &World| w.report("x").explanation.carries;
+    assert_eq!(carries(&w), 1);
+    w.pass(1);
+    w.missing("a");
+    assert_eq!(carries(&w), 0, "deleted on the platform, it has no traffic");
+    w.down("b");
+    w.pass(1);
+    w.look("b", "unhealthy", "b").look("x", "healthy", "x");
+    let action = w.act().unwrap();
+    assert_eq!(action.kind, ActionKind::Failover { from: "b".into(), to: "x".into() });
+    w.applied(action.op);
+    w.pass(1);
+    w.look("b", "unhealthy", "x").look("a", "healthy", "x");
+    assert_eq!(carries(&w), 2, "and counts again where somebody makes it anew");
+}

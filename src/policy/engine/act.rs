@@ -181,14 +181,14 @@ impl Engine {
     }
 
     /// Counts the channel's traffic, and a change under way, for those that (will) carry it. Until its route has been read,
-    /// it counts where it was left.
+    /// it counts where it was left; a channel that the platform does not have carries nothing anywhere.
     pub(super) fn sync_load(&mut self, i: usize) {
         let slot = &self.slots[i];
         let find = |id: &ChannelId| {
             let other = self.sibling(slot, id).filter(|other| *other != i);
             other.or_else(|| self.lookup(slot, id)).filter(|other| *other != i)
         };
-        let route = slot.route.as_ref().or(slot.expected.as_ref());
+        let route = slot.route.as_ref().or(slot.expected.as_ref()).filter(|_| !slot.missing);
         let at = route.filter(|route| *route != slot.id()).and_then(&find);
         let to = slot.pending_to().and_then(&find).filter(|to| Some(*to) != at);
         let before = slot.loads;

@@ -34,7 +34,7 @@ impl Engine {
         let seq = self.seq;
         let slot = &mut self.slots[i];
         slot.asked = Some(asked);
-        slot.missing = false;
+        let back = std::mem::replace(&mut slot.missing, false);
         let (unsure, echo, set) = (slot.unsure.is_some(), slot.echo, slot.codecs_set.is_some());
         let verdict = judge(slot, view);
         if single {
@@ -50,6 +50,9 @@ impl Engine {
             self.mark_unsaved(i);
         }
         let route_changed = self.note_route(now, i, asked, single, view, out);
+        if back {
+            self.sync_load(i);
+        }
         let settled = unsure && self.slots[i].unsure.is_none();
         if needs_changed || route_changed || settled {
             self.refresh_needs(now, i, out);
@@ -90,8 +93,9 @@ impl Engine {
             let change = (None, None);
             let told = channel_record(&slot.key, EventType::ChannelMissing, Actor::Outside, Reason::Missing, change);
             out.push(Command::Record(told));
+            self.sync_load(i);
         }
-        slot.fresh = false;
+        self.slots[i].fresh = false;
         self.note_bad(now, i, false, out);
         self.step(now, i, Event::Missing, out);
         self.follow_up(now, i, true, out);
