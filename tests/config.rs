@@ -512,7 +512,7 @@ mod schema {
                 "policies.failover",
                 "enabled on quality_below quality_for better_by min_candidate_score require_score order block_period \
                  hold_down_max hold_down_half_life hold_down_suppress hold_down_reuse action_timeout verify_for \
-                 max_dependents failback failback_after failback_window",
+                 max_dependents failback failback_after failback_better_by failback_window",
             ),
             ("policies.failover.failback_window", "cron for timezone"),
             (

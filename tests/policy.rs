@@ -3,12 +3,18 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+#[path = "policy/approvals.rs"]
+mod approvals;
+#[path = "policy/called_back.rs"]
+mod called_back;
 #[path = "policy/candidates.rs"]
 mod candidates;
 #[path = "policy/grounds.rs"]
 mod grounds;
 #[path = "policy/guards.rs"]
 mod guards;
+#[path = "policy/late.rs"]
+mod late;
 #[path = "policy/lifecycle.rs"]
 mod lifecycle;
 #[path = "policy/limits.rs"]

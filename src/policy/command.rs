@@ -197,7 +197,8 @@ pub enum Order {
         /// The channel.
         channel: ChannelKey,
     },
-    /// Release the block of a channel, and take over a route that someone else set.
+    /// Release what blocks a channel (its route and its codecs), and take over a route that someone else set or that was
+    /// found worse.
     Acknowledge {
         /// The channel.
         channel: ChannelKey,

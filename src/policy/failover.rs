@@ -105,7 +105,11 @@ impl Engine {
         let (mut against, mut asked) = (Vec::new(), Vec::new());
         let patience_over = wish.asked.is_some_and(|at| now.since(at) >= slot.policy.health.timeout);
         let home = matches!(wish.want, Want::Cascade(..)).then_some(user);
-        for c in home.into_iter().chain(self.ranked(now, user)) {
+        // What a person approved comes first, as long as it is fit.
+        let approved = slot.approved_at(now).and_then(|approved| approved.to.as_ref());
+        let mut order: Vec<usize> = home.into_iter().chain(self.ranked(now, user)).collect();
+        order.sort_by_key(|c| Some(self.slots[*c].id()) != approved);
+        for c in order {
             let candidate = &self.slots[c];
             let hard = if Some(c) == home { home_against(slot) } else { self.against(now, user, c, needed) };
             if let Some(why) = hard {

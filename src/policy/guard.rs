@@ -80,6 +80,19 @@ pub enum Hold {
     FailbackManual,
     /// The policy's window for the way back is not open.
     FailbackWindow,
+    /// Home does not score better than the backup by what the policy asks of a way back by itself.
+    FailbackMargin {
+        /// The channel.
+        home: ChannelId,
+        /// Its score.
+        home_score: f64,
+        /// The backup.
+        backup: ChannelId,
+        /// Its score.
+        backup_score: f64,
+        /// By how many points home must be better (`failback_better_by`).
+        better_by: f64,
+    },
     /// The codecs were changed not long ago.
     Cooldown {
         /// Time left.
@@ -128,6 +141,7 @@ impl Hold {
             Self::ForeignRoute => "foreign_route",
             Self::FailbackManual => "failback_manual",
             Self::FailbackWindow => "failback_window",
+            Self::FailbackMargin { .. } => "failback_margin",
             Self::Cooldown { .. } => "cooldown",
             Self::Unwatched => "unwatched",
             Self::Unfit { .. } => "unfit",
@@ -165,6 +179,7 @@ impl Hold {
             Self::GlobalMaxConcurrent { .. } => 21,
             Self::GlobalMaxPerHour { .. } => 22,
             Self::Network => 23,
+            Self::FailbackMargin { .. } => 24,
         }
     }
 }
@@ -202,6 +217,11 @@ impl fmt::Display for Hold {
             Self::ForeignRoute => f.write_str("someone else set the route, and nobody has acknowledged it"),
             Self::FailbackManual => f.write_str("failback is manual"),
             Self::FailbackWindow => f.write_str("the failback window is not open"),
+            Self::FailbackMargin { home, home_score, backup, backup_score, better_by } => write!(
+                f,
+                "it stays at {backup}: {home} scores {home_score:.1}, {backup} {backup_score:.1}; {home} must be better by \
+                 {better_by:.1}"
+            ),
             Self::Cooldown { left } => write!(f, "the codecs are in cooldown for another {}", Span(*left)),
             Self::Unwatched => f.write_str("the channel is no longer configured"),
             Self::Unfit { target, against } => write!(f, "{target} is no longer fit: {against}"),

@@ -152,8 +152,14 @@ impl ChannelReport {
             Hold::ForeignRoute => format!("`trunkwarden acknowledge {key}`: someone else set the route"),
             Hold::FailbackManual => format!("`trunkwarden approve {key}`: failback is manual"),
             Hold::FailbackWindow => format!("the failback window has to open, or `trunkwarden approve {key}`"),
+            Hold::FailbackMargin { home, backup, backup_score, better_by, .. } => format!(
+                "{home} would have to score {:.1} while {backup} scores {backup_score:.1}, or `trunkwarden approve {key}`",
+                backup_score + better_by
+            ),
             Hold::Maintenance => format!("maintenance has to end, or `trunkwarden maintenance end {key}`"),
-            Hold::Cooldown { .. } => format!("the codecs' cooldown {}", left(BlockKind::Codec)),
+            Hold::Cooldown { .. } => {
+                format!("the codecs' cooldown {}, or `trunkwarden acknowledge {key}`", left(BlockKind::Codec))
+            }
             Hold::OrderedRoute => format!("`trunkwarden failback {key}`, or `trunkwarden acknowledge {key}`"),
             Hold::Lapsed { .. } => format!("an order, such as `trunkwarden {wanted} {key}`: its proposal lapsed"),
             other => format!("this has to end: {other}"),

@@ -104,13 +104,17 @@ pub struct Probation {
     pub backup: ChannelId,
     /// The score of the channel that it left, when it was decided.
     pub left_behind: f64,
+    /// What was known of it when traffic had to come back; `None`: it does not have to. It does from then on, past the
+    /// probation's end too, until the route is known to be well.
+    #[serde(default)]
+    pub found: Option<There>,
 }
 
 impl Probation {
     /// The probation of a route taken for this reason; `None`: it is on none.
     pub fn of(backup: &ChannelId, cause: Option<&Cause>) -> Option<Self> {
         let (Cause::Quality { score, .. } | Cause::Degraded { score, .. }) = cause? else { return None };
-        Some(Self { backup: backup.clone(), left_behind: *score })
+        Some(Self { backup: backup.clone(), left_behind: *score, found: None })
     }
 
     /// How long it lasts: `quality_for`, and one window and three intervals of telemetry at least, so that the new route can
@@ -123,6 +127,19 @@ impl Probation {
     /// itself needed, and 1 point at least.
     pub fn worse_at(&self, failover: &FailoverParams) -> f64 {
         self.left_behind - margin(failover)
+    }
+
+    /// Whether what made traffic come back is known not to hold any more: the route measured above [`Self::worse_at`], by the
+    /// margin better than what was left behind where the platform calls it degraded; or, where it was for the platform's
+    /// word alone and nothing is measured, that it is `up` again.
+    pub fn is_well(&self, failover: &FailoverParams, there: &There, up: bool) -> bool {
+        let worse_at = self.worse_at(failover);
+        match (there.measured, self.found) {
+            (Some(score), _) if there.degraded => score >= self.left_behind + margin(failover),
+            (Some(score), _) => score > worse_at,
+            (None, Some(found)) => up && found.measured.is_none_or(|score| score > worse_at),
+            (None, None) => false,
+        }
     }
 
     /// Why traffic has to come back, where it has to: the new route measured at [`Self::worse_at`] or below since traffic
@@ -142,7 +159,7 @@ impl Probation {
 }
 
 /// What is known of a route on probation.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct There {
     /// The score of the backup since traffic came to it; `None`: too little telemetry yet.
     pub measured: Option<f64>,
@@ -188,6 +205,12 @@ impl<T: Clone> Timed<T> {
         let wall = self.wall.or_else(|| window.wall_at(self.shown))?;
         let bucket = i64::try_from(window.bucket().as_millis()).unwrap_or(i64::MAX);
         window.summary_since(WallMs(wall.0.saturating_add(bucket)))
+    }
+
+    /// What was measured until now does not count any more.
+    pub(super) fn measure_anew(&mut self, now: Time, window: &Window) {
+        self.shown = now;
+        self.wall = window.wall_at(now);
     }
 
     pub(super) fn save(&self, now: Time) -> SavedTimed<T> {

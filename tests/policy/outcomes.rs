@@ -275,7 +275,7 @@ fn every_purpose_waits_for_itself_and_an_acknowledgement_ends_it() {
     assert!(w.report("a").explanation.blocks.is_empty());
     let nothing = Order::Acknowledge { channel: key("a") };
     let refused = w.engine.operator(w.now, &nothing, "alice", &mut w.out).unwrap_err().to_string();
-    assert_eq!(refused, "acme/a is not blocked, and its route is not someone else's");
+    assert_eq!(refused, "nothing of acme/a is blocked or in cooldown, and its route is not someone else's");
 }
 
 #[test]

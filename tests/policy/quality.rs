@@ -4,8 +4,12 @@
 mod baseline;
 #[path = "quality/codecs.rs"]
 mod codecs;
+#[path = "quality/margin.rs"]
+mod margin;
 #[path = "quality/probation.rs"]
 mod probation;
+#[path = "quality/proposals.rs"]
+mod proposals;
 
 use super::trunks::Trunks;
 use super::world::{key, secs};
@@ -56,7 +60,7 @@ proptest! {
     #[test]
     fn no_telemetry_makes_traffic_flap(
         minutes in prop::collection::vec((0_usize..3, 0_usize..4), 120..360), degraded_by in prop::option::of(1.0..20.0_f64),
-        quality_for in 0_u64..300, better_by in 0.0..15.0_f64,
+        quality_for in 0_u64..300, better_by in 0.0..15.0_f64, failback_better_by in prop::option::of(0.0..30.0_f64),
     ) {
         let mut policy = Policy::default();
         policy.quality.degraded_by = degraded_by;
@@ -64,6 +68,7 @@ proptest! {
         policy.failover.quality_for = secs(quality_for);
         policy.failover.better_by = better_by;
         policy.failover.failback_after = secs(60);
+        policy.failover.failback_better_by = failback_better_by;
         let mut t = Trunks::new(policy);
         t.minutes(6);
         for (trunk, loss) in minutes {

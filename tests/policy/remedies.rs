@@ -4,8 +4,8 @@
 use super::world::{secs, view};
 use std::collections::BTreeMap;
 use trunkwarden::policy::{
-    Action, ActionKind, Cause, ChannelView, Codec, EventType, Observation, Reason, Record, Sample, TelemetryReading,
-    Time, WallMs,
+    Action, ActionKind, Cause, ChannelView, Codec, EventType, Observation, ProbationReport, Reason, Record, Sample,
+    TelemetryReading, Time, WallMs,
 };
 
 /// Packet loss in percent, by what a channel sounds like.
@@ -27,6 +27,9 @@ struct Trunk {
     moved: Option<(Time, Action)>,
     flying: Option<Action>,
     acknowledged: bool,
+    codecs_acknowledged: bool,
+    /// Its route was found worse within its time.
+    found_worse: bool,
 }
 
 #[derive(Default)]
@@ -72,8 +75,15 @@ impl Remedies {
         }
     }
 
+    /// What is told of its probation: found worse in its time, or not any more.
+    pub fn on_probation(&mut self, id: &str, on: Option<&ProbationReport>) {
+        let trunk = self.trunk(id);
+        trunk.found_worse = on.is_some_and(|on| on.found_worse && (trunk.found_worse || !on.left.is_zero()));
+    }
+
     pub fn acknowledged(&mut self, id: &str) {
-        self.trunk(id).acknowledged = true;
+        let trunk = self.trunk(id);
+        (trunk.acknowledged, trunk.codecs_acknowledged) = (true, true);
     }
 
     /// What the engine wrote down: a change showed, or the platform has another order than ours.
@@ -86,9 +96,10 @@ impl Remedies {
                 trunk.shown = Some((now, action.clone()));
                 if record.event == EventType::CodecCompleted {
                     trunk.codec = Some((now, action));
+                    trunk.codecs_acknowledged = false;
                 } else {
                     trunk.moved = Some((now, action));
-                    trunk.acknowledged = false;
+                    (trunk.acknowledged, trunk.found_worse) = (false, false);
                 }
             }
             EventType::RouteChanged => trunk.moved = None,
@@ -120,7 +131,7 @@ impl Remedies {
                 assert_eq!(names(order), names(before), "back to the order before");
             }
             (ActionKind::Codec { .. }, _) => {
-                if let Some((at, _)) = &trunk.codec {
+                if let Some((at, _)) = trunk.codec.as_ref().filter(|_| !trunk.codecs_acknowledged) {
                     assert!(now.since(*at) >= secs(600), "cooldown");
                 }
                 trunk.measured_since(|shown| !matches!(shown.kind, ActionKind::Codec { .. }));
@@ -135,7 +146,7 @@ impl Remedies {
                 let (at, moved) = trunk.moved.as_ref().expect("what is rolled back was moved");
                 assert!(matches!(&moved.kind, ActionKind::Failover { to, .. } if to == from), "{moved:?}");
                 let quality = matches!(&moved.reason, Reason::Failover { cause, .. } if cause.is_quality());
-                assert!(quality && now.since(*at) <= secs(480), "on probation");
+                assert!(quality && (trunk.found_worse || now.since(*at) <= secs(480)), "on probation");
                 let Cause::Rollback { measured, left_behind, home, .. } = cause else { unreachable!() };
                 assert!(measured.is_none_or(|there| there <= left_behind - 10.0 && *home >= there + 10.0), "{cause:?}");
             }

@@ -405,7 +405,7 @@ fn a_pause_stops_actions_and_calls_back_what_was_not_sent() {
     assert_eq!(w.engine.tenant(w.now, &acme()).unwrap().actions_last_hour, 0);
     w.out.clear();
     w.order(&Order::Resume { tenant: None });
-    w.pass(1);
+    w.pass(2);
     w.look("a", "unhealthy", "a").look("b", "healthy", "b");
     assert!(w.act().is_some());
 }

@@ -5,6 +5,8 @@ use super::remedies::Remedies;
 use super::world::{World, key, params, secs, view};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
 use trunkwarden::policy::{
     Action, ActionKind, Actor, Cause, ChannelId, Command, EventType, Fact, GlobalLimits, Health, Mode, OpId, Order,
     Outcome, Params, Policy, Reason, Source, TenantId, TenantState, Time, Windows,
@@ -52,6 +54,8 @@ enum Step {
     References(u32),
     /// Limits over all tenants: none, in flight, or within the hour.
     Global(u8, u32),
+    /// By how much home has to be better, if at all; and how soon it may be.
+    Margin(Option<u8>, u64),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -88,6 +92,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (1_u64..60).prop_map(Step::Interval),
         1 => (0_u32..3).prop_map(Step::References),
         2 => (0_u8..3, 1_u32..3).prop_map(|(kind, max)| Step::Global(kind, max)),
+        1 => (prop::option::of(0_u8..30), 0_u64..900).prop_map(|(margin, after)| Step::Margin(margin, after)),
     ]
 }
 
@@ -280,6 +285,7 @@ impl Story {
                 self.params.global = GlobalLimits { max_concurrent: limit(1), max_per_hour: limit(2) };
                 self.w.engine.reconfigure(self.w.now, self.params.clone(), &mut self.w.out);
             }
+            Step::Margin(margin, after) => self.margin(margin.map(f64::from), secs(after)),
             Step::Interval(s) => {
                 self.w.engine.set_effective_interval(self.w.now, &acme, secs(s), &mut self.w.out);
             }
@@ -296,6 +302,15 @@ impl Story {
             self.check();
         }
         self.w.now = end;
+    }
+
+    fn margin(&mut self, margin: Option<f64>, after: Duration) {
+        let mut policy = self.policy().clone();
+        policy.failover.failback_better_by = margin;
+        policy.failover.failback_after = after;
+        let policy = Arc::new(policy);
+        self.params.channels.iter_mut().for_each(|channel| channel.policy = policy.clone());
+        self.w.engine.reconfigure(self.w.now, self.params.clone(), &mut self.w.out);
     }
 
     fn order(&mut self, order: &Order) {
@@ -359,6 +374,10 @@ impl Story {
             self.w.engine.channel(self.w.now, &key(id)).is_some_and(|r| r.configured && r.health == Health::Up)
         });
         assert_eq!(tenant.up as usize, up.count());
+        for id in IDS {
+            let report = self.w.engine.channel(self.w.now, &key(id));
+            self.remedies.on_probation(id, report.and_then(|r| r.explanation.quality.probation).as_ref());
+        }
         self.check_line();
         if let Some(at) = self.w.engine.next_deadline() {
             assert!(at > self.w.now.back(secs(1)), "a deadline in the past is never left behind");
@@ -431,6 +450,7 @@ impl Story {
             ActionKind::Failback { from } => {
                 assert!(mover.good && *from != action.channel.channel);
                 assert_eq!(self.w.report(&id).health, Health::Up);
+                self.check_margin(&action, from);
             }
             ActionKind::Codec { order, before, .. } => {
                 assert!(!self.w.report(&id).failed_over);
@@ -445,6 +465,23 @@ impl Story {
         self.check_limits(&action);
         self.counted.push((action.op, action.evidence_at));
         self.flying.push(action);
+    }
+
+    /// What comes home by itself is better there by the margin, where both are measured.
+    fn check_margin(&self, action: &Action, from: &ChannelId) {
+        let by_itself = action.actor == Actor::Engine
+            && matches!(action.reason, Reason::Failback { backup_failed: false, cause: None, .. });
+        let score = |id: &ChannelId| self.w.report(id.as_str()).quality.map(|quality| quality.score);
+        if let (true, Some(margin), Some(home), Some(there)) =
+            (by_itself, self.policy().failover.failback_better_by, score(&action.channel.channel), score(from))
+        {
+            assert!(home >= there + margin, "{home} at home and {there} at {from}");
+        }
+    }
+
+    /// All channels have the same.
+    fn policy(&self) -> &Policy {
+        &self.params.channels[0].policy
     }
 
     /// The limits over all tenants hold everything but rescues and what a person forced.

@@ -4,8 +4,8 @@
 use super::world::{World, key, params, secs};
 use std::collections::BTreeMap;
 use trunkwarden::policy::{
-    Action, ActionKind, ChannelId, ChannelView, Codec, Command, Engine, Observation, Outcome, Part, Policy, Sample,
-    Saved, Source, TelemetryReading, Time, WallMs,
+    Action, ActionKind, Actor, ChannelId, ChannelView, Codec, Command, Engine, Observation, Outcome, Part, Policy,
+    Reason, Sample, Saved, Source, TelemetryReading, Time, WallMs,
 };
 
 /// The platform's clock at the engine's origin.
@@ -151,6 +151,7 @@ impl Trunks {
                 }
                 Command::Act(action) => {
                     self.told.push(super::world::word(&command));
+                    self.check_margin(action);
                     self.acts.push((self.w.now, action.clone()));
                     self.apply(action);
                 }
@@ -163,6 +164,19 @@ impl Trunks {
                     }
                 }
             }
+        }
+    }
+
+    /// Whatever the test: what comes home by itself is better there by the margin, where both are measured.
+    fn check_margin(&self, action: &Action) {
+        let (Some(margin), Reason::Failback { from, backup_failed: false, cause: None, .. }) =
+            (self.policy.failover.failback_better_by, &action.reason)
+        else {
+            return;
+        };
+        let score = |id: &str| self.w.report(id).quality.map(|quality| quality.score);
+        if let (Actor::Engine, Some(home), Some(there)) = (&action.actor, score("a"), score(from.as_str())) {
+            assert!(home >= there + margin, "{home} at home and {there} at {from}");
         }
     }
 

@@ -276,6 +276,10 @@ impl Compiler<'_> {
             }
             _ => {}
         }
+        if failback.value == "manual" && failover.has("failback_better_by") {
+            let at = failover.key_at("failback_better_by");
+            self.warning(at, "failover: `failback_better_by` has no effect with `failback = \"manual\"`");
+        }
         let quality_below = failover.find::<f64>("quality_below");
         FailoverParams {
             enabled: failover.get("enabled").value,
@@ -302,6 +306,7 @@ impl Compiler<'_> {
                 _ => Failback::Auto,
             },
             failback_after: failover.get("failback_after").value,
+            failback_better_by: failover.find::<f64>("failback_better_by").map(|found| found.value),
         }
     }
 

@@ -176,6 +176,11 @@ static FAILOVER: Table = Table {
         ),
         or("failback", Kind::Word(&["auto", "manual", "window"]), r#""auto""#, "How traffic comes back."),
         or("failback_after", Kind::Duration(0), r#""15m""#, "Up and good for this long before it comes back."),
+        absent(
+            "failback_better_by",
+            Kind::Number(0.0, 100.0),
+            "How much better than the backup home must score before it comes back by itself; left out: not compared.",
+        ),
         absent("failback_window", Kind::Table(&CALENDAR), "When traffic may come back, with failback = \"window\"."),
     ],
 };

@@ -103,6 +103,9 @@ pub struct ProbationView {
     pub measured: Option<f64>,
     /// How much longer the probation lasts.
     pub left_seconds: f64,
+    /// Whether traffic has to come back, whatever is left: it was found worse, and is not known to be well since.
+    #[serde(default)]
+    pub found_worse: bool,
 }
 
 impl QualityView {
@@ -169,6 +172,7 @@ impl ProbationView {
             worse_at: on.worse_at,
             measured: on.measured,
             left_seconds: left(on.left),
+            found_worse: on.found_worse,
         }
     }
 }

@@ -27,6 +27,7 @@ impl Engine {
             return self.take_home(now, i, Some(cause), out);
         }
         let to = self.slots[target].id().clone();
+        self.end_other_approval(now, i, &to, out);
         let Some(want) = self.slots[i].wish.as_ref().map(|wish| wish.want.clone()) else { return };
         if let Err(hold) = self.keep_fit(i, &want, Some(target)).and_then(|()| self.mode_allows(now, i)) {
             return self.hold(now, i, hold, Some(to), out);
@@ -46,11 +47,12 @@ impl Engine {
 
     /// Traffic comes home; `cause`: because it has to leave the backup.
     pub(super) fn take_home(&mut self, now: Time, i: usize, cause: Option<Cause>, out: &mut Vec<Command>) {
-        let slot = &self.slots[i];
-        let own = slot.id().clone();
+        let own = self.slots[i].id().clone();
+        self.end_other_approval(now, i, &own, out);
         if let Err(hold) = self.mode_allows(now, i) {
             return self.hold(now, i, hold, Some(own), out);
         }
+        let slot = &self.slots[i];
         let Some(from) = slot.route.clone() else { return };
         let good_for = slot.good_since.map_or(Duration::ZERO, |since| now.since(since));
         let backup_failed = matches!(cause, Some(Cause::BackupDown { .. } | Cause::BackupMissing { .. }));
@@ -122,8 +124,8 @@ impl Engine {
         let op = self.next_op;
         self.next_op = OpId(op.0.saturating_add(1));
         let slot = &mut self.slots[i];
-        let approved = slot.approved.take().filter(|(until, _)| now < *until);
-        let who = slot.ordered.take().map(|ordered| ordered.who).or(approved.map(|(_, who)| who));
+        let approved = slot.approved.take().filter(|approved| now < approved.until);
+        let who = slot.ordered.take().map(|ordered| ordered.who).or(approved.map(|approved| approved.who));
         let actor = who.map_or(Actor::Engine, Actor::Operator);
         let action = Action {
             op,

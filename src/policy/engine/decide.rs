@@ -91,9 +91,8 @@ impl Engine {
 
     fn wanted_home(&self, now: Time, i: usize) -> Result<Want, Reason> {
         let slot = &self.slots[i];
-        let rules = &slot.policy.failover;
         if slot.finding() == Finding::Failed {
-            if !rules.enabled {
+            if !slot.policy.failover.enabled {
                 return Err(Reason::FailoverOff);
             }
             let status = slot.status.clone().unwrap_or_default();
@@ -102,28 +101,13 @@ impl Engine {
         if slot.finding() != Finding::Works {
             return Err(self.quiet_reason(i));
         }
-        let well = slot.health() == Health::Up && !slot.last_bad();
-        if let Some(undo) = slot.undo().filter(|_| well) {
-            return Ok(undo);
-        }
-        let Some(quality) = slot.quality_now(now) else { return Err(self.quiet_reason(i)) };
-        if let Some(cause) = self.bad_quality(now, i, quality).filter(|_| rules.enabled) {
-            return match slot.not_yet() {
-                // The cheaper remedy comes first, and two remedies are never measured at once.
-                Some(hold) => Err(Reason::CodecKept { score: quality.score, hold }),
-                None => Ok(Want::Failover(cause)),
-            };
-        }
-        if well && slot.policy.codec.enabled {
-            return self.wanted_codec(now, i, quality.score);
-        }
-        Err(self.quiet_reason(i))
+        let (wants, reason) = self.remedies(now, i);
+        slot.choose(wants).ok_or(reason)
     }
 
     fn wanted_away(&self, now: Time, i: usize, route: &ChannelId) -> Result<Want, Reason> {
         let slot = &self.slots[i];
-        let rules = &slot.policy.failover;
-        if let Some(b) = self.sibling(slot, route).filter(|_| rules.enabled) {
+        if let Some(b) = self.sibling(slot, route).filter(|_| slot.policy.failover.enabled) {
             let backup = &self.slots[b];
             if backup.missing {
                 return Ok(Want::Cascade(b, Cause::BackupMissing { backup: route.clone() }));
@@ -132,18 +116,8 @@ impl Engine {
                 return Ok(Want::Cascade(b, Cause::BackupDown { backup: route.clone() }));
             }
         }
-        if let Some(cause) = self.worse_there(now, i).filter(|_| rules.enabled) {
-            return Ok(Want::Rollback(cause));
-        }
-        let good_for = slot.good_since.map(|since| now.since(since));
-        if good_for.is_none_or(|good_for| good_for < rules.failback_after) {
-            let (home, failback_after) = (slot.health(), rules.failback_after);
-            return Err(Reason::Away { at: route.clone(), home, good_for, failback_after });
-        }
-        if slot.moved_for.as_ref().is_some_and(Cause::is_quality) && slot.quality_now(now).is_none() {
-            return Err(Reason::AwayUnmeasured { at: route.clone() });
-        }
-        if rules.enabled { Ok(Want::Failback) } else { Err(Reason::FailoverOff) }
+        let (wants, reason) = self.ways_home(now, i, route);
+        slot.choose(wants).ok_or(reason)
     }
 
     /// The reason where nothing is wanted at home: what is known of the channel's health.
@@ -167,12 +141,16 @@ impl Engine {
     }
 
     fn wish(&mut self, now: Time, i: usize, want: Want) {
+        self.forget_lapsed(now, i, &want);
         let seq = self.seq;
         let slot = &mut self.slots[i];
         match &mut slot.wish {
             Some(wish) if wish.want.same_episode(&want) => wish.want = want,
             _ => {
-                slot.wish = Some(Wish { want, since: now, seq, looked: None, asked: None, told: 0, proposed: None });
+                // What was proposed in vain is not proposed again as long as it is wanted.
+                let before = slot.lapsed.iter().find(|lapsed| lapsed.want.same_episode(&want));
+                let (told, proposed) = before.map_or((0, None), |lapsed| (lapsed.told, lapsed.proposed));
+                slot.wish = Some(Wish { want, since: now, seq, looked: None, asked: None, told, proposed });
                 slot.held = None;
                 slot.no_candidate = false;
                 // What a person approved was something else.
@@ -194,6 +172,7 @@ impl Engine {
             self.places.forget(i);
             self.mark_changed(i);
         }
+        self.slots[i].lapsed.clear();
     }
 
     /// Follows a wish as far as it goes now: held, confirming, without a candidate, or done.

@@ -25,7 +25,7 @@ impl Engine {
             return Err(Hold::Backoff { failures: retry.failures, left });
         }
         if matches!(want, Want::Failback | Want::Rollback(_)) {
-            way_home(now, slot, want)?;
+            self.way_home(now, slot, want)?;
         }
         if !matches!(want, Want::Cascade(..)) {
             if let Some(left) = left(slot.blocked_until).filter(|_| !want.takes_back()) {
@@ -138,7 +138,7 @@ impl Engine {
         match self.mode(slot) {
             Mode::Enforce => Ok(()),
             Mode::Propose if slot.ordered.is_some() => Ok(()),
-            Mode::Propose if slot.approved.as_ref().is_some_and(|(until, _)| now < *until) => Ok(()),
+            Mode::Propose if slot.approved_at(now).is_some() => Ok(()),
             Mode::Propose => Err(proposal(now, slot)),
             Mode::Observe => Err(Hold::Observe),
         }
@@ -172,6 +172,12 @@ impl Engine {
             let told = channel_record(&slot.key, event, Actor::Engine, reason.clone(), (None, None));
             out.push(Command::Record(told));
         }
+        if matches!(hold, Hold::Lapsed { .. })
+            && wish.want.is_choice()
+            && !slot.lapsed.iter().any(|lapsed| lapsed.want.same_episode(&wish.want))
+        {
+            slot.lapsed.push(wish.clone());
+        }
         slot.held = Some(hold);
         self.set_reason(i, reason);
     }
@@ -187,6 +193,40 @@ impl Engine {
         }
         wish
     }
+
+    /// What forbids taking traffic home without a person. A move that proved a mistake waits for no window and has a margin
+    /// of its own.
+    fn way_home(&self, now: Time, slot: &Slot, want: &Want) -> Result<(), Hold> {
+        match slot.policy.failover.failback {
+            _ if slot.approved_at(now).is_some() => Ok(()),
+            _ if slot.ordered.is_some() => Ok(()),
+            _ if slot.foreign => Err(Hold::ForeignRoute),
+            _ if matches!(slot.moved_for, Some(Cause::Ordered { .. })) => Err(Hold::OrderedRoute),
+            Failback::Manual => Err(Hold::FailbackManual),
+            Failback::Auto | Failback::Window if want.takes_back() => Ok(()),
+            Failback::Window if !slot.windows.failback => Err(Hold::FailbackWindow),
+            Failback::Auto | Failback::Window => self.better_at_home(now, slot),
+        }
+    }
+
+    /// Whether home scores better than the backup by the policy's margin, as of now: scores are those of a whole window, and
+    /// for how long home has been good was asked before. A side that is not measured holds nothing: a line without calls has
+    /// no telemetry, and traffic would never come home.
+    fn better_at_home(&self, now: Time, slot: &Slot) -> Result<(), Hold> {
+        let Some(better_by) = slot.policy.failover.failback_better_by else { return Ok(()) };
+        let backup = slot.route.as_ref().and_then(|route| self.sibling(slot, route)).map(|b| &self.slots[b]);
+        let scores = backup.and_then(|backup| Some((slot.quality_now(now)?, backup, backup.quality_now(now)?)));
+        match scores {
+            Some((home, backup, there)) if home.score < there.score + better_by => Err(Hold::FailbackMargin {
+                home: slot.id().clone(),
+                home_score: home.score,
+                backup: backup.id().clone(),
+                backup_score: there.score,
+                better_by,
+            }),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// What an action that nobody has approved waits for, or waited for in vain.
@@ -194,18 +234,4 @@ fn proposal(now: Time, slot: &Slot) -> Hold {
     let after = slot.policy.propose_for.0;
     let proposed = slot.wish.as_ref().and_then(|wish| wish.proposed);
     if proposed.is_some_and(|at| now.since(at) >= after) { Hold::Lapsed { after } } else { Hold::Propose }
-}
-
-/// What forbids taking traffic home without a person. A move that proved a mistake does not wait for a window.
-fn way_home(now: Time, slot: &Slot, want: &Want) -> Result<(), Hold> {
-    match slot.policy.failover.failback {
-        _ if slot.approved.as_ref().is_some_and(|(until, _)| now < *until) => Ok(()),
-        _ if slot.ordered.is_some() => Ok(()),
-        _ if slot.foreign => Err(Hold::ForeignRoute),
-        _ if matches!(slot.moved_for, Some(Cause::Ordered { .. })) => Err(Hold::OrderedRoute),
-        Failback::Auto => Ok(()),
-        Failback::Manual => Err(Hold::FailbackManual),
-        Failback::Window if slot.windows.failback || want.takes_back() => Ok(()),
-        Failback::Window => Err(Hold::FailbackWindow),
-    }
 }

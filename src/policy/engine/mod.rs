@@ -4,15 +4,17 @@
 //! inputs give the same commands: only vectors and ordered sets are walked, never a hash map. A good look at a channel that
 //! is up allocates nothing; everything costlier happens only where something changes or is wanted.
 //!
-//! `observe` takes facts in, `quality` telemetry and what becomes of codec orders and routes on trial, `decide` finds what is
-//! wanted (`want`), `hold` whether it may be done, `line` who is next, `act` does it, `outcome` takes what came of it, `sight`
-//! tells whether anything can be seen, `schedule` knows when to look and to evaluate again, `order`, `ordered`, `pause` and
-//! `maintenance` take persons' orders, `configure` builds and rebuilds, `state` keeps what survives a restart, `show` and
-//! `watch` report.
+//! `observe` takes facts in, `quality` telemetry and what becomes of codec orders on trial, `probation` of routes taken for
+//! quality, `decide` finds what is wanted (`want`, `choice`), `hold` whether it may be done, `line` who is next, `act` does
+//! it, `outcome` takes what came of it, `sight` tells whether anything can be seen, `schedule` knows when to look and to
+//! evaluate again, `order`, `approval`, `ordered`, `pause` and `maintenance` take persons' orders, `configure` builds and rebuilds,
+//! `state` keeps what survives a restart, `show` and `watch` report.
 //!
 //! Must never: read a clock, act on an error, act without last looks by single `GET`, or act twice on one channel at once.
 
 mod act;
+mod approval;
+mod choice;
 mod configure;
 mod decide;
 mod hold;
@@ -23,6 +25,7 @@ mod order;
 mod ordered;
 mod outcome;
 mod pause;
+mod probation;
 mod quality;
 mod retry;
 mod schedule;
@@ -136,7 +139,14 @@ impl Engine {
 
     /// Takes what came of an action. An operation that is not in flight is ignored.
     pub fn outcome(&mut self, now: Time, op: OpId, outcome: Outcome, out: &mut Vec<Command>) {
-        self.on_outcome(now, op, outcome, out);
+        self.on_outcome(now, op, outcome, true, out);
+        self.serve_line(now, out);
+    }
+
+    /// For a past that is told once more: the engine that was there did not do this. It leaves nothing behind, not even a wait.
+    pub fn disown(&mut self, now: Time, op: OpId, out: &mut Vec<Command>) {
+        let why = "the daemon did not do this at that moment".to_owned();
+        self.on_outcome(now, op, Outcome::Withdrawn { why }, false, out);
         self.serve_line(now, out);
     }
 

@@ -43,6 +43,8 @@ impl Engine {
         if slot.status != view.status {
             slot.status.clone_from(&view.status);
         }
+        self.codecs_show_late(now, i, asked, single, view, out);
+        let slot = &mut self.slots[i];
         let needs_changed = note_view(slot, asked, view, single);
         if (echo, set) != (slot.echo, slot.codecs_set.is_some()) {
             self.mark_unsaved(i);
@@ -255,7 +257,8 @@ impl Engine {
         true
     }
 
-    /// A page of the list shows another route than ours: it may be old, so the channel itself is asked.
+    /// A page of the list shows another route or codec order than the channel had: it may be old, so the channel itself is
+    /// asked.
     fn doubt_route(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
         let slot = &mut self.slots[i];
         let fast = slot.policy.health.fast_interval;
@@ -300,6 +303,32 @@ impl Engine {
         (told.before, told.after) = (Some(Fact::Paused(was)), Some(Fact::Paused(true)));
         out.push(Command::Record(told));
         self.evaluate_wanting(now, t, out);
+    }
+
+    /// The same for a codec order. A page of the list may be old, so the channel itself is asked.
+    fn codecs_show_late(
+        &mut self,
+        now: Time,
+        i: usize,
+        asked: Time,
+        single: bool,
+        view: &ChannelView,
+        out: &mut Vec<Command>,
+    ) {
+        let slot = &mut self.slots[i];
+        if asked < slot.route_from || slot.flight.is_some() || slot.unsure.is_some() {
+            return;
+        }
+        let shows = slot.late.as_ref().filter(|(_, until)| now < *until).is_some_and(|(late, _)| match &late.kind {
+            ActionKind::Codec { order, .. } => same_order(&view.codecs, order),
+            ActionKind::Failover { .. } | ActionKind::Failback { .. } => false,
+        });
+        if shows && !single {
+            return self.doubt_route(now, i, out);
+        }
+        let Some((kept, _)) = slot.late.take_if(|_| shows) else { return };
+        let reason = Reason::ShowsLate { kind: kept.kind.name().to_owned() };
+        self.complete(now, i, &kept, reason, out);
     }
 
     /// A change that had not shown when its time was over shows now: it is ours, not someone else's.

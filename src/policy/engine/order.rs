@@ -1,16 +1,11 @@
-//! Persons' orders: approve, acknowledge, and the way to `pause` and `ordered`. Same rules and same audit as everything
+//! Persons' orders: acknowledge, and the way to `approval`, `pause` and `ordered`. Same rules and same audit as everything
 //! else.
 
 use super::super::command::{Actor, Command, EventType, Order, Refusal};
-use super::super::guard::Hold;
 use super::super::key::{ChannelKey, TenantId};
 use super::super::reason::{Cause, Reason};
 use super::super::time::Time;
 use super::{Engine, channel_record, record};
-use std::time::Duration;
-
-/// An approval lapses after this time.
-const APPROVED_FOR: Duration = Duration::from_mins(15);
 
 impl Engine {
     pub(super) fn on_order(
@@ -50,24 +45,6 @@ impl Engine {
         Ok(())
     }
 
-    fn approve(&mut self, now: Time, key: &ChannelKey, who: &str, out: &mut Vec<Command>) -> Result<(), Refusal> {
-        let i = self.find_channel(key)?;
-        let slot = &mut self.slots[i];
-        let wanted = slot.wish.as_ref().map(|wish| wish.want.name());
-        let (
-            Some(wanted),
-            Some(Hold::Propose | Hold::FailbackManual | Hold::FailbackWindow | Hold::ForeignRoute | Hold::OrderedRoute),
-        ) = (wanted, &slot.held)
-        else {
-            return Err(Refusal::NothingToDo(format!("nothing that could be approved is proposed for {key}")));
-        };
-        slot.approved = Some((now + APPROVED_FOR, who.to_owned()));
-        let reason = Reason::Ordered { order: format!("approved the {wanted} proposed for {key}") };
-        out.push(Command::Record(channel_record(key, EventType::OperatorOrdered, person(who), reason, (None, None))));
-        self.evaluate(now, i, out);
-        Ok(())
-    }
-
     fn acknowledge(&mut self, now: Time, key: &ChannelKey, who: &str, out: &mut Vec<Command>) -> Result<(), Refusal> {
         let i = self.find_channel(key)?;
         let slot = &mut self.slots[i];
@@ -76,11 +53,24 @@ impl Engine {
         slot.hold_down.take_if(|_| blocked);
         let retrying = std::mem::take(&mut slot.retries).waiting(now);
         let ordered = slot.moved_for.take_if(|cause| matches!(cause, Cause::Ordered { .. })).is_some();
-        let foreign = std::mem::take(&mut slot.foreign) | ordered;
-        if !blocked && !foreign && !retrying {
-            return Err(Refusal::NothingToDo(format!("{key} is not blocked, and its route is not someone else's")));
-        }
-        let took = if foreign { "took over the route" } else { "released the block" };
+        // A route that was found worse is accepted as it is.
+        let accepted = slot.probation.take_if(|on| on.of.found.is_some()).is_some();
+        let foreign = std::mem::take(&mut slot.foreign) | ordered | accepted;
+        // Likewise what made its codecs wait, and the orders that were measured worse.
+        let cooling = slot.codec_until.take().is_some_and(|until| until > now);
+        let refuted = std::mem::take(&mut slot.refuted).at(now).next().is_some();
+        let codecs = cooling || refuted;
+        let took = match (foreign, blocked || retrying, codecs) {
+            (true, _, true) => "took over the route and released the codecs",
+            (true, _, false) => "took over the route",
+            (false, true, true) => "released the block and the codecs",
+            (false, true, false) => "released the block",
+            (false, false, true) => "released the codecs",
+            (false, false, false) => {
+                let why = format!("nothing of {key} is blocked or in cooldown, and its route is not someone else's");
+                return Err(Refusal::NothingToDo(why));
+            }
+        };
         let reason = Reason::Ordered { order: format!("{took} of {key}") };
         out.push(Command::Record(channel_record(key, EventType::OperatorOrdered, person(who), reason, (None, None))));
         self.mark_unsaved(i);

@@ -18,7 +18,8 @@ use std::time::Duration;
 pub(super) const LATE_FOR: Duration = Duration::from_hours(1);
 
 impl Engine {
-    pub(super) fn on_outcome(&mut self, now: Time, op: OpId, outcome: Outcome, out: &mut Vec<Command>) {
+    /// `counts`: whether an attempt that came to nothing makes the next one wait.
+    pub(super) fn on_outcome(&mut self, now: Time, op: OpId, outcome: Outcome, counts: bool, out: &mut Vec<Command>) {
         if let Some(action) = self.strays.remove(&op) {
             return stray_outcome(&action, outcome, out);
         }
@@ -58,7 +59,8 @@ impl Engine {
                 self.places.uncount(flight.started);
                 self.mark_tenant_unsaved(t);
                 self.clear_echo(i, &kept);
-                if !matches!(outcome, Outcome::Withdrawn { .. }) {
+                // What was called back waits too: where its ground comes and goes, it would be decided at every look.
+                if counts {
                     self.back_off(now, i, kept.purpose());
                 }
             }

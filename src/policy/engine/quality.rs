@@ -1,17 +1,16 @@
 //! Telemetry in, and what follows from it: scores, conditions that last, the codec order that would sound better, and
-//! whether a codec order or a route taken for quality keeps what it promised.
+//! whether a codec order keeps what it promised.
 //!
-//! Must never: act by itself, or judge an order or a route by telemetry of before it showed.
+//! Must never: act by itself, or judge an order by telemetry of before it showed.
 
 use super::super::codec::{self, CodecHold, Proposal};
-use super::super::command::{Actor, Command, EventType, Health};
-use super::super::key::ChannelId;
+use super::super::command::{Actor, Command, EventType};
 use super::super::observation::{Codec, TelemetryReading};
 use super::super::reason::{Cause, Reason};
 use super::super::report::Quality;
 use super::super::score::{self, Conditions, predict};
 use super::super::time::Time;
-use super::super::trial::{CodecTrial, Probation, Promise, Refuted, There, Timed, Verdict};
+use super::super::trial::{CodecTrial, Promise, Refuted, Timed, Verdict};
 use super::decide::same_names;
 use super::outcome::same_order;
 use super::want::CodecWant;
@@ -133,35 +132,35 @@ impl Engine {
             verdict: None,
         });
         let lasts = CodecTrial::lasts(&slot.policy.telemetry);
+        slot.worse_at = None;
         slot.trial = trial.map(|trial| Box::new(Timed::new(trial, now, lasts, Some(&slot.window))));
     }
 
-    /// A route of ours shows: where it was taken for quality it is on probation from now on.
-    pub(super) fn begin_probation(&mut self, now: Time, i: usize, backup: &ChannelId, cause: Option<&Cause>) {
-        let window = self.sibling(&self.slots[i], backup).map(|b| &self.slots[b].window);
-        let probation = Probation::of(backup, cause).map(|probation| {
-            let policy = &self.slots[i].policy;
-            Box::new(Timed::new(probation, now, Probation::lasts(&policy.failover, &policy.telemetry), window))
-        });
-        self.slots[i].probation = probation;
-    }
-
-    /// Holds a codec order against what it promised, as soon as there is enough telemetry of it.
+    /// Holds a codec order against what it promised, as soon as there is enough telemetry of it; and one that was measured
+    /// worse again by all that comes, until it is put back.
     fn judge_trial(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
         let slot = &self.slots[i];
         if slot.away() || slot.flight.is_some() || slot.unsure.is_some() {
             return;
         }
         let latency = self.tenants[slot.tenant].params.latency;
-        let Some(trial) = slot.pending_trial() else { return };
+        let Some(trial) = slot.open_trial() else { return };
         let Some(summary) = trial.measured(&slot.window) else { return };
         let params = &slot.policy.quality;
         let Some(values) = score::codec_values(&params.codecs, &trial.of.promise.to) else { return };
         let measured = predict(params, &Conditions::new(params, latency, &summary.measured()), &values).score;
         let worse = measured <= trial.of.promise.worse_at(&slot.policy.codec);
+        let again = trial.of.verdict.is_some();
         let Promise { from, to, before, predicted } = trial.of.promise.clone();
+        let slot = &mut self.slots[i];
+        slot.worse_at = worse.then_some(now);
+        if worse && again {
+            if let Some(trial) = &mut slot.trial {
+                trial.of.verdict = Some(Verdict::Worse { measured });
+            }
+            return;
+        }
         if worse {
-            let slot = &mut self.slots[i];
             let refuted = Refuted { from: from.clone(), to: to.clone(), before, measured };
             let wait = slot.refuted.add(now, refuted, &slot.policy.codec);
             slot.codec_until = Some(now + wait).max(slot.codec_until);
@@ -183,12 +182,7 @@ impl Engine {
 
     /// Ends what can no longer be measured, or not in its time.
     pub(super) fn lapse_trials(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
-        let slot = &mut self.slots[i];
-        let gone = |on: &Timed<Probation>| now >= on.until || slot.expected.as_ref() != Some(&on.of.backup);
-        if slot.probation.take_if(|on| gone(on)).is_some() {
-            self.mark_unsaved(i);
-            self.mark_changed(i);
-        }
+        self.note_probation(now, i);
         let slot = &mut self.slots[i];
         // Not ours any more: someone else chose another order, or we put another one in place.
         let ours =
@@ -196,6 +190,14 @@ impl Engine {
         if slot.trial.take_if(|trial| !ours(trial)).is_some() {
             self.mark_unsaved(i);
             self.mark_changed(i);
+        }
+        let slot = &mut self.slots[i];
+        if slot.away()
+            && let Some(trial) = &mut slot.trial
+        {
+            // Once its traffic is home again, the order is measured by that.
+            trial.measure_anew(now, &slot.window);
+            slot.worse_at = None;
         }
         let slot = &self.slots[i];
         let Some(trial) = slot.pending_trial() else { return };
@@ -206,37 +208,13 @@ impl Engine {
             self.conclude_trial(i, Verdict::Unmeasured, reason, out);
         }
     }
-
-    /// Why the traffic of a channel has to come back from where it was moved for quality.
-    pub(super) fn worse_there(&self, now: Time, i: usize) -> Option<Cause> {
-        let slot = &self.slots[i];
-        let on = slot.probation.as_ref()?;
-        let b = self.sibling(slot, &on.of.backup)?;
-        let backup = &self.slots[b];
-        let home = slot.quality_now(now).filter(|_| slot.health() == Health::Up && slot.fresh)?;
-        // Degraded for as long as being down takes.
-        let health = &backup.policy.health;
-        let degraded = backup.health() == Health::Degraded
-            && backup.fresh
-            && now.since(backup.machine.since()) >= health.interval * health.fall;
-        let (measured, score) = (self.measured_there(now, i), backup.quality_now(now).map(|quality| quality.score));
-        on.of.failed(&slot.policy.failover, &There { measured, score, degraded }, home.score)
-    }
-
-    /// The score of the backup since traffic came to it; `None`: nobody is on probation there, or too little is measured.
-    pub(super) fn measured_there(&self, now: Time, i: usize) -> Option<f64> {
-        let slot = &self.slots[i];
-        let on = slot.probation.as_ref()?;
-        let backup = &self.slots[self.sibling(slot, &on.of.backup)?];
-        let summary = on.measured(&backup.window).filter(|_| backup.quality_now(now).is_some())?;
-        let latency = self.tenants[backup.tenant].params.latency;
-        Some(score::quality(&backup.policy.quality, latency, &summary, backup.codec_in_use()).score)
-    }
 }
 
 impl Slot {
-    /// What takes a codec order back that was measured worse than the one before.
-    pub(in crate::policy) fn undo(&self) -> Option<Want> {
+    /// What takes a codec order back that was measured worse than the one before, by telemetry that is fresh: of its own
+    /// traffic under that order, and not from before that left.
+    pub(in crate::policy) fn undo(&self, now: Time) -> Option<Want> {
+        self.worse_at.filter(|at| now.since(*at) <= self.telemetry_limit())?;
         let trial = self.trial.as_ref().filter(|_| self.policy.codec.enabled)?;
         let Some(Verdict::Worse { measured }) = trial.of.verdict else { return None };
         let (promise, back) = (trial.of.promise.clone(), trial.of.back.clone());

@@ -10,7 +10,7 @@ use super::super::params::{Policy, Windows};
 use super::super::reason::{Cause, Reason};
 use super::super::report::Quality;
 use super::super::time::Time;
-use super::super::trial::{CodecTrial, Probation, Promise, Refutations, Timed};
+use super::super::trial::{CodecTrial, Probation, Promise, Refutations, Timed, Verdict};
 use super::super::window::{Summary, Window};
 use super::retry::{Purpose, Retries};
 use super::want::Wish;
@@ -72,7 +72,7 @@ pub(in crate::policy) struct Slot {
     pub blocked_until: Option<Time>,
     pub hold_down: Option<HoldDown>,
     pub retries: Retries,
-    pub approved: Option<(Time, String)>,
+    pub approved: Option<Approved>,
     pub ordered: Option<Ordered>,
     /// What of its policy's calendar is open.
     pub windows: Windows,
@@ -94,12 +94,16 @@ pub(in crate::policy) struct Slot {
     pub changed_at: Option<Time>,
     /// The codec order of ours that it has, measured or not yet.
     pub trial: Option<Box<Timed<CodecTrial>>>,
+    /// When telemetry last told that it is worse than the one before.
+    pub worse_at: Option<Time>,
     pub refuted: Refutations,
     /// Its route, while that has to prove itself.
     pub probation: Option<Box<Timed<Probation>>>,
     /// Its last evaluation.
     pub good_since: Option<Time>,
     pub wish: Option<Wish>,
+    /// What was proposed in vain and is wanted still.
+    pub lapsed: Vec<Wish>,
     pub held: Option<Hold>,
     pub no_candidate: bool,
     pub reason: Reason,
@@ -133,6 +137,16 @@ pub(in crate::policy) struct Unsure {
     pub since: Time,
     /// When the old state, still being read, means that it was not made.
     pub until: Time,
+}
+
+/// A person's approval of what was proposed, for that target and no other.
+#[derive(Clone, Debug)]
+pub(in crate::policy) struct Approved {
+    /// When it lapses.
+    pub until: Time,
+    pub who: String,
+    /// Where traffic is to go; `None`: it is no move.
+    pub to: Option<ChannelId>,
 }
 
 /// A person's order to move the channel's traffic, from the moment it is taken until it is made or lapses.
@@ -230,10 +244,12 @@ impl Slot {
             degraded_since: None,
             changed_at: None,
             trial: None,
+            worse_at: None,
             refuted: Refutations::default(),
             probation: None,
             good_since: None,
             wish: None,
+            lapsed: Vec::new(),
             held: None,
             no_candidate: false,
             reason: Reason::NotSeen,
@@ -280,6 +296,11 @@ impl Slot {
         matches!(self.held, Some(Hold::Propose)).then(|| proposed + self.policy.propose_for.0)
     }
 
+    /// The approval that has not lapsed at `now`.
+    pub(in crate::policy) fn approved_at(&self, now: Time) -> Option<&Approved> {
+        self.approved.as_ref().filter(|approved| now < approved.until)
+    }
+
     /// Whether a person's order passes over blocks and caps.
     pub(in crate::policy) fn forced(&self) -> bool {
         self.ordered.as_ref().is_some_and(|ordered| ordered.force)
@@ -309,6 +330,11 @@ impl Slot {
     /// The codec order that is being measured.
     pub(in crate::policy) fn pending_trial(&self) -> Option<&Timed<CodecTrial>> {
         self.trial.as_deref().filter(|trial| trial.of.verdict.is_none())
+    }
+
+    /// The codec order that telemetry still has a say on: being measured, or measured worse and not put back yet.
+    pub(in crate::policy) fn open_trial(&self) -> Option<&Timed<CodecTrial>> {
+        self.trial.as_deref().filter(|trial| matches!(trial.of.verdict, None | Some(Verdict::Worse { .. })))
     }
 
     /// Whether telemetry was asked for since its last action showed.

@@ -64,6 +64,16 @@ impl Want {
         }
     }
 
+    /// Whether it is one of several things that may be done for a channel that works: where one of them was proposed in vain,
+    /// another may be proposed.
+    pub(in crate::policy) const fn is_choice(&self) -> bool {
+        match self {
+            Self::Failover(cause) => cause.is_quality(),
+            Self::Failback | Self::Rollback(_) | Self::Codec(_) => true,
+            Self::Cascade(..) => false,
+        }
+    }
+
     pub(in crate::policy) const fn purpose(&self) -> Purpose {
         match self {
             Self::Failover(_) | Self::Cascade(..) => Purpose::Rescue,

@@ -27,6 +27,7 @@ impl Engine {
                 worse_at: on.of.worse_at(&slot.policy.failover),
                 measured: self.measured_there(now, i),
                 left: on.until.since(now),
+                found_worse: on.of.found.is_some(),
             }),
         }
     }

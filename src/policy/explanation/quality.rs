@@ -80,4 +80,6 @@ pub struct ProbationReport {
     pub measured: Option<f64>,
     /// How much longer the probation lasts.
     pub left: Duration,
+    /// Whether traffic has to come back, whatever is left: it was found worse, and is not known to be well since.
+    pub found_worse: bool,
 }

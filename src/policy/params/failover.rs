@@ -42,6 +42,9 @@ pub struct FailoverParams {
     pub failback: Failback,
     /// Up and good for this long before it comes back by itself.
     pub failback_after: Duration,
+    /// By how many score points home must be better than the backup before it comes back by itself, where both are measured.
+    /// 0 to 100; `None`: their scores are not compared.
+    pub failback_better_by: Option<f64>,
 }
 
 impl Default for FailoverParams {
@@ -64,6 +67,7 @@ impl Default for FailoverParams {
             max_dependents: 2,
             failback: Failback::Auto,
             failback_after: secs(900),
+            failback_better_by: None,
         }
     }
 }

@@ -20,6 +20,7 @@ impl Reason {
         match &mut still {
             Self::Held { hold, .. } | Self::CalledBack { hold } => match hold {
                 Hold::Blocked { left } | Hold::Cooldown { left } | Hold::Backoff { left, .. } => *left = Duration::ZERO,
+                Hold::FailbackMargin { home_score, backup_score, .. } => (*home_score, *backup_score) = (0.0, 0.0),
                 _ => {}
             },
             Self::Away { good_for: Some(good_for), .. } | Self::CodecRestored { good_for } => {

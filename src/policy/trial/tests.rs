@@ -79,7 +79,8 @@ fn what_is_refuted_grows_older_while_the_process_is_down() {
 
 #[test]
 fn a_probation_fails_by_the_margin_that_the_move_needed() {
-    let (rules, on) = (FailoverParams::default(), Probation { backup: ChannelId::from("b"), left_behind: 50.0 });
+    let (rules, on) =
+        (FailoverParams::default(), Probation { backup: ChannelId::from("b"), left_behind: 50.0, found: None });
     let failed = |there: There, home| on.failed(&rules, &there, home).is_some();
     let scored = |measured| There { measured: Some(measured), score: Some(measured), degraded: false };
     assert_eq!([39.0, 40.0, 40.1, 60.0].map(|there| failed(scored(there), 50.0)), [true, true, false, false]);
@@ -90,7 +91,8 @@ fn a_probation_fails_by_the_margin_that_the_move_needed() {
 
 #[test]
 fn a_degraded_backup_fails_where_it_is_not_measured_better() {
-    let (rules, on) = (FailoverParams::default(), Probation { backup: ChannelId::from("b"), left_behind: 50.0 });
+    let (rules, on) =
+        (FailoverParams::default(), Probation { backup: ChannelId::from("b"), left_behind: 50.0, found: None });
     let failed = |score, home| {
         let there = There { measured: None, score, degraded: true };
         on.failed(&rules, &there, home).map(|cause| matches!(cause, Cause::Rollback { measured: None, .. }))
@@ -106,7 +108,7 @@ fn a_degraded_backup_fails_where_it_is_not_measured_better() {
 #[test]
 fn a_margin_of_nothing_is_a_point() {
     let rules = FailoverParams { better_by: 0.0, ..FailoverParams::default() };
-    assert_eq!(Probation { backup: ChannelId::from("b"), left_behind: 50.0 }.worse_at(&rules), 49.0);
+    assert_eq!(Probation { backup: ChannelId::from("b"), left_behind: 50.0, found: None }.worse_at(&rules), 49.0);
 }
 
 /// A window whose newest answer, asked for at `asked` seconds, ends at `to` minutes and holds a bucket for each minute of

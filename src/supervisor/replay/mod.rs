@@ -315,8 +315,7 @@ impl Replay {
     fn withdraw(&mut self) {
         let (Side::Rebuild(hands), Some(engine)) = (&mut self.side, &mut self.engine) else { return };
         for op in hands.unconfirmed() {
-            let why = "the daemon did not do this at that moment".to_owned();
-            engine.outcome(self.now, op, Outcome::Withdrawn { why }, &mut self.out);
+            engine.disown(self.now, op, &mut self.out);
         }
         self.settle();
     }

@@ -144,3 +144,111 @@ fn a_move_for_quality_waits_until_the_codec_order_is_measured() {
     assert!(said.iter().any(|said| said.starts_with("codec.measured")), "{said:?}");
     assert_eq!(said.last().unwrap(), "act a a to b", "{said:?}");
 }
+
+#[test]
+fn an_acknowledgement_ends_the_cooldown_and_forgets_what_was_refuted() {
+    let mut t = on_trial();
+    t.set("a", (400.0, 12.0)).minutes(3).set("a", (30.0, 4.0)).minutes(3);
+    t.said();
+    assert_eq!(t.w.report("a").explanation.quality.refuted.len(), 1);
+    t.w.order(&Order::Acknowledge { channel: key("a") });
+    let report = t.w.report("a");
+    assert_eq!((report.explanation.blocks.len(), report.explanation.quality.refuted.len()), (0, 0));
+    t.minutes(1);
+    let said = t.said();
+    assert_eq!(said[0], "operator.ordered: released the codecs of acme/a");
+    assert!(said.contains(&PUT.to_owned()), "{said:?} {}", t.w.text("a"));
+    // Its cooldown is that of a first one.
+    t.set("a", (400.0, 12.0)).minutes(3);
+    assert!(t.said().contains(&UNDONE.to_owned()));
+    assert_eq!(t.w.report("a").explanation.blocks[0].left.as_secs() / 60, 10);
+    t.w.order(&Order::Acknowledge { channel: key("a") });
+    let again = t.w.engine.operator(t.w.now, &Order::Acknowledge { channel: key("a") }, "alice", &mut t.w.out);
+    assert_eq!(
+        again.unwrap_err().to_string(),
+        "nothing of acme/a is blocked or in cooldown, and its route is not someone else's"
+    );
+}
+
+/// OPUS first is measured worse while nothing may be changed.
+fn worse_and_held() -> Trunks {
+    let mut t = on_trial();
+    t.w.order(&Order::Pause { tenant: None });
+    t.set("a", (400.0, 12.0)).minutes(3);
+    let said = t.said();
+    assert_eq!(said.last().unwrap(), "codec.held: codec is held: everything is paused", "{said:?}");
+    t
+}
+
+#[test]
+fn an_order_that_is_to_be_put_back_is_measured_on() {
+    let mut t = worse_and_held();
+    t.set("a", CLEAN).minutes(6);
+    assert_eq!(
+        t.said(),
+        ["codec.measured: codec OPUS before PCMU holds: predicted 84.7, measured 50.2, 45.5 before".to_owned()]
+    );
+    t.w.order(&Order::Resume { tenant: None });
+    t.minutes(10);
+    assert!(!t.said().contains(&UNDONE.to_owned()));
+}
+
+#[test]
+fn an_order_is_not_put_back_by_telemetry_that_is_stale() {
+    let mut t = worse_and_held();
+    t.silent("a").minutes(43);
+    t.w.order(&Order::Resume { tenant: None });
+    t.minutes(5);
+    assert_eq!(t.acts.len(), 1, "{:?}", t.said());
+    t.set("a", (400.0, 12.0)).minutes(3);
+    assert!(t.said().contains(&UNDONE.to_owned()), "{}", t.w.text("a"));
+}
+
+/// OPUS first is measured worse in the minute in which `a` fails; so long after, its traffic is home again.
+fn worse_and_away() -> Trunks {
+    let mut t = on_trial();
+    t.set("a", (400.0, 12.0)).minutes(2).status.insert("a", "unhealthy");
+    t.minutes(3);
+    let said = t.said();
+    assert!(said.iter().any(|said| said.contains("is worse than before")), "{said:?}");
+    assert_eq!(t.acts.last().unwrap().1.kind, ActionKind::Failover { from: "a".into(), to: "b".into() });
+    t.set("a", CLEAN).status.insert("a", "healthy");
+    while t.w.report("a").failed_over {
+        t.minutes(1);
+    }
+    assert_eq!(t.w.report("a").explanation.quality.trial.unwrap().state, "worse");
+    assert_eq!(t.acts.len(), 3, "nothing follows the way home at once: {:?}", t.said());
+    t.said();
+    t
+}
+
+#[test]
+fn what_was_measured_before_traffic_left_takes_nothing_back_when_it_is_home() {
+    let mut t = worse_and_away();
+    t.minutes(2);
+    assert_eq!(t.said(), [] as [String; 0]);
+    t.minutes(2);
+    assert_eq!(
+        t.said(),
+        ["codec.measured: codec OPUS before PCMU holds: predicted 84.7, measured 89.1, 45.5 before".to_owned()]
+    );
+    t.minutes(20);
+    assert_eq!(t.acts.len(), 3);
+}
+
+#[test]
+fn an_order_that_is_worse_at_home_again_is_put_back() {
+    let mut t = worse_and_away();
+    t.set("a", (400.0, 12.0)).minutes(2);
+    assert_eq!(t.acts.len(), 3, "too little of it is measured");
+    t.minutes(1);
+    assert!(t.said().contains(&UNDONE.to_owned()), "{}", t.w.text("a"));
+}
+
+#[test]
+fn what_was_measured_before_a_restart_is_measured_again() {
+    let mut t = worse_and_held();
+    t.restart(2400).set("a", CLEAN).minutes(7);
+    assert!(!t.said().contains(&UNDONE.to_owned()));
+    assert_eq!(t.w.report("a").explanation.quality.trial.unwrap().state, "holds");
+}

@@ -147,3 +147,101 @@ fn a_cascade_ends_it() {
     assert!(t.said().iter().any(|said| said.starts_with("act a")));
     assert_eq!(t.w.report("a").explanation.quality.probation, None);
 }
+
+/// `b` is worse and `a` may not be moved: found, and held beyond the end of the probation.
+fn held() -> Trunks {
+    let mut t = moved(moving());
+    t.w.order(&Order::Pause { tenant: None });
+    t.set("b", WORSE).minutes(15);
+    assert_eq!(t.said(), ["failback.held: failback is held: everything is paused"]);
+    let on = t.w.report("a").explanation.quality.probation.unwrap();
+    assert!(on.found_worse && on.left == secs(0), "{on:?}");
+    t
+}
+
+fn resume(t: &mut Trunks) {
+    t.w.order(&Order::Resume { tenant: None });
+    t.minutes(2);
+}
+
+#[test]
+fn what_was_found_worse_and_held_is_rolled_back_once_it_may_be() {
+    let mut t = held();
+    resume(&mut t);
+    assert_eq!(t.said()[1], HOME);
+    // Nothing is measured any more: what was found counts on.
+    let mut t = held();
+    t.silent("b").minutes(10);
+    resume(&mut t);
+    assert_eq!(t.said()[1], HOME);
+}
+
+#[test]
+fn what_was_found_worse_is_let_be_once_it_is_measured_well() {
+    let mut t = held();
+    t.set("b", CLEAN).minutes(6);
+    assert_eq!(t.w.report("a").explanation.quality.probation, None);
+    t.set("b", WORSE);
+    resume(&mut t);
+    t.minutes(10);
+    assert_eq!(t.acts.len(), 1, "its probation is over: {:?}", t.said());
+}
+
+#[test]
+fn what_was_found_worse_is_not_left_for_what_is_worse_still() {
+    let mut t = held();
+    t.set("a", (30.0, 20.0)).minutes(6);
+    resume(&mut t);
+    assert_eq!(t.acts.len(), 1, "{:?}", t.said());
+    t.set("a", BAD).minutes(6);
+    assert_eq!(t.said().last().unwrap(), "failover.held: failover is held: the channel is blocked for another 10 min");
+    assert_eq!(t.acts.len(), 2);
+}
+
+#[test]
+fn what_was_found_worse_is_accepted_by_an_acknowledgement() {
+    let mut t = held();
+    t.w.order(&Order::Acknowledge { channel: key("a") });
+    assert_eq!(t.w.report("a").explanation.quality.probation, None);
+    resume(&mut t);
+    t.minutes(10);
+    assert_eq!(t.acts.len(), 1, "{:?}", t.said());
+}
+
+#[test]
+fn what_was_found_worse_survives_a_restart() {
+    let mut t = held();
+    t.restart(600).minutes(6);
+    assert_eq!(t.said()[1], HOME);
+}
+
+#[test]
+fn a_backup_that_was_degraded_and_is_up_again_keeps_its_traffic() {
+    let mut t = moved(moving());
+    t.w.order(&Order::Pause { tenant: None });
+    t.silent("b").status.insert("b", "degraded");
+    t.minutes(10);
+    assert!(t.w.report("a").explanation.quality.probation.unwrap().found_worse);
+    t.status.insert("b", "healthy");
+    t.minutes(2);
+    assert_eq!(t.w.report("a").explanation.quality.probation, None);
+    resume(&mut t);
+    assert_eq!(t.acts.len(), 1, "{:?}", t.said());
+}
+
+#[test]
+fn a_home_that_fails_after_a_roll_back_waits_for_the_block_and_a_backup_that_fails_does_not() {
+    let mut t = moved(moving());
+    t.set("b", WORSE).minutes(3);
+    assert!(t.said().contains(&HOME.to_owned()));
+    t.set("a", CLEAN).set("b", CLEAN).minutes(6).status.insert("a", "unhealthy");
+    t.minutes(3);
+    assert_eq!(t.w.report("a").held, Some("blocked"), "it is the next failover of a channel that is home");
+    // Once it is away again, no block holds it at a backup that fails.
+    t.minutes(12);
+    assert!(t.said().contains(&"act a a to b".to_owned()));
+    t.status.insert("b", "unhealthy");
+    t.minutes(2);
+    assert!(t.w.report("a").blocked_for.is_some());
+    assert!(t.said().contains(&"act a b to c".to_owned()), "{}", t.w.text("a"));
+}

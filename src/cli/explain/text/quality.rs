@@ -48,13 +48,14 @@ fn refuted(watched: &RefutedView) -> String {
 }
 
 fn probation(watched: &ProbationView) -> String {
-    let ProbationView { backup, left_behind, worse_at, measured, left_seconds } = watched;
+    let ProbationView { backup, left_behind, worse_at, measured, left_seconds, found_worse } = watched;
     let measured = measured.map_or_else(|| "is not measured yet".to_owned(), |score| format!("scores {score:.1}"));
-    format!(
-        "{backup} {measured}, where {left_behind:.1} was left behind; traffic comes back at {worse_at:.1} if home is better, \
-         for another {}",
-        span(*left_seconds)
-    )
+    let comes_back = if *found_worse {
+        "it was found worse, and traffic comes back as soon as it may, unless it is measured well".to_owned()
+    } else {
+        format!("traffic comes back at {worse_at:.1} if home is better, for another {}", span(*left_seconds))
+    };
+    format!("{backup} {measured}, where {left_behind:.1} was left behind; {comes_back}")
 }
 
 #[cfg(test)]
@@ -100,6 +101,7 @@ mod tests {
                 worse_at: 30.0,
                 measured: None,
                 left_seconds: 240.0,
+                found_worse: false,
             }),
         };
         let told: Vec<String> = lines(&watch).into_iter().map(|(label, text)| format!("{label}: {text}")).collect();
