@@ -52,7 +52,10 @@ pub struct Parts {
     pub publish_every: Duration,
     /// Whether observations are journalled.
     pub keep_observations: bool,
-    /// Called by the driver's loop itself, once a second: the systemd watchdog.
+    /// The driver's loop goes round at least this often: [`Liveness::BEAT_EVERY`], or less often where time is not real and
+    /// there is much of it.
+    pub beat_every: Duration,
+    /// Called by the driver's loop itself, this often: the systemd watchdog.
     pub on_beat: Box<dyn Fn() + Send>,
 }
 
@@ -82,7 +85,7 @@ pub struct Daemon {
 impl Daemon {
     /// Restores what the journal knows and starts to work.
     pub fn start(config: &Config, parts: Parts) -> Result<(Self, Reloads), ConnectError> {
-        let Parts { clock, journal, mut recovered, clients, counters, publish_every, keep_observations, on_beat } =
+        let Parts { clock, journal, mut recovered, clients, counters, publish_every, keep_observations, beat_every, on_beat } =
             parts;
         let wall = clock.wall();
         let snapshot = SnapshotCell::default();
@@ -145,6 +148,7 @@ impl Daemon {
                 reloads,
                 writable,
                 stop: stop.clone(),
+                beat_every,
                 on_beat,
             },
             backlog: VecDeque::from([Task::Tenants(start.plans)]),

@@ -39,8 +39,6 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// The loop goes round at least this often.
-const BEAT: Duration = Duration::from_secs(1);
 /// Calendar and monotonic time that drift apart by more than this between two rounds: the clock was set.
 const CLOCK_JUMP_MS: i64 = 3_000;
 
@@ -84,7 +82,9 @@ pub struct Wiring {
     pub writable: watch::Receiver<bool>,
     /// Stops the driver.
     pub stop: CancellationToken,
-    /// Called by the loop itself, once a second: the systemd watchdog.
+    /// The loop goes round at least this often.
+    pub beat_every: Duration,
+    /// Called by the loop itself, this often: the systemd watchdog.
     pub on_beat: Box<dyn Fn() + Send>,
 }
 
@@ -140,7 +140,7 @@ impl Driver {
 
     async fn next_event(&mut self) -> Event {
         let now = self.clock.now();
-        let mut wake = now + BEAT;
+        let mut wake = now + self.wiring.beat_every;
         wake = self.engine.next_deadline().map_or(wake, |d| d.min(wake));
         wake = wake.min(self.publisher.due());
         wake = self.ledger.due().map_or(wake, |d| d.min(wake));
@@ -208,7 +208,7 @@ impl Driver {
 
     fn beat(&mut self, now: Time) {
         self.liveness.beat(now);
-        if self.beaten_at.is_none_or(|at| now.since(at) >= BEAT) {
+        if self.beaten_at.is_none_or(|at| now.since(at) >= self.wiring.beat_every) {
             self.beaten_at = Some(now);
             (self.wiring.on_beat)();
         }

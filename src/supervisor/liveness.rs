@@ -10,7 +10,10 @@ use std::time::Duration;
 pub struct Liveness(Arc<AtomicU64>);
 
 impl Liveness {
-    /// The loop beats at least once a second; older than this, it is late.
+    /// The loop beats at least this often.
+    pub const BEAT_EVERY: Duration = Duration::from_secs(1);
+
+    /// Older than this, its last beat says that it is late.
     pub const LATE_AFTER: Duration = Duration::from_secs(5);
 
     /// The loop went round.

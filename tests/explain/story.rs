@@ -12,7 +12,7 @@ use trunkwarden::journal::{IdSource, Journal, Options, WriterMode};
 use trunkwarden::platform::{Client, ClientSettings, Platform, Transport};
 use trunkwarden::policy::WallMs;
 use trunkwarden::sim::{InProcess, Incident, Model, Scenario};
-use trunkwarden::supervisor::{Clients, Counters, Daemon, Parts};
+use trunkwarden::supervisor::{Clients, Counters, Daemon, Liveness, Parts};
 
 /// 2025-11-21T00:00:00Z: over, by any clock that runs these tests.
 const BEGINNING: i64 = 1_763_683_200_000;
@@ -80,6 +80,7 @@ impl Story {
             recovered,
             counters: Counters::new(),
             publish_every: secs(10),
+            beat_every: Liveness::BEAT_EVERY,
             keep_observations: true,
             on_beat: Box::new(|| ()),
         };

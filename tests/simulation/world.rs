@@ -2,7 +2,7 @@
 //! under time that is not real and from one seed.
 
 use crate::audit;
-use crate::oracle::{Oracle, Tally};
+use crate::oracle::{BEAT_EVERY, Oracle, Tally};
 use crate::patience::Patience;
 use crate::people::{Deed, away, deeds, orders_of_a_round};
 use crate::rules::{Mode, Rules, SECRET};
@@ -196,6 +196,7 @@ impl Stage<'_> {
             recovered,
             counters: Counters::new(),
             publish_every: secs(120),
+            beat_every: BEAT_EVERY,
             keep_observations: false,
             on_beat: Box::new(move || heart.lock().unwrap().beat(began + pulse.now().since_origin())),
         };

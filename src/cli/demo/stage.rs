@@ -6,7 +6,7 @@ use crate::config::{self, Config};
 use crate::journal::{Journal, Options, Reader};
 use crate::policy::{Health, Time};
 use crate::sim::{self, ChannelState, Incident, Model, Scenario};
-use crate::supervisor::{Clients, Counters, Daemon, Parts, Reloads};
+use crate::supervisor::{Clients, Counters, Daemon, Liveness, Parts, Reloads};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -47,6 +47,7 @@ impl Stage {
             recovered,
             counters,
             publish_every: Duration::from_millis(100),
+            beat_every: Liveness::BEAT_EVERY,
             keep_observations: true,
             on_beat: Box::new(|| ()),
         };
