@@ -11,6 +11,8 @@
 mod audit;
 #[path = "simulation/desk.rs"]
 mod desk;
+#[path = "simulation/grounds.rs"]
+mod grounds;
 #[path = "simulation/judge.rs"]
 mod judge;
 #[path = "simulation/oracle.rs"]
@@ -23,12 +25,18 @@ mod people;
 mod rules;
 #[path = "simulation/schedule.rs"]
 mod schedule;
+#[path = "simulation/second_thoughts.rs"]
+mod second_thoughts;
+#[path = "simulation/share.rs"]
+mod share;
 #[path = "simulation/storms.rs"]
 mod storms;
 #[path = "simulation/tally.rs"]
 mod tally;
 #[path = "simulation/trunk.rs"]
 mod trunk;
+#[path = "simulation/truth.rs"]
+mod truth;
 #[path = "simulation/wire.rs"]
 mod wire;
 #[path = "simulation/world.rs"]

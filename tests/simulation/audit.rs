@@ -2,6 +2,7 @@
 //! nothing may be done.
 
 use crate::rules::{Rules, SECRET};
+use crate::truth::Register;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use trunkwarden::journal::{Filter, Reader};
@@ -22,8 +23,8 @@ pub fn entries(reader: &Reader) -> Vec<String> {
     }
 }
 
-/// What is wrong with the log.
-pub fn check(reader: &Reader, rules: &Rules) -> Result<Vec<String>, String> {
+/// What is wrong with the log of a world that began at `began`, in milliseconds since the epoch.
+pub fn check(reader: &Reader, rules: &Rules, sent: &Register, began: i64) -> Result<Vec<String>, String> {
     let verified = reader.verify().map_err(|broken| broken.to_string())?;
     let texts = entries(reader);
     if texts.len() as u64 != verified.entries {
@@ -37,6 +38,7 @@ pub fn check(reader: &Reader, rules: &Rules) -> Result<Vec<String>, String> {
     }
     let entries: Vec<Value> = texts.iter().map(|text| serde_json::from_str(text).unwrap()).collect();
     told_once(&entries)?;
+    sent.check(&entries, began)?;
     never_at_the_wrong_time(&entries)?;
     never_too_many(&entries, rules)?;
     Ok(texts)

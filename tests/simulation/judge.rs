@@ -50,6 +50,7 @@ impl Oracle {
         let view = own.view(by)?;
         self.nothing_forbids(now, id, by)?;
         self.once(now, own, action.op.0, change)?;
+        self.still_stands(view, action, by)?;
         let asked = self.asked_for(id, action, now);
         self.somebody_decided(action, asked)?;
         if own.moves_within_hour(now) >= MOST_MOVES && asked == Asked::Nothing {
@@ -263,9 +264,11 @@ impl Oracle {
             return Err(format!("home is not good: {:?}, {:?}", view.single.word, view.last.word));
         }
         let since = view.last.good_since.ok_or("home is not up")?;
-        if let (Asked::Ordered { at: from, .. }, _) | (_, Some(from)) = (*asked, *stranded_since) {
-            let asked_since = view.single.asked >= from;
-            return if asked_since { Ok(()) } else { Err("home was not asked since".to_owned()) };
+        match (*asked, *stranded_since) {
+            (Asked::Ordered { at: from, .. }, _) | (_, Some(from)) if view.single.asked >= from => return Ok(()),
+            (Asked::Ordered { .. }, _) => return Err("home was not asked since".to_owned()),
+            // It may be coming home for its own sake, and its backup has failed only since.
+            _ => {}
         }
         if rollback {
             return Ok(());

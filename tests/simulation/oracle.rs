@@ -5,8 +5,10 @@
 
 use crate::desk::{Asked, Desk};
 use crate::rules::{BASE, Rules, SECRET};
+use crate::share::Share;
 pub use crate::tally::Tally;
 use crate::trunk::{Change, Fate, Patch, Trunk, codecs};
+use crate::truth::Register;
 use axum::body::Bytes;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -20,7 +22,6 @@ use trunkwarden::sim::CANARY;
 const TOKEN_PATH: &str = "/api/v2/oauth/token";
 /// Bodies that are kept.
 const READ: usize = 64;
-const MINUTE: Duration = Duration::from_mins(1);
 /// Two routes undone within ten minutes are another controller; a little less leaves no doubt.
 const FOUGHT_WITHIN: Duration = Duration::from_mins(9);
 /// The driver's loop goes round at least so often in these worlds: a day has 86,400 seconds, and nobody's watchdog waits.
@@ -35,12 +36,13 @@ pub struct Oracle {
     pub channels: usize,
     pub trunks: BTreeMap<String, Trunk>,
     pub ops: BTreeMap<u64, Fate>,
+    pub register: Register,
     /// When somebody else undid a route of ours.
     undone: VecDeque<Duration>,
     /// What was read lately, by its text: most answers say what the one before said.
     read: HashMap<Bytes, Arc<Value>>,
     reader: Option<Reader>,
-    sent: VecDeque<Duration>,
+    share: Share,
     last_beat: Duration,
 }
 
@@ -67,10 +69,11 @@ impl Oracle {
             channels,
             trunks: BTreeMap::new(),
             ops: BTreeMap::new(),
+            register: Register::default(),
             undone: VecDeque::new(),
             read: HashMap::new(),
             reader: None,
-            sent: VecDeque::new(),
+            share: Share::default(),
             last_beat: Duration::ZERO,
         }))
     }
@@ -81,7 +84,7 @@ impl Oracle {
         self.last_beat = now;
         self.trunks.values_mut().for_each(Trunk::forget_looks);
         if after_crash {
-            self.sent.clear();
+            self.share = Share::default();
         }
     }
 
@@ -130,10 +133,12 @@ impl Oracle {
         let status = answer.and_then(|a| a.as_ref().ok()).map(|r| r.status.as_u16());
         let text = answer.and_then(|a| a.as_ref().ok()).map(|r| &r.body);
         let Ticket { asked, what } = ticket;
+        self.share.ends(now);
         match what {
             What::Single(id) if status == Some(404) => self.look(&id, asked, now, true, Arc::default()),
             What::Single(id) if status == Some(200) => {
                 if let Some(document) = self.read(text).filter(|d| d["id"].as_str() == Some(id.as_str())) {
+                    self.register.shows(&id, asked, now, self.rules.verify_for, &document);
                     self.look(&id, asked, now, true, document);
                 }
             }
@@ -195,14 +200,12 @@ impl Oracle {
         }
     }
 
-    /// No more than our share of requests in any minute.
+    /// No more than our share of requests in any minute, answers awaited included.
     fn within_budget(&mut self, now: Duration) {
-        while self.sent.front().is_some_and(|at| now.saturating_sub(*at) >= MINUTE) {
-            self.sent.pop_front();
-        }
-        self.sent.push_back(now);
-        if self.sent.len() > self.rules.requests_per_minute {
-            self.object(now, &format!("{} requests within a minute", self.sent.len()));
+        let held = self.share.leaves(now);
+        self.tally.fullest_minute = self.tally.fullest_minute.max(held);
+        if held > self.rules.requests_per_minute {
+            self.object(now, &format!("{held} requests within a minute"));
         }
     }
 
@@ -227,6 +230,14 @@ impl Oracle {
         if let Err(why) = judged {
             self.object(now, &format!("PATCH of {id} ({body}), intent {op}, {:?}: {why}", action.reason));
         }
+        let was = self.trunks.get(&id).and_then(|trunk| trunk.view(now).ok()).map_or_else(
+            || Change::Route(id.clone()),
+            |view| match change {
+                Change::Route(_) => Change::Route(view.single.route.clone()),
+                Change::Codecs(_) => Change::Codecs(codecs(&view.single.document)),
+            },
+        );
+        self.register.leaves(now, op, &id, was, change.clone());
         self.ops.insert(op, Fate::UnderWay);
         let trunk = self.trunks.entry(id.clone()).or_default();
         let ordered = matches!(action.reason, Reason::Failover { cause: Cause::Ordered { .. }, .. });
@@ -242,6 +253,7 @@ impl Oracle {
             _ => Fate::Maybe,
         };
         self.tally.patches_in_doubt += u64::from(fate == Fate::Maybe && status != Some(200));
+        self.register.over(op, fate);
         self.ops.insert(op, fate);
         let trunk = self.trunks.entry(id.to_owned()).or_default();
         if let Some(patch) = trunk.patches.iter_mut().rev().find(|p| p.op == op && p.fate == Fate::UnderWay) {

@@ -77,11 +77,11 @@ pub fn away(snapshot: &Snapshot, nth: usize) -> Option<ChannelKey> {
     away.get(nth.checked_rem(away.len())?).map(|key| (*key).clone())
 }
 
-fn acme() -> TenantId {
+pub fn acme() -> TenantId {
     TenantId::from("acme")
 }
 
-fn key(id: &str) -> ChannelKey {
+pub fn key(id: &str) -> ChannelKey {
     ChannelKey { tenant: acme(), channel: ChannelId::from(id) }
 }
 

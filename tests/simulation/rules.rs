@@ -81,7 +81,12 @@ impl Rules {
             max_dependents: if seed.is_multiple_of(5) { 1 } else { 2 },
             max_concurrent: 3,
             max_per_hour: if seed % 4 == 2 && channels <= 20 { 10 } else { 30 },
-            requests_per_minute: 80,
+            // Where it is tight, an outage of one of few channels uses all of it.
+            requests_per_minute: match seed % 7 {
+                3 if channels <= 20 => 30,
+                5 if channels <= 20 => 45,
+                _ => 80,
+            },
             maintenance: seed % 8 == 5,
             quality: seed % 3 == 2,
             degraded: seed.is_multiple_of(2),

@@ -16,6 +16,10 @@ pub struct Tally {
     /// Codec orders that were taken back.
     pub undone: u64,
     pub patches_in_doubt: u64,
+    /// Changes whose ground gave way before they were sent.
+    pub called_back: u64,
+    /// Requests within a minute, at most.
+    pub fullest_minute: usize,
     /// Moves that a person ordered or approved.
     pub ordered: u64,
     /// The most moves of one channel within an hour.
@@ -52,6 +56,7 @@ impl Tally {
     pub fn tell(&mut self, entries: &[String]) {
         for entry in entries {
             let entry: Value = serde_json::from_str(entry).unwrap();
+            self.called_back += u64::from(entry["details"]["reason"]["outcome"]["outcome"] == "withdrawn");
             *self.told.entry(entry["event_type"].as_str().unwrap().to_owned()).or_default() += 1;
         }
     }
@@ -66,6 +71,8 @@ impl Tally {
         self.codecs += other.codecs;
         self.undone += other.undone;
         self.patches_in_doubt += other.patches_in_doubt;
+        self.called_back += other.called_back;
+        self.fullest_minute = self.fullest_minute.max(other.fullest_minute);
         self.ordered += other.ordered;
         self.busiest = self.busiest.max(other.busiest);
         self.rescues += other.rescues;
@@ -80,6 +87,7 @@ impl Tally {
         let told = |event| (event, self.told.get(event).copied().unwrap_or(0));
         let waited = [("a rescue", self.rescues), ("a way home", self.homecomings), ("an order", self.ordered)];
         let worse = [("a roll-back", self.rollbacks), ("a codec order taken back", self.undone)];
-        HAPPENS.into_iter().map(told).chain(waited).chain(worse)
+        let back = [("a change called back", self.called_back)];
+        HAPPENS.into_iter().map(told).chain(waited).chain(worse).chain(back)
     }
 }

@@ -1,6 +1,7 @@
 //! The wire between the real client and the model, with the oracle listening on it; and the places where a process can die.
 
 use crate::oracle::{Oracle, Ticket};
+use crate::second_thoughts::SecondThoughts;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -31,6 +32,9 @@ pub struct Wire {
     pub death: Option<Death>,
     pub died: Arc<Notify>,
     pub patches: AtomicU32,
+    pub thoughts: Arc<Mutex<SecondThoughts>>,
+    /// Somebody has something to say.
+    pub speaks: Arc<Notify>,
 }
 
 impl Wire {
@@ -61,12 +65,17 @@ impl Transport for Wire {
             self.died.notify_one();
             return std::future::pending().await;
         }
+        let refused_late = self.thoughts.lock().unwrap().meets(self.now(), &request);
         let ticket = self.oracle().asked(self.now(), &request);
         let mut passage = Passage { wire: self, ticket: Some(ticket) };
         if let Some(Death::Unanswered(_)) = death {
             self.died.notify_one();
         }
         let answer = self.inner.send(request).await;
+        if let Some(late) = refused_late.filter(|_| answer.as_ref().is_ok_and(|answer| answer.status.as_u16() == 401)) {
+            self.speaks.notify_one();
+            tokio::time::sleep(late).await;
+        }
         passage.ends(Some(&answer));
         if let Some(Death::Answered(_)) = death {
             self.died.notify_one();

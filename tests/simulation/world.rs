@@ -7,6 +7,7 @@ use crate::patience::Patience;
 use crate::people::{Deed, away, deeds, orders_of_a_round};
 use crate::rules::{Mode, Rules, SECRET};
 use crate::schedule::{Rival, schedule, secs};
+use crate::second_thoughts::SecondThoughts;
 use crate::wire::{Death, Wire};
 use secrecy::SecretString;
 use std::collections::VecDeque;
@@ -67,10 +68,13 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let rules = self.rules();
         let plot = schedule(self.seed, self.channels, self.lasts, self.quiet());
+        let model = Arc::new(Mutex::new(Model::new(self.scenario(&plot.incidents))));
+        let calm = self.lasts.saturating_sub(self.quiet());
         let mut stage = Stage {
             world: self,
             config: self.config(&folder),
-            model: Arc::new(Mutex::new(Model::new(self.scenario(&plot.incidents)))),
+            thoughts: Arc::new(Mutex::new(SecondThoughts::new(self.seed, calm, Arc::clone(&model)))),
+            model,
             oracle: Oracle::shared(rules.clone(), self.channels),
             patience: Patience::new(rules, &plot.incidents),
             deeds: deeds(self.seed, self.channels, self.lasts, self.quiet()),
@@ -160,6 +164,7 @@ struct Stage<'a> {
     oracle: Arc<Mutex<Oracle>>,
     patience: Patience,
     deeds: VecDeque<(Duration, Deed)>,
+    thoughts: Arc<Mutex<SecondThoughts>>,
     /// Each with the time since which it has seen another route than its own.
     rivals: Vec<(Rival, Option<Duration>)>,
     folder: &'a Path,
@@ -171,7 +176,7 @@ impl Stage<'_> {
         let clock = Clock::virtual_from(WallMs(BEGINNING + i64::try_from(began.as_millis()).unwrap()));
         let (journal, recovered, reader) = self.journal(&clock);
         self.oracle.lock().unwrap().process_starts(began, reader.clone(), nth > 0);
-        let died = Arc::new(Notify::new());
+        let (died, speaks) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let wire = Arc::new(Wire {
             inner: InProcess::older(Arc::clone(&self.model), clock.clone(), began),
             oracle: Arc::clone(&self.oracle),
@@ -180,6 +185,8 @@ impl Stage<'_> {
             death,
             died: Arc::clone(&died),
             patches: AtomicU32::new(0),
+            thoughts: Arc::clone(&self.thoughts),
+            speaks: Arc::clone(&speaks),
         });
         let (heart, pulse) = (Arc::clone(&self.oracle), clock.clone());
         let parts = Parts {
@@ -210,8 +217,11 @@ impl Stage<'_> {
                 biased;
                 () = died.notified() => return Ok(End::Died(now())),
                 ended = daemon.stopped() => return Err(format!("the daemon ended by itself: {ended:?}")),
+                () = speaks.notified() => {}
                 () = tokio::time::sleep(wake) => {}
             }
+            let ordered = self.thoughts.lock().unwrap().given();
+            self.gives(ordered, &daemon, &now).await;
             while let Some((_, deed)) = self.deeds.pop_front_if(|(at, _)| *at <= now()) {
                 self.does(deed, &daemon, &now).await;
             }
@@ -226,7 +236,8 @@ impl Stage<'_> {
         self.at_rest(&daemon)?;
         daemon.stop.cancel();
         daemon.stopped().await?;
-        audit::check(&reader, &self.world.rules()).map(End::Stopped)
+        let oracle = self.oracle.lock().unwrap();
+        audit::check(&reader, &oracle.rules, &oracle.register, BEGINNING).map(End::Stopped)
     }
 
     fn journal(&self, clock: &Clock) -> (Journal, Recovered, Reader) {
@@ -254,6 +265,11 @@ impl Stage<'_> {
             }
             Deed::Round => orders_of_a_round(&snapshot, self.oracle.lock().unwrap().desk.paused(now())),
         };
+        self.gives(orders, daemon, now).await;
+    }
+
+    /// Somebody gives orders.
+    async fn gives(&self, orders: Vec<Order>, daemon: &Daemon, now: &impl Fn() -> Duration) {
         for order in orders {
             let given = now();
             self.oracle.lock().unwrap().given(given, &order);
@@ -267,6 +283,7 @@ impl Stage<'_> {
     fn glances(&mut self, now: Duration, daemon: &Daemon) -> Result<(), String> {
         let mut model = self.model.lock().unwrap();
         model.advance(now);
+        self.thoughts.lock().unwrap().put_right(now, &mut model);
         for (rival, since) in self.rivals.iter_mut().filter(|(rival, _)| (rival.from..rival.until).contains(&now)) {
             let there = model.channel(&rival.channel).is_none_or(|c| c.primary() == rival.to);
             *since = (!there).then(|| since.unwrap_or(now));
