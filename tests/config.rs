@@ -495,7 +495,10 @@ mod schema {
             ("tenants.bridge", "scopes max_legs"),
             ("tenants.paths", "channels channel telemetry bridge calls"),
             ("tenants.limits", "max_concurrent max_per_hour keep_fit mass_hold"),
-            ("limits", "max_concurrent max_per_hour keep_fit mass_hold global_max_concurrent global_max_per_hour"),
+            (
+                "limits",
+                "max_concurrent max_per_hour keep_fit mass_hold global_max_concurrent global_max_per_hour global_keep_fit",
+            ),
             (
                 "policies",
                 "mode propose_for inherit health telemetry quality failover codec provisioning rescue maintenance",

@@ -74,6 +74,13 @@ pub enum Hold {
         /// Channels that must be.
         keep_fit: u32,
     },
+    /// Too few channels of all tenants would be up afterwards.
+    GlobalKeepFit {
+        /// Channels that would be up.
+        up: u32,
+        /// Channels that must be.
+        keep_fit: u32,
+    },
     /// Someone else set the route.
     ForeignRoute,
     /// The policy leaves the way back to a person.
@@ -138,6 +145,7 @@ impl Hold {
             Self::GlobalMaxConcurrent { .. } => "global_max_concurrent",
             Self::GlobalMaxPerHour { .. } => "global_max_per_hour",
             Self::KeepFit { .. } => "keep_fit",
+            Self::GlobalKeepFit { .. } => "global_keep_fit",
             Self::ForeignRoute => "foreign_route",
             Self::FailbackManual => "failback_manual",
             Self::FailbackWindow => "failback_window",
@@ -180,6 +188,7 @@ impl Hold {
             Self::GlobalMaxPerHour { .. } => 22,
             Self::Network => 23,
             Self::FailbackMargin { .. } => 24,
+            Self::GlobalKeepFit { .. } => 25,
         }
     }
 }
@@ -214,6 +223,9 @@ impl fmt::Display for Hold {
                 write!(f, "{max} actions fall within the hour over all tenants, which is global_max_per_hour")
             }
             Self::KeepFit { up, keep_fit } => write!(f, "{up} channels would be up and keep_fit is {keep_fit}"),
+            Self::GlobalKeepFit { up, keep_fit } => {
+                write!(f, "{up} channels of all tenants would be up and global_keep_fit is {keep_fit}")
+            }
             Self::ForeignRoute => f.write_str("someone else set the route, and nobody has acknowledged it"),
             Self::FailbackManual => f.write_str("failback is manual"),
             Self::FailbackWindow => f.write_str("the failback window is not open"),

@@ -149,6 +149,9 @@ impl ChannelReport {
             Hold::KeepFit { up, keep_fit } => {
                 format!("{} more of the tenant's channels would have to be up", keep_fit.saturating_sub(*up))
             }
+            Hold::GlobalKeepFit { up, keep_fit } => {
+                format!("{} more channels, of whichever tenant, would have to be up", keep_fit.saturating_sub(*up))
+            }
             Hold::ForeignRoute => format!("`trunkwarden acknowledge {key}`: someone else set the route"),
             Hold::FailbackManual => format!("`trunkwarden approve {key}`: failback is manual"),
             Hold::FailbackWindow => format!("the failback window has to open, or `trunkwarden approve {key}`"),

@@ -90,6 +90,8 @@ pub struct GlobalLimits {
     pub max_concurrent: Option<u32>,
     /// Actions in any hour.
     pub max_per_hour: Option<u32>,
+    /// Channels of all tenants that must be up after a failover, the target included.
+    pub keep_fit: Option<u32>,
 }
 
 /// One configured channel.

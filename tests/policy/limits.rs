@@ -17,11 +17,11 @@ const ALL: &[(&str, Option<&[&str]>)] = &[
 ];
 
 const fn concurrent(max: u32) -> GlobalLimits {
-    GlobalLimits { max_concurrent: Some(max), max_per_hour: None }
+    GlobalLimits { max_concurrent: Some(max), max_per_hour: None, keep_fit: None }
 }
 
 const fn an_hour(max: u32) -> GlobalLimits {
-    GlobalLimits { max_concurrent: None, max_per_hour: Some(max) }
+    GlobalLimits { max_concurrent: None, max_per_hour: Some(max), keep_fit: None }
 }
 
 fn limited(global: GlobalLimits) -> Params {
@@ -135,6 +135,29 @@ fn within_an_hour_no_more_than_so_many_and_then_the_next() {
     }
     assert_eq!(names(&acts), ["beta/x"]);
     assert!(w.now.since(start) > secs(3500));
+}
+
+#[test]
+fn so_many_channels_of_all_tenants_have_to_be_up_after_a_failover() {
+    let at_least = |keep_fit| GlobalLimits { keep_fit: Some(keep_fit), ..GlobalLimits::default() };
+    // Seven are watched; with a1 down there are six, its target among them.
+    assert_eq!(names(&rounds(&mut world(at_least(6)), 5, &["a1"])), ["acme/a1"]);
+    let mut w = world(at_least(7));
+    assert!(rounds(&mut w, 5, &["a1"]).is_empty());
+    assert_eq!(w.report("a1").held, Some("global_keep_fit"));
+    let told = "failover is held: 6 channels of all tenants would be up and global_keep_fit is 7";
+    assert_eq!(w.text("a1"), told);
+    w.order(&Order::Failover { channel: key("a1"), to: "b".into(), force: true });
+    assert_eq!(names(&rounds(&mut w, 2, &["a1"])), ["acme/a1"], "a person may force it");
+}
+
+#[test]
+fn a_rescue_from_a_failed_backup_does_not_wait_for_channels_of_other_tenants() {
+    let mut w = world(GlobalLimits { keep_fit: Some(6), ..GlobalLimits::default() });
+    let acts = rounds(&mut w, 5, &["beta/x"]);
+    w.applied(acts[0].op);
+    let cascade = rounds(&mut w, 5, &["beta/x", "beta/y"]);
+    assert_eq!(cascade[0].kind, ActionKind::Failover { from: "y".into(), to: "z".into() });
 }
 
 #[test]

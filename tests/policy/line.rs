@@ -26,7 +26,7 @@ fn limited(policy: &Policy, max_concurrent: u32) -> Params {
     for tenant in params.tenants.values_mut() {
         *tenant = TenantParams { limits: Limits { mass_hold: false, ..Limits::default() }, ..TenantParams::default() };
     }
-    Params { global: GlobalLimits { max_concurrent: Some(max_concurrent), max_per_hour: None }, ..params }
+    Params { global: GlobalLimits { max_concurrent: Some(max_concurrent), max_per_hour: None, keep_fit: None }, ..params }
 }
 
 fn world(max_concurrent: u32) -> World {

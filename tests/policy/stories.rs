@@ -91,7 +91,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => c.prop_map(Step::Drop),
         1 => (1_u64..60).prop_map(Step::Interval),
         1 => (0_u32..3).prop_map(Step::References),
-        2 => (0_u8..3, 1_u32..3).prop_map(|(kind, max)| Step::Global(kind, max)),
+        2 => (0_u8..4, 1_u32..4).prop_map(|(kind, max)| Step::Global(kind, max)),
         1 => (prop::option::of(0_u8..30), 0_u64..900).prop_map(|(margin, after)| Step::Margin(margin, after)),
     ]
 }
@@ -282,7 +282,8 @@ impl Story {
             }
             Step::Global(kind, max) => {
                 let limit = |wanted| (kind == wanted).then_some(max);
-                self.params.global = GlobalLimits { max_concurrent: limit(1), max_per_hour: limit(2) };
+                self.params.global =
+                    GlobalLimits { max_concurrent: limit(1), max_per_hour: limit(2), keep_fit: limit(3) };
                 self.w.engine.reconfigure(self.w.now, self.params.clone(), &mut self.w.out);
             }
             Step::Margin(margin, after) => self.margin(margin.map(f64::from), secs(after)),
@@ -496,9 +497,15 @@ impl Story {
             Reason::Failback { backup_failed, .. } => *backup_failed || action.actor != Actor::Engine,
             _ => false,
         };
-        let GlobalLimits { max_concurrent, max_per_hour } = self.params.global;
+        let GlobalLimits { max_concurrent, max_per_hour, keep_fit } = self.params.global;
         assert!(free || max_concurrent.is_none_or(|max| self.flying.len() < max as usize), "too many at once");
         assert!(free || max_per_hour.is_none_or(|max| self.within_the_hour() < max as usize), "too many in an hour");
+        if let (ActionKind::Failover { to, .. }, false, Some(keep_fit)) = (&action.kind, free, keep_fit) {
+            let reports = IDS.iter().filter_map(|id| self.w.engine.channel(self.w.now, &key(id)));
+            let counts = reports.filter(|r| r.health == Health::Up && r.key.channel != action.channel.channel);
+            let up = counts.filter(|r| r.configured || r.key.channel == *to).count();
+            assert!(up >= keep_fit as usize, "{up} would be up, and {keep_fit} have to be");
+        }
     }
 
     /// Others whose traffic goes to `to`, or is about to, as far as the engine was told.

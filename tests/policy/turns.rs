@@ -14,7 +14,7 @@ fn limited(max_concurrent: Option<u32>, max_per_hour: Option<u32>) -> Params {
     for tenant in params.tenants.values_mut() {
         tenant.limits = Limits { mass_hold: false, ..Limits::default() };
     }
-    Params { global: GlobalLimits { max_concurrent, max_per_hour }, ..params }
+    Params { global: GlobalLimits { max_concurrent, max_per_hour, keep_fit: None }, ..params }
 }
 
 fn world(max_concurrent: Option<u32>, max_per_hour: Option<u32>) -> World {

@@ -208,6 +208,11 @@ fn what_ends_a_hold_is_said_for_every_hold() {
         ("failover", Hold::MaxConcurrent { max: 3 }, "one of the tenant's actions in flight has to end"),
         ("failover", Hold::MaxPerHour { max: 3 }, "the oldest of the tenant's actions has to be an hour old"),
         ("failover", Hold::KeepFit { up: 1, keep_fit: 3 }, "2 more of the tenant's channels would have to be up"),
+        (
+            "failover",
+            Hold::GlobalKeepFit { up: 7, keep_fit: 9 },
+            "2 more channels, of whichever tenant, would have to be up",
+        ),
         ("failback", Hold::ForeignRoute, "`trunkwarden acknowledge acme/a`: someone else set the route"),
         ("failback", Hold::FailbackManual, "`trunkwarden approve acme/a`: failback is manual"),
         ("failback", Hold::FailbackWindow, "the failback window has to open, or `trunkwarden approve acme/a`"),

@@ -65,6 +65,7 @@ impl Compiler<'_> {
             global_limits: GlobalLimits {
                 max_concurrent: limits.find("global_max_concurrent").map(|found| found.value),
                 max_per_hour: limits.find("global_max_per_hour").map(|found| found.value),
+                keep_fit: limits.find("global_keep_fit").map(|found| found.value),
             },
             files: self.sources.names(),
             folders: BTreeSet::new(),

@@ -190,6 +190,11 @@ static LIMITS: Table = Table {
             Kind::Whole(1, 100_000),
             "Actions in any hour over all tenants; left out: as many as their own limits allow.",
         ),
+        absent(
+            "global_keep_fit",
+            Kind::Whole(1, 1_000_000),
+            "Channels of all tenants that must be Up after a failover; left out: as many as their own limits say.",
+        ),
     ],
 };
 

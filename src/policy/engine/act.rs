@@ -102,14 +102,18 @@ impl Engine {
         let extra = |c: &usize| !self.slots[*c].configured && self.slots[*c].health() == Health::Up;
         let extra = target.map_or_else(|| slot.candidates.iter().any(extra), |target| extra(&target));
         let leaves = u32::from(slot.health() == Health::Up);
-        let up = (tenant.up + u32::from(extra)).saturating_sub(leaves);
-        let keep_fit = tenant.params.limits.keep_fit;
+        let after = |up: u32| up.saturating_add(u32::from(extra)).saturating_sub(leaves);
         // Where nobody at all is up, that is the candidates' to say.
-        if up >= keep_fit || (target.is_none() && tenant.up == 0) {
-            Ok(())
-        } else {
-            Err(Hold::KeepFit { up, keep_fit })
+        if target.is_none() && tenant.up == 0 {
+            return Ok(());
         }
+        let (up, keep_fit) = (after(tenant.up), tenant.params.limits.keep_fit);
+        if up < keep_fit {
+            return Err(Hold::KeepFit { up, keep_fit });
+        }
+        let Some(keep_fit) = self.params.global.keep_fit else { return Ok(()) };
+        let up = after(self.tenants.iter().map(|tenant| tenant.up).sum());
+        if up < keep_fit { Err(Hold::GlobalKeepFit { up, keep_fit }) } else { Ok(()) }
     }
 
     fn act(

@@ -115,7 +115,8 @@ impl Engine {
             | Hold::MaxPerHour { .. }
             | Hold::GlobalMaxConcurrent { .. }
             | Hold::GlobalMaxPerHour { .. }
-            | Hold::KeepFit { .. } => {
+            | Hold::KeepFit { .. }
+            | Hold::GlobalKeepFit { .. } => {
                 format!("{hold}; force passes over that")
             }
             hold => hold.to_string(),
