@@ -15,7 +15,7 @@ use super::tenant::HOUR;
 use super::time::Time;
 use std::collections::{BTreeMap, VecDeque};
 
-/// Actions remembered at the most; the bound of `global_max_per_hour` in the file.
+/// Actions remembered at the most, of a tenant and of all; the bound of `max_per_hour` and `global_max_per_hour` in the file.
 pub(super) const MAX_PER_HOUR: u32 = 100_000;
 
 /// See the module.

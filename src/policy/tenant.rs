@@ -5,6 +5,7 @@
 use super::guard::Looks;
 use super::key::TenantId;
 use super::params::TenantParams;
+use super::places::MAX_PER_HOUR;
 use super::time::Time;
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
@@ -16,8 +17,6 @@ pub(super) const REVERSALS_WITHIN: Duration = Duration::from_mins(10);
 /// So many of them mean another controller.
 pub(super) const REVERSALS: usize = 2;
 pub(super) const HOUR: Duration = Duration::from_hours(1);
-/// Actions remembered at the most, whatever `max_per_hour` says.
-const ACTIONS: usize = 4096;
 
 /// A tenant.
 #[derive(Debug)]
@@ -104,10 +103,9 @@ impl Tenant {
         self.stretch = if longest > 0.0 { (effective / longest).max(1.0) } else { 1.0 };
     }
 
-    /// How many bad channels make a mass change: at least 3, and at least half (more than half of fewer than 6).
+    /// How many bad channels make a mass change: at least 3, and at least half, which of fewer than 6 are more than half.
     pub(super) fn mass_threshold(&self) -> usize {
-        let n = self.configured as usize;
-        3.max(if n < 6 { n / 2 + 1 } else { n.div_ceil(2) })
+        3.max(self.configured.div_ceil(2) as usize)
     }
 
     /// Whether so many channels turned bad within a minute up to `now`.
@@ -124,7 +122,7 @@ impl Tenant {
 
     /// Actions within the hour up to `now`.
     pub(super) fn actions_last_hour(&self, now: Time) -> u32 {
-        let n = self.actions.iter().rev().take_while(|until| **until > now).count();
+        let n = self.actions.len() - self.actions.partition_point(|until| *until <= now);
         u32::try_from(n).unwrap_or(u32::MAX)
     }
 
@@ -136,7 +134,7 @@ impl Tenant {
     }
 
     pub(super) fn count_action(&mut self, now: Time) {
-        while self.actions.front().is_some_and(|until| *until <= now) || self.actions.len() >= ACTIONS {
+        while self.actions.front().is_some_and(|until| *until <= now) || self.actions.len() >= MAX_PER_HOUR as usize {
             self.actions.pop_front();
         }
         self.actions.push_back(now + HOUR);
@@ -161,3 +159,6 @@ impl Tenant {
         self.reversals.len()
     }
 }
+
+#[cfg(test)]
+mod tests;

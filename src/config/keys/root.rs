@@ -200,7 +200,7 @@ static TENANT_LIMITS: Table = Table {
 };
 
 const MAX_CONCURRENT: Key = or("max_concurrent", Kind::Whole(1, 100_000), "3", "Actions in flight.");
-const MAX_PER_HOUR: Key = or("max_per_hour", Kind::Whole(1, 1_000_000), "30", "Actions in any hour.");
+const MAX_PER_HOUR: Key = or("max_per_hour", Kind::Whole(1, 100_000), "30", "Actions in any hour.");
 const KEEP_FIT: Key = or("keep_fit", Kind::Whole(0, 1_000_000), "1", "Channels that must be Up after an action.");
 const MASS_HOLD: Key = or("mass_hold", Kind::Flag, "true", "Hold when half of the tenant turns bad at once.");
 

@@ -4,6 +4,7 @@
 use super::super::hold_down::{HoldDown, decayed};
 use super::super::key::{ChannelId, ChannelKey, TenantId};
 use super::super::observation::Codec;
+use super::super::places::MAX_PER_HOUR;
 use super::super::reason::Cause;
 use super::super::tenant::{HOUR, REVERSALS_WITHIN};
 use super::super::time::Time;
@@ -193,7 +194,7 @@ impl Engine {
 }
 
 /// Of what was counted, no more than this is taken back.
-const RESTORED: usize = 4096;
+const RESTORED: usize = MAX_PER_HOUR as usize;
 
 fn save_channel(now: Time, slot: &Slot) -> SavedChannel {
     let left = |until: Option<Time>| until.filter(|until| *until > now).map(|until| until.since(now));
