@@ -105,6 +105,7 @@ fn watched() -> QualityWatch {
             worse_at: 34.0,
             measured: Some(60.0),
             left: Duration::from_mins(4),
+            found_worse: false,
         }),
     }
 }
@@ -405,7 +406,8 @@ async fn a_channel_shows_its_usual_score_and_what_is_on_trial() {
         "codec_trial": {"from": "PCMU", "to": "OPUS", "before": 70.0, "predicted": 82.0, "worse_at": 67.5,
             "state": "measuring", "measured": null, "left_seconds": 180.0},
         "refuted": [{"codec": "G729", "before": 70.0, "measured": 61.0, "left_seconds": 2400.0}],
-        "probation": {"backup": "ch-0001", "left_behind": 44.0, "worse_at": 34.0, "measured": 60.0, "left_seconds": 240.0},
+        "probation": {"backup": "ch-0001", "left_behind": 44.0, "worse_at": 34.0, "measured": 60.0, "left_seconds": 240.0,
+                      "found_worse": false},
     });
     assert_eq!(body["explanation"]["quality"], watched);
     let page = world.get("/").await.text().await.unwrap();
