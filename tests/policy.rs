@@ -19,6 +19,8 @@ mod late;
 mod lifecycle;
 #[path = "policy/limits.rs"]
 mod limits;
+#[path = "policy/line.rs"]
+mod line;
 #[path = "policy/maintenance.rs"]
 mod maintenance;
 #[path = "policy/outcomes.rs"]

@@ -18,7 +18,11 @@ const ALL: &[(&str, Option<&[&str]>)] = &[
     ("gamma/h", Some(&[])),
 ];
 
-fn limited(policy: &Policy, max_concurrent: u32) -> Params {
+const fn concurrent(max: u32) -> GlobalLimits {
+    GlobalLimits { max_concurrent: Some(max), max_per_hour: None, keep_fit: None }
+}
+
+fn limited(policy: &Policy, global: GlobalLimits) -> Params {
     let mut policy = policy.clone();
     policy.health.interval = secs(600);
     policy.failover.max_dependents = 9;
@@ -26,11 +30,11 @@ fn limited(policy: &Policy, max_concurrent: u32) -> Params {
     for tenant in params.tenants.values_mut() {
         *tenant = TenantParams { limits: Limits { mass_hold: false, ..Limits::default() }, ..TenantParams::default() };
     }
-    Params { global: GlobalLimits { max_concurrent: Some(max_concurrent), max_per_hour: None, keep_fit: None }, ..params }
+    Params { global, ..params }
 }
 
-fn world(max_concurrent: u32) -> World {
-    let mut w = World::new(limited(&Policy::default(), max_concurrent));
+fn world(global: GlobalLimits) -> World {
+    let mut w = World::new(limited(&Policy::default(), global));
     w.up(&["a1", "a2", "a3", "a4", "a5", "b", "c", "beta/x", "beta/y", "gamma/g", "gamma/h"]);
     w
 }
@@ -48,7 +52,7 @@ const WAITS: Option<&str> = Some("global_max_concurrent");
 
 #[test]
 fn those_for_whom_nobody_is_fit_cost_the_next_one_no_time() {
-    let mut w = world(1);
+    let mut w = world(concurrent(1));
     let op = under_way(&mut w, "beta/x", "beta/y");
     for id in ["a1", "a2", "a3", "a4", "a5"] {
         w.down(id);
@@ -65,41 +69,67 @@ fn those_for_whom_nobody_is_fit_cost_the_next_one_no_time() {
 
 #[test]
 fn a_place_that_is_held_counts_as_a_turn_of_its_tenant() {
-    let mut w = world(1);
+    let mut w = world(concurrent(1));
     w.down("a1");
     w.look("b", "healthy", "b");
     w.down("a2");
     w.down("beta/x");
     assert_eq!(["a1", "a2", "beta/x"].map(|id| w.report(id).held), [None, WAITS, WAITS]);
-    w.engine.reconfigure(w.now, limited(&Policy::default(), 2), &mut w.out);
+    w.engine.reconfigure(w.now, limited(&Policy::default(), concurrent(2)), &mut w.out);
     assert_eq!(["a1", "a2", "beta/x"].map(|id| w.report(id).held), [None, WAITS, None]);
 }
 
 #[test]
 fn the_second_of_one_tenant_waits_behind_the_first_of_another_that_came_later() {
-    let mut w = world(1);
+    let mut w = world(concurrent(1));
     under_way(&mut w, "gamma/g", "gamma/h");
     for id in ["a1", "a2", "beta/x"] {
         w.down(id);
         assert_eq!(w.report(id).held, WAITS);
     }
-    w.engine.reconfigure(w.now, limited(&Policy::default(), 3), &mut w.out);
+    w.engine.reconfigure(w.now, limited(&Policy::default(), concurrent(3)), &mut w.out);
     assert_eq!(["a1", "a2", "beta/x"].map(|id| w.report(id).held), [None, WAITS, None]);
 }
 
 #[test]
 fn a_turn_is_over_when_it_began_to_be_whatever_else_wakes_the_channel() {
-    let mut w = world(1);
-    w.down("a1");
+    let mut w = world(concurrent(1));
+    w.down("a3");
     w.look("b", "healthy", "b");
     let began = w.now;
     w.down("beta/x");
     // Looks are waited for less long from now on; the turn was given before.
     let mut policy = Policy::default();
     policy.health.timeout = secs(8);
-    w.engine.reconfigure(w.now, limited(&policy, 1), &mut w.out);
+    policy.health.fast_interval = secs(3);
+    w.engine.reconfigure(w.now, limited(&policy, concurrent(1)), &mut w.out);
     w.pass((began + secs(19)).since(w.now).as_secs());
-    assert_eq!((w.report("a1").held, w.report("beta/x").held), (None, WAITS));
+    assert_eq!((w.report("a3").held, w.report("beta/x").held), (None, WAITS));
     w.pass(1);
-    assert_eq!((w.report("a1").held, w.report("beta/x").held), (WAITS, None));
+    assert_eq!((w.report("a3").held, w.report("beta/x").held), (WAITS, None));
+}
+
+#[test]
+fn places_that_come_free_at_once_go_to_two_tenants_and_not_to_the_two_who_waited_longest() {
+    let mut w = world(GlobalLimits { max_concurrent: None, max_per_hour: Some(2), keep_fit: None });
+    w.down("gamma/g");
+    w.look("gamma/h", "healthy", "h");
+    w.down("a5");
+    w.look("gamma/g", "unhealthy", "g");
+    let first = w.act().unwrap().op;
+    w.look("a5", "unhealthy", "a5").look("c", "healthy", "c");
+    let (second, acted) = (w.act().unwrap().op, w.now);
+    w.applied(first);
+    w.applied(second);
+    let left = |w: &World| (acted + secs(3600)).since(w.now).as_secs();
+    w.pass(left(&w) - 60);
+    w.up(&["a1", "a2", "b", "beta/x", "beta/y"]);
+    for id in ["a1", "a2", "beta/x"] {
+        w.down(id);
+        assert_eq!(w.report(id).held, Some("global_max_per_hour"));
+    }
+    w.pass(left(&w) - 1);
+    w.out.clear();
+    w.pass(1);
+    assert_eq!(["a1", "a2", "beta/x"].map(|id| w.report(id).held), [None, Some("global_max_per_hour"), None]);
 }

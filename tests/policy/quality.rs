@@ -2,6 +2,8 @@
 
 #[path = "quality/baseline.rs"]
 mod baseline;
+#[path = "quality/bounds.rs"]
+mod bounds;
 #[path = "quality/codecs.rs"]
 mod codecs;
 #[path = "quality/margin.rs"]

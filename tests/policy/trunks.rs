@@ -27,6 +27,8 @@ pub struct Trunks {
     /// The actions so far, and what was written down of `a`, in words.
     pub told: Vec<String>,
     pub acts: Vec<(Time, Action)>,
+    /// Whether what comes of an action is not told.
+    pub unanswered: bool,
 }
 
 impl Trunks {
@@ -48,6 +50,7 @@ impl Trunks {
             history: IDS.map(|id| (id, BTreeMap::new())).into(),
             told: Vec::new(),
             acts: Vec::new(),
+            unanswered: false,
         }
     }
 
@@ -153,7 +156,9 @@ impl Trunks {
                     self.told.push(super::world::word(&command));
                     self.check_margin(action);
                     self.acts.push((self.w.now, action.clone()));
-                    self.apply(action);
+                    if !self.unanswered {
+                        self.apply(action);
+                    }
                 }
                 Command::Record(record) => {
                     let event = serde_json::to_value(record.event).unwrap();

@@ -123,6 +123,7 @@ fn an_hour_later_a_place_is_free_whether_somebody_waited_or_not() {
     w.up(&["beta/x", "beta/y"]);
     w.down("beta/x");
     assert_eq!(w.report("beta/x").held, None);
+    assert_eq!(w.records(EventType::FailoverHeld), 0, "not even for a moment");
     assert!(confirm(&mut w, "beta/x", "beta/y").is_some());
     // The next one has an hour to wait from that action on.
     w.up(&["a2", "b"]);

@@ -253,3 +253,33 @@ proptest! {
         prop_assert_eq!(names(&proposal), ["OPUS", "PCMA", "PCMU"]);
     }
 }
+
+#[test]
+fn a_gain_of_just_min_gain_is_enough() {
+    let read = codecs(&["PCMU", "OPUS"]);
+    let gain = propose_under(LOSSY, &CodecParams::default(), &read).unwrap().gain;
+    assert!(propose_under(LOSSY, &CodecParams { min_gain: gain, ..CodecParams::default() }, &read).is_ok());
+}
+
+#[test]
+fn what_would_gain_nothing_is_not_waited_for_even_where_no_gain_is_asked_for() {
+    let params = CodecParams { min_gain: 0.0, ..CodecParams::default() };
+    let read = codecs(&["PCMU", "OPUS"]);
+    let mut quality = QualityParams::default();
+    let mut same = codec_values(&quality.codecs, "PCMU").unwrap();
+    same.kbit_s *= 2.0;
+    quality.codecs.0.insert("OPUS".to_owned(), same);
+    let (latency, jitter, loss) = LOSSY;
+    let measured = summary(latency, jitter, loss);
+    let best = CodecHold::AlreadyBest { top: "PCMU".to_owned() };
+    let propose = |quality: &QualityParams, refuted: &[&Refuted]| {
+        propose(&params, quality, Latency::OneWay, &measured, &read, refuted).unwrap_err()
+    };
+    assert_eq!(propose(&quality, &[]), best, "its bit rate would rise");
+    same.kbit_s /= 2.0;
+    quality.codecs.0.insert("OPUS".to_owned(), same);
+    let before = predict(&quality, &Conditions::new(&quality, Latency::OneWay, &measured.measured()), &same).score;
+    let (from, to) = ("PCMU".to_owned(), "OPUS".to_owned());
+    let refuted = Refuted { from, to, before, measured: before - 9.0 };
+    assert_eq!(propose(&quality, &[&refuted]), best, "it was refuted");
+}

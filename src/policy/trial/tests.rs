@@ -165,3 +165,14 @@ fn after_a_restart_the_platforms_clock_goes_on_and_the_time_left_does_not() {
     assert_eq!(latency(&blank, &window(6, 16, &all)), None);
     assert_eq!(latency(&blank, &window(186, 19, &[Some(17), Some(18)])), Some((17.5, 2)));
 }
+
+#[test]
+fn a_codec_is_remembered_once_and_what_is_over_not_at_all() {
+    let (params, now) = (CodecParams::default(), Time::new(secs(100)));
+    let mut all = Refutations::default();
+    all.add(now, refuted("OPUS"), &params);
+    all.add(now, refuted("OPUS"), &params);
+    assert_eq!(all.at(now).count(), 1);
+    all.add(now + secs(4801), refuted("G729"), &params);
+    assert_eq!(all.list.len(), 1);
+}

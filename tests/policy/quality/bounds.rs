@@ -23,6 +23,19 @@ fn a_backup_is_degraded_when_it_has_been_for_as_long_as_being_down_takes() {
 }
 
 #[test]
+fn a_home_that_is_down_takes_nothing_back() {
+    let mut t = Trunks::new(moving());
+    t.silent("c").minutes(6).set("a", BAD);
+    let moved = (0..20).any(|_| t.minutes(1).w.report("a").failed_over);
+    assert!(moved);
+    t.said();
+    t.status.insert("a", "unhealthy");
+    t.set("b", WORSE).minutes(5);
+    assert_eq!(t.said(), [] as [String; 0]);
+    assert_eq!(t.w.text("a"), "traffic is at b; home is down");
+}
+
+#[test]
 fn an_order_must_not_be_worse_than_the_one_before_was_over_the_window_where_the_last_minute_was_better() {
     let mut t = Trunks::new(Policy::default());
     let tenant = Some(TenantId::from("acme"));
