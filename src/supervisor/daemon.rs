@@ -14,7 +14,7 @@ use super::publisher::Publisher;
 use super::reasons::Reasons;
 use super::references::Asking;
 use super::reloads::{Reloads, Taking};
-use super::{Counters, Liveness, SnapshotCell, entry};
+use super::{Counters, Liveness, Pulse, SnapshotCell, entry};
 use crate::calls::Switchboard;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -52,11 +52,8 @@ pub struct Parts {
     pub publish_every: Duration,
     /// Whether observations are journalled.
     pub keep_observations: bool,
-    /// The driver's loop goes round at least this often: [`Liveness::BEAT_EVERY`], or less often where time is not real and
-    /// there is much of it.
-    pub beat_every: Duration,
-    /// Called by the driver's loop itself, this often: the systemd watchdog.
-    pub on_beat: Box<dyn Fn() + Send>,
+    /// What the driver's loop does of its own accord.
+    pub pulse: Pulse,
 }
 
 /// A running daemon.
@@ -85,17 +82,7 @@ pub struct Daemon {
 impl Daemon {
     /// Restores what the journal knows and starts to work.
     pub fn start(config: &Config, parts: Parts) -> Result<(Self, Reloads), ConnectError> {
-        let Parts {
-            clock,
-            journal,
-            mut recovered,
-            clients,
-            counters,
-            publish_every,
-            keep_observations,
-            beat_every,
-            on_beat,
-        } = parts;
+        let Parts { clock, journal, mut recovered, clients, counters, publish_every, keep_observations, pulse } = parts;
         let wall = clock.wall();
         let snapshot = SnapshotCell::default();
         let (permits, permit_requests) = Permits::channel();
@@ -157,8 +144,7 @@ impl Daemon {
                 reloads,
                 writable,
                 stop: stop.clone(),
-                beat_every,
-                on_beat,
+                pulse,
             },
             backlog: VecDeque::from([Task::Tenants(start.plans)]),
             told: mpsc::channel(SEEN_BOUND),

@@ -22,7 +22,7 @@ use super::prober::{Seen, Task};
 use super::publisher::Publisher;
 use super::reasons::Reasons;
 use super::references::{Asking, ReferenceReading};
-use super::{Counters, Liveness};
+use super::{Counters, Liveness, Pulse};
 use crate::calls::{FailedOver, Rescues};
 use crate::clock::Clock;
 use crate::platform::{ChannelDoc, Gate, Platform};
@@ -34,7 +34,6 @@ use permits::Granted;
 use serde_json::json;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -82,10 +81,8 @@ pub struct Wiring {
     pub writable: watch::Receiver<bool>,
     /// Stops the driver.
     pub stop: CancellationToken,
-    /// The loop goes round at least this often.
-    pub beat_every: Duration,
-    /// Called by the loop itself, this often: the systemd watchdog.
-    pub on_beat: Box<dyn Fn() + Send>,
+    /// What the loop does of its own accord.
+    pub pulse: Pulse,
 }
 
 /// The driver; [`Driver::run`] is its task.
@@ -140,7 +137,7 @@ impl Driver {
 
     async fn next_event(&mut self) -> Event {
         let now = self.clock.now();
-        let mut wake = now + self.wiring.beat_every;
+        let mut wake = now + self.wiring.pulse.every;
         wake = self.engine.next_deadline().map_or(wake, |d| d.min(wake));
         wake = wake.min(self.publisher.due());
         wake = self.ledger.due().map_or(wake, |d| d.min(wake));
@@ -208,9 +205,9 @@ impl Driver {
 
     fn beat(&mut self, now: Time) {
         self.liveness.beat(now);
-        if self.beaten_at.is_none_or(|at| now.since(at) >= self.wiring.beat_every) {
+        if self.beaten_at.is_none_or(|at| now.since(at) >= self.wiring.pulse.every) {
             self.beaten_at = Some(now);
-            (self.wiring.on_beat)();
+            (self.wiring.pulse.on_beat)();
         }
     }
 

@@ -5,14 +5,30 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// The driver's pulse. Cheap to clone.
+/// What the driver's loop does of its own accord, and how often.
+pub struct Pulse {
+    /// It goes round at least this often. A daemon's is [`Pulse::EVERY`]; less often where time is not real and there is
+    /// much of it.
+    pub every: Duration,
+    /// Called by the loop itself, this often: the systemd watchdog.
+    pub on_beat: Box<dyn Fn() + Send>,
+}
+
+impl Pulse {
+    /// A daemon's.
+    pub const EVERY: Duration = Duration::from_secs(1);
+
+    /// A daemon's, with this at every beat.
+    pub fn of_a_daemon(on_beat: impl Fn() + Send + 'static) -> Self {
+        Self { every: Self::EVERY, on_beat: Box::new(on_beat) }
+    }
+}
+
+/// When the driver's loop last went round. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Liveness(Arc<AtomicU64>);
 
 impl Liveness {
-    /// The loop beats at least this often.
-    pub const BEAT_EVERY: Duration = Duration::from_secs(1);
-
     /// Older than this, its last beat says that it is late.
     pub const LATE_AFTER: Duration = Duration::from_secs(5);
 

@@ -27,7 +27,7 @@ async fn an_order_that_cannot_be_is_refused_in_words() {
     for (args, why) in [
         (["pause", "nobody"], "no tenant `nobody`"),
         (["approve", "acme"], "no mass change is held"),
-        (["acknowledge", "acme/ch-0001"], "not blocked"),
+        (["acknowledge", "acme/ch-0001"], "nothing of acme/ch-0001 is blocked or in cooldown"),
     ] {
         let output = world.cli(&args).await;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -12,7 +12,7 @@ use trunkwarden::journal::{IdSource, Journal, Options, WriterMode};
 use trunkwarden::platform::{Client, ClientSettings, Platform, Transport};
 use trunkwarden::policy::WallMs;
 use trunkwarden::sim::{InProcess, Incident, Model, Scenario};
-use trunkwarden::supervisor::{Clients, Counters, Daemon, Liveness, Parts};
+use trunkwarden::supervisor::{Clients, Counters, Daemon, Parts, Pulse};
 
 /// 2025-11-21T00:00:00Z: over, by any clock that runs these tests.
 const BEGINNING: i64 = 1_763_683_200_000;
@@ -80,9 +80,8 @@ impl Story {
             recovered,
             counters: Counters::new(),
             publish_every: secs(10),
-            beat_every: Liveness::BEAT_EVERY,
             keep_observations: true,
-            on_beat: Box::new(|| ()),
+            pulse: Pulse::of_a_daemon(|| ()),
         };
         let (mut daemon, _reloads) = Daemon::start(&config, parts).unwrap();
         let left = until.saturating_sub(clock.now().since_origin());

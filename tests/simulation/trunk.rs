@@ -222,9 +222,9 @@ impl Trunk {
         }
     }
 
-    /// A person took its route over: its block is lifted, what had grown is forgotten, and its route is ours.
+    /// A person took its route over: its blocks are lifted, what had grown is forgotten, and its route is ours.
     pub fn acknowledge(&mut self) {
-        (self.blocked_until, self.hold_down) = (Duration::ZERO, None);
+        (self.blocked_until, self.codecs_until, self.hold_down) = (Duration::ZERO, Duration::ZERO, None);
         (self.acknowledged, self.ordered_away) = (true, false);
     }
 

@@ -23,7 +23,7 @@ use trunkwarden::journal::{IdSource, Journal, Options, Reader, Recovered, Writer
 use trunkwarden::platform::{Client, ClientSettings, Platform};
 use trunkwarden::policy::{Order, WallMs};
 use trunkwarden::sim::{Event, InProcess, Incident, Merge, Model, RetryAfter, Scenario};
-use trunkwarden::supervisor::{Clients, Counters, Daemon, Parts};
+use trunkwarden::supervisor::{Clients, Counters, Daemon, Parts, Pulse};
 
 /// 2026-11-21T00:00:00Z.
 const BEGINNING: i64 = 1_795_219_200_000;
@@ -196,9 +196,11 @@ impl Stage<'_> {
             recovered,
             counters: Counters::new(),
             publish_every: secs(120),
-            beat_every: BEAT_EVERY,
             keep_observations: false,
-            on_beat: Box::new(move || heart.lock().unwrap().beat(began + pulse.now().since_origin())),
+            pulse: Pulse {
+                every: BEAT_EVERY,
+                on_beat: Box::new(move || heart.lock().unwrap().beat(began + pulse.now().since_origin())),
+            },
         };
         let (mut daemon, _reloads) = Daemon::start(&self.config, parts).map_err(|e| e.to_string())?;
         let left = self.world.lasts.saturating_sub(began);

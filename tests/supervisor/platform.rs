@@ -16,7 +16,7 @@ use trunkwarden::platform::{
     TelemetryQuery, Warrant,
 };
 use trunkwarden::policy::{ChannelId, LookError, Sample, Time, WallMs};
-use trunkwarden::supervisor::{Clients, Counters, Daemon, Liveness, Parts, Reloads};
+use trunkwarden::supervisor::{Clients, Counters, Daemon, Parts, Pulse, Reloads};
 
 pub const WALL: WallMs = WallMs(1_795_000_000_000);
 
@@ -310,9 +310,8 @@ impl World {
             clients: Clients::new(Box::new(move |_, _, _| Ok(Arc::clone(&given) as Arc<dyn Platform>))),
             counters: Counters::new(),
             publish_every: Duration::from_millis(100),
-            beat_every: Liveness::BEAT_EVERY,
             keep_observations: false,
-            on_beat: Box::new(|| ()),
+            pulse: Pulse::of_a_daemon(|| ()),
         };
         let (daemon, reloads) = Daemon::start(&config, parts).unwrap();
         Self { daemon, platform, reloads, _folder: None }

@@ -6,7 +6,7 @@ use crate::config::{self, Config};
 use crate::journal::{Journal, Options, Reader};
 use crate::policy::{Health, Time};
 use crate::sim::{self, ChannelState, Incident, Model, Scenario};
-use crate::supervisor::{Clients, Counters, Daemon, Liveness, Parts, Reloads};
+use crate::supervisor::{Clients, Counters, Daemon, Parts, Pulse, Reloads};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -47,9 +47,8 @@ impl Stage {
             recovered,
             counters,
             publish_every: Duration::from_millis(100),
-            beat_every: Liveness::BEAT_EVERY,
             keep_observations: true,
-            on_beat: Box::new(|| ()),
+            pulse: Pulse::of_a_daemon(|| ()),
         };
         let (daemon, reloads) = Daemon::start(&config, parts).map_err(|error| error.to_string())?;
         let served = serve(&daemon, sockets, clock.clone(), None, None);

@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::config::{Config, load};
 use crate::delivery::{Delivery, Pace, Sinks, over_http};
 use crate::journal::{Journal, Options};
-use crate::supervisor::{Clients, Counters, Daemon, Liveness, Parts};
+use crate::supervisor::{Clients, Counters, Daemon, Parts, Pulse};
 use futures_util::StreamExt;
 use sd_notify::NotifyState;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -107,9 +107,8 @@ impl Process {
             recovered,
             counters: counters.clone(),
             publish_every: PUBLISH_EVERY,
-            beat_every: Liveness::BEAT_EVERY,
             keep_observations: true,
-            on_beat: Box::new(|| {
+            pulse: Pulse::of_a_daemon(|| {
                 // Without systemd there is nobody to tell.
                 let _ = sd_notify::notify(&[NotifyState::Watchdog]);
             }),
