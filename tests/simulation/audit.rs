@@ -2,6 +2,7 @@
 //! nothing may be done.
 
 use crate::rules::{Rules, SECRET};
+use crate::schedule::secs;
 use crate::truth::Register;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -41,6 +42,7 @@ pub fn check(reader: &Reader, rules: &Rules, sent: &Register, began: i64) -> Res
     sent.check(&entries, began)?;
     never_at_the_wrong_time(&entries)?;
     never_too_many(&entries, rules)?;
+    taken_back_in_time(&entries, rules)?;
     Ok(texts)
 }
 
@@ -125,6 +127,36 @@ fn never_too_many(entries: &[Value], rules: &Rules) -> Result<(), String> {
         }
         if !entry["operation_id"].as_str().is_some_and(|op| never_sent.contains(op)) {
             hour.push_back(at);
+        }
+    }
+    Ok(())
+}
+
+/// How long after a move for quality it may be found worse: a window and three rounds of telemetry, and what the last looks
+/// and the change itself take.
+fn probation_ms(rules: &Rules) -> i64 {
+    i64::try_from((secs(300 + 120) + rules.telemetry * 3).as_millis()).unwrap()
+}
+
+/// A route taken for quality is taken back for what was found while it was on probation: what is done later was held, or
+/// tried in vain, before.
+fn taken_back_in_time(entries: &[Value], rules: &Rules) -> Result<(), String> {
+    let mut since: BTreeMap<&str, (i64, bool)> = BTreeMap::new();
+    for entry in entries {
+        let Some(channel) = entry["channel_id"].as_str() else { continue };
+        let at: jiff::Timestamp = entry["timestamp"].as_str().unwrap().parse().unwrap();
+        let at = at.as_millisecond();
+        let in_time = |from: &i64| at - from <= probation_ms(rules);
+        match kind(entry) {
+            "failover.completed" | "journal.orphan_resolved" => drop(since.insert(channel, (at, false))),
+            "failback.intended" if entry["details"]["reason"]["cause"].to_string().contains("rollback") => {
+                if since.get(channel).is_some_and(|(from, tried)| !tried && !in_time(from)) {
+                    return Err(format!("it was on probation no longer: {entry}"));
+                }
+                since.entry(channel).and_modify(|(_, tried)| *tried = true);
+            }
+            "failback.held" => drop(since.entry(channel).and_modify(|(from, tried)| *tried |= in_time(from))),
+            _ => {}
         }
     }
     Ok(())

@@ -82,6 +82,11 @@ impl Desk {
         }
     }
 
+    /// It was refused: it asks for nothing.
+    pub fn refused(&mut self, given: Duration, order: &Order) {
+        self.given.retain(|(at, other)| (*at, other) != (given, order));
+    }
+
     /// Whether anything is paused.
     pub fn paused(&self, now: Duration) -> bool {
         [self.paused_all, self.paused_tenant].into_iter().flatten().any(|span| span.holds(now))

@@ -1,7 +1,7 @@
 //! What must be true of a PATCH at the moment at which it leaves.
 
 use crate::desk::Asked;
-use crate::oracle::Oracle;
+use crate::oracle::{BEAT_EVERY, Oracle};
 use crate::rules::{Mode, Rules, WayHome};
 use crate::schedule::secs;
 use crate::trunk::{Change, Fate, Trunk, View, Word, codecs};
@@ -13,17 +13,12 @@ use trunkwarden::policy::{Action, ActionKind, Actor, Cause, Reason};
 fn fresh(rules: &Rules) -> Duration {
     rules.interval.max(secs(22)) + rules.action_timeout + secs(1)
 }
-/// How long after a move for quality it may be taken back: a window and three rounds of telemetry, and what the last looks
-/// and the change itself take.
-fn probation(rules: &Rules) -> Duration {
-    secs(300 + 120) + rules.telemetry * 3
-}
 /// Moves of one channel within an hour, rescues included, that no trouble explains.
 const MOST_MOVES: usize = 20;
 /// Channels that turn bad within a minute do so at once; a little less leaves no doubt.
 const AT_ONCE: Duration = secs(55);
-/// The daemon looks at the calendar at least once a second.
-const BEATS: Duration = secs(2);
+/// The daemon looks at the calendar whenever its loop goes round.
+const BEATS: Duration = secs(2 + BEAT_EVERY.as_secs());
 
 /// How a PATCH is meant.
 struct Move<'a> {
@@ -62,7 +57,7 @@ impl Oracle {
         let stranded_since = seen.and_then(|backup| backup.last.missing_from.or(backup.last.bad_since));
         let case = Move { id, own, now: view, stranded_since, asked };
         let forced = matches!(asked, Asked::Ordered { force: true, .. });
-        let rollback = self.rollback(&case, now, action)?;
+        let rollback = Self::rollback(&case, action)?;
         let undo = matches!(action.reason, Reason::CodecUndone { .. });
         if stranded_since.is_none() && !forced && !rollback && !undo && now < own.blocked_until {
             return Err(format!("it is blocked until {:?}", own.blocked_until));
@@ -240,17 +235,17 @@ impl Oracle {
         Ok(())
     }
 
-    /// Whether a failed probation brings it home: soon after a move of ours to where its traffic is, and nothing since.
-    fn rollback(&self, case: &Move<'_>, now: Duration, action: &Action) -> Result<bool, String> {
+    /// Whether a failed probation brings it home: after a move of ours to where its traffic is, and nothing that showed since.
+    /// Whether it was found in the probation's time is the audit log's to tell: what holds it may last.
+    fn rollback(case: &Move<'_>, action: &Action) -> Result<bool, String> {
         if !matches!(action.reason, Reason::Failback { cause: Some(Cause::Rollback { .. }), .. }) {
             return Ok(false);
         }
-        let moved = case.own.patches.iter().rev().find(|p| matches!(p.change, Change::Route(_)) && p.op != action.op.0);
         let there = Change::Route(case.now.single.route.clone());
-        match moved {
-            Some(moved) if moved.change == there && now.saturating_sub(moved.sent) <= probation(&self.rules) => {
-                Ok(true)
-            }
+        let moves =
+            case.own.patches.iter().rev().filter(|p| matches!(p.change, Change::Route(_)) && p.op != action.op.0);
+        match moves.into_iter().find(|p| p.shown || p.change == there) {
+            Some(moved) if moved.change == there => Ok(true),
             moved => Err(format!("it is on no probation: {moved:?}")),
         }
     }

@@ -32,6 +32,8 @@ pub struct Patience {
     waits: BTreeMap<String, Waits>,
     /// Since when nothing forbids every action.
     free_since: Duration,
+    /// When the platform last took back a token that it had just given.
+    pub disturbed: Option<Duration>,
     /// When processes began after others had died.
     restarts: Vec<Duration>,
     /// How often traffic was waited for that had to move, and that had to come home.
@@ -76,6 +78,7 @@ impl Patience {
             poor,
             waits: BTreeMap::new(),
             free_since: Duration::ZERO,
+            disturbed: None,
             restarts: Vec::new(),
             rescues: 0,
             homecomings: 0,
@@ -102,11 +105,12 @@ impl Patience {
         let bad = |c: &ChannelState| self.rules.on.iter().any(|on| on == c.status());
         let many = 3.max(oracle.channels.div_ceil(2));
         let rough = self.rough.iter().any(|(from, to)| (*from..*to).contains(&now));
+        let disturbed = self.disturbed.is_some_and(|at| now < at + SETTLES);
         let calendar = self.rules.in_maintenance(now, Duration::ZERO);
         let fought = oracle.is_fought() || oracle.desk.paused(now) || paused;
         let lately = self.restarts.iter().filter(|at| now.saturating_sub(**at) < Duration::from_hours(1)).count();
         let busy = oracle.sent_last_hour(now) + AT_ONCE * lately >= self.rules.max_per_hour;
-        if rough || calendar || fought || busy || model.channels().filter(|c| bad(c)).count() >= many {
+        if rough || disturbed || calendar || fought || busy || model.channels().filter(|c| bad(c)).count() >= many {
             self.free_since = now;
         }
         self.waits.retain(|id, _| model.channel(id).is_some());

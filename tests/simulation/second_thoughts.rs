@@ -23,6 +23,9 @@ pub struct SecondThoughts {
     rng: ChaCha8Rng,
     end: Duration,
     model: Arc<Mutex<Model>>,
+    /// When the token was last taken back, and when that was for the second time within a minute.
+    revoked: Option<Duration>,
+    twice: Option<Duration>,
     given: VecDeque<Order>,
     put_right: VecDeque<(Duration, String)>,
 }
@@ -31,7 +34,7 @@ impl SecondThoughts {
     /// Until `end`.
     pub fn new(seed: u64, end: Duration, model: Arc<Mutex<Model>>) -> Self {
         let rng = ChaCha8Rng::seed_from_u64(seed ^ 0x2_0d17);
-        Self { rng, end, model, given: VecDeque::new(), put_right: VecDeque::new() }
+        Self { rng, end, model, revoked: None, twice: None, given: VecDeque::new(), put_right: VecDeque::new() }
     }
 
     /// A PATCH is about to arrive; answers how long the platform takes to refuse it, where its token is no longer good.
@@ -39,6 +42,9 @@ impl SecondThoughts {
         let id = request.url.rsplit_once('/').map(|(_, id)| id).filter(|_| request.method == "PATCH")?;
         if now >= self.end || !self.rng.random_bool(SHARE) {
             return None;
+        }
+        if self.revoked.replace(now).is_some_and(|before| now.saturating_sub(before) < secs(60)) {
+            self.twice = Some(now);
         }
         let body: Value = serde_json::from_slice(request.body.as_deref().unwrap_or_default()).unwrap_or_default();
         let to = body["routing"]["primary_channel_id"].as_str().unwrap_or(id);
@@ -63,6 +69,11 @@ impl SecondThoughts {
             _ => {}
         }
         Some(Duration::from_millis(self.rng.random_range(3000..7000)))
+    }
+
+    /// When a token just fetched was last taken back too: then our client asks for none for some time.
+    pub fn twice(&self) -> Option<Duration> {
+        self.twice
     }
 
     /// What somebody orders now.

@@ -275,8 +275,11 @@ impl Stage<'_> {
         for order in orders {
             let given = now();
             self.oracle.lock().unwrap().given(given, &order);
-            if daemon.orders.give(order.clone(), "anna".to_owned()).await.is_ok() {
-                self.oracle.lock().unwrap().desk.taken(given, now(), &order);
+            let answer = daemon.orders.give(order.clone(), "anna".to_owned()).await;
+            let desk = &mut self.oracle.lock().unwrap().desk;
+            match answer {
+                Ok(()) => desk.taken(given, now(), &order),
+                Err(_) => desk.refused(given, &order),
             }
         }
     }
@@ -285,7 +288,10 @@ impl Stage<'_> {
     fn glances(&mut self, now: Duration, daemon: &Daemon) -> Result<(), String> {
         let mut model = self.model.lock().unwrap();
         model.advance(now);
-        self.thoughts.lock().unwrap().put_right(now, &mut model);
+        let mut thoughts = self.thoughts.lock().unwrap();
+        thoughts.put_right(now, &mut model);
+        self.patience.disturbed = thoughts.twice();
+        drop(thoughts);
         for (rival, since) in self.rivals.iter_mut().filter(|(rival, _)| (rival.from..rival.until).contains(&now)) {
             let there = model.channel(&rival.channel).is_none_or(|c| c.primary() == rival.to);
             *since = (!there).then(|| since.unwrap_or(now));
