@@ -177,7 +177,7 @@ pub enum EventType {
     /// The rescue of a channel's calls is over.
     #[serde(rename = "rescue.ended")]
     RescueEnded,
-    /// A channel's calls were not rescued: observing, proposing or held.
+    /// A channel's calls were not rescued: observing, proposing, held, or too many rescues at once.
     #[serde(rename = "rescue.held")]
     RescueHeld,
     /// Intents that a crash left open were resolved.

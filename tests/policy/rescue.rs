@@ -202,13 +202,7 @@ fn after_a_restart_a_backup_carries_what_it_carried_before() {
     ];
     let mut w = World::new(params(&Policy::default(), channels));
     w.up(&["a", "b", "d", "x", "e", "f", "g"]);
-    for id in ["a", "b"] {
-        w.down(id);
-        w.pass(1);
-        w.look(id, "unhealthy", id).look("x", "healthy", "x");
-        let action = w.act().unwrap();
-        w.applied(action.op);
-    }
+    w.all_over_to("x", &["a", "b"]);
     let mut engine = Engine::new(params(&Policy::default(), channels), Time::ZERO);
     for id in ["a", "b"] {
         let part = Part::Channel(key(id));
@@ -261,13 +255,7 @@ fn an_operator_who_moves_what_came_home_long_ago_is_no_other_controller() {
     let channels: Channels = &[("a", Some(&["b"])), ("d", Some(&["b"])), ("b", Some(&[])), ("c", Some(&[]))];
     let mut w = World::new(params(&Policy::default(), channels));
     w.up(&["a", "b", "c", "d"]);
-    for id in ["a", "d"] {
-        w.down(id);
-        w.pass(1);
-        w.look(id, "unhealthy", id).look("b", "healthy", "b");
-        let action = w.act().unwrap();
-        w.applied(action.op);
-    }
+    w.all_over_to("b", &["a", "d"]);
     let mut home = 0;
     for _ in 0..200 {
         w.pass(30);

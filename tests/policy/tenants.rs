@@ -201,13 +201,7 @@ fn two_reversals_within_ten_minutes_are_another_controller_and_two_that_are_furt
         let channels: Channels = &[("a", Some(&["x"])), ("b", Some(&["x"])), ("x", Some(&[])), ("d", Some(&[]))];
         let mut w = World::new(limited(channels, Limits::default()));
         w.up(&["a", "b", "x", "d"]);
-        for id in ["a", "b"] {
-            w.down(id);
-            w.pass(1);
-            w.look(id, "unhealthy", id).look("x", "healthy", "x");
-            let action = w.act().unwrap();
-            w.applied(action.op);
-        }
+        w.all_over_to("x", &["a", "b"]);
         w.look("a", "unhealthy", "a");
         w.pass(gap);
         w.look("b", "unhealthy", "b");
@@ -250,13 +244,7 @@ fn a_pause_that_another_controller_caused_ends_by_a_person_only() {
     w.order(&pause_for(30));
     w.pass(30);
     assert!(!tenant(&w).paused);
-    for id in ["a", "b"] {
-        w.down(id);
-        w.pass(1);
-        w.look(id, "unhealthy", id).look("x", "healthy", "x");
-        let action = w.act().unwrap();
-        w.applied(action.op);
-    }
+    w.all_over_to("x", &["a", "b"]);
     w.look("a", "unhealthy", "a").look("b", "unhealthy", "b");
     assert!(tenant(&w).paused);
     let refused = w.engine.operator(w.now, &pause_for(60), "alice", &mut w.out).unwrap_err().to_string();

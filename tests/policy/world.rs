@@ -157,6 +157,17 @@ impl World {
         self.act().expect("a failover")
     }
 
+    /// Each of these goes down and its traffic to `backup`, one after the other.
+    pub fn all_over_to(&mut self, backup: &str, ids: &[&str]) {
+        for id in ids {
+            self.down(id);
+            self.pass(1);
+            self.look(id, "unhealthy", id).look(backup, "healthy", backup);
+            let action = self.act().expect("a failover");
+            self.applied(action.op);
+        }
+    }
+
     /// The commands so far, as short words; clears them.
     pub fn said(&mut self) -> Vec<String> {
         std::mem::take(&mut self.out).iter().map(word).collect()
