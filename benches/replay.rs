@@ -44,7 +44,7 @@ fn facts(keys: &[ChannelKey]) -> Vec<Told> {
         let view = ChannelView {
             status: Some(status.to_owned()),
             primary: Some(key.channel.clone()),
-            codecs: vec![Codec { name: "OPUS".into(), priority: 1 }, Codec { name: "PCMU".into(), priority: 2 }],
+            codecs: Some(vec![Codec { name: "OPUS".into(), priority: 1 }, Codec { name: "PCMU".into(), priority: 2 }]),
             ..ChannelView::default()
         };
         let now = Time::new(Duration::from_secs(1) + after);

@@ -49,6 +49,8 @@ mod sight;
 mod stories;
 #[path = "policy/tenants.rs"]
 mod tenants;
+#[path = "policy/told.rs"]
+mod told;
 #[path = "policy/trunks.rs"]
 mod trunks;
 #[path = "policy/turns.rs"]

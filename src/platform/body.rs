@@ -48,7 +48,7 @@ pub fn list(response: &Response) -> Result<ListPage, String> {
     };
     let mut page = ListPage { next, ..ListPage::default() };
     for entry in entries {
-        match ChannelDoc::from_value(entry, None) {
+        match ChannelDoc::from_row(entry) {
             Some(channel) => page.channels.push(channel),
             None => page.malformed = page.malformed.saturating_add(1),
         }

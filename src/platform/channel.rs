@@ -11,6 +11,7 @@ pub struct ChannelDoc {
     id: ChannelId,
     fields: Map<String, Value>,
     etag: Option<String>,
+    row: bool,
 }
 
 impl fmt::Debug for ChannelDoc {
@@ -27,7 +28,12 @@ impl ChannelDoc {
             configuration.remove("authentication");
         }
         let id = ChannelId::from(fields.get("id")?.as_str()?);
-        Some(Self { id, fields, etag })
+        Some(Self { id, fields, etag, row: false })
+    }
+
+    /// The same for a row of the list: what it leaves out is not told.
+    pub fn from_row(value: Value) -> Option<Self> {
+        Self::from_value(value, None).map(|doc| Self { row: true, ..doc })
     }
 
     /// Its id.
@@ -59,18 +65,18 @@ impl ChannelDoc {
         ChannelView {
             status: text(self.field("status")),
             primary: inside(routing, "primary_channel_id").as_ref().and_then(Value::as_str).map(ChannelId::from),
+            unrouted: self.row && routing.is_none_or(Value::is_null),
             failover: inside(routing, "failover_channels")
                 .as_ref()
                 .and_then(Value::as_array)
-                .map(|ids| ids.iter().filter_map(Value::as_str).map(ChannelId::from).collect())
-                .unwrap_or_default(),
+                .map(|ids| ids.iter().filter_map(Value::as_str).map(ChannelId::from).collect()),
             codecs: inside(configuration, "codecs")
                 .as_ref()
                 .and_then(Value::as_array)
-                .map(|codecs| codecs.iter().filter_map(codec).collect())
-                .unwrap_or_default(),
+                .map(|codecs| codecs.iter().filter_map(codec).collect()),
             dtmf_mode: text(inside(configuration, "dtmf_mode").as_ref()),
             rtp_payload_type: text(inside(configuration, "rtp_payload_type").as_ref()),
+            sip_server: text(inside(configuration, "sip_server").as_ref()),
         }
     }
 }

@@ -30,7 +30,7 @@ impl Engine {
         if slot.in_maintenance() {
             return Some(Ineligible::InMaintenance);
         }
-        if slot.evidence.is_none() {
+        if slot.evidence.is_none() || slot.route.is_none() {
             return Some(Ineligible::NotSeen);
         }
         if slot.health() != Health::Up || !slot.fresh {

@@ -40,7 +40,7 @@ pub use explanation::{
 };
 pub use guard::Hold;
 pub use key::{ChannelId, ChannelKey, TenantId};
-pub use observation::{ChannelView, Codec, LookError, Observation, Sample, Source, TelemetryReading};
+pub use observation::{ChannelView, Codec, LookError, Observation, Sample, Source, TelemetryReading, ranked};
 pub use params::{
     ChannelParams, CodecParams, CodecTable, CodecValues, Damping, Failback, FailoverParams, GlobalLimits, HealthParams,
     Latency, Limits, Mode, OPUS_WIDEBAND, Order as CandidateOrder, Params, Policy, PolicyMode, ProposeFor,

@@ -65,20 +65,50 @@ pub enum LookError {
 }
 
 /// What the platform says of a channel, as far as the engine decides by it.
+///
+/// `None` is never "there and empty": a page of the list may leave out whole objects, and what is left out says nothing.
+/// Older versions kept an empty list for both, and are read as having seen an empty one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ChannelView {
-    /// `status` to the letter; `None` where it is missing.
+    /// `status`; `None` where it is missing.
     pub status: Option<String>,
-    /// `routing.primary_channel_id`; `None` means the channel itself.
+    /// `routing.primary_channel_id`; `None` means the channel itself, unless `unrouted`.
     pub primary: Option<ChannelId>,
-    /// `routing.failover_channels`; empty where missing.
-    pub failover: Vec<ChannelId>,
-    /// `configuration.codecs`; empty where missing.
-    pub codecs: Vec<Codec>,
+    /// Whether what was read does not tell where traffic goes: a row of the list without `routing`, or an id that is none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unrouted: bool,
+    /// `routing.failover_channels`; `None` where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failover: Option<Vec<ChannelId>>,
+    /// `configuration.codecs`; `None` where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub codecs: Option<Vec<Codec>>,
     /// `configuration.dtmf_mode`.
     pub dtmf_mode: Option<String>,
     /// `configuration.rtp_payload_type`.
     pub rtp_payload_type: Option<String>,
+    /// `configuration.sip_server`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sip_server: Option<String>,
+}
+
+impl ChannelView {
+    /// Whether the codecs that were read stand as `order` says; `None` where none were read.
+    pub fn has_order(&self, order: &[Codec]) -> Option<bool> {
+        self.codecs.as_deref().map(|read| same_order(read, order))
+    }
+}
+
+/// Whether both name the same codecs, in the same order of priority.
+pub fn same_order(read: &[Codec], wanted: &[Codec]) -> bool {
+    ranked(read) == ranked(wanted)
+}
+
+/// The codecs' names, the preferred one first; equal priorities as they stand.
+pub fn ranked(codecs: &[Codec]) -> Vec<&str> {
+    let mut ranked: Vec<&Codec> = codecs.iter().collect();
+    ranked.sort_by_key(|codec| codec.priority);
+    ranked.into_iter().map(|codec| codec.name.as_str()).collect()
 }
 
 /// A codec and its place: priority 1 is preferred.
@@ -114,4 +144,41 @@ pub struct Sample {
     pub jitter_ms: Option<f64>,
     /// Packet loss in percent, 0 to 100.
     pub packet_loss_pct: Option<f64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_older_version_kept_is_read_as_it_was_meant() {
+        let kept = r#"{"status":"healthy","primary":null,"failover":["b"],"codecs":[],"dtmf_mode":null,
+            "rtp_payload_type":null}"#;
+        let view: ChannelView = serde_json::from_str(kept).unwrap();
+        let expected = ChannelView {
+            status: Some("healthy".into()),
+            failover: Some(vec![ChannelId::from("b")]),
+            codecs: Some(Vec::new()),
+            ..ChannelView::default()
+        };
+        assert_eq!(view, expected);
+    }
+
+    #[test]
+    fn a_view_comes_back_as_it_was_kept() {
+        let codec = |name: &str, priority| Codec { name: name.into(), priority };
+        for view in [
+            ChannelView::default(),
+            ChannelView { failover: Some(Vec::new()), codecs: Some(Vec::new()), ..ChannelView::default() },
+            ChannelView {
+                unrouted: true,
+                codecs: Some(vec![codec("PCMU", 2), codec("OPUS", 1)]),
+                sip_server: Some("sip.example".into()),
+                ..ChannelView::default()
+            },
+        ] {
+            let text = serde_json::to_string(&view).unwrap();
+            assert_eq!(serde_json::from_str::<ChannelView>(&text).unwrap(), view, "{text}");
+        }
+    }
 }

@@ -6,7 +6,7 @@
 use super::known::{Credentials, Known};
 use crate::config::Provision;
 use crate::platform::ChannelDoc;
-use crate::policy::Codec;
+use crate::policy::{Codec, ranked};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -60,7 +60,7 @@ pub fn differences(
         found.push(plain(PORT, is, json!(desired.sip_port)));
     }
     if shown("configuration", "codecs").is_some() {
-        let read = doc.view().codecs;
+        let read = doc.view().codecs.unwrap_or_default();
         let unchanged = engine.filter(|engine| ranked(&engine.set) == ranked(&read)).map(|engine| &engine.first);
         if ranked(unchanged.unwrap_or(&read)) != ranked(&desired.codecs) {
             found.push(plain(CODECS, &json!(read), json!(desired.codecs)));
@@ -68,7 +68,7 @@ pub fn differences(
     }
     found.extend(credentials(now, known.and_then(|known| known.credentials.as_ref())));
     if let (Some(backups), Some(_)) = (&desired.failover, doc.field("routing").filter(|routing| routing.is_object())) {
-        let is = doc.view().failover;
+        let is = doc.view().failover.unwrap_or_default();
         if is != *backups {
             found.push(plain(BACKUPS, &json!(is), json!(backups)));
         }
@@ -138,12 +138,6 @@ fn short(is: &Value) -> Value {
 fn same_host(a: &str, b: &str) -> bool {
     let bare = |host: &str| host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
     bare(a) == bare(b)
-}
-
-fn ranked(codecs: &[Codec]) -> Vec<&str> {
-    let mut ranked: Vec<&Codec> = codecs.iter().collect();
-    ranked.sort_by_key(|c| c.priority);
-    ranked.into_iter().map(|c| c.name.as_str()).collect()
 }
 
 #[cfg(test)]

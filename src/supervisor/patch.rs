@@ -34,8 +34,8 @@ pub fn shows(kind: &ActionKind, doc: &ChannelDoc) -> bool {
     let view = doc.view();
     match kind {
         ActionKind::Failover { to, .. } => view.primary.as_ref() == Some(to),
-        ActionKind::Failback { .. } => view.primary.is_none_or(|primary| primary == *doc.id()),
-        ActionKind::Codec { order, .. } => ranked(&view.codecs) == ranked(order),
+        ActionKind::Failback { .. } => !view.unrouted && view.primary.is_none_or(|primary| primary == *doc.id()),
+        ActionKind::Codec { order, .. } => view.has_order(order) == Some(true),
     }
 }
 
@@ -78,12 +78,6 @@ pub fn codecs(doc: &ChannelDoc, order: &[Codec]) -> Value {
             entry
         })
         .collect()
-}
-
-fn ranked(codecs: &[Codec]) -> Vec<&str> {
-    let mut ranked: Vec<&Codec> = codecs.iter().collect();
-    ranked.sort_by_key(|c| c.priority);
-    ranked.into_iter().map(|c| c.name.as_str()).collect()
 }
 
 #[cfg(test)]

@@ -146,7 +146,7 @@ fn a_tenant_stays_blind_until_something_is_answered() {
 #[test]
 fn a_channel_that_its_own_platform_names_as_its_backup_is_none() {
     let mut w = World::new(params(&Policy::default(), &[("a", None)]));
-    let seen = |status: &str| ChannelView { failover: vec!["a".into(), "b".into()], ..view(status, "a") };
+    let seen = |status: &str| ChannelView { failover: Some(vec!["a".into(), "b".into()]), ..view(status, "a") };
     for status in ["healthy", "healthy", "unhealthy", "unhealthy", "unhealthy", "unhealthy"] {
         w.pass(1);
         w.look_from("a", w.now, Source::Single, seen(status));

@@ -123,7 +123,7 @@ fn a_candidate_that_is_not_in_the_file_is_told_of_by_its_health() {
     let mut w = World::new(params(&Policy::default(), &[("a", None)]));
     let names = |w: &mut World| {
         let failover = vec!["x".into()];
-        w.look_from("a", w.now, Source::Single, ChannelView { failover, ..view("healthy", "a") });
+        w.look_from("a", w.now, Source::Single, ChannelView { failover: Some(failover), ..view("healthy", "a") });
     };
     names(&mut w);
     names(&mut w);
@@ -196,7 +196,7 @@ fn conditions(w: &mut World, minutes: u64, loss: f64, codecs: &[Codec]) -> Optio
     let mut found = None;
     for _ in 0..2 * minutes {
         w.pass(30);
-        let shown = ChannelView { codecs: codecs.to_vec(), ..view("healthy", "a") };
+        let shown = ChannelView { codecs: Some(codecs.to_vec()), ..view("healthy", "a") };
         w.telemetry("a", 30.0, loss).look("b", "healthy", "b").look("c", "healthy", "c");
         w.look_from("a", w.now, Source::Single, shown);
         found = found.or(w.act());

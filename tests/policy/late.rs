@@ -17,7 +17,7 @@ fn late() -> (World, Vec<Codec>, Vec<Codec>) {
 }
 
 fn shown(codecs: &[Codec]) -> ChannelView {
-    ChannelView { codecs: codecs.to_vec(), ..view("healthy", "a") }
+    ChannelView { codecs: Some(codecs.to_vec()), ..view("healthy", "a") }
 }
 
 fn look(w: &mut World, source: Source, codecs: &[Codec]) {

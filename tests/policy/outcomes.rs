@@ -43,7 +43,7 @@ fn codec() -> (World, Action) {
 }
 
 fn with_codecs(codecs: &[Codec]) -> ChannelView {
-    ChannelView { codecs: codecs.to_vec(), ..view("healthy", "a") }
+    ChannelView { codecs: Some(codecs.to_vec()), ..view("healthy", "a") }
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn reload(w: &mut World, policy: &Policy, channels: Channels) -> Vec<String> {
 /// A look at `a` that names these backups.
 fn names(w: &mut World, backups: &[&str]) {
     let failover = backups.iter().map(|id| ChannelId::from(*id)).collect();
-    w.look_from("a", w.now, Source::Single, ChannelView { failover, ..view("healthy", "a") });
+    w.look_from("a", w.now, Source::Single, ChannelView { failover: Some(failover), ..view("healthy", "a") });
 }
 
 #[test]
@@ -281,7 +281,7 @@ fn a_failover_to_a_channel_outside_the_file_keeps_it_watched() {
     let bad = |w: &mut World| {
         w.pass(2);
         let failover = vec!["x".into()];
-        w.look_from("a", w.now, Source::Single, ChannelView { failover, ..view("unhealthy", "a") });
+        w.look_from("a", w.now, Source::Single, ChannelView { failover: Some(failover), ..view("unhealthy", "a") });
     };
     for _ in 0..3 {
         bad(&mut w);

@@ -37,7 +37,9 @@ pub struct Remedies(BTreeMap<String, Trunk>);
 
 impl Remedies {
     fn trunk(&mut self, id: &str) -> &mut Trunk {
-        self.0.entry(id.to_owned()).or_insert_with(|| Trunk { codecs: view("healthy", id).codecs, ..Trunk::default() })
+        self.0
+            .entry(id.to_owned())
+            .or_insert_with(|| Trunk { codecs: view("healthy", id).codecs.unwrap(), ..Trunk::default() })
     }
 
     pub fn sounds(&mut self, id: &str, like: usize) {
@@ -46,7 +48,7 @@ impl Remedies {
 
     /// What the platform shows of it.
     pub fn view(&mut self, id: &str, status: &str, route: &str) -> ChannelView {
-        ChannelView { codecs: self.trunk(id).codecs.clone(), ..view(status, route) }
+        ChannelView { codecs: Some(self.trunk(id).codecs.clone()), ..view(status, route) }
     }
 
     /// One more bucket, and an answer with all of the window's.

@@ -301,7 +301,7 @@ fn a_platform_that_sorts_its_codecs_did_not_choose_another_order() {
     let ActionKind::Codec { mut order, .. } = action.kind.clone() else { panic!("{:?}", action.kind) };
     w.applied(action.op);
     order.sort_by(|x, y| x.name.cmp(&y.name));
-    let sorted = |route: &str| ChannelView { codecs: order.clone(), ..view("healthy", route) };
+    let sorted = |route: &str| ChannelView { codecs: Some(order.clone()), ..view("healthy", route) };
     let telemetry = TelemetryParams::default().interval.as_secs();
     for _ in 0..65 {
         w.pass(telemetry);

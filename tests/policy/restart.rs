@@ -78,7 +78,7 @@ fn an_order_of_codecs_that_was_read_before_ours_ended_is_nobody_elses() {
     w.pass(1);
     w.look("a", "healthy", "a");
     let action = w.act().unwrap();
-    let with_codecs = |codecs: &[Codec]| ChannelView { codecs: codecs.to_vec(), ..view("healthy", "a") };
+    let with_codecs = |codecs: &[Codec]| ChannelView { codecs: Some(codecs.to_vec()), ..view("healthy", "a") };
     let ActionKind::Codec { order, before, .. } = action.kind.clone() else { panic!("{action:?}") };
     let asked = w.now;
     w.pass(1);
@@ -266,7 +266,7 @@ fn the_order_of_codecs_as_first_read_survives() {
     let mut next = restarted(&mut w, 60);
     let blocks = next.report("a").explanation.blocks;
     assert_eq!(blocks.iter().map(|b| (b.kind, b.left)).collect::<Vec<_>>(), [(BlockKind::Codec, secs(540))]);
-    let shown = ChannelView { codecs: order.clone(), ..view("healthy", "a") };
+    let shown = ChannelView { codecs: Some(order.clone()), ..view("healthy", "a") };
     for _ in 0..130 {
         next.pass(30);
         next.telemetry("a", 30.0, 0.0).look("b", "healthy", "b");

@@ -656,7 +656,7 @@ fn codecs_are_reordered_where_it_helps_and_put_back_when_conditions_are_good() {
     assert_eq!(order.iter().map(|c| c.priority).collect::<Vec<_>>(), [1, 2, 3]);
     w.applied(action.op);
     let mut after = view("healthy", "a");
-    after.codecs = order.clone();
+    after.codecs = Some(order.clone());
     for _ in 0..130 {
         w.pass(30);
         w.telemetry("a", 30.0, 0.0).look("b", "healthy", "b").look("c", "healthy", "c");
@@ -689,7 +689,7 @@ fn a_backup_that_only_the_platform_names_is_watched_and_never_moved() {
     let mut w = World::new(params(&Policy::default(), &[("a", None)]));
     w.said();
     let mut seen = view("healthy", "a");
-    seen.failover = vec!["x".into()];
+    seen.failover = Some(vec!["x".into()]);
     w.look_from("a", w.now, Source::Single, seen.clone());
     assert_eq!(w.said(), ["record channel.watched x: watched as a candidate for a", "watch x every 30s"]);
     w.look_from("a", w.now, Source::Single, seen.clone());
@@ -697,7 +697,7 @@ fn a_backup_that_only_the_platform_names_is_watched_and_never_moved() {
     w.pass(1);
     w.look("x", "unhealthy", "x");
     assert!(w.act().is_none());
-    seen.failover.clear();
+    seen.failover = Some(Vec::new());
     w.look_from("a", w.now, Source::Single, seen);
     assert!(w.said().contains(&"unwatch x".to_owned()));
 }

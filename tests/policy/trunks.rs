@@ -119,7 +119,7 @@ impl Trunks {
         let view = ChannelView {
             status: Some(self.status[id].to_owned()),
             primary: Some(ChannelId::from(self.route[id].as_str())),
-            codecs: self.codecs[id].clone(),
+            codecs: Some(self.codecs[id].clone()),
             ..ChannelView::default()
         };
         self.w.look_from(id, self.w.now, Source::Single, view);

@@ -357,7 +357,7 @@ fn the_codec_in_use_is_the_one_of_the_first_priority() {
     let mut world = World::three_up();
     let codec = |name: &str, priority| Codec { name: name.to_owned(), priority };
     let view = trunkwarden::policy::ChannelView {
-        codecs: vec![codec("G729", 3), codec("PCMU", 1)],
+        codecs: Some(vec![codec("G729", 3), codec("PCMU", 1)]),
         ..super::world::view("healthy", "a")
     };
     world.look_from("a", world.now, trunkwarden::policy::Source::Single, view);

@@ -45,7 +45,7 @@ pub fn view(status: &str, route: &str) -> ChannelView {
     ChannelView {
         status: Some(status.to_owned()),
         primary: Some(ChannelId::from(route)),
-        codecs: vec![codec("PCMU", 1), codec("OPUS", 2), codec("G729", 3)],
+        codecs: Some(vec![codec("PCMU", 1), codec("OPUS", 2), codec("G729", 3)]),
         ..ChannelView::default()
     }
 }

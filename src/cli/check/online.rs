@@ -208,7 +208,7 @@ fn candidates(
 ) -> Vec<ChannelId> {
     match configured {
         Some(configured) => configured.clone(),
-        None => docs.get(id).map(|doc| doc.view().failover).unwrap_or_default(),
+        None => docs.get(id).map(|doc| doc.view().failover.unwrap_or_default()).unwrap_or_default(),
     }
 }
 

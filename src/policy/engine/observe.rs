@@ -4,11 +4,10 @@ use super::super::channel::Event;
 use super::super::command::{ActionKind, Actor, Command, EventType, Fact, Health};
 use super::super::evidence::{self, judge};
 use super::super::key::ChannelId;
-use super::super::observation::{ChannelView, Source};
+use super::super::observation::{ChannelView, Source, same_order};
 use super::super::reason::Reason;
 use super::super::tenant::{REVERSALS, REVERSALS_WITHIN};
 use super::super::time::Time;
-use super::outcome::same_order;
 use super::slot::Single;
 use super::{Engine, Slot, channel_record, record};
 
@@ -225,6 +224,12 @@ impl Engine {
         }
         if single {
             self.settle_unsure(now, i, asked, view, out);
+        } else if view.unrouted && self.slots[i].route.is_none() {
+            // Only the channel itself can tell where its traffic goes.
+            self.doubt_route(now, i, out);
+        }
+        if view.unrouted {
+            return false;
         }
         let slot = &self.slots[i];
         let read = view.primary.as_ref().unwrap_or(&slot.key.channel);
@@ -320,7 +325,7 @@ impl Engine {
             return;
         }
         let shows = slot.late.as_ref().filter(|(_, until)| now < *until).is_some_and(|(late, _)| match &late.kind {
-            ActionKind::Codec { order, .. } => same_order(&view.codecs, order),
+            ActionKind::Codec { order, .. } => view.has_order(order) == Some(true),
             ActionKind::Failover { .. } | ActionKind::Failback { .. } => false,
         });
         if shows && !single {
@@ -350,8 +355,11 @@ impl Engine {
 /// Takes over what the decision needs of the rest. Whether the platform names other backups than before, where they count.
 fn note_view(slot: &mut Slot, asked: Time, view: &ChannelView, single: bool) -> bool {
     // An order that was asked for before our last action ended may be the one that it replaced.
-    if slot.codecs != view.codecs && asked >= slot.route_from {
-        slot.codecs.clone_from(&view.codecs);
+    if let Some(codecs) = told(view.codecs.as_ref(), single)
+        && slot.codecs != codecs
+        && asked >= slot.route_from
+    {
+        slot.codecs = codecs.to_vec();
         let theirs = slot.codecs_set.as_ref().is_some_and(|set| single && !same_order(set, &slot.codecs));
         if theirs && slot.flight.is_none() && slot.unsure.is_none() {
             // Someone else chose another order: it is theirs, and there is nothing of ours to take back.
@@ -360,9 +368,16 @@ fn note_view(slot: &mut Slot, asked: Time, view: &ChannelView, single: bool) -> 
             slot.trial = None;
         }
     }
-    if slot.listed.is_some() || !slot.configured || slot.backups_read == view.failover {
+    let Some(backups) = told(view.failover.as_ref(), single) else { return false };
+    let backups = backups.get(..MAX_BACKUPS).unwrap_or(backups);
+    if slot.listed.is_some() || !slot.configured || slot.backups_read == backups {
         return false;
     }
-    slot.backups_read = view.failover.iter().take(MAX_BACKUPS).cloned().collect();
+    slot.backups_read = backups.to_vec();
     true
+}
+
+/// What an answer tells of a list: what is left out is empty where the channel itself was asked, and not told in a page.
+fn told<T>(read: Option<&Vec<T>>, single: bool) -> Option<&[T]> {
+    read.map(Vec::as_slice).or(single.then_some(&[]))
 }

@@ -3,12 +3,12 @@
 use super::super::command::{Action, ActionKind, Actor, Command, EventType, OpId, Outcome};
 use super::super::hold_down::HoldDown;
 use super::super::key::ChannelId;
-use super::super::observation::{ChannelView, Codec};
+use super::super::observation::ChannelView;
 use super::super::reason::{Cause, Reason};
 use super::super::time::Time;
 use super::super::trial::Promise;
 use super::act::events;
-use super::decide::{facts, same_names};
+use super::decide::facts;
 use super::retry::{Purpose, Retry};
 use super::slot::{Kept, Unsure};
 use super::{Engine, channel_record};
@@ -172,10 +172,12 @@ impl Engine {
         let own = &slot.key.channel;
         let read = view.primary.as_ref().unwrap_or(own);
         let (shows, old) = match &unsure.kept.kind {
+            // An answer without the route, or without codecs, tells nothing: the change may still show.
+            ActionKind::Failover { .. } | ActionKind::Failback { .. } if view.unrouted => (false, true),
             ActionKind::Failover { from, to } => (read == to, read == from),
             ActionKind::Failback { from } => (read == own, read == from),
             ActionKind::Codec { order, before, .. } => {
-                (same_order(&view.codecs, order), same_order(&view.codecs, before))
+                (view.has_order(order) == Some(true), view.has_order(before).unwrap_or(true))
             }
         };
         let kept = unsure.kept.clone();
@@ -195,15 +197,6 @@ impl Engine {
         self.sync_load(i);
         self.mark_unsaved(i);
     }
-}
-
-pub(super) fn same_order(read: &[Codec], wanted: &[Codec]) -> bool {
-    let order = |codecs: &[Codec]| {
-        let mut codecs: Vec<Codec> = codecs.to_vec();
-        codecs.sort_by_key(|codec| codec.priority);
-        codecs.into_iter().map(|codec| codec.name).collect::<Vec<_>>()
-    };
-    same_names(read, wanted) && order(read) == order(wanted)
 }
 
 /// An intent that a crash left open on a channel that is no longer configured.

@@ -5,14 +5,13 @@
 
 use super::super::codec::{self, CodecHold, Proposal};
 use super::super::command::{Actor, Command, EventType};
-use super::super::observation::{Codec, TelemetryReading};
+use super::super::observation::{Codec, TelemetryReading, same_order};
 use super::super::reason::{Cause, Reason};
 use super::super::report::Quality;
 use super::super::score::{self, Conditions, predict};
 use super::super::time::Time;
 use super::super::trial::{CodecTrial, Promise, Refuted, Timed, Verdict};
 use super::decide::same_names;
-use super::outcome::same_order;
 use super::want::CodecWant;
 use super::{Engine, Slot, Want, channel_record};
 

@@ -203,12 +203,12 @@ impl Apart {
             self.real = read;
         }
         view.primary = Some(self.own.clone());
-        if let Some(order) = &self.order {
+        if let (Some(order), Some(read)) = (&self.order, &mut view.codecs) {
             if self.orders.is_empty() {
-                remember(&mut self.orders, view.codecs.clone());
+                remember(&mut self.orders, read.clone());
             }
-            if self.orders.contains(&view.codecs) {
-                view.codecs.clone_from(order);
+            if self.orders.contains(read) {
+                read.clone_from(order);
             } else {
                 self.order = None;
             }
