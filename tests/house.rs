@@ -386,3 +386,10 @@ fn what_is_linked_comes_from_allowed_sources_and_is_not_banned() {
         assert!(known, "{name} comes from {source}, which deny.toml does not allow");
     }
 }
+
+#[test]
+fn property_tests_draw_from_one_seed() {
+    use proptest::test_runner::{Config, RngSeed};
+    let seed = Config::default().rng_seed;
+    assert!(matches!(seed, RngSeed::Fixed(_)), "run by cargo: .cargo/config.toml has the seed of every property test");
+}
