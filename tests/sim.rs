@@ -8,6 +8,8 @@ mod client;
 mod command;
 #[path = "sim/face.rs"]
 mod face;
+#[path = "sim/odd.rs"]
+mod odd;
 #[path = "sim/patch.rs"]
 mod patch;
 #[path = "sim/scenario.rs"]

@@ -94,6 +94,15 @@ impl Model {
             return Err(Draft::bad(format!("a call has at most {MAX_LEGS} legs")));
         }
         let made = Made { call: call.to_owned(), request: request.to_owned(), targets };
+        if bridging.is_some_and(|b| b.mode == BridgeMode::Failed) {
+            let answer = json!({ "success": false, "callId": call, "error": "the target does not answer" });
+            return Ok(Done::Answer(Draft::json(StatusCode::OK, &answer)));
+        }
+        if let Some(Bridging { mode: BridgeMode::Pending, delay, .. }) = bridging {
+            self.schedule(now + delay, Due::Bridge(made));
+            let answer = json!({ "callId": call, "status": "pending" });
+            return Ok(Done::Answer(Draft::json(StatusCode::ACCEPTED, &answer)));
+        }
         if let Some(Bridging { mode: BridgeMode::Late, delay, .. }) = bridging {
             self.schedule(now + delay, Due::Bridge(made));
             return Ok(Done::Lost);

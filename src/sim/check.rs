@@ -107,6 +107,34 @@ fn whole(value: &Value, at: &str, from: u64, to: u64) -> Checked<u64> {
         .ok_or_else(|| Draft::bad(format!("{at} must be a whole number from {from} to {to}")))
 }
 
+/// What a body means that comes back as it was shown oddly: numbers in quotes and `1.0` are numbers, and a codec whose
+/// priority is null or missing stands behind the others.
+pub(super) fn as_meant(body: &mut Map<String, Value>) {
+    if let Some(Value::Object(health)) = body.get_mut("health_check") {
+        health.values_mut().for_each(number);
+    }
+    let Some(Value::Object(configuration)) = body.get_mut("configuration") else { return };
+    configuration.get_mut("sip_port").map(number);
+    let Some(Value::Array(codecs)) = configuration.get_mut("codecs") else { return };
+    let mut codecs: Vec<_> = codecs.iter_mut().filter_map(Value::as_object_mut).collect();
+    codecs.iter_mut().filter_map(|codec| codec.get_mut("priority")).for_each(number);
+    let last = codecs.iter().filter_map(|codec| codec.get("priority")?.as_u64()).max().unwrap_or(0);
+    for (codec, place) in codecs.into_iter().filter(|codec| codec.get("priority").is_none_or(Value::is_null)).zip(1..) {
+        codec.insert("priority".to_owned(), Value::from(last + place));
+    }
+}
+
+fn number(value: &mut Value) {
+    let meant = match &*value {
+        Value::String(text) => text.parse::<f64>().ok(),
+        Value::Number(number) => number.as_f64(),
+        _ => None,
+    };
+    if let Some(whole) = meant.filter(|n| n.fract() == 0.0 && (0.0..1e9).contains(n)) {
+        *value = Value::from(whole as u64);
+    }
+}
+
 /// The body of `POST /api/v2/channels`.
 pub(super) fn create(body: &Map<String, Value>, exists: impl Fn(&str) -> bool) -> Checked {
     only(body, "", &["name", "type", "configuration", "routing", "health_check"])?;

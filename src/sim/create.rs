@@ -55,7 +55,7 @@ impl Model {
             }
             _ => {
                 let channel = self.store.get(&id).ok_or_else(|| check::not_found("it is gone again"))?;
-                Ok(Done::Answer(self.show(StatusCode::CREATED, channel, now)))
+                Ok(Done::Answer(self.show(StatusCode::CREATED, channel, now, headers)))
             }
         }
     }

@@ -4,15 +4,17 @@
 
 use super::channel::ChannelState;
 use super::check;
-use super::incident::PatchMode;
+use super::incident::{PatchMode, TargetMode};
 use super::ledger::{Effect, PatchRecord};
 use super::model::{Due, Model, Patching};
+use super::oddity::Oddity;
 use super::patch::Change;
 use super::reply::Draft;
 use super::scenario::Merge;
 use super::telemetry::{self, Present};
 use crate::platform::Request;
 use crate::policy::WallMs;
+use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -58,7 +60,8 @@ impl Model {
         check::accept(&request.headers)?;
         let body = request.body.as_deref().unwrap_or_default();
         if let Some(scope) = scope(&endpoint) {
-            self.tokens.admit(now, &request.headers, scope)?;
+            let forbids = self.odd.is(Oddity::ExpiredForbidden, None);
+            self.tokens.admit(now, &request.headers, scope, forbids)?;
         }
         let query = check::form(uri.query().unwrap_or("").as_bytes())?;
         let known = |name: &String| match endpoint {
@@ -71,13 +74,14 @@ impl Model {
         }
         let draft = match endpoint {
             Endpoint::Token => self.tokens.issue(now, &self.options, &request.headers, body),
-            Endpoint::List => self.list(now, query.get("page").map(String::as_str))?,
-            Endpoint::Get(id) => self.get(now, &id)?,
+            Endpoint::List => return self.list(now, query.get("page").map(String::as_str)),
+            Endpoint::Get(id) => self.get(now, &id, &request.headers)?,
             Endpoint::Patch(id) => return self.patch(now, &id, &request.headers, body),
             Endpoint::Create => return self.create(now, wall, &request.headers, body),
             Endpoint::Telemetry => {
                 let body = check::json_body(&request.headers, body)?;
-                telemetry::answer(&mut self.store, &self.options, self.form, Present { now, wall }, &body)?
+                let odd = &self.odd;
+                telemetry::answer(&mut self.store, &self.options, odd, self.form, Present { now, wall }, &body)?
             }
             Endpoint::Bridge(call) => {
                 let body = check::json_body(&request.headers, body)?;
@@ -92,14 +96,27 @@ impl Model {
         Ok(Done::Answer(draft))
     }
 
-    fn list(&self, now: Duration, cursor: Option<&str>) -> Result<Draft, Draft> {
+    fn list(&self, now: Duration, cursor: Option<&str>) -> Result<Done, Draft> {
         if self.list_absent {
             return Err(check::not_found("this tenant has no list of channels"));
         }
-        let (channels, next) = self
+        if self.odd.is(Oddity::ListFails, None) {
+            return Err(Draft::refuse(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the list cannot be made"));
+        }
+        let (behind, age) = self.odd.behind(now, None);
+        let endless = cursor.and_then(|cursor| cursor.strip_prefix("more-")).and_then(|n| n.parse::<u64>().ok());
+        let cursor = cursor.filter(|_| endless.is_none());
+        let (mut channels, mut next) = self
             .store
-            .page(cursor, self.options.page_size, now, self.list_lag)
+            .page(cursor, self.options.page_size, now, self.list_lag + behind)
             .ok_or_else(|| Draft::bad("page is no cursor of ours"))?;
+        self.odd_rows(&mut channels);
+        if next.is_none() && self.odd.is(Oddity::LoopingNext, None) {
+            next = self.store.page(None, 1, now, Duration::ZERO).and_then(|(_, next)| next);
+        }
+        if (next.is_none() || endless.is_some()) && self.odd.is(Oddity::EndlessNext, None) {
+            next = Some(format!("more-{}", endless.unwrap_or(0) + 1));
+        }
         // Put together from what the channels keep: a page is most of what the model does in a long simulation.
         let mut body = b"{\"channels\":[".to_vec();
         for (n, channel) in channels.iter().enumerate() {
@@ -107,17 +124,60 @@ impl Model {
             body.extend_from_slice(channel);
         }
         body.extend_from_slice(format!("],\"next\":{}}}", json!(next)).as_bytes());
-        Ok(Draft { status: StatusCode::OK, body: body.into(), headers: Vec::new() })
+        let draft = Draft { age, ..Draft::raw(StatusCode::OK, body.into()) };
+        Ok(match self.odd.met(Oddity::ListSlow, None) {
+            Some(slow) => Done::Slow(draft, slow.by()),
+            None => Done::Answer(draft),
+        })
     }
 
-    fn get(&self, now: Duration, id: &str) -> Result<Draft, Draft> {
+    /// What careless paging does to the rows of a page.
+    fn odd_rows(&self, rows: &mut Vec<Bytes>) {
+        for row in rows.iter_mut() {
+            if let Some(odd) = self.odd.show(row, true) {
+                *row = odd;
+            }
+        }
+        if self.odd.is(Oddity::SkippedRows, None) && rows.len() > 1 {
+            rows.pop();
+        }
+        if self.odd.is(Oddity::RepeatedRows, None)
+            && let Some(first) = rows.first().cloned()
+        {
+            rows.extend([first.clone(), first]);
+        }
+        if self.odd.is(Oddity::SummaryRows, None) {
+            rows.push(Bytes::from(json!({ "type": "summary", "count": rows.len() }).to_string()));
+        }
+    }
+
+    fn get(&self, now: Duration, id: &str, headers: &HeaderMap) -> Result<Draft, Draft> {
         let channel = self.store.get(id).ok_or_else(|| no_channel(id))?;
-        Ok(self.show(StatusCode::OK, channel, now))
+        let (behind, age) = self.odd.behind(now, Some(id));
+        let draft = self.show(StatusCode::OK, channel, now, headers);
+        if behind.is_zero() {
+            return Ok(draft);
+        }
+        let body = channel.shown_late(now, behind);
+        Ok(Draft { body: self.odd.show(&body, false).unwrap_or(body), age, ..draft })
     }
 
-    pub(super) fn show(&self, status: StatusCode, channel: &ChannelState, now: Duration) -> Draft {
-        let draft = Draft { status, body: channel.shown(now), headers: Vec::new() };
-        if self.options.etag { draft.with(header::ETAG, channel.etag()) } else { draft }
+    pub(super) fn show(&self, status: StatusCode, channel: &ChannelState, now: Duration, headers: &HeaderMap) -> Draft {
+        let body = channel.shown(now);
+        let draft = Draft::raw(status, self.odd.show(&body, false).unwrap_or(body));
+        if !self.options.etag {
+            return draft;
+        }
+        let strong = channel.etag();
+        let gzip = check::header(headers, "accept-encoding").is_some_and(|codings| codings.contains("gzip"));
+        let etag = if self.odd.is(Oddity::WeakEtag, Some(channel.id())) {
+            format!("W/{strong}")
+        } else if gzip && self.odd.is(Oddity::GzipEtag, Some(channel.id())) {
+            format!("{}-gzip\"", strong.trim_end_matches('"'))
+        } else {
+            strong
+        };
+        draft.with(header::ETAG, etag)
     }
 
     fn patch(&mut self, now: Duration, id: &str, headers: &HeaderMap, body: &[u8]) -> Result<Done, Draft> {
@@ -140,7 +200,10 @@ impl Model {
         body: &[u8],
     ) -> Result<(Done, Effect), Draft> {
         let channel = self.store.get(id).ok_or_else(|| no_channel(id))?;
-        let body = check::json_body(headers, body)?;
+        let mut body = check::json_body(headers, body)?;
+        if self.odd.lenient {
+            check::as_meant(&mut body);
+        }
         check::patch(&body, |id| self.store.contains(id), |id| channel.backups().any(|backup| backup == id))?;
         check::credentials(&body, channel.document())?;
         if self.options.etag
@@ -149,8 +212,14 @@ impl Model {
             let message = "the channel has changed since it was read";
             return Err(Draft::refuse(StatusCode::PRECONDITION_FAILED, "precondition_failed", message));
         }
+        let to = body.get("routing").and_then(|routing| routing.get("primary_channel_id")).and_then(Value::as_str);
+        let target = to.and_then(|to| self.targets.get(to)).filter(|(_, until)| now < *until).map(|(mode, _)| *mode);
+        if target == Some(TargetMode::Refused) {
+            return Err(Draft::bad("this channel does not take the traffic of others at present"));
+        }
         let patching = self.patching.filter(|p| now < p.until);
         let merge = match patching {
+            Some(Patching { mode: PatchMode::Lose, .. }) => Merge::Lose,
             Some(Patching { mode: PatchMode::Replace, .. }) => Merge::Replace,
             _ => self.options.patch,
         };
@@ -159,7 +228,7 @@ impl Model {
             Some(Patching { mode: PatchMode::Delay, delay, .. }) => delay,
             _ => self.options.patch_delay,
         };
-        let effect = if patching.is_some_and(|p| p.mode == PatchMode::Drop) {
+        let effect = if target.is_some() || patching.is_some_and(|p| p.mode == PatchMode::Drop) {
             Effect::Dropped
         } else if delay.is_zero() || self.agenda.len() >= MAX_PENDING {
             self.make(now, &change);
@@ -172,7 +241,7 @@ impl Model {
             return Ok((Done::Lost, effect));
         }
         let channel = self.store.get(id).ok_or_else(|| no_channel(id))?;
-        Ok((Done::Answer(self.show(StatusCode::OK, channel, now)), effect))
+        Ok((Done::Answer(self.show(StatusCode::OK, channel, now, headers)), effect))
     }
 }
 

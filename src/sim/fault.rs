@@ -4,7 +4,7 @@ use super::incident::FaultKind;
 use super::reply::{Answer, Draft};
 use crate::policy::WallMs;
 use axum::body::Bytes;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ impl Faults {
 /// What a fault answers; `None` where the answer needs the limit's `Retry-After`.
 pub(super) fn answer(kind: FaultKind, wall: WallMs) -> Option<Answer> {
     let refuse = |status, error: &str, message: &str| Draft::refuse(status, error, message);
-    let raw = |body: Bytes| Draft { status: StatusCode::OK, body, headers: Vec::new() };
+    let raw = |body: Bytes| Draft::raw(StatusCode::OK, body);
     let draft = match kind {
         FaultKind::Hang => return Some(Answer::Hang),
         FaultKind::Close => return Some(Answer::Close),
@@ -63,6 +63,17 @@ pub(super) fn answer(kind: FaultKind, wall: WallMs) -> Option<Answer> {
         FaultKind::Garbage => raw(Bytes::from_static(b"<html><body>Bad gateway? Perhaps.</body></html>")),
         FaultKind::Empty => raw(Bytes::new()),
         FaultKind::Huge => raw(HUGE.clone()),
+        FaultKind::Page200 => page(StatusCode::OK),
+        FaultKind::Page403 => page(StatusCode::FORBIDDEN),
+        FaultKind::Page404 => page(StatusCode::NOT_FOUND),
+        FaultKind::Page502 => page(StatusCode::BAD_GATEWAY),
     };
     Some(Answer::Response(draft.finish(wall)))
+}
+
+/// What a gateway or a login portal answers in the platform's place.
+fn page(status: StatusCode) -> Draft {
+    let body =
+        format!("<!DOCTYPE html><html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>");
+    Draft::raw(status, Bytes::from(body)).with(header::CONTENT_TYPE, "text/html; charset=utf-8")
 }

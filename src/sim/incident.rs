@@ -2,6 +2,7 @@
 //!
 //! Must never: be applied half. [`crate::sim::Model::apply`] checks an incident before it changes anything.
 
+use super::oddity::Odd;
 use super::scenario::TelemetryForm;
 use jiff::fmt::serde::unsigned_duration::friendly::compact as friendly;
 use serde::{Deserialize, Serialize};
@@ -147,6 +148,18 @@ pub enum Incident {
         #[serde(default, with = "friendly::optional", skip_serializing_if = "Option::is_none")]
         delay: Option<Duration>,
     },
+    /// Answers are odd: see [`Odd`].
+    Odd(Odd),
+    /// PATCHes that send traffic to a channel are treated otherwise.
+    Target {
+        /// The channel that is to take the traffic.
+        channel: String,
+        /// How.
+        mode: TargetMode,
+        /// For how long.
+        #[serde(rename = "for", with = "friendly::required")]
+        lasts: Duration,
+    },
     /// Every token that was given out is revoked: 401 until a new one is fetched.
     RevokeTokens {},
 }
@@ -190,6 +203,8 @@ impl fmt::Display for Incident {
             Self::Call { call, channel, .. } => write!(f, "call {call} is on {channel}"),
             Self::HangUp { call } => write!(f, "call {call} is over"),
             Self::Bridge { mode, lasts, .. } => write!(f, "bridges: {mode:?} for {lasts:?}"),
+            Self::Odd(odd) => f.write_str(&odd.words()),
+            Self::Target { channel, mode, lasts } => write!(f, "routes to {channel}: {mode:?} for {lasts:?}"),
             Self::RevokeTokens {} => f.write_str("every token is revoked"),
         }
     }
@@ -228,6 +243,18 @@ pub enum FaultKind {
     /// Status 200 with a body of 32 MiB.
     #[serde(rename = "huge")]
     Huge,
+    /// Status 200 with a page in place of an answer.
+    #[serde(rename = "page_200")]
+    Page200,
+    /// Status 403 with a page.
+    #[serde(rename = "page_403")]
+    Page403,
+    /// Status 404 with a page.
+    #[serde(rename = "page_404")]
+    Page404,
+    /// Status 502 with a page.
+    #[serde(rename = "page_502")]
+    Page502,
 }
 
 impl FaultKind {
@@ -244,6 +271,10 @@ impl FaultKind {
             Self::Garbage => "garbage",
             Self::Empty => "empty",
             Self::Huge => "huge",
+            Self::Page200 => "page_200",
+            Self::Page403 => "page_403",
+            Self::Page404 => "page_404",
+            Self::Page502 => "page_502",
         }
     }
 }
@@ -260,6 +291,18 @@ pub enum PatchMode {
     LoseAnswer,
     /// Sub-objects are replaced, not merged.
     Replace,
+    /// Sub-objects are replaced, and credentials that were not sent are lost.
+    Lose,
+}
+
+/// How a PATCH that sends traffic to one channel is treated for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetMode {
+    /// Answered 400, in the platform's words.
+    Refused,
+    /// Answered 200, and nothing happens.
+    Ignored,
 }
 
 /// How a creation is treated for a while.
@@ -292,6 +335,10 @@ pub enum BridgeMode {
     Late,
     /// 409: someone else is bridging the call.
     Busy,
+    /// Answered 200 with a body that says it failed; it is not made.
+    Failed,
+    /// Answered 202, and made later.
+    Pending,
 }
 
 fn inbound() -> String {
@@ -332,6 +379,7 @@ impl Incident {
             Self::Status { channel, .. }
             | Self::Remove { channel }
             | Self::Edit { channel, .. }
+            | Self::Target { channel, .. }
             | Self::Call { channel, .. } => there(channel),
             Self::Route { channel, to } => there(channel).and_then(|()| there(to)),
             Self::Telemetry { channel, latency_ms, jitter_ms, loss_pct, .. } => {
@@ -341,6 +389,10 @@ impl Incident {
                 in_range("latency_ms", *latency_ms, 60_000.0, "0 to 60000")?;
                 in_range("jitter_ms", *jitter_ms, 60_000.0, "0 to 60000")?;
                 in_range("loss_pct", *loss_pct, 100.0, "0 to 100")
+            }
+            Self::Odd(odd) => {
+                odd.channel.as_ref().map_or(Ok(()), there)?;
+                in_range("share", Some(odd.share), 1.0, "0 to 1")
             }
             Self::List { absent: None, lag: None } => Err(IncidentError::Nothing("list")),
             _ => Ok(()),

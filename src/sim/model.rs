@@ -10,16 +10,17 @@ use super::channel::{ChannelState, Spell};
 use super::create::Creating;
 use super::endpoint::Done;
 use super::fault::{self, Faults};
-use super::incident::{Incident, IncidentError, PatchMode};
+use super::incident::{Incident, IncidentError, PatchMode, TargetMode};
 use super::ledger::{Ledger, News, PatchRecord, RequestRecord};
 use super::limit::RequestLimit;
 use super::noise;
+use super::oddity::{Odd, Oddities, Oddity};
 use super::patch::{self, Change};
-use super::reply::{Answer, Reply};
+use super::reply::{Answer, Draft, Reply};
 use super::scenario::{Options, Scenario, TelemetryForm};
 use super::store::Store;
 use super::token::Tokens;
-use crate::platform::Request;
+use crate::platform::{Request, Response};
 use crate::policy::WallMs;
 use axum::http::Uri;
 use serde_json::{Map, Value};
@@ -47,6 +48,9 @@ pub struct Model {
     pub(super) list_absent: bool,
     pub(super) list_lag: Duration,
     pub(super) form: TelemetryForm,
+    pub(super) odd: Oddities,
+    /// How PATCHes to a target are treated, and until when.
+    pub(super) targets: BTreeMap<String, (TargetMode, Duration)>,
 }
 
 /// Something that is going to happen.
@@ -87,6 +91,8 @@ impl Model {
             list_absent: options.list_absent,
             list_lag: options.list_lag,
             form: options.telemetry,
+            odd: Oddities::new(options.seed, &options.odd),
+            targets: BTreeMap::new(),
             options,
         };
         for event in events {
@@ -100,6 +106,7 @@ impl Model {
         self.advance(now);
         let wall = WallMs(wall.0.saturating_add(self.options.clock_skew_seconds.saturating_mul(1000)));
         self.ledger.arrive(now);
+        self.odd.arrive(now, self.ledger.total);
         let uri = request.url.parse::<Uri>().unwrap_or_default();
         let path = uri.path().to_owned();
         let is_token = path.ends_with("/oauth/token");
@@ -110,11 +117,11 @@ impl Model {
                 None => Answer::Response(self.limit.refuse(now, wall).finish(wall)),
             },
             None => match self.endpoint(now, wall, &uri, request) {
-                Ok(Done::Answer(draft)) | Err(draft) => Answer::Response(draft.finish(wall)),
+                Ok(Done::Answer(draft)) | Err(draft) => Answer::Response(self.finish(draft, wall)),
                 Ok(Done::Lost) => Answer::Close,
                 Ok(Done::Slow(draft, delay)) => {
                     slow = delay;
-                    Answer::Response(draft.finish(wall))
+                    Answer::Response(self.finish(draft, wall))
                 }
             },
         };
@@ -129,7 +136,20 @@ impl Model {
         });
         let vary = noise::unit(&[self.options.seed, noise::text("latency"), self.ledger.total]);
         let latency = self.slow.filter(|(_, until)| now < *until).map_or(self.options.latency, |(latency, _)| latency);
-        Reply { after: latency.mul_f64(0.5 + vary) + slow, answer }
+        let bad_headers = self.odd.is(Oddity::BadHeaders, None);
+        Reply { after: latency.mul_f64(0.5 + vary) + slow, answer, bad_headers }
+    }
+
+    /// What every answer of the platform itself goes through on its way out.
+    fn finish(&self, mut draft: Draft, wall: WallMs) -> Response {
+        if self.odd.is(Oddity::Bom, None) && !draft.body.is_empty() {
+            draft.body = [b"\xef\xbb\xbf", draft.body.as_ref()].concat().into();
+        }
+        let ahead = self.odd.met(Oddity::NodeClock, None).map_or(Duration::ZERO, Odd::by);
+        // A cached answer bears the date at which it was made.
+        let past = draft.age.unwrap_or_default();
+        let ms = |d: Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
+        draft.finish(WallMs(wall.0.saturating_add(ms(ahead)).saturating_sub(ms(past))))
     }
 
     /// Lets everything happen that is due by `now`, without a request.
@@ -192,6 +212,8 @@ impl Model {
                 let delay = delay.unwrap_or(Duration::from_secs(10));
                 self.bridging = Some(Bridging { mode, until: now + lasts, delay });
             }
+            Incident::Odd(odd) => self.odd.begin(now, odd),
+            Incident::Target { channel, mode, lasts } => _ = self.targets.insert(channel, (mode, now + lasts)),
             Incident::RevokeTokens {} => self.tokens.revoke(),
         }
         Ok(())
@@ -211,6 +233,8 @@ impl Model {
         self.list_absent = self.options.list_absent;
         self.list_lag = self.options.list_lag;
         self.form = self.options.telemetry;
+        self.odd = self.odd.reset(&self.options.odd);
+        self.targets.clear();
         self.tokens.revoke();
         for channel in self.store.iter_mut() {
             let home = channel.id.clone();

@@ -39,6 +39,9 @@ fn sub_object(old: &mut Map<String, Value>, new: &Map<String, Value>, merge: Mer
         // Credentials are kept elsewhere by platforms that replace: no client may send them back.
         old.retain(|name, _| name == "authentication");
     }
+    if merge == Merge::Lose {
+        old.clear();
+    }
     for (name, value) in new {
         old.insert(name.clone(), value.clone());
     }

@@ -14,6 +14,8 @@ pub struct Reply {
     pub after: Duration,
     /// The answer.
     pub answer: Answer,
+    /// Whether a socket is to carry headers that no standard allows.
+    pub bad_headers: bool,
 }
 
 /// What comes back.
@@ -33,11 +35,17 @@ pub(super) struct Draft {
     pub(super) status: StatusCode,
     pub(super) body: Bytes,
     pub(super) headers: Vec<(HeaderName, String)>,
+    /// How long ago a cache has kept it.
+    pub(super) age: Option<Duration>,
 }
 
 impl Draft {
+    pub(super) const fn raw(status: StatusCode, body: Bytes) -> Self {
+        Self { status, body, headers: Vec::new(), age: None }
+    }
+
     pub(super) fn json(status: StatusCode, body: &Value) -> Self {
-        Self { status, body: Bytes::from(body.to_string()), headers: Vec::new() }
+        Self::raw(status, Bytes::from(body.to_string()))
     }
 
     /// An error in the platform's form, `{"error", "message"}`.
@@ -61,7 +69,8 @@ impl Draft {
             (header::CONTENT_TYPE, "application/json".to_owned()),
             (header::DATE, httpdate::fmt_http_date(system_time(wall))),
         ];
-        for (name, value) in fixed.into_iter().chain(self.headers) {
+        let age = self.age.map(|age| (header::AGE, age.as_secs().to_string()));
+        for (name, value) in fixed.into_iter().chain(self.headers).chain(age) {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 response.headers.insert(name, value);
             }

@@ -4,6 +4,7 @@
 //! line. Must never open a file: the text is handed in.
 
 use super::incident::{Incident, IncidentError};
+use super::oddity::Odd;
 use jiff::fmt::serde::unsigned_duration::friendly::compact as friendly;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -78,6 +79,8 @@ pub struct Options {
     pub missing_items: f64,
     /// Seconds by which the platform's calendar is ahead of ours.
     pub clock_skew_seconds: i64,
+    /// How its answers are odd.
+    pub odd: Vec<Odd>,
 }
 
 impl Default for Options {
@@ -103,6 +106,7 @@ impl Default for Options {
             telemetry: TelemetryForm::Dated,
             missing_items: 0.0,
             clock_skew_seconds: 0,
+            odd: Vec::new(),
         }
     }
 }
@@ -131,6 +135,8 @@ pub enum Merge {
     Merge,
     /// They are replaced whole; only `configuration.authentication` survives, since it is kept elsewhere.
     Replace,
+    /// They are replaced whole, and what was not sent is lost, credentials included.
+    Lose,
 }
 
 /// The form of telemetry answers.

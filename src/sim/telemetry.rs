@@ -7,6 +7,7 @@
 use super::channel::{ChannelState, Quality};
 use super::check;
 use super::noise;
+use super::oddity::{self, Oddities, Oddity};
 use super::reply::Draft;
 use super::scenario::{Options, TelemetryForm};
 use super::store::Store;
@@ -40,21 +41,33 @@ pub(super) struct Present {
 pub(super) fn answer(
     store: &mut Store,
     options: &Options,
+    odd: &Oddities,
     form: TelemetryForm,
     present: Present,
     body: &Map<String, Value>,
 ) -> Result<Draft, Draft> {
     let query = parse(body)?;
+    if odd.is(Oddity::UnknownIdRefused, None)
+        && let Some(id) = query.channels.iter().find(|id| !store.contains(id))
+    {
+        return Err(check::not_found(format!("there is no channel {id:?}")));
+    }
     let mut items = Vec::new();
     if form != TelemetryForm::Empty {
         for id in &query.channels {
-            if let Some(channel) = store.get_mut(id).filter(|c| !c.idle) {
+            let Some(channel) = store.get_mut(id) else { continue };
+            let first = items.len();
+            if !channel.idle {
                 channel_items(channel, options, form, present, &query, &mut items);
+            } else if odd.is(Oddity::IdleZeros, Some(id)) {
+                channel_items(channel, options, form, present, &query, &mut items);
+                items.iter_mut().skip(first).filter_map(Value::as_object_mut).for_each(oddity::zeros);
             }
+            items.iter_mut().skip(first).for_each(|item| odd.show_item(id, item));
         }
     }
     let body = Map::from_iter([("metrics".to_owned(), Value::Array(items))]);
-    Ok(Draft::json(StatusCode::OK, &Value::Object(body)))
+    Ok(Draft::raw(StatusCode::OK, oddity::written(&Value::Object(body))))
 }
 
 fn channel_items(

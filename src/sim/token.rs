@@ -98,15 +98,26 @@ impl Tokens {
     }
 
     /// Checks the bearer token of a request, and that it may do what needs `scope`.
-    pub(super) fn admit(&mut self, now: Duration, headers: &HeaderMap, scope: &str) -> Result<(), Draft> {
+    /// `forbids`: what is no longer good is answered 403, as some gateways do.
+    pub(super) fn admit(
+        &mut self,
+        now: Duration,
+        headers: &HeaderMap,
+        scope: &str,
+        forbids: bool,
+    ) -> Result<(), Draft> {
         let unauthorised = |message: &str| Draft::refuse(StatusCode::UNAUTHORIZED, "invalid_token", message);
+        let no_longer = |message: &str| {
+            let status = if forbids { StatusCode::FORBIDDEN } else { StatusCode::UNAUTHORIZED };
+            Draft::refuse(status, "invalid_token", message)
+        };
         let text = check::header(headers, "authorization")
             .and_then(|h| h.strip_prefix("Bearer "))
             .ok_or_else(|| unauthorised("the bearer token is missing"))?;
-        let token = self.live.get(text).ok_or_else(|| unauthorised("the token is not known"))?;
+        let token = self.live.get(text).ok_or_else(|| no_longer("the token is not known"))?;
         if now >= token.expires {
             self.live.remove(text);
-            return Err(unauthorised("the token has expired"));
+            return Err(no_longer("the token has expired"));
         }
         if !token.scopes.contains(scope) {
             let message = format!("the scope {scope} is missing");

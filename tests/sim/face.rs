@@ -213,3 +213,23 @@ async fn the_transport_keeps_the_models_time() {
     tokio::time::sleep(secs(100)).await;
     assert!(matches!(ask(secs(10)).await, Err(TransportError::Reset(_))));
 }
+
+#[tokio::test]
+async fn headers_that_no_standard_allows_reach_the_wire() {
+    let served = served().await;
+    let token = served.token().await;
+    let (status, _) = served.order("incident", &json!({"odd": {"is": "bad_headers"}})).await;
+    assert_eq!(status, 204);
+    let mut socket = TcpStream::connect(served.address).await.unwrap();
+    let request = format!(
+        "GET /api/v2/channels/ch-0001 HTTP/1.1\r\nhost: sim\r\naccept: application/json\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
+    );
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    socket.read_to_end(&mut answer).await.unwrap();
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(answer.contains("\r\nx-gateway-not : passed\u{7f}on\r\n"), "{answer}");
+    assert!(answer.ends_with('}'), "the body is whole: {answer}");
+    served.stop.cancel();
+}

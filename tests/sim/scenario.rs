@@ -5,7 +5,7 @@ use trunkwarden::sim::{Answer, FaultKind, Incident, IncidentError, Model, Scenar
 
 #[test]
 fn the_examples_are_read() {
-    for name in ["failover", "faults"] {
+    for name in ["failover", "faults", "odd"] {
         let text = std::fs::read_to_string(format!("config/scenarios/{name}.toml")).unwrap();
         let scenario = Scenario::parse(&text).unwrap_or_else(|e| panic!("{name}: {e}"));
         assert!(!scenario.events.is_empty());
