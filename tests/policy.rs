@@ -41,6 +41,8 @@ mod remedies;
 mod rescue;
 #[path = "policy/restart.rs"]
 mod restart;
+#[path = "policy/routes.rs"]
+mod routes;
 #[path = "policy/scenarios.rs"]
 mod scenarios;
 #[path = "policy/sight.rs"]

@@ -241,6 +241,13 @@ pub enum Reason {
         /// Whether it undid a route of ours.
         reversal: bool,
     },
+    /// The platform shows a route that another writer of ours (provisioning) set.
+    RouteOwn {
+        /// Where traffic went.
+        was: Option<ChannelId>,
+        /// Where it goes.
+        now: ChannelId,
+    },
     /// Routes of ours were undone repeatedly.
     OtherController {
         /// How often.

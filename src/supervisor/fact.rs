@@ -9,7 +9,8 @@
 
 use crate::journal::ObservationRow;
 use crate::policy::{
-    Action, ChannelKey, Observation, OpId, Order, Outcome, Part, Reason, Saved, TenantId, Time, WallMs, Windows,
+    Action, ChannelId, ChannelKey, Observation, OpId, Order, Outcome, Part, Reason, Saved, TenantId, Time, WallMs,
+    Windows,
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -55,6 +56,13 @@ pub enum Fact {
         order: Order,
         /// Who gave it.
         who: String,
+    },
+    /// Another writer of ours may set a channel's routing to this primary.
+    OwnChange {
+        /// The primary that it sends.
+        primary: ChannelId,
+        /// For how long from now such a change may land.
+        lasts: Duration,
     },
     /// What of a policy's calendar is open from now on.
     Windows {

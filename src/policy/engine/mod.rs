@@ -4,11 +4,14 @@
 //! inputs give the same commands: only vectors and ordered sets are walked, never a hash map. A good look at a channel that
 //! is up allocates nothing; everything costlier happens only where something changes or is wanted.
 //!
-//! `observe` takes facts in, `quality` telemetry and what becomes of codec orders on trial, `probation` of routes taken for
+//! `observe` takes facts in, `route` tells whose route it is that they show, `quality` telemetry and what becomes of codec orders on trial, `probation` of routes taken for
 //! quality, `decide` finds what is wanted (`want`, `choice`), `hold` whether it may be done, `line` who is next, `act` does
 //! it, `outcome` takes what came of it, `sight` tells whether anything can be seen, `schedule` knows when to look and to
 //! evaluate again, `order`, `approval`, `ordered`, `pause` and `maintenance` take persons' orders, `configure` builds and rebuilds,
 //! `state` keeps what survives a restart, `show` and `watch` report.
+//!
+//! Whoever else of ours writes a channel's routing (provisioning does) says so by `note_own_change`, with the primary that it
+//! sends and until when that may land: such a route is nobody else's.
 //!
 //! Must never: read a clock, act on an error, act without last looks by single `GET`, or act twice on one channel at once.
 
@@ -28,6 +31,7 @@ mod pause;
 mod probation;
 mod quality;
 mod retry;
+mod route;
 mod schedule;
 mod show;
 mod sight;
@@ -41,7 +45,7 @@ pub use state::{Part, Saved, SavedChannel};
 pub(in crate::policy) use want::{Want, Wish};
 
 use super::command::{Action, Actor, Command, EventType, Fact, OpId, Order, Outcome, Record, Refusal};
-use super::key::{ChannelKey, TenantId};
+use super::key::{ChannelId, ChannelKey, TenantId};
 use super::observation::Observation;
 use super::params::{Params, Windows};
 use super::places::Places;
@@ -226,6 +230,12 @@ impl Engine {
         self.serve_line(now, out);
     }
 
+    /// Another writer of ours may set this channel's routing to `primary` until `until`, whatever became of its request. A
+    /// route that then shows is not taken for someone else's: it is recorded as ours, once, and blocks nothing.
+    pub fn note_own_change(&mut self, now: Time, channel: &ChannelKey, primary: &ChannelId, until: Time) {
+        self.on_own_change(now, channel, primary, until);
+    }
+
     /// Whether the journal can be written. Without it nothing is changed on any platform.
     pub fn set_journal_writable(&mut self, now: Time, writable: bool, out: &mut Vec<Command>) {
         if self.journal == writable {
@@ -333,7 +343,7 @@ impl Engine {
 pub(super) fn record(
     event: EventType,
     tenant: Option<TenantId>,
-    channel: Option<super::key::ChannelId>,
+    channel: Option<ChannelId>,
     actor: Actor,
     reason: Reason,
 ) -> Record {

@@ -69,6 +69,8 @@ pub(in crate::policy) struct Slot {
     pub unsure: Option<Unsure>,
     /// An action that had not shown when its time was over, and until when it may still show as ours.
     pub late: Option<(Kept, Time)>,
+    /// Where other writers of ours may have put its route, and until when such a change may land.
+    pub own_changes: Vec<(ChannelId, Time)>,
     pub blocked_until: Option<Time>,
     pub hold_down: Option<HoldDown>,
     pub retries: Retries,
@@ -225,6 +227,7 @@ impl Slot {
             flight: None,
             unsure: None,
             late: None,
+            own_changes: Vec::new(),
             blocked_until: None,
             hold_down: None,
             retries: Retries::default(),

@@ -110,6 +110,8 @@ pub struct SavedChannel {
     late: Option<Kept>,
     /// For how much longer `late` may still show as ours.
     late_for: Option<Duration>,
+    /// Where other writers of ours may have put its route, and for how much longer such a change may land.
+    own_changes: Vec<(ChannelId, Duration)>,
     /// How long a maintenance that a person started goes on, and why.
     maintenance: Option<(Duration, String)>,
     trial: Option<SavedTimed<CodecTrial>>,
@@ -216,6 +218,12 @@ fn save_channel(now: Time, slot: &Slot) -> SavedChannel {
         unsure: slot.unsure.as_ref().map(|unsure| (unsure.kept.clone(), unsure.until.since(now))),
         late: late.map(|(kept, _)| kept.clone()),
         late_for: late.map(|(_, until)| until.since(now)),
+        own_changes: slot
+            .own_changes
+            .iter()
+            .filter(|(_, end)| *end > now)
+            .map(|(to, end)| (to.clone(), end.since(now)))
+            .collect(),
         maintenance: slot.maintenance.clone().map(|(until, reason)| (until.since(now), reason)),
         trial: slot.trial.as_ref().map(|trial| trial.save(now)),
         refuted: slot.refuted.save(now),
@@ -246,6 +254,7 @@ fn restore_channel(now: Time, slot: &mut Slot, saved: SavedChannel, elapsed: Dur
     slot.codecs_first = saved.codecs_first;
     slot.codecs_set = saved.codecs_set;
     slot.late = saved.late.and_then(|kept| Some((kept, until(saved.late_for.or(Some(LATE_FOR)))?)));
+    slot.own_changes = saved.own_changes.into_iter().filter_map(|(to, left)| Some((to, until(Some(left))?))).collect();
     // One that ended meanwhile is told of by the first evaluation.
     slot.maintenance = saved.maintenance.map(|(left, reason)| (now + left.saturating_sub(elapsed), reason));
     slot.trial = saved.trial.map(|saved| Box::new(Timed::restore(saved, now)));

@@ -111,6 +111,13 @@ impl fmt::Display for Reason {
             Self::RouteForeign { was: None, now, .. } => {
                 write!(f, "traffic goes to {now} at first sight, by someone else's doing")
             }
+            Self::RouteOwn { was, now } => {
+                let from = was.as_ref().map(|was| format!(" from {was}")).unwrap_or_default();
+                write!(
+                    f,
+                    "a change of our own that carried its route along moved traffic{from} to {now}; nothing is blocked by it"
+                )
+            }
             Self::OtherController { reversals, within } => write!(
                 f,
                 "paused: {reversals} routes of ours were undone within {}; another controller seems to steer this tenant",

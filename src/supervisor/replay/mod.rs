@@ -264,6 +264,11 @@ impl Replay {
                 // In another past there may be nothing to which the order applies.
                 let _ = engine.operator(now, &order, &who, out);
             }
+            Fact::OwnChange { primary, lasts } => {
+                if let Some(channel) = channel {
+                    engine.note_own_change(now, channel, &primary, now + lasts);
+                }
+            }
             Fact::Windows { policy, windows } => engine.set_windows(now, &policy, windows, out),
             Fact::References { answered, of } => {
                 engine.set_references(now, answered, of, out);

@@ -1,0 +1,186 @@
+//! Whose route it is: what the platform shows is held against what we set, what may still show of ours, and what another
+//! writer of ours may have set. What is left is somebody else's.
+//!
+//! Must never: decide that something is wanted, or take a page of the list for the last word.
+
+use super::super::command::{ActionKind, Actor, Command, EventType, Fact};
+use super::super::key::{ChannelId, ChannelKey};
+use super::super::observation::ChannelView;
+use super::super::reason::Reason;
+use super::super::tenant::{REVERSALS, REVERSALS_WITHIN};
+use super::super::time::Time;
+use super::{Engine, channel_record, record};
+
+/// Changes of other writers of ours that are remembered of one channel.
+const MAX_OWN_CHANGES: usize = 8;
+
+impl Engine {
+    /// Where the platform says that traffic goes. Whether the route that we hold for true changed.
+    pub(super) fn note_route(
+        &mut self,
+        now: Time,
+        i: usize,
+        asked: Time,
+        single: bool,
+        view: &ChannelView,
+        out: &mut Vec<Command>,
+    ) -> bool {
+        if asked < self.slots[i].route_from {
+            return false;
+        }
+        if single {
+            self.settle_unsure(now, i, asked, view, out);
+        } else if view.unrouted && self.slots[i].route.is_none() {
+            // Only the channel itself can tell where its traffic goes.
+            self.doubt_route(now, i, out);
+        }
+        if view.unrouted {
+            return false;
+        }
+        let slot = &self.slots[i];
+        let read = view.primary.as_ref().unwrap_or(&slot.key.channel);
+        if slot.flight.is_some() || slot.unsure.is_some() {
+            // What is read while a change is under way is judged when its outcome is known.
+            return false;
+        }
+        if slot.expected.as_ref() == Some(read) && slot.route.as_ref() == Some(read) {
+            return false;
+        }
+        let read = read.clone();
+        if !slot.configured {
+            let changed = slot.route.as_ref() != Some(&read);
+            self.slots[i].route = Some(read);
+            self.sync_load(i);
+            return changed;
+        }
+        if slot.expected.as_ref() == Some(&read) {
+            self.slots[i].route = Some(read);
+        } else if slot.expected.is_none() && read == slot.key.channel {
+            self.slots[i].route = Some(read.clone());
+            self.slots[i].expected = Some(read);
+        } else if slot.expected.is_some() && !single {
+            self.doubt_route(now, i, out);
+            return false;
+        } else if !self.shows_late(now, i, &read, out) && !self.take_own_change(now, i, &read, out) {
+            self.take_foreign_route(now, i, read, out);
+        }
+        self.sync_load(i);
+        true
+    }
+
+    pub(super) fn on_own_change(&mut self, now: Time, key: &ChannelKey, primary: &ChannelId, until: Time) {
+        let Some(&i) = self.index.get(key) else { return };
+        let own = &mut self.slots[i].own_changes;
+        own.retain(|(to, end)| *end > now && to != primary);
+        if own.len() >= MAX_OWN_CHANGES {
+            own.remove(0);
+        }
+        own.push((primary.clone(), until));
+        self.mark_unsaved(i);
+    }
+
+    /// Another writer of ours set this route: it is nobody else's, and what it undid is free to be done again.
+    fn take_own_change(&mut self, now: Time, i: usize, read: &ChannelId, out: &mut Vec<Command>) -> bool {
+        let slot = &mut self.slots[i];
+        let Some(n) = slot.own_changes.iter().position(|(to, until)| to == read && now < *until) else { return false };
+        slot.own_changes.remove(n);
+        let was = slot.expected.replace(read.clone());
+        slot.route = Some(read.clone());
+        (slot.route_ours, slot.foreign, slot.moved_for) = (false, false, None);
+        slot.blocked_until = None;
+        let reason = Reason::RouteOwn { was: was.clone(), now: read.clone() };
+        let change = (was.map(Fact::Route), Some(Fact::Route(read.clone())));
+        out.push(Command::Record(channel_record(&slot.key, EventType::RouteChanged, Actor::System, reason, change)));
+        self.mark_unsaved(i);
+        true
+    }
+
+    /// A page of the list shows another route or codec order than the channel had: it may be old, so the channel itself is
+    /// asked.
+    fn doubt_route(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
+        let slot = &mut self.slots[i];
+        let fast = slot.policy.health.fast_interval;
+        if slot.doubted_at.is_none_or(|at| now.since(at) >= fast) {
+            slot.doubted_at = Some(now);
+            out.push(Command::LookNow { channel: slot.key.clone() });
+        }
+    }
+
+    fn take_foreign_route(&mut self, now: Time, i: usize, read: ChannelId, out: &mut Vec<Command>) {
+        let slot = &mut self.slots[i];
+        // A channel that came home long ago may be moved by anybody: that undoes nothing of ours.
+        let left_away = slot.expected.as_ref().is_some_and(|expected| *expected != slot.key.channel);
+        let reversal = slot.route_ours && (left_away || slot.blocked_until.is_some_and(|until| until > now));
+        let was = slot.expected.replace(read.clone());
+        slot.route = Some(read.clone());
+        slot.route_ours = false;
+        slot.foreign = read != slot.key.channel;
+        slot.moved_for = None;
+        slot.blocked_until = Some(now + slot.policy.failover.block_period).max(slot.blocked_until);
+        let reason = Reason::RouteForeign { was: was.clone(), now: read.clone(), reversal };
+        let change = (was.map(Fact::Route), Some(Fact::Route(read)));
+        out.push(Command::Record(channel_record(&slot.key, EventType::RouteChanged, Actor::Outside, reason, change)));
+        self.mark_unsaved(i);
+        if reversal {
+            self.count_reversal(now, self.slots[i].tenant, out);
+        }
+    }
+
+    fn count_reversal(&mut self, now: Time, t: usize, out: &mut Vec<Command>) {
+        let tenant = &mut self.tenants[t];
+        let reversals = tenant.count_reversal(now);
+        // A pause that lapses would let the fight go on by itself.
+        if reversals < REVERSALS || (tenant.paused && tenant.paused_until.is_none()) {
+            return;
+        }
+        let was = std::mem::replace(&mut tenant.paused, true);
+        tenant.paused_until = None;
+        let reversals = u32::try_from(reversals).unwrap_or(u32::MAX);
+        let reason = Reason::OtherController { reversals, within: REVERSALS_WITHIN };
+        let mut told = record(EventType::OtherController, Some(tenant.id.clone()), None, Actor::Outside, reason);
+        (told.before, told.after) = (Some(Fact::Paused(was)), Some(Fact::Paused(true)));
+        out.push(Command::Record(told));
+        self.evaluate_wanting(now, t, out);
+    }
+
+    /// The same for a codec order. A page of the list may be old, so the channel itself is asked.
+    pub(super) fn codecs_show_late(
+        &mut self,
+        now: Time,
+        i: usize,
+        asked: Time,
+        single: bool,
+        view: &ChannelView,
+        out: &mut Vec<Command>,
+    ) {
+        let slot = &mut self.slots[i];
+        if asked < slot.route_from || slot.flight.is_some() || slot.unsure.is_some() {
+            return;
+        }
+        let shows = slot.late.as_ref().filter(|(_, until)| now < *until).is_some_and(|(late, _)| match &late.kind {
+            ActionKind::Codec { order, .. } => view.has_order(order) == Some(true),
+            ActionKind::Failover { .. } | ActionKind::Failback { .. } => false,
+        });
+        if shows && !single {
+            return self.doubt_route(now, i, out);
+        }
+        let Some((kept, _)) = slot.late.take_if(|_| shows) else { return };
+        let reason = Reason::ShowsLate { kind: kept.kind.name().to_owned() };
+        self.complete(now, i, &kept, reason, out);
+    }
+
+    /// A change that had not shown when its time was over shows now: it is ours, not someone else's.
+    fn shows_late(&mut self, now: Time, i: usize, read: &ChannelId, out: &mut Vec<Command>) -> bool {
+        let slot = &mut self.slots[i];
+        let late = slot.late.as_ref().filter(|(_, until)| now < *until);
+        let shows = late.is_some_and(|(late, _)| match &late.kind {
+            ActionKind::Failover { to, .. } => to == read,
+            ActionKind::Failback { .. } => *read == slot.key.channel,
+            ActionKind::Codec { .. } => false,
+        });
+        let Some((kept, _)) = slot.late.take_if(|_| shows) else { return false };
+        let reason = Reason::ShowsLate { kind: kept.kind.name().to_owned() };
+        self.complete(now, i, &kept, reason, out);
+        true
+    }
+}
