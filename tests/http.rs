@@ -27,7 +27,7 @@ use trunkwarden::policy::{
     TenantReport, TenantState, Time, WallMs,
 };
 use trunkwarden::supervisor::{
-    Counters, Liveness, OrderRequest, Orders, ReferenceReading, Snapshot, SnapshotCell, TenantSnapshot,
+    Counters, Liveness, OrderError, OrderRequest, Orders, ReferenceReading, Snapshot, SnapshotCell, TenantSnapshot,
 };
 
 const TOKEN: &str = "correct horse battery staple";
@@ -264,7 +264,11 @@ async fn the_newest_checkpoint_is_there_for_whoever_keeps_it_elsewhere() {
 async fn driver(mut receiver: tokio::sync::mpsc::Receiver<OrderRequest>, given: Given) {
     while let Some(request) = receiver.recv().await {
         let answer = match &request.order {
-            Order::Pause { tenant: Some(t) } if t.as_str() == "nobody" => Err(Refusal::UnknownTenant(t.clone())),
+            Order::Pause { tenant: Some(t) } if t.as_str() == "nobody" => {
+                Err(OrderError::Refused(Refusal::UnknownTenant(t.clone())))
+            }
+            Order::Pause { tenant: Some(t) } if t.as_str() == "full" => Err(OrderError::NotOnDisk),
+            Order::Resume { tenant: Some(t) } if t.as_str() == "full" => Err(OrderError::Unwritten("full".to_owned())),
             _ => Ok(()),
         };
         given.lock().unwrap().push((request.order, request.who));
@@ -568,6 +572,11 @@ async fn an_order_that_cannot_be_taken_says_why() {
     let (status, body) = world.post("/api/v1/pause", Some(TOKEN), r#"{"tenant": "nobody"}"#).await;
     assert_eq!((status, code(&body)), (409, "refused"));
     assert_eq!(body["error"]["message"], "no tenant `nobody` is configured");
+    for (path, words) in [("pause", "in force in this process, not on disk"), ("resume", "nothing was changed")] {
+        let (status, body) = world.post(&format!("/api/v1/{path}"), Some(TOKEN), r#"{"tenant": "full"}"#).await;
+        assert_eq!((status, code(&body)), (503, "not_on_disk"));
+        assert!(body["error"]["message"].as_str().unwrap().starts_with(words), "{body}");
+    }
     for body in ["[1", r#"{"tenants": "acme"}"#, "\"acme\""] {
         let (status, answer) = world.post("/api/v1/pause", Some(TOKEN), body).await;
         assert_eq!((status, code(&answer)), (400, "bad_body"), "{body}");
@@ -689,6 +698,7 @@ const OWN: &[&str] = &[
     "delivery_duration_seconds",
     "effective_interval_seconds",
     "journal_entries_total",
+    "journal_set_aside_total",
     "journal_writable",
     "loop_lag_seconds",
     "malformed_answers_total",

@@ -275,18 +275,56 @@ fn an_integer_that_json_would_round_is_kept_as_text() {
 }
 
 #[test]
-fn an_entry_that_no_reader_could_bear_is_refused_and_harms_nobody_else() {
+fn an_entry_that_no_reader_could_bear_is_written_without_the_rest_and_harms_nobody_else() {
     let journal = Journal::in_memory(IdSource::Seeded(1), Clock::system()).unwrap();
     let deep = (0..200).fold(json!(1), |inner, _| json!([inner]));
     let huge = "x".repeat(2 * 1024 * 1024);
-    for unfit in [Entry { details: deep, ..entry("a.b") }, Entry { reason: huge, ..entry("a.b") }] {
-        let batch = Batch { states: vec![("key".into(), Some(json!(1)))], ..entries(vec![entry("a.b"), unfit]) };
-        let refused = now(journal.submit(batch)).unwrap_err();
-        assert!(matches!(refused, JournalError::Unfit { .. }), "{refused}");
+    let unfit = [
+        Entry { details: deep, ..entry("a.b") },
+        Entry { reason: huge.clone(), ..entry("a.b") },
+        Entry { channel_id: Some(huge.clone()), ..entry("a.b") },
+        Entry { after: json!({ huge.clone(): 1 }), ..entry("a.b") },
+    ];
+    for (n, unfit) in unfit.into_iter().enumerate() {
+        let batch = Batch { states: vec![("key".into(), Some(json!(n)))], ..entries(vec![entry("a.b"), unfit]) };
+        now(journal.submit(batch)).unwrap();
+        let newest = journal.reader().entries(&Filter { limit: 1, ..Filter::default() }).unwrap().entries.remove(0);
+        assert!(newest["details"]["set_aside"].as_str().unwrap().contains("the journal refuses an audit entry"));
+        assert_eq!(
+            (&newest["tenant"], &newest["event_type"], &newest["actor"]),
+            (&json!("acme"), &json!("a.b"), &json!("engine"))
+        );
+        assert_eq!(journal.reader().state("key").unwrap(), Some(json!(n)));
+        assert_eq!(journal.counters().set_aside_total, n as u64 + 1);
     }
     assert!(*journal.writable().borrow());
-    now(journal.submit(entries(vec![entry("a.b")]))).unwrap();
+    // An intent comes with its entries: the action is not held for what is told of it.
+    let receipt = Batch { entries: vec![Entry { op: Some(OpId(7)), reason: huge, ..entry("a.b") }], ..opening(7) };
+    assert!(now(journal.submit(receipt)).unwrap().is_some());
+    assert_eq!(journal.reader().verify().unwrap().entries, 9);
+}
+
+#[test]
+fn what_one_tenant_leaves_that_can_never_be_written_costs_no_other() {
+    let journal = Journal::in_memory(IdSource::Seeded(1), Clock::system()).unwrap();
+    let row =
+        |tenant: &str, body: String| ObservationRow { at: T0, tenant: tenant.into(), channel: "ch-0001".into(), body };
+    let long = "x".repeat(2 * 1024 * 1024);
+    let observations = vec![row("a", "{}".into()), row("b", long.clone()), row("c", "{}".into())];
+    now(journal.submit(Batch { observations, ..Batch::default() })).unwrap();
+    let seen = |tenant: &str| journal.reader().observations(tenant, "ch-0001", T0, FAR, 10).unwrap().len();
+    assert_eq!(["a", "b", "c"].map(seen), [1, 0, 1]);
+    let states =
+        ["a", "b", "c"].map(|key| (key.to_owned(), Some(json!(if key == "b" { long.repeat(5) } else { "{}".into() }))));
+    now(journal.submit(Batch { states: states.into(), ..entries(vec![entry("a.b")]) })).unwrap();
+    let kept = |key: &str| journal.reader().state(key).unwrap().is_some();
+    assert_eq!(["a", "b", "c"].map(kept), [true, false, true]);
     assert_eq!(journal.reader().verify().unwrap().entries, 1);
+    let counters = journal.counters();
+    assert_eq!((counters.set_aside_total, counters.batches_failed_total), (2, 0));
+    // Of an intent nothing is left out: whoever wants to act is told.
+    let huge = Batch { open: Some(Intent { action: json!({ "to": long }), ..intent(1) }), ..Batch::default() };
+    assert!(now(journal.submit(huge)).unwrap_err().is_permanent());
 }
 
 // --- the chain ---
@@ -417,13 +455,19 @@ proptest! {
         let journal = Journal::in_memory(IdSource::Seeded(1), Clock::system()).unwrap();
         let (mut expected, mut opened) = (Vec::new(), BTreeSet::new());
         for (n, (count, op, unfit)) in batches.into_iter().enumerate() {
-            let mut list: Vec<Entry> = (0..count).map(|i| entry(&format!("b{n}.e{i}"))).collect();
+            let list: Vec<Entry> = (0..count).map(|i| entry(&format!("b{n}.e{i}"))).collect();
             let names: Vec<String> = list.iter().map(|e| e.event_type.clone()).collect();
-            if unfit {
-                list.push(Entry { reason: "x".repeat(1024 * 1024), ..entry("a.b") });
-            }
+            let begin = unfit.then(|| trunkwarden::journal::Operation {
+                id: journal.new_operation_id(),
+                kind: "bridge".into(),
+                tenant: "acme".into(),
+                subject: "call".into(),
+                key: None,
+                actor: "engine".into(),
+                request: json!("x".repeat(1024 * 1024)),
+            });
             let twice = op.is_some_and(|op| opened.contains(&op));
-            let answer = now(journal.submit(Batch { open: op.map(intent), ..entries(list) }));
+            let answer = now(journal.submit(Batch { open: op.map(intent), begin, ..entries(list) }));
             prop_assert_eq!(answer.is_ok(), !unfit && !twice);
             if let Ok(receipt) = answer {
                 prop_assert_eq!(receipt.map(|r| r.op().0), op);
@@ -745,6 +789,80 @@ fn in_line_the_next_batch_that_fits_ends_a_full_disk() {
     assert!(!*journal.writable().borrow());
     now(journal.submit(opening(1))).unwrap();
     assert!(*journal.writable().borrow());
+}
+
+#[tokio::test]
+async fn what_was_given_up_at_its_time_is_never_committed() {
+    let place = Place::new();
+    let journal = place.open(WriterMode::Thread);
+    journal.submit(opening(1)).await.unwrap();
+    let busy = Busy::hold(&place.path());
+    let limit = Duration::from_millis(50);
+    let mut refused = Vec::new();
+    for n in 0..3 {
+        let state = Batch { states: vec![(format!("late-{n}"), Some(json!(1)))], ..Batch::default() };
+        refused.push(journal.submit_within(Batch { entries: vec![entry("operator.ordered")], ..state }, limit).await);
+    }
+    assert!(refused.iter().all(|answer| matches!(answer, Err(JournalError::Late { .. }))), "{refused:?}");
+    busy.release();
+    journal.submit(opening(2)).await.unwrap();
+    let in_time = Batch { states: vec![("in time".into(), Some(json!(1)))], ..Batch::default() };
+    journal.submit_within(in_time, Duration::from_secs(20)).await.unwrap();
+    assert_eq!(texts(&place.path()).len(), 2, "the two intents");
+    let states = journal.reader().states().unwrap();
+    assert_eq!(states, [("in time".to_owned(), json!(1))]);
+    journal.close().await;
+}
+
+/// A name and what is done to the file behind it.
+type Steal = (&'static str, fn(&Path));
+
+#[tokio::test]
+async fn a_journal_whose_file_is_gone_or_another_one_takes_nothing_until_it_is_back() {
+    let removed: fn(&Path) = |path| std::fs::rename(path, path.with_extension("away")).unwrap();
+    let replaced: fn(&Path) = |path| {
+        std::fs::copy(path, path.with_extension("copy")).unwrap();
+        std::fs::rename(path, path.with_extension("away")).unwrap();
+        std::fs::rename(path.with_extension("copy"), path).unwrap();
+    };
+    let cases: [Steal; 5] = [
+        ("journal.db", removed),
+        ("journal.db", replaced),
+        ("journal.db-wal", removed),
+        ("journal.db-wal", replaced),
+        ("journal.lock", removed),
+    ];
+    for (name, steal) in cases {
+        for mode in [WriterMode::Inline, WriterMode::Thread] {
+            let place = Place::new();
+            let journal = place.open(mode);
+            journal.submit(opening(1)).await.unwrap();
+            let file = place.path().with_file_name(name);
+            steal(&file);
+            let refused = journal.submit(opening(2)).await.unwrap_err();
+            assert!(matches!(refused, JournalError::Replaced { .. }), "{name}: {refused}");
+            assert!(refused.to_string().contains(name), "{refused}");
+            assert!(!*journal.writable().borrow(), "{name}: an intent is refused, and so is all that follows");
+            std::fs::rename(file.with_extension("away"), &file).unwrap();
+            let mut writable = journal.writable();
+            if mode == WriterMode::Thread {
+                writable.wait_for(|writable| *writable).await.unwrap();
+            }
+            assert!(journal.submit(opening(3)).await.unwrap().is_some(), "{name}: it is back");
+            journal.close().await;
+            assert_eq!(Reader::open(&place.path()).unwrap().open_intents().unwrap().len(), 2);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_idle_writer_notices_that_its_file_is_gone() {
+    let place = Place::new();
+    let journal = place.open(WriterMode::Thread);
+    journal.submit(opening(1)).await.unwrap();
+    std::fs::remove_file(place.path()).unwrap();
+    let mut writable = journal.writable();
+    writable.wait_for(|writable| !writable).await.unwrap();
 }
 
 // --- reading and forgetting ---

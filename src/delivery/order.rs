@@ -5,6 +5,10 @@ use super::Delivery;
 use crate::journal::{Batch, Entry, Journal, JournalError, OutboxChange, Place, Reader, Selection};
 use crate::policy::{Actor, EventType, WallMs};
 use serde_json::{Value, json};
+use std::time::Duration;
+
+/// How long an order waits for the disk; one that is not written by then never is.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(4);
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +78,7 @@ impl Order<'_> {
             Verb::Drop => OutboxChange::Drop(self.sink.to_owned(), which),
         };
         let batch = Batch { entries: vec![self.entry(place.count)], outbox: vec![change], ..Batch::default() };
-        journal.submit(batch).await?;
+        journal.submit_within(batch, WRITTEN_WITHIN).await?;
         Ok(place.count)
     }
 

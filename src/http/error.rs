@@ -33,6 +33,8 @@ pub(super) enum ApiError {
     Unauthorised,
     #[error("{0}")]
     Refused(String),
+    #[error("{0}")]
+    NotOnDisk(String),
     #[error("the daemon is stopping; nothing was changed")]
     Stopping,
     #[error(
@@ -66,6 +68,7 @@ impl ApiError {
             Self::WritesRefused => (StatusCode::FORBIDDEN, "writes_refused"),
             Self::Unauthorised => (StatusCode::UNAUTHORIZED, "unauthorised"),
             Self::Refused(_) => (StatusCode::CONFLICT, "refused"),
+            Self::NotOnDisk(_) => (StatusCode::SERVICE_UNAVAILABLE, "not_on_disk"),
             Self::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
             Self::Audit(_) => (StatusCode::SERVICE_UNAVAILABLE, "audit_unreadable"),
             Self::NoCheckpoint => (StatusCode::NOT_FOUND, "no_checkpoint"),

@@ -160,6 +160,7 @@ async fn give(app: &App, giver: Giver, order: Order) -> Answer {
         Ok(()) => Ok(Json(json!({"done": true}))),
         Err(OrderError::Refused(why)) => Err(ApiError::Refused(why.to_string())),
         Err(OrderError::Stopping) => Err(ApiError::Stopping),
+        Err(why @ (OrderError::Unwritten(_) | OrderError::NotOnDisk)) => Err(ApiError::NotOnDisk(why.to_string())),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The journal as everybody else holds it: submit, read, prune, close.
 
 use super::archive::{self, Segment};
+use super::claim::Claim;
 use super::ids::{IdSource, Ids};
 use super::model::{Batch, JournalError, Recovered};
 use super::operation::{Operation, OperationReceipt};
@@ -76,19 +77,49 @@ impl Journal {
     /// The answer is [`JournalError::Full`] where the queue is; a batch of observations alone is given up (and counted)
     /// before that, and answered with `Ok(None)`.
     pub fn submit(&self, batch: Batch) -> Pending {
+        self.hand_in(batch, None)
+    }
+
+    /// As [`Journal::submit`], for what is of no use later: where it is not committed within `limit`, it never is.
+    ///
+    /// # Errors
+    /// Also [`JournalError::Late`]. Where the limit passes in the very middle of its commit, the answer waits for that.
+    pub fn submit_within(
+        &self,
+        batch: Batch,
+        limit: Duration,
+    ) -> impl Future<Output = Result<(), JournalError>> + Send + use<> {
+        let claim = Claim::default();
+        let mut pending = self.hand_in(batch, Some(claim.clone()));
+        async move {
+            let answer = match tokio::time::timeout(limit, &mut pending).await {
+                Ok(answer) => answer,
+                Err(_) if claim.withdraw() => Err(JournalError::Late { limit }),
+                Err(_) => pending.await,
+            };
+            answer.map(drop)
+        }
+    }
+
+    /// Counts observations that were given up before they came here.
+    pub fn give_up_observations(&self, count: usize) {
+        self.0.standing.dropped.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    fn hand_in(&self, batch: Batch, claim: Option<Claim>) -> Pending {
         match &self.0.back {
             Back::Inline { store } => {
                 let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
                 let Some(store) = store.as_mut() else { return Pending::ready(Err(JournalError::Closed)) };
-                let batch = self.stamp(batch);
+                let batch = self.stamp(batch, claim);
                 let answers = writer::commit_group(store, &[&batch], &self.0.standing);
                 Pending::ready(answers.into_iter().next().unwrap_or(Err(JournalError::Closed)))
             }
             Back::Thread { queue, .. } => {
                 let observations = batch.observations.len() as u64;
                 let expendable = observations > 0 && is_observations_alone(&batch);
-                let pending =
-                    self.queue(queue, expendable, |reply| Job::Commit { batch: Box::new(self.stamp(batch)), reply });
+                let pending = self
+                    .queue(queue, expendable, |reply| Job::Commit { batch: Box::new(self.stamp(batch, claim)), reply });
                 if let Queued::GivenUp = pending {
                     self.0.standing.dropped.fetch_add(observations, Ordering::Relaxed);
                 }
@@ -251,12 +282,12 @@ impl Journal {
     }
 
     /// Time and ids are fixed here, on the submitter's side: the writer thread reads no clock.
-    fn stamp(&self, batch: Batch) -> Stamped {
+    fn stamp(&self, batch: Batch, claim: Option<Claim>) -> Stamped {
         let wall = self.0.clock.wall();
         let mut ids = self.0.ids.lock().unwrap_or_else(PoisonError::into_inner);
         let operation_id = batch.open.as_ref().map(|_| ids.next(wall));
         let ids = batch.entries.iter().map(|_| ids.next(wall)).collect();
-        Stamped { batch, wall, ids, operation_id }
+        Stamped { batch, wall, ids, operation_id, claim }
     }
 
     fn queue(&self, queue: &Queue, expendable: bool, job: impl FnOnce(oneshot::Sender<Answer>) -> Job) -> Queued {

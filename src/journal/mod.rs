@@ -8,6 +8,7 @@
 mod archive;
 mod chain;
 mod check;
+mod claim;
 mod file;
 mod handle;
 mod ids;
@@ -15,6 +16,7 @@ mod key;
 mod listing;
 mod lock;
 mod model;
+mod names;
 pub mod note;
 mod operation;
 mod options;

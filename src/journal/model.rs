@@ -6,6 +6,7 @@ use crate::platform::Gate;
 use crate::policy::{OpId, WallMs};
 use serde_json::Value;
 use std::path::PathBuf;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// What is committed together: all of it or nothing.
@@ -202,6 +203,23 @@ pub enum JournalError {
         /// What is wrong with it.
         why: String,
     },
+    /// The file that is open is no longer the one that its name means. Nothing is written to it.
+    #[error(
+        "the journal's file {path} is not the one that is open: {why}; what is open is lost with this process. Put it back, or \
+         stop the daemon, restore a backup and start again"
+    )]
+    Replaced {
+        /// The file.
+        path: PathBuf,
+        /// What became of its name.
+        why: &'static str,
+    },
+    /// It was wanted for a time only, and is never committed from now on.
+    #[error("the journal did not write it down within {} s, and does not any more: the disk or another program holds it up", limit.as_secs())]
+    Late {
+        /// That time.
+        limit: Duration,
+    },
     /// The queue is full: the disk does not keep up.
     #[error("the journal's queue is full ({bound} batches): the disk does not keep up")]
     Full {
@@ -231,7 +249,11 @@ impl JournalError {
     /// Whether the journal as a whole cannot be written (disk full, read-only, I/O, damage), rather than this one batch.
     pub(in crate::journal) fn is_systemic(&self) -> bool {
         use rusqlite::ErrorCode as Code;
-        let Self::Sqlite { source, .. } = self else { return false };
+        let source = match self {
+            Self::Sqlite { source, .. } => source,
+            Self::Io { .. } | Self::Replaced { .. } => return true,
+            _ => return false,
+        };
         matches!(
             source.sqlite_error_code(),
             Some(
@@ -250,6 +272,19 @@ impl JournalError {
         )
     }
 
+    /// Whether the same would be refused again however often it is tried: it is too long, of a wrong type, against a rule.
+    pub fn is_permanent(&self) -> bool {
+        use rusqlite::ErrorCode as Code;
+        match self {
+            Self::Unfit { .. } => true,
+            Self::Sqlite { source, .. } => {
+                let passing = [Code::OperationInterrupted, Code::OperationAborted];
+                !self.is_systemic() && !source.sqlite_error_code().is_some_and(|code| passing.contains(&code))
+            }
+            _ => false,
+        }
+    }
+
     /// The same failure once more, for the next of those whom it hit.
     pub(in crate::journal) fn again(&self) -> Self {
         match self {
@@ -259,6 +294,8 @@ impl JournalError {
             Self::Io { attempted, path, why } => Self::Io { attempted, path: path.clone(), why: why.clone() },
             Self::Corrupt { path, why } => Self::Corrupt { path: path.clone(), why: why.clone() },
             Self::InUse { path } => Self::InUse { path: path.clone() },
+            Self::Replaced { path, why } => Self::Replaced { path: path.clone(), why },
+            Self::Late { limit } => Self::Late { limit: *limit },
             Self::Unfit { what, why } => Self::Unfit { what, why: why.clone() },
             Self::Full { bound } => Self::Full { bound: *bound },
             Self::Sqlite { .. } | Self::Closed => Self::Closed,

@@ -76,6 +76,8 @@ pub struct JournalCounters {
     pub commits_total: u64,
     /// Observations given up because the queue was more than three quarters full.
     pub observations_dropped_total: u64,
+    /// What can never be written as it is: left out, or written without what makes it so.
+    pub set_aside_total: u64,
     /// Batches that wait at this moment.
     pub queued: u64,
     /// Entries that the newest checkpoint covers; 0 before the first.

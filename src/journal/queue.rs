@@ -1,6 +1,7 @@
 //! What waits for the disk: a bounded queue between those who submit, who never wait, and the one writer.
 
 use super::archive::Segment;
+use super::claim::Claim;
 use super::model::Batch;
 use super::pending::Answer;
 use crate::policy::WallMs;
@@ -19,6 +20,15 @@ pub(in crate::journal) struct Stamped {
     pub ids: Vec<Uuid>,
     /// The id of the intent that the batch opens.
     pub operation_id: Option<Uuid>,
+    /// Of a batch that is wanted only for a time.
+    pub claim: Option<Claim>,
+}
+
+impl Stamped {
+    /// Whether whoever gave it in has given up on it.
+    pub(in crate::journal) fn is_withdrawn(&self) -> bool {
+        self.claim.as_ref().is_some_and(Claim::is_withdrawn)
+    }
 }
 
 /// What the writer is asked for.

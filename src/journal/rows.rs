@@ -11,7 +11,7 @@ use super::tip::Tip;
 use super::tree::leaf;
 use crate::policy::{EventType, OpId, WallMs};
 use rusqlite::{Connection, OptionalExtension, params};
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// The log as a transaction writes it. On an error the caller rolls all of it back, and this is worth nothing.
@@ -20,6 +20,8 @@ pub(in crate::journal) struct Log<'a> {
     pub tip: Tip,
     pub sinks: Subscribed,
     pub tag: &'a str,
+    /// Why something of it was left out, or written shorter: it can never be written as it is.
+    pub set_aside: Vec<JournalError>,
 }
 
 /// Writes everything of `job`.
@@ -31,7 +33,10 @@ pub(in crate::journal) fn write(db: &Connection, log: &mut Log<'_>, job: &Stampe
         operation::begin(db, operation, job.wall)?;
     }
     for (key, value) in &job.batch.states {
-        keep(db, key, value.as_ref(), job.wall)?;
+        match keep(db, key, value.as_ref(), job.wall) {
+            Err(error @ JournalError::Unfit { .. }) => log.set_aside.push(error),
+            kept => kept?,
+        }
     }
     job.batch.outbox.iter().try_for_each(|change| outbox::apply(db, &mut log.sinks, change, job.wall))?;
     for (entry, id) in job.batch.entries.iter().zip(&job.ids) {
@@ -45,7 +50,14 @@ pub(in crate::journal) fn write(db: &Connection, log: &mut Log<'_>, job: &Stampe
         close(db, closed, job.wall)?;
     }
     job.batch.end.iter().try_for_each(|ended| operation::end(db, ended, job.wall))?;
-    job.batch.observations.iter().try_for_each(|row| observe(db, row))
+    for row in &job.batch.observations {
+        // Each for itself: one tenant's costs no other's.
+        match observe(db, row) {
+            Err(error) if error.is_permanent() => log.set_aside.push(error),
+            written => written?,
+        }
+    }
+    Ok(())
 }
 
 /// An intent's number as SQLite keeps it.
@@ -57,33 +69,32 @@ fn number(op: OpId) -> Result<i64, JournalError> {
 }
 
 fn open(db: &Connection, intent: &Intent, id: Uuid, at: WallMs) -> Result<(), JournalError> {
-    let op = number(intent.op)?;
+    let (op, action) = (number(intent.op)?, intent.action.to_string());
+    if action.len() > MAX_TEXT {
+        let why = format!("its action has {} bytes, {MAX_TEXT} are allowed", action.len());
+        return Err(JournalError::Unfit { what: "an intent", why });
+    }
     db.prepare_cached(
         "INSERT INTO intents (op, operation_id, tenant, channel, kind, action, opened_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
     )
-    .and_then(|mut s| {
-        s.execute(params![
-            op,
-            id.to_string(),
-            intent.tenant,
-            intent.channel,
-            intent.kind,
-            intent.action.to_string(),
-            at.0
-        ])
-    })
+    .and_then(|mut s| s.execute(params![op, id.to_string(), intent.tenant, intent.channel, intent.kind, action, at.0]))
     .map(drop)
     .map_err(JournalError::sqlite("write an intent to the journal"))
 }
 
 fn keep(db: &Connection, key: &str, value: Option<&Value>, at: WallMs) -> Result<(), JournalError> {
-    let change = || match value {
-        Some(value) => db
+    let text = value.map(Value::to_string);
+    if let Some(bytes) = text.as_ref().map(String::len).filter(|bytes| *bytes > MAX_STATE) {
+        let why = format!("`{}` has {bytes} bytes, {MAX_STATE} are allowed", cut(key, 300));
+        return Err(JournalError::Unfit { what: "a state", why });
+    }
+    let change = || match text {
+        Some(text) => db
             .prepare_cached(
                 "INSERT INTO state (key, value, at) VALUES (?, ?, ?)
                  ON CONFLICT (key) DO UPDATE SET value = excluded.value, at = excluded.at",
             )?
-            .execute(params![key, value.to_string(), at.0]),
+            .execute(params![key, text, at.0]),
         None => db.prepare_cached("DELETE FROM state WHERE key = ?")?.execute([key]),
     };
     change().map(drop).map_err(JournalError::sqlite("write the engine's state to the journal"))
@@ -100,6 +111,33 @@ fn number_or_none(op: OpId) -> Option<i64> {
     i64::try_from(op.0).ok()
 }
 
+/// Bytes of a state's text at most.
+const MAX_STATE: usize = 8 * MAX_TEXT;
+
+/// Characters of a text that are kept of an entry that no reader could bear.
+const KEPT: usize = 300;
+
+/// What is left of an entry that no reader could bear: who did what, to whom and when, and that the rest is missing.
+fn shortened(entry: &Entry, why: &JournalError) -> Entry {
+    Entry {
+        at: entry.at,
+        event_type: cut(&entry.event_type, KEPT),
+        tenant: entry.tenant.as_deref().map(|text| cut(text, KEPT)),
+        channel_id: entry.channel_id.as_deref().map(|text| cut(text, KEPT)),
+        actor: cut(&entry.actor, KEPT),
+        reason: cut(&entry.reason, KEPT),
+        before: Value::Null,
+        after: Value::Null,
+        op: entry.op,
+        operation: entry.operation,
+        details: json!({ "set_aside": why.to_string() }),
+    }
+}
+
+fn cut(text: &str, most: usize) -> String {
+    text.chars().take(most).collect()
+}
+
 /// Adds an entry to the log: its row, its leaf in the tree, and a place in the outbox for whoever is sent it.
 pub(in crate::journal) fn append(
     db: &Connection,
@@ -108,7 +146,17 @@ pub(in crate::journal) fn append(
     id: Uuid,
     operation_id: Option<&str>,
 ) -> Result<(), JournalError> {
-    let (text, next) = chain::link(&log.tip.head, entry, &Stamp { id, operation_id, compliance_tag: log.tag })?;
+    let stamp = Stamp { id, operation_id, compliance_tag: log.tag };
+    let short;
+    let (entry, (text, next)) = match chain::link(&log.tip.head, entry, &stamp) {
+        Ok(linked) => (entry, linked),
+        Err(error) => {
+            short = shortened(entry, &error);
+            let linked = chain::link(&log.tip.head, &short, &stamp)?;
+            log.set_aside.push(error);
+            (&short, linked)
+        }
+    };
     let leaf = leaf(text.as_bytes());
     db.prepare_cached(
         "INSERT INTO audit (seq, entry, hash, at, event_type, tenant, channel_id) VALUES (?, ?, ?, ?, ?, ?, ?)",

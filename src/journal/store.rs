@@ -7,6 +7,7 @@ use super::archive::{self, Segment};
 use super::file;
 use super::lock::Lock;
 use super::model::{JournalError, Recovered};
+use super::names::Names;
 use super::operation;
 use super::options::Options;
 use super::outbox::{self, OutboxChange, Subscribed};
@@ -43,6 +44,10 @@ pub(in crate::journal) struct Store {
     is_key_untold: bool,
     compliance_tag: String,
     observation_retention: Duration,
+    /// What can never be written and was left out, since the start.
+    set_aside: u64,
+    /// None in memory.
+    names: Names,
     /// Held until the store is dropped; none in memory.
     _lock: Option<Lock>,
 }
@@ -67,10 +72,15 @@ impl Store {
         &mut self,
         jobs: impl IntoIterator<Item = &'a Stamped>,
     ) -> Result<u64, JournalError> {
+        self.names.check()?;
         let mut wall = None;
         self.extend(|tx, log| {
             jobs.into_iter().try_for_each(|job| {
                 wall = Some(job.wall);
+                // Asked for here, where no lock stands in the way of the commit any more.
+                if job.claim.as_ref().is_some_and(|claim| !claim.take()) {
+                    return Ok(());
+                }
                 rows::write(tx, log, job)
             })?;
             Ok(wall)
@@ -122,8 +132,19 @@ impl Store {
         self.tip.head.seq
     }
 
+    /// What can never be written and was left out, since the start.
+    pub(in crate::journal) const fn set_aside(&self) -> u64 {
+        self.set_aside
+    }
+
+    /// Whether the files that are open are still the ones that their names mean.
+    pub(in crate::journal) fn check_names(&self) -> Result<(), JournalError> {
+        self.names.check()
+    }
+
     /// Whether the file can be written and can grow: 64 KiB, written and removed again.
     pub(in crate::journal) fn probe(&self) -> Result<(), JournalError> {
+        self.names.check()?;
         let db = lock(&self.db);
         db.execute("INSERT OR REPLACE INTO probe (id, filling) VALUES (1, zeroblob(65536))", [])
             .and_then(|_| db.execute("DELETE FROM probe", []))
@@ -183,6 +204,7 @@ impl Store {
             let change = OutboxChange::Subscribe(new.clone());
             transact(&mut db, |tx| outbox::apply(tx, &mut sinks, &change, WallMs(0)))?;
         }
+        let names = if lock.is_some() { Names::of(&options.path)? } else { Names::default() };
         let is_key_untold = options.signing.as_ref().is_some_and(|s| !seal::is_last_signer(&db, &s.signer));
         let store = Self {
             db: Arc::new(Mutex::new(db)),
@@ -194,6 +216,8 @@ impl Store {
             is_key_untold,
             compliance_tag: options.compliance_tag.clone(),
             observation_retention: options.observation_retention,
+            set_aside: 0,
+            names,
             _lock: lock,
         };
         Ok((store, recovered))
@@ -208,7 +232,7 @@ impl Store {
         let db = Arc::clone(&self.db);
         let mut db = lock(&db);
         let (tag, mut sealed) = (self.compliance_tag.as_str(), self.sealed);
-        let mut log = Log { tip: self.tip.clone(), sinks: Arc::clone(&self.sinks), tag };
+        let mut log = Log { tip: self.tip.clone(), sinks: Arc::clone(&self.sinks), tag, set_aside: Vec::new() };
         let done = transact(&mut db, |tx| {
             let wall = work(tx, &mut log)?;
             let (Some(signing), Some(wall)) = (&self.signing, wall) else { return Ok(false) };
@@ -224,7 +248,8 @@ impl Store {
         });
         match done {
             Ok(is_told) => {
-                let Log { tip, sinks, .. } = log;
+                let Log { tip, sinks, set_aside, .. } = log;
+                self.note_set_aside(&set_aside);
                 self.is_key_untold &= !is_told;
                 let entries = tip.head.seq - self.tip.head.seq;
                 (self.tip, self.sinks, self.sealed) = (tip, sinks, sealed);
@@ -233,6 +258,16 @@ impl Store {
             Err(e) => {
                 self.find_end(&db);
                 Err(e)
+            }
+        }
+    }
+
+    /// Said once, and then each time that it is twice as many: one bad answer of a platform may come with every look.
+    fn note_set_aside(&mut self, errors: &[JournalError]) {
+        for error in errors {
+            self.set_aside += 1;
+            if self.set_aside.is_power_of_two() {
+                tracing::error!(%error, so_far = self.set_aside, "something can never be written down as it is, and was set aside");
             }
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! A group that fails for one batch's sake is tried again one by one, so that a bad batch sinks nobody else. A group
 //! that fails for the disk's sake fails as a whole; the journal is then not writable until a write succeeds, and an
-//! idle writer tries one every second.
+//! idle writer tries one every second. An idle writer of a journal that can be written looks now and then whether its file is
+//! still there under its name.
 
 use super::archive::Segment;
 use super::model::{JournalError, Receipt};
@@ -25,6 +26,9 @@ const GROUP: usize = 512;
 /// How long an idle writer waits before it tries again to write.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 
+/// How often an idle writer looks whether its files are still there under their names.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
 /// Prunings that may wait for the same pass.
 const PRUNINGS: usize = 8;
 
@@ -40,6 +44,7 @@ pub(in crate::journal) struct Standing {
     /// Counts the commits after which the outbox may hold more to do.
     pub(in crate::journal) outbox: watch::Sender<u64>,
     pub(in crate::journal) dropped: AtomicU64,
+    set_aside: AtomicU64,
     sealed: Mutex<Sealed>,
 }
 
@@ -55,6 +60,7 @@ impl Standing {
             commits: zero(),
             outbox: watch::Sender::new(0),
             dropped: zero(),
+            set_aside: zero(),
             sealed: Mutex::default(),
         }
     }
@@ -73,6 +79,7 @@ impl Standing {
             batches_refused_total: read(&self.refused),
             commits_total: read(&self.commits),
             observations_dropped_total: read(&self.dropped),
+            set_aside_total: read(&self.set_aside),
             queued: u64::try_from(queued).unwrap_or(u64::MAX),
             checkpoint_size: sealed.size,
             checkpoint_at: sealed.at,
@@ -118,21 +125,33 @@ pub(in crate::journal) fn commit_group(store: &mut Store, batches: &[&Stamped], 
     match result {
         Ok(entries) => {
             standing.sealed(store.sealed());
+            standing.set_aside.store(store.set_aside(), Ordering::Relaxed);
             standing.commits.fetch_add(1, Ordering::Relaxed);
             standing.batches.fetch_add(batches.len() as u64, Ordering::Relaxed);
             let changes = || batches.iter().flat_map(|b| &b.batch.outbox);
             standing.appended(entries, changes().any(OutboxChange::is_more_to_do));
-            batches.iter().map(|b| Ok(b.batch.open.as_ref().map(|i| Receipt::after_commit(i.op)))).collect()
+            batches.iter().map(|b| committed(b)).collect()
         }
         Err(e) if batches.len() > 1 && !e.is_systemic() => {
             batches.iter().flat_map(|b| commit_group(store, &[*b], standing)).collect()
         }
         Err(e) => {
             standing.failed.fetch_add(batches.len() as u64, Ordering::Relaxed);
+            let observations: usize = batches.iter().map(|b| b.batch.observations.len()).sum();
+            standing.dropped.fetch_add(observations as u64, Ordering::Relaxed);
             let again: Vec<Answer> = batches.iter().skip(1).map(|_| Err(e.again())).collect();
             std::iter::once(Err(e)).chain(again).collect()
         }
     }
+}
+
+/// The answer to a batch of a group that is committed.
+fn committed(batch: &Stamped) -> Answer {
+    if batch.is_withdrawn() {
+        // Nobody waits for it: whoever gave it in has had its answer.
+        return Err(JournalError::Late { limit: Duration::ZERO });
+    }
+    Ok(batch.batch.open.as_ref().map(|intent| Receipt::after_commit(intent.op)))
 }
 
 /// Notes that a segment is archived.
@@ -203,8 +222,8 @@ impl Writer {
 
     fn run(mut self) {
         while let Some(jobs) = self.queue.take(GROUP, self.patience()) {
-            if jobs.is_empty() && self.pruning.is_empty() && !*self.standing.writable.borrow() {
-                self.standing.note(self.store.probe().as_ref().map(drop));
+            if jobs.is_empty() && self.pruning.is_empty() {
+                self.idle();
             }
             self.work(jobs);
             self.prune();
@@ -212,12 +231,21 @@ impl Writer {
         self.store.checkpoint();
     }
 
+    /// Nothing is to be done: whether it could be.
+    fn idle(&self) {
+        if !*self.standing.writable.borrow() {
+            self.standing.note(self.store.probe().as_ref().map(drop));
+        } else if let Err(error) = self.store.check_names() {
+            self.standing.note(Err(&error));
+        }
+    }
+
     /// How long to wait for something to do: not at all while there is something to prune.
     fn patience(&self) -> Option<Duration> {
         if !self.pruning.is_empty() {
             Some(Duration::ZERO)
         } else if *self.standing.writable.borrow() {
-            None
+            Some(LOOK_EVERY)
         } else {
             Some(PROBE_EVERY)
         }

@@ -41,6 +41,7 @@ struct Families {
     provisions: Provisions,
     journal_entries: Total,
     observations_dropped: Total,
+    journal_set_aside: Total,
     checkpoint_at: Gauge,
     checkpoint_size: IntGauge,
     reload_ok: IntGauge,
@@ -128,6 +129,13 @@ impl Counters {
                     "Observations that the journal's queue had no room for.",
                 )),
             )),
+            journal_set_aside: Total::of(add(
+                &registry,
+                IntCounter::with_opts(opts(
+                    "journal_set_aside_total",
+                    "What the journal can never write as it is: left out, or written without what makes it so.",
+                )),
+            )),
             checkpoint_at,
             checkpoint_size,
             reload_ok: add(
@@ -182,6 +190,11 @@ impl Counters {
     /// `total` observations were dropped since the start. It never goes down.
     pub fn observations_dropped(&self, total: u64) {
         self.0.observations_dropped.reach(total);
+    }
+
+    /// `total` things were set aside by the journal since the start. It never goes down.
+    pub fn journal_set_aside(&self, total: u64) {
+        self.0.journal_set_aside.reach(total);
     }
 
     /// The newest signed checkpoint covers `size` entries and was made `at`.

@@ -7,7 +7,7 @@ use super::driver::{Driver, InFlight, Wiring};
 use super::executor::Execution;
 use super::fact::{Fact, Place};
 use super::ledger::{self, Ledger};
-use super::orders::Orders;
+use super::orders::{Orders, Waiting};
 use super::permits::Permits;
 use super::prober::{Prober, Task};
 use super::publisher::Publisher;
@@ -152,6 +152,7 @@ impl Daemon {
             in_flight: BTreeMap::new(),
             orphans: BTreeMap::new(),
             permits: Vec::new(),
+            waiting: Waiting::default(),
             wanted: HashSet::new(),
             docs: HashMap::new(),
             commands: Vec::new(),

@@ -16,7 +16,7 @@ use super::entry;
 use super::executor::Told;
 use super::fact::{Fact, Place};
 use super::ledger::Ledger;
-use super::orders::OrderRequest;
+use super::orders::{OrderError, OrderRequest, Waiting, holds_still};
 use super::permits::PermitRequest;
 use super::prober::{Seen, Task};
 use super::publisher::Publisher;
@@ -49,6 +49,8 @@ pub enum Event {
     Told(Told),
     /// A person gives an order.
     Order(OrderRequest),
+    /// An order that came then has waited for the journal, which can be written.
+    Cleared(OrderRequest, Time),
     /// Someone else wants to change the platform.
     Permit(PermitRequest),
     /// A new configuration, checked, with its clients; or that one was refused.
@@ -104,6 +106,8 @@ pub struct Driver {
     pub(super) in_flight: BTreeMap<OpId, InFlight>,
     pub(super) orphans: BTreeMap<OpId, TenantId>,
     pub(super) permits: Vec<Granted>,
+    /// Orders that wait for the journal.
+    pub(super) waiting: Waiting,
     pub(super) wanted: HashSet<ChannelKey>,
     /// Of the channels wanted: the newest document, and when it was asked for.
     pub(super) docs: HashMap<ChannelKey, (Time, Arc<ChannelDoc>)>,
@@ -155,6 +159,7 @@ impl Driver {
                 Event::Round
             }
             Some(order) = orders.recv() => Event::Order(order),
+            Some((order, since)) = self.waiting.next() => Event::Cleared(order, since),
             Some(request) = permits.recv() => Event::Permit(request),
             Some(reload) = reloads.recv() => Event::Reconfigure(reload),
             Ok(()) = writable.changed() => Event::JournalWritable(*writable.borrow_and_update()),
@@ -216,7 +221,12 @@ impl Driver {
         match event {
             Event::Seen(seen) => self.seen(now, seen),
             Event::Told(told) => self.told(now, told),
-            Event::Order(request) => self.order(now, request),
+            Event::Order(request) if holds_still(&request.order) => {
+                self.waiting.hold();
+                self.obey(now, request, now);
+            }
+            Event::Order(request) => self.waiting.add(request, now, self.ledger.clear()),
+            Event::Cleared(request, since) => self.obey(now, request, since),
             Event::Permit(request) => self.permit(request),
             Event::Reconfigure(Reconfiguration::Take(reload)) => self.reload(now, *reload),
             Event::Reconfigure(Reconfiguration::Refused(why)) => {
@@ -289,7 +299,8 @@ impl Driver {
         self.engine.outcome(now, op, outcome, &mut self.commands);
     }
 
-    fn order(&mut self, now: Time, OrderRequest { order, who, reply }: OrderRequest) {
+    /// Obeys an order; what comes of it is answered with the commit that holds it.
+    fn obey(&mut self, now: Time, OrderRequest { order, who, reply }: OrderRequest, since: Time) {
         tracing::info!(?order, who, "an operator's order");
         let answer = self.engine.operator(now, &order, &who, &mut self.commands);
         if answer.is_ok() {
@@ -298,8 +309,8 @@ impl Driver {
         if answer.is_ok() && matches!(order, Order::Pause { .. } | Order::PauseFor { .. }) {
             tracing::warn!("paused: no actions until resumed");
         }
+        self.ledger.answer_with_commit(reply, answer.map_err(OrderError::Refused), since);
         self.carry_out();
-        self.ledger.answer_after_commit(reply, answer);
     }
 
     fn journal_writable(&mut self, now: Time, writable: bool) {

@@ -2,15 +2,15 @@
 //!
 //! Entries that could not be committed are kept, in order and up to a bound, and written when the journal can be written
 //! again. State is not kept but saved anew then: an old state must never be written over a newer one. Observations are
-//! given up first: they explain, they do not prove.
+//! given up first: they explain, they do not prove. What the journal refuses for good is taken apart, so that one part costs
+//! no other, and is then set aside: it is never tried for ever.
 
 use super::entry;
 use super::fact::{self, Fact, Place};
+use super::orders::{ORDER_WITHIN, OrderAnswer, OrderError};
 use crate::clock::Clock;
 use crate::journal::{Batch, Closed, Entry, Journal, JournalCounters, JournalError, ObservationRow, Pending};
-use crate::policy::{
-    Action, Actor, ChannelKey, Engine, EventType, Observation, Part, Reason, Refusal, TenantId, Time, WallMs,
-};
+use crate::policy::{Action, Actor, ChannelKey, Engine, EventType, Observation, Part, Reason, TenantId, Time, WallMs};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -29,17 +29,25 @@ const CHECKPOINT_EVERY: Duration = Duration::from_hours(1);
 /// How long a stop waits for the last commits.
 const LAST_COMMITS: Duration = Duration::from_secs(3);
 
-type Reply = (oneshot::Sender<Result<(), Refusal>>, Result<(), Refusal>);
-type Settled = (Batch, Vec<Reply>, Result<(), JournalError>);
+/// Who is answered with the next commit: at this moment at the latest, and with this where it succeeds.
+struct Reply {
+    to: oneshot::Sender<OrderAnswer>,
+    answer: OrderAnswer,
+    by: Time,
+}
+
+type Settled = (Batch, Result<(), JournalError>);
 
 /// See the module.
 pub struct Ledger {
     journal: Journal,
     clock: Clock,
     batch: Batch,
-    replies: Vec<Reply>,
+    reply: Option<Reply>,
     commits: FuturesUnordered<BoxFuture<'static, Settled>>,
     kept: VecDeque<Batch>,
+    /// Parts that the journal refused for good.
+    set_aside: u64,
     unsaved: BTreeSet<Part>,
     writable: bool,
     rows: Vec<ObservationRow>,
@@ -56,9 +64,10 @@ impl Ledger {
             journal,
             clock,
             batch: Batch::default(),
-            replies: Vec::new(),
+            reply: None,
             commits: FuturesUnordered::new(),
             kept: VecDeque::new(),
+            set_aside: 0,
             unsaved: BTreeSet::new(),
             writable: true,
             rows: Vec::new(),
@@ -78,10 +87,17 @@ impl Ledger {
         self.batch.close.push(closed);
     }
 
-    /// Answers an order once what it led to is on disk (or cannot be written: an order is obeyed all the same).
-    pub fn answer_after_commit(&mut self, reply: oneshot::Sender<Result<(), Refusal>>, answer: Result<(), Refusal>) {
-        self.replies.push((reply, answer));
-        self.commit();
+    /// Answers an order with the next commit, which holds what the order led to: with `answer` once that is on disk; that
+    /// it is obeyed and not on disk where it cannot be written, or is not in time. `since`: when the order came.
+    pub fn answer_with_commit(&mut self, to: oneshot::Sender<OrderAnswer>, answer: OrderAnswer, since: Time) {
+        self.reply = Some(Reply { to, answer, by: since + ORDER_WITHIN });
+    }
+
+    /// Whether the journal shows that it can be written now: a commit of its own, that is never made after the order's time.
+    pub fn clear(&self) -> impl Future<Output = Result<(), JournalError>> + Send + use<> {
+        let wall = self.clock.wall();
+        let states = vec![(ORDER_KEY.to_owned(), Some(json!({ "saved_at": wall })))];
+        self.journal.submit_within(Batch { states, ..Batch::default() }, ORDER_WITHIN)
     }
 
     /// The engine's state, where it changed since it was last on disk, with the next commit.
@@ -101,33 +117,43 @@ impl Ledger {
     pub fn open(&mut self, action: &Action) -> Pending {
         let (own, others) = std::mem::take(&mut self.batch.entries).into_iter().partition(|e| e.op == Some(action.op));
         self.batch.entries = others;
+        // Whoever is to be answered waits for the rest of what is being gathered.
+        let reply = self.reply.take();
         self.commit();
+        self.reply = reply;
         self.journal.submit(Batch { entries: own, open: Some(entry::of_action(action)), ..Batch::default() })
     }
 
     /// Hands what was gathered to the journal.
     pub fn commit(&mut self) {
         let batch = std::mem::take(&mut self.batch);
-        let replies = std::mem::take(&mut self.replies);
+        let reply = self.reply.take();
         let empty = batch.entries.is_empty() && batch.states.is_empty() && batch.close.is_empty();
-        if empty || !self.writable {
-            if !empty {
-                self.keep(batch);
-            }
-            answer(replies);
-        } else {
-            self.submit(batch, replies);
+        // Nothing of its own to write still comes after what is on its way.
+        let waits = reply.as_ref().is_some_and(|reply| reply.answer.is_ok() && !self.commits.is_empty());
+        if self.writable && (!empty || waits) {
+            self.submit(batch, reply);
+            return;
+        }
+        if !empty {
+            self.keep(batch);
+        }
+        if let Some(reply) = reply {
+            reply.tell(empty && self.writable);
         }
     }
 
     /// Waits for one commit; `None` where none is under way. Safe to drop.
     pub async fn settle(&mut self) -> Option<()> {
-        let (batch, replies, result) = self.commits.next().await?;
-        if let Err(error) = result {
-            tracing::error!(%error, "a commit failed; it is kept for later");
-            self.keep(batch);
+        let (batch, result) = self.commits.next().await?;
+        match result {
+            Ok(()) => {}
+            Err(error) if error.is_permanent() => self.take_apart(batch, &error),
+            Err(error) => {
+                tracing::error!(%error, "a commit failed; it is kept for later");
+                self.keep(batch);
+            }
         }
-        answer(replies);
         Some(())
     }
 
@@ -190,7 +216,7 @@ impl Ledger {
         }
         if self.writable && self.commits.is_empty() {
             while let Some(batch) = self.kept.pop_front() {
-                self.submit(batch, Vec::new());
+                self.submit(batch, None);
             }
         }
     }
@@ -207,7 +233,8 @@ impl Ledger {
 
     /// What the journal has done.
     pub fn counters(&self) -> JournalCounters {
-        self.journal.counters()
+        let counters = self.journal.counters();
+        JournalCounters { set_aside_total: counters.set_aside_total + self.set_aside, ..counters }
     }
 
     /// What a clean stop left of the last minute's requests has served: a crash from now on must not find it.
@@ -238,9 +265,34 @@ impl Ledger {
         }
     }
 
-    fn submit(&mut self, batch: Batch, replies: Vec<Reply>) {
-        let pending = self.journal.submit(batch.clone());
-        self.commits.push(Box::pin(async move { (batch, replies, pending.await.map(|_| ())) }));
+    fn submit(&mut self, batch: Batch, reply: Option<Reply>) {
+        let mut pending = self.journal.submit(batch.clone());
+        let left = reply.as_ref().map(|reply| reply.by.since(self.clock.now()));
+        self.commits.push(Box::pin(async move {
+            let in_time = match left {
+                Some(left) => tokio::time::timeout(left, &mut pending).await.ok(),
+                None => None,
+            };
+            if let Some(reply) = reply {
+                reply.tell(matches!(in_time, Some(Ok(_))));
+            }
+            let result = match in_time {
+                Some(result) => result,
+                None => pending.await,
+            };
+            (batch, result.map(drop))
+        }));
+    }
+
+    /// What is refused for good goes again in parts; a part by itself is given up.
+    fn take_apart(&mut self, batch: Batch, error: &JournalError) {
+        let parts = parts(batch);
+        if parts.len() > 1 {
+            parts.into_iter().for_each(|part| self.submit(part, None));
+        } else {
+            self.set_aside += 1;
+            tracing::error!(%error, "the journal refuses something for good; it is set aside and not tried again");
+        }
     }
 
     fn keep(&mut self, mut batch: Batch) {
@@ -271,18 +323,35 @@ impl Ledger {
 
     fn flush_observations(&mut self) {
         let observations = std::mem::take(&mut self.rows);
-        if !observations.is_empty() && self.writable {
+        if !self.writable {
+            self.journal.give_up_observations(observations.len());
+        } else if !observations.is_empty() {
             // Nobody waits for it: the journal counts what it has to give up.
             drop(self.journal.submit(Batch { observations, ..Batch::default() }));
         }
     }
 }
 
-fn answer(replies: Vec<Reply>) {
-    for (reply, answer) in replies {
-        let _ = reply.send(answer);
+impl Reply {
+    /// Answers; `on_disk`: whether what an order that was taken led to is there.
+    fn tell(self, on_disk: bool) {
+        let answer = if self.answer.is_ok() && !on_disk { Err(OrderError::NotOnDisk) } else { self.answer };
+        // Whoever gave the order may have gone.
+        let _ = self.to.send(answer);
     }
 }
+
+/// Each part of a batch of the ledger's, by itself.
+fn parts(batch: Batch) -> Vec<Batch> {
+    let Batch { entries, states, close, .. } = batch;
+    let entries = entries.into_iter().map(|entry| Batch { entries: vec![entry], ..Batch::default() });
+    let states = states.into_iter().map(|state| Batch { states: vec![state], ..Batch::default() });
+    let close = close.into_iter().map(|closed| Batch { close: vec![closed], ..Batch::default() });
+    entries.chain(states).chain(close).collect()
+}
+
+/// Where the journal shows that it can be written, before an order is obeyed.
+const ORDER_KEY: &str = "order";
 
 /// Where a clean stop leaves when the last minute's requests were sent.
 pub fn recent_key(tenant: &str) -> String {

@@ -36,7 +36,7 @@ pub(crate) use entry::event_name;
 pub use ledger::recent_state;
 pub(crate) use ledger::{recent_key, recent_of, state_of};
 pub use liveness::{Liveness, Pulse};
-pub use orders::{OrderError, OrderRequest, Orders};
+pub use orders::{OrderAnswer, OrderError, OrderRequest, Orders};
 pub(crate) use patch::codecs as codecs_as_read;
 pub use permits::{Permit, Permits};
 pub use prober::TenantPlan;

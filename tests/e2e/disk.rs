@@ -41,6 +41,49 @@ async fn a_journal_that_cannot_be_written_stops_actions_and_not_the_watching() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn on_a_full_disk_a_pause_is_in_force_and_a_resume_is_refused() {
+    let mut world = World::of(unlimited(4), str::to_owned).await;
+    world.start_as(binary_without_xfsz()).await;
+    world.all_up().await;
+    limit_files_to(&world, Some(0));
+    for (args, words) in [
+        (["pause", "acme"], "in force in this process, not on disk: a restart forgets it"),
+        (["resume", "acme"], "nothing was changed: the order cannot be written down"),
+    ] {
+        let output = world.cli(&args).await;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(1) && said.contains(words), "{args:?}: {said}");
+    }
+    world.until("it is paused", async || world.tenant().await["paused"] == true).await;
+    limit_files_to(&world, None);
+    world.entry("operator.ordered", "").await;
+    assert_eq!(world.tenant().await["paused"], true);
+    world.order(&["resume", "acme"]).await;
+    world.until("it is resumed", async || world.tenant().await["paused"] == false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_that_is_removed_or_replaced_stops_actions_until_it_is_back() {
+    let mut world = World::of(unlimited(4), str::to_owned).await;
+    world.start().await;
+    world.all_up().await;
+    let (path, away) = (world.state_dir().join("journal.db"), world.state_dir().join("away.db"));
+    std::fs::rename(&path, &away).unwrap();
+    std::fs::copy(&away, &path).unwrap();
+    world.until("it is not ready to act", async || world.get("/readyz").await.0 == 503).await;
+    world.metric_becomes("trunkwarden_journal_writable", 0.0).await;
+    world.until("the log says why", async || world.logs().contains("another file bears its name now")).await;
+    world.platform.turn("ch-0001", "unhealthy");
+    world.until("the failover is held", async || world.channel("ch-0001").await["held"] == "journal").await;
+    assert_eq!(world.platform.patches(), []);
+
+    std::fs::rename(&away, &path).unwrap();
+    world.until("it is ready to act", async || world.get("/readyz").await.0 == 200).await;
+    world.entry("failover.completed", "ch-0001").await;
+    world.verify_journal();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_log_that_cannot_be_written_either_does_not_end_the_daemon() {
     let mut world = World::of(unlimited(4), str::to_owned).await;
     world.start_as(binary_without_xfsz()).await;

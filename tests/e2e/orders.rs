@@ -22,6 +22,67 @@ async fn a_pause_stops_actions_and_a_resume_lets_them_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_answered_outlives_a_kill_the_moment_after() {
+    let mut world = World::at_work().await;
+    let tenant = async |world: &World, paused| world.tenant().await["paused"] == paused;
+    let kept = async |world: &World, is| world.channel("ch-0002").await["maintenance"].is_object() == is;
+    let start: &[&str] = &["maintenance", "start", "acme/ch-0002", "--for", "1h", "--reason", "cables"];
+    for (order, paused, maintained) in [
+        (&["pause", "acme"][..], true, false),
+        (start, true, true),
+        (&["resume", "acme"], false, true),
+        (&["maintenance", "end", "acme/ch-0002"], false, false),
+        (&["pause", "acme", "--for", "2h"], true, false),
+    ] {
+        world.order(order).await;
+        world.take_daemon().kill_now();
+        world.start().await;
+        world
+            .until(&format!("{order:?} is still in force"), async || {
+                tenant(&world, paused).await && kept(&world, maintained).await
+            })
+            .await;
+    }
+    assert_eq!(world.entries("operator.ordered", "").len(), 3);
+    world.verify_journal();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_the_database_locked_a_pause_holds_in_memory_and_nothing_else_is_obeyed_now_or_later() {
+    let world = World::at_work().await;
+    world.order(&["pause", "acme"]).await;
+    let other = rusqlite::Connection::open(world.state_dir().join("journal.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let (resume, failover) = tokio::join!(
+        world.cli(&["resume", "acme"]),
+        world.cli(&["failover", "acme/ch-0001", "--to", "ch-0002", "--force"])
+    );
+    for output in [resume, failover] {
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("nothing was changed: the order cannot be written down"), "{said}");
+    }
+    for args in [&["pause"][..], &["maintenance", "start", "acme/ch-0002", "--for", "1h", "--reason", "cables"]] {
+        let output = world.cli(args).await;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains("in force in this process, not on disk: a restart forgets it"), "{said}");
+        assert_eq!(output.status.code(), Some(1));
+    }
+    world.until("it is in force", async || world.channel("ch-0002").await["maintenance"].is_object()).await;
+    assert_eq!(world.entries("operator.ordered", "").len(), 1);
+
+    other.execute_batch("ROLLBACK").unwrap();
+    world.until("what is in force is on disk", async || world.entries("operator.ordered", "").len() == 2).await;
+    world.entry("maintenance.started", "ch-0002").await;
+    // Whatever was given up would have come before this.
+    world.order(&["maintenance", "end", "acme/ch-0002"]).await;
+    assert_eq!(world.tenant().await["paused"], true);
+    let ordered = world.entries("operator.ordered", "");
+    assert!(ordered.iter().all(|e| e["reason"].as_str().unwrap().starts_with("paused")), "{ordered:?}");
+    assert_eq!(world.platform.patches(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_order_that_cannot_be_is_refused_in_words() {
     let world = World::at_work().await;
     for (args, why) in [

@@ -17,6 +17,7 @@ impl Driver {
         let journal = self.ledger.counters();
         self.counters.journal_entries(journal.entries_total);
         self.counters.observations_dropped(journal.observations_dropped_total);
+        self.counters.journal_set_aside(journal.set_aside_total);
         self.counters.checkpoint(journal.checkpoint_size, journal.checkpoint_at);
     }
 }
