@@ -207,6 +207,9 @@ impl fmt::Display for Hold {
             Self::Observe => f.write_str("the mode is observe"),
             Self::Propose => f.write_str("the mode is propose and nobody has approved it"),
             Self::Blocked { left } => write!(f, "the channel is blocked for another {}", Span(*left)),
+            Self::Backoff { failures: 0, left } => {
+                write!(f, "the last decision was called back, and the next is in {}", Span(*left))
+            }
             Self::Backoff { failures, left } => {
                 write!(f, "{failures} attempts failed and the next is in {}", Span(*left))
             }

@@ -37,7 +37,17 @@ pub enum Reason {
         limit: Duration,
     },
     /// The platform has no such channel.
-    Missing,
+    Missing {
+        /// Such answers in a row.
+        #[serde(default)]
+        looks: u32,
+        /// So many move the traffic of others off it.
+        #[serde(default)]
+        fall: u32,
+        /// Others whose traffic it carries.
+        #[serde(default)]
+        carries: u32,
+    },
     /// The platform's status is neither good nor bad.
     Degraded {
         /// The status.

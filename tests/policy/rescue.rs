@@ -113,7 +113,7 @@ fn a_change_that_was_never_made_blocks_nothing() {
     w.pass(3);
     for _ in 0..3 {
         w.pass(1);
-        w.look("a", "unhealthy", "a").look("b", "healthy", "b");
+        w.look("a", "unhealthy", "a").look("b", "healthy", "b").look("c", "healthy", "c");
     }
     assert!(w.act().is_some(), "{}", w.text("a"));
 }

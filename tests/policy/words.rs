@@ -146,7 +146,7 @@ fn what_would_have_to_change_is_said_for_every_reason() {
             Reason::Stale { limit: secs(90) },
             "an answer of the platform: without evidence that is fresh nothing is done",
         ),
-        (Reason::Missing, "the platform would have to have the channel again"),
+        (Reason::Missing { looks: 1, fall: 3, carries: 0 }, "the platform would have to have the channel again"),
         (Reason::FailoverOff, "`enabled = true` under [policies.default.failover]"),
         (
             Reason::Confirming { wanted: "failover".to_owned(), awaiting: vec![b.clone(), c] },

@@ -36,7 +36,9 @@ impl Engine {
             self.lapse_maintenance(now, i, out);
             self.lapse_order(now, i, out);
             self.lapse_trials(now, i, out);
-            match self.wanted(now, i) {
+            let wanted = self.wanted(now, i);
+            self.end_episodes(now, i, wanted.as_ref().ok());
+            match wanted {
                 Ok(want) => {
                     self.wish(now, i, want);
                     self.pursue(now, i, out);
@@ -109,7 +111,8 @@ impl Engine {
         let slot = &self.slots[i];
         if let Some(b) = self.sibling(slot, route).filter(|_| slot.policy.failover.enabled) {
             let backup = &self.slots[b];
-            if backup.missing {
+            // One such answer may be a mistake on the way: it counts against a target, and moves nothing.
+            if backup.missing && backup.missing_looks >= backup.policy.health.fall {
                 return Ok(Want::Cascade(b, Cause::BackupMissing { backup: route.clone() }));
             }
             if backup.health() == Health::Down && backup.last_bad() {
@@ -126,7 +129,7 @@ impl Engine {
         let thresholds = &slot.policy.health;
         let (good, rise) = (slot.machine.goods(), thresholds.rise);
         match slot.health() {
-            _ if slot.missing => Reason::Missing,
+            _ if slot.missing => slot.missing_reason(),
             _ if slot.evidence.is_none() => Reason::NotSeen,
             _ if !slot.fresh => Reason::Stale { limit: self.stale_limit(i) },
             Health::Down if !slot.last_bad() => Reason::Recovering { good, rise },

@@ -22,18 +22,21 @@ impl Engine {
         let left = |until: Option<Time>| until.filter(|until| *until > now).map(|until| until.since(now));
         let retry = slot.retries.of(want.purpose());
         if let Some(left) = left(retry.at) {
-            return Err(Hold::Backoff { failures: retry.failures, left });
+            let failures = retry.failures_at(now, slot.policy.failover.block_period);
+            return Err(Hold::Backoff { failures, left });
         }
         if matches!(want, Want::Failback | Want::Rollback(_)) {
             self.way_home(now, slot, want)?;
         }
-        if !matches!(want, Want::Cascade(..)) {
+        if !want.is_cascade() {
             if let Some(left) = left(slot.blocked_until).filter(|_| !want.takes_back()) {
                 return Err(Hold::Blocked { left });
             }
             if let (Want::Codec(_), Some(left), false) = (want, left(slot.codec_until), want.takes_back()) {
                 return Err(Hold::Cooldown { left });
             }
+        }
+        if !want.passes_limits() {
             let limits = tenant.params.limits;
             if tenant.in_flight >= limits.max_concurrent {
                 return Err(Hold::MaxConcurrent { max: limits.max_concurrent });

@@ -32,6 +32,7 @@ impl Engine {
         let slot = &mut self.slots[i];
         slot.asked = Some(asked);
         let back = std::mem::replace(&mut slot.missing, false);
+        slot.missing_looks = 0;
         let (unsure, echo, set) = (slot.unsure.is_some(), slot.echo, slot.codecs_set.is_some());
         let verdict = judge(slot, view);
         if single {
@@ -86,14 +87,16 @@ impl Engine {
         slot.evidence = Some(asked);
         slot.verdict = None;
         slot.single = Some(Single { asked, seq, verdict: Some(Event::Missing) });
+        slot.missing_looks = slot.missing_looks.saturating_add(1);
         if !std::mem::replace(&mut slot.missing, true) {
-            let change = (None, None);
-            let told = channel_record(&slot.key, EventType::ChannelMissing, Actor::Outside, Reason::Missing, change);
+            let reason = slot.missing_reason();
+            let event = EventType::ChannelMissing;
+            let told = channel_record(&slot.key, event, Actor::Outside, reason, (None, None));
             out.push(Command::Record(told));
             self.sync_load(i);
         }
         self.slots[i].fresh = false;
-        self.note_bad(now, i, false, out);
+        self.note_bad(now, i, true, out);
         self.step(now, i, Event::Missing, out);
         self.follow_up(now, i, true, out);
     }
@@ -108,6 +111,7 @@ impl Engine {
     /// What time alone does to one channel.
     pub(super) fn on_due(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
         self.stale_check(now, i, out);
+        self.release_orphan(now, i, out);
         self.evaluate(now, i, out);
     }
 
@@ -159,10 +163,19 @@ impl Engine {
 
     pub(super) fn stale_check(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
         let limit = self.stale_limit(i);
-        let slot = &self.slots[i];
-        if slot.fresh && slot.evidence.is_some_and(|at| now.since(at) >= limit) {
-            self.turn_stale(now, i, out);
+        let slot = &mut self.slots[i];
+        if !(slot.fresh || slot.missing) || slot.evidence.is_none_or(|at| now.since(at) < limit) {
+            return;
         }
+        // That the platform has no such channel was its word of then, like any other.
+        slot.missing_looks = 0;
+        if std::mem::take(&mut slot.missing) {
+            self.sync_load(i);
+            self.mark_users_changed(i);
+            self.slots[i].fresh = false;
+            return self.follow_up(now, i, true, out);
+        }
+        self.turn_stale(now, i, out);
     }
 
     pub(super) fn turn_stale(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {

@@ -97,6 +97,7 @@ impl Engine {
             let confirmed = candidate.confirms(now, wish, slot.last_look_for());
             confirmed.is_none_or(|single| single.verdict != Some(Event::Good)).then_some(Ineligible::Unconfirmed)
         });
+        let against = against.or_else(|| self.comes_after(now, i, c, needed));
         CandidateReport {
             channel: candidate.id().clone(),
             eligible: against.is_none(),

@@ -41,6 +41,8 @@ pub(in crate::policy) struct Slot {
     pub stretch: f64,
     pub verdict: Option<Event>,
     pub missing: bool,
+    /// Answers in a row that the platform has no such channel.
+    pub missing_looks: u32,
     pub fresh: bool,
     pub asked: Option<Time>,
     pub evidence: Option<Time>,
@@ -67,8 +69,8 @@ pub(in crate::policy) struct Slot {
     /// Its actions.
     pub flight: Option<Flight>,
     pub unsure: Option<Unsure>,
-    /// An action that had not shown when its time was over, and until when it may still show as ours.
-    pub late: Option<(Kept, Time)>,
+    /// Actions that had not shown when their time was over, and until when each may still show as ours.
+    pub late: Vec<(Kept, Time)>,
     /// Where other writers of ours may have put its route, and until when such a change may land.
     pub own_changes: Vec<(ChannelId, Time)>,
     pub blocked_until: Option<Time>,
@@ -128,6 +130,8 @@ pub(in crate::policy) struct Flight {
     pub action: Action,
     pub started: Time,
     pub orphan: bool,
+    /// Whether it takes nobody's place any more.
+    pub released: bool,
     pub cause: Option<Cause>,
 }
 
@@ -187,6 +191,14 @@ impl Kept {
     }
 }
 
+impl Flight {
+    /// When an orphan whose outcome nobody can read gives up its place; its channel stays its own.
+    pub(in crate::policy) fn release_at(&self) -> Option<Time> {
+        let lasts = self.action.action_timeout + self.action.verify_for;
+        (self.orphan && !self.released).then(|| self.started + lasts)
+    }
+}
+
 impl Slot {
     pub(in crate::policy) fn new(now: Time, key: ChannelKey, tenant: usize, policy: Arc<Policy>) -> Self {
         let window = Window::new(&policy.telemetry);
@@ -206,6 +218,7 @@ impl Slot {
             stretch: 1.0,
             verdict: None,
             missing: false,
+            missing_looks: 0,
             fresh: false,
             asked: None,
             evidence: None,
@@ -226,7 +239,7 @@ impl Slot {
             loads: [None; 2],
             flight: None,
             unsure: None,
-            late: None,
+            late: Vec::new(),
             own_changes: Vec::new(),
             blocked_until: None,
             hold_down: None,
@@ -276,6 +289,12 @@ impl Slot {
 
     pub(in crate::policy) fn last_bad(&self) -> bool {
         self.verdict == Some(Event::Bad)
+    }
+
+    /// What is told of it while the platform says that it has no such channel.
+    pub(in crate::policy) fn missing_reason(&self) -> Reason {
+        let fall = self.policy.health.fall;
+        Reason::Missing { looks: self.missing_looks, fall, carries: self.carries }
     }
 
     /// Where an action that is under way, or may have been made, points to.
