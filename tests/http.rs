@@ -700,6 +700,7 @@ const OWN: &[&str] = &[
     "journal_entries_total",
     "journal_set_aside_total",
     "journal_writable",
+    "log_lines_dropped_total",
     "loop_lag_seconds",
     "malformed_answers_total",
     "network_up",

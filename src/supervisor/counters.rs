@@ -47,6 +47,7 @@ struct Families {
     reload_ok: IntGauge,
     reload_at: Gauge,
     loop_lag: Histogram,
+    log_lines_dropped: IntCounter,
     bridges: BridgeMetrics,
 }
 
@@ -153,6 +154,13 @@ impl Counters {
                 )),
             ),
             loop_lag: loop_lag(&registry),
+            log_lines_dropped: add(
+                &registry,
+                IntCounter::with_opts(opts(
+                    "log_lines_dropped_total",
+                    "Log lines that were lost: standard error was not read fast enough, or could not be written.",
+                )),
+            ),
             bridges: BridgeMetrics::new(&registry),
             registry,
         };
@@ -214,6 +222,11 @@ impl Counters {
     /// The driver's loop went round `late` after it was due.
     pub fn loop_lag(&self, late: Duration) {
         self.0.loop_lag.observe(late.as_secs_f64());
+    }
+
+    /// Counts log lines that are lost, for whoever writes them.
+    pub fn log_lines_dropped(&self) -> IntCounter {
+        self.0.log_lines_dropped.clone()
     }
 
     /// An answer could not be understood.

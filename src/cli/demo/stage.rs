@@ -1,6 +1,7 @@
 //! The stage: the simulator and the daemon, each on a loopback socket of its own, in one process.
 
 use crate::cli::run::{Served, Sockets, connect, serve};
+use crate::cli::terminal;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::journal::{Journal, Options, Reader};
@@ -103,7 +104,7 @@ impl Stage {
     pub(super) async fn close(mut self) {
         self.daemon.stop.cancel();
         if let Err(why) = self.daemon.stopped().await {
-            eprintln!("warning: {why}");
+            terminal::complain(&format!("warning: {why}"));
         }
         self.served.stop().await;
         self.stop_sim.cancel();

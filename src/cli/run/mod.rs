@@ -11,9 +11,9 @@ mod serve;
 
 pub(super) use serve::{Served, Sockets, connect, serve};
 
+use super::EX_CONFIG;
 use super::config_arg::ConfigArg;
-use super::logging::LogArgs;
-use super::{EX_CONFIG, failed};
+use super::logging::{Log, LogArgs};
 use crate::clock::Clock;
 use crate::config::{Config, load};
 use crate::delivery::{Delivery, Pace, Sinks, over_http};
@@ -46,24 +46,24 @@ pub struct Args {
 impl Args {
     /// Runs until told to stop.
     pub async fn run(self) -> ExitCode {
-        self.log.start();
+        let log = self.log.start();
         let config = match load(&self.config.path) {
             Ok(loaded) => {
                 reload::warn(&loaded.warnings);
                 loaded.config
             }
             Err(rejected) => {
-                eprintln!("{rejected}");
+                log.say(&rejected.to_string());
                 return ExitCode::from(EX_CONFIG);
             }
         };
-        match Process::start(config, self.config.path).await {
-            Ok(process) => process.live().await,
+        match Process::start(config, self.config.path, &log).await {
+            Ok(process) => process.live(&log).await,
             Err(Start::Config(why)) => {
-                eprintln!("error: {why}");
+                log.say(&format!("error: {why}"));
                 ExitCode::from(EX_CONFIG)
             }
-            Err(Start::Failed(why)) => failed(&why),
+            Err(Start::Failed(why)) => ended_by(&why, &log),
         }
     }
 }
@@ -83,7 +83,7 @@ struct Process {
 }
 
 impl Process {
-    async fn start(config: Config, path: PathBuf) -> Result<Self, Start> {
+    async fn start(config: Config, path: PathBuf, log: &Log) -> Result<Self, Start> {
         let failed = |why: String| Start::Failed(why);
         let clock = Clock::system();
         // Signals first: one that comes while starting is answered as soon as the loop runs.
@@ -97,6 +97,7 @@ impl Process {
         let (journal, recovered) = Journal::open(options).map_err(|error| failed(error.to_string()))?;
         let sockets = sockets.with_control(&config).map_err(failed)?;
         let counters = Counters::new();
+        log.counted_by(&counters);
         let token = serve::operator_token(&config).map_err(Start::Config)?;
         let pruner = journal.clone();
         let delivery = Delivery::new(journal.clone(), clock.clone(), &counters, outward, Pace::default());
@@ -126,7 +127,7 @@ impl Process {
         Ok(Self { daemon, served, reloader, signals, calendar, delivery })
     }
 
-    async fn live(mut self) -> ExitCode {
+    async fn live(mut self, log: &Log) -> ExitCode {
         let died = loop {
             tokio::select! {
                 biased;
@@ -156,7 +157,13 @@ impl Process {
                 tracing::info!("stopped");
                 ExitCode::SUCCESS
             }
-            Some(why) => failed(&format!("{why}; ending so that it can be started again")),
+            Some(why) => ended_by(&format!("{why}; ending so that it can be started again"), log),
         }
     }
+}
+
+/// One clear line behind what was logged, and 1.
+fn ended_by(why: &str, log: &Log) -> ExitCode {
+    log.say(&format!("trunkwarden: {why}"));
+    ExitCode::FAILURE
 }
