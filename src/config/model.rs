@@ -70,6 +70,8 @@ pub struct Daemon {
     pub state_dir: PathBuf,
     /// Caps every policy's mode.
     pub mode: Mode,
+    /// Names that a request's `Host` may bear, besides those of this machine and addresses.
+    pub hosts: Vec<String>,
     /// The operator's token for writes over TCP; `None`: they are refused.
     pub operator_token: Option<SecretRef>,
 }

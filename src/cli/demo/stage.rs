@@ -4,6 +4,7 @@ use crate::cli::run::{Served, Sockets, connect, serve};
 use crate::cli::terminal;
 use crate::clock::Clock;
 use crate::config::{self, Config};
+use crate::http::Access;
 use crate::journal::{Journal, Options, Reader};
 use crate::policy::{Health, Time};
 use crate::sim::{self, ChannelState, Incident, Model, Scenario};
@@ -52,7 +53,7 @@ impl Stage {
             pulse: Pulse::of_a_daemon(|| ()),
         };
         let (daemon, reloads) = Daemon::start(&config, parts).map_err(|error| error.to_string())?;
-        let served = serve(&daemon, sockets, clock.clone(), None, None);
+        let served = serve(&daemon, sockets, clock.clone(), Access::new(&daemon.counters, &clock), None);
         Ok(Self { daemon, served, model, clock, stop_sim, _reloads: reloads, _folder: folder })
     }
 

@@ -6,6 +6,7 @@
 
 mod audit;
 mod calendar;
+mod refusals;
 mod reload;
 mod serve;
 
@@ -17,6 +18,7 @@ use super::logging::{Log, LogArgs};
 use crate::clock::Clock;
 use crate::config::{Config, load};
 use crate::delivery::{Delivery, Pace, Sinks, over_http};
+use crate::http::Access;
 use crate::journal::{Journal, Options};
 use crate::supervisor::{Clients, Counters, Daemon, Parts, Pulse};
 use futures_util::StreamExt;
@@ -27,6 +29,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 /// A snapshot is published at most this often.
 const PUBLISH_EVERY: Duration = Duration::from_millis(200);
@@ -80,6 +83,7 @@ struct Process {
     signals: Signals,
     calendar: calendar::Calendar,
     delivery: Delivery,
+    refusals: JoinHandle<()>,
 }
 
 impl Process {
@@ -98,7 +102,8 @@ impl Process {
         let sockets = sockets.with_control(&config).map_err(failed)?;
         let counters = Counters::new();
         log.counted_by(&counters);
-        let token = serve::operator_token(&config).map_err(Start::Config)?;
+        let access = Access::new(&counters, &clock);
+        access.take(Access::prepare(&config).map_err(Start::Config)?);
         let pruner = journal.clone();
         let delivery = Delivery::new(journal.clone(), clock.clone(), &counters, outward, Pace::default());
         let parts = Parts {
@@ -117,14 +122,15 @@ impl Process {
         let (daemon, reloads) = Daemon::start(&config, parts).map_err(|error| Start::Config(error.to_string()))?;
         counters.config_reload(true, clock.wall());
         delivery.run(sinks, &daemon.snapshot);
-        let served = serve(&daemon, sockets, clock.clone(), token, Some(delivery.clone()));
+        let served = serve(&daemon, sockets, clock.clone(), access.clone(), Some(delivery.clone()));
+        let refusals = tokio::spawn(refusals::write(access.clone(), pruner.clone(), clock.clone()));
         let (retention, retained) = watch::channel(config.audit.proof.retention);
         let calendar = calendar::Calendar::start(pruner, clock.clone(), retained).await.map_err(failed)?;
-        let out = reload::Out { delivery: delivery.clone(), snapshot: daemon.snapshot.clone(), retention };
+        let out = reload::Out { delivery: delivery.clone(), snapshot: daemon.snapshot.clone(), retention, access };
         let reloader = reload::Reloader::new(path, config, reloads, out, counters, clock).map_err(failed)?;
         tracing::info!(listen = %served.listen, "ready");
         let _ = sd_notify::notify(&[NotifyState::Ready, NotifyState::Status("watching")]);
-        Ok(Self { daemon, served, reloader, signals, calendar, delivery })
+        Ok(Self { daemon, served, reloader, signals, calendar, delivery, refusals })
     }
 
     async fn live(mut self, log: &Log) -> ExitCode {
@@ -145,6 +151,7 @@ impl Process {
             }
         };
         let _ = sd_notify::notify(&[NotifyState::Stopping]);
+        self.refusals.abort();
         self.daemon.switchboard.stop(BRIDGES_WITHIN).await;
         self.daemon.stop.cancel();
         // Beside the driver, which closes the journal at its end: what is delivered by then is acknowledged.

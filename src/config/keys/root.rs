@@ -57,6 +57,12 @@ static DAEMON: Table = Table {
             r#""observe""#,
             "Caps every policy's mode: observe decides and records and changes nothing.",
         ),
+        or(
+            "hosts",
+            Kind::List(&Kind::Text(Format::Host), 0),
+            r#"["loopback"]"#,
+            "Names under which the page and the API may be called, besides addresses and this machine's own.",
+        ),
         absent("tokens", Kind::Table(&TOKENS), "Tokens for writes over TCP."),
     ],
 };
@@ -69,7 +75,7 @@ static TOKENS: Table = Table {
     keys: &[absent(
         "operator",
         Kind::Secret,
-        "The operator's token; left out: writes over TCP are refused (the control socket needs no token).",
+        "The operator's token, 16 characters at least; left out: writes over TCP are refused (the control socket needs no token).",
     )],
 };
 
