@@ -135,7 +135,9 @@ impl Patience {
         let carried = model.channels().filter(|other| other.id() != id && other.primary() == id).count();
         let fit = well && channel.primary() == id && carried < self.rules.max_dependents;
         let failed = |c: Option<&ChannelState>| c.is_none_or(|c| self.rules.on.iter().any(|on| on == c.status()));
-        let stranded = failed(model.channel(channel.primary())) && !maintained;
+        // In maintenance only off a backup that is down: neither home nor for what is missing.
+        let down = channel.primary() != id && model.channel(channel.primary()).is_some();
+        let stranded = failed(model.channel(channel.primary())) && (!maintained || down);
         let waits =
             self.waits.entry(id.to_owned()).or_insert_with(|| Waits { route: id.to_owned(), ..Waits::default() });
         if waits.route != channel.primary() {

@@ -15,7 +15,7 @@ impl Engine {
     pub(super) fn guards(&self, now: Time, i: usize, want: &Want) -> Result<(), Hold> {
         let slot = &self.slots[i];
         let tenant = &self.tenants[slot.tenant];
-        self.still(slot)?;
+        self.still(slot, matches!(want, Want::Cascade(_, Cause::BackupDown { .. })))?;
         if slot.forced() {
             return Ok(());
         }
@@ -53,8 +53,9 @@ impl Engine {
         self.place(now, i, want)
     }
 
-    /// What forbids sending whatever was decided: the journal, people, and what is known of the tenant as a whole.
-    pub(super) fn still(&self, slot: &Slot) -> Result<(), Hold> {
+    /// What forbids sending whatever was decided: the journal, people, and what is known of the tenant as a whole. `rescue`:
+    /// it takes traffic off a backup that is down, to another one: whoever works on the channel itself is not disturbed by that.
+    pub(super) fn still(&self, slot: &Slot, rescue: bool) -> Result<(), Hold> {
         let tenant = &self.tenants[slot.tenant];
         if !self.journal {
             return Err(Hold::Journal);
@@ -71,7 +72,7 @@ impl Engine {
         if tenant.blind {
             return Err(Hold::Blind);
         }
-        if slot.in_maintenance() {
+        if slot.in_maintenance() && !rescue {
             return Err(Hold::Maintenance);
         }
         if tenant.mass.held && !tenant.mass.approved {
@@ -95,7 +96,7 @@ impl Engine {
 
     /// Between decision and sending the ground may give way: a person, the target, or the channel itself.
     fn still_stands(&self, slot: &Slot, action: &Action) -> Result<(), Hold> {
-        self.still(slot)?;
+        self.still(slot, matches!(&action.reason, Reason::Failover { cause: Cause::BackupDown { .. }, .. }))?;
         if !slot.configured {
             return Err(Hold::Unwatched);
         }
