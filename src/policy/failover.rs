@@ -106,6 +106,20 @@ impl Engine {
         Some(own + slot.policy.failover.better_by)
     }
 
+    /// Whether traffic has to move and nobody is fit to take it, as far as is known without a last look.
+    pub(super) fn nobody_is_fit(&self, now: Time, user: usize, want: &Want) -> bool {
+        let slot = &self.slots[user];
+        let home = match want {
+            Want::Failover(Cause::Ordered { .. }) | Want::Failback | Want::Rollback(_) | Want::Codec(_) => {
+                return false;
+            }
+            Want::Failover(_) => false,
+            Want::Cascade(..) => home_against(slot).is_none(),
+        };
+        let needed = self.needed_score(now, user, want);
+        !home && slot.candidates.iter().all(|c| self.against(now, user, *c, needed).is_some())
+    }
+
     /// Looks for the target of `wish`. In a cascade home comes first.
     pub(super) fn pick(&self, now: Time, user: usize, wish: &Wish) -> Pick {
         let slot = &self.slots[user];

@@ -164,6 +164,7 @@ impl ChannelReport {
                 format!("the codecs' cooldown {}, or `trunkwarden acknowledge {key}`", left(BlockKind::Codec))
             }
             Hold::OrderedRoute => format!("`trunkwarden failback {key}`, or `trunkwarden acknowledge {key}`"),
+            Hold::Carries { .. } => "the traffic of others that it carries has to leave it first".to_owned(),
             Hold::Lapsed { .. } => format!("an order, such as `trunkwarden {wanted} {key}`: its proposal lapsed"),
             other => format!("this has to end: {other}"),
         }

@@ -189,6 +189,9 @@ pub enum Reason {
         wanted: String,
         /// The target, where it is known.
         to: Option<ChannelId>,
+        /// The codec order that was decided on; the preferred codec first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        order: Option<Vec<String>>,
         /// By what.
         hold: Hold,
     },

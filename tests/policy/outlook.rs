@@ -35,6 +35,7 @@ fn who_would_have_to_change_is_named_where_nobody_is_fit() {
     world.up(&["a", "b", "c"]);
     world.down("b");
     world.missing("c");
+    world.pass(61);
     assert_eq!(needed(&world, "a"), "3 more bad looks in a row, and b would have to be up");
     world.down("a");
     world.look("a", "unhealthy", "a");

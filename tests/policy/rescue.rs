@@ -233,7 +233,12 @@ fn one_channels_long_interval_does_not_keep_anothers_evidence_fresh() {
     };
     let mut p = params(&Policy::default(), &[]);
     p.channels = [("a", 5), ("b", 300)]
-        .map(|(id, interval)| ChannelParams { key: key(id), policy: policy(interval), failover: Some(Vec::new()) })
+        .map(|(id, interval)| ChannelParams {
+            key: key(id),
+            policy: policy(interval),
+            failover: Some(Vec::new()),
+            carrier: None,
+        })
         .into();
     let mut w = World::new(p);
     w.engine.set_effective_interval(w.now, &acme(), secs(300), &mut w.out);

@@ -110,7 +110,10 @@ impl Patience {
         let fought = oracle.is_fought() || oracle.desk.paused(now) || paused;
         let lately = self.restarts.iter().filter(|at| now.saturating_sub(**at) < Duration::from_hours(1)).count();
         let busy = oracle.sent_last_hour(now) + AT_ONCE * lately >= self.rules.max_per_hour;
-        if rough || disturbed || calendar || fought || busy || model.channels().filter(|c| bad(c)).count() >= many {
+        // What the platform suddenly does not have counts as bad.
+        let there = model.channels().count();
+        let failed = model.channels().filter(|c| bad(c)).count() + oracle.channels.saturating_sub(there);
+        if rough || disturbed || calendar || fought || busy || failed >= many {
             self.free_since = now;
         }
         self.waits.retain(|id, _| model.channel(id).is_some());

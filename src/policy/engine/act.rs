@@ -63,6 +63,7 @@ impl Engine {
 
     /// Codecs get another order.
     pub(super) fn change_codecs(&mut self, now: Time, i: usize, want: CodecWant, out: &mut Vec<Command>) {
+        self.end_other_order(now, i, want.order(), out);
         if let Err(hold) = self.mode_allows(now, i) {
             return self.hold(now, i, hold, None, out);
         }

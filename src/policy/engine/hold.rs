@@ -5,6 +5,7 @@ use super::super::command::{Action, ActionKind, Actor, Command, EventType, OpId}
 use super::super::failover::home_against;
 use super::super::guard::Hold;
 use super::super::key::ChannelId;
+use super::super::observation::ranked;
 use super::super::params::{Failback, Mode};
 use super::super::reason::{Cause, Ineligible, Reason};
 use super::super::time::Time;
@@ -18,6 +19,9 @@ impl Engine {
         self.still(slot, matches!(want, Want::Cascade(_, Cause::BackupDown { .. })))?;
         if slot.forced() {
             return Ok(());
+        }
+        if let Want::Failover(cause) = want {
+            stays_fit(slot, cause)?;
         }
         let left = |until: Option<Time>| until.filter(|until| *until > now).map(|until| until.since(now));
         let retry = slot.retries.of(want.purpose());
@@ -75,7 +79,7 @@ impl Engine {
         if slot.in_maintenance() && !rescue {
             return Err(Hold::Maintenance);
         }
-        if tenant.mass.held && !tenant.mass.approved {
+        if tenant.mass.held() && !tenant.mass.approved {
             return Err(Hold::MassChange { bad: tenant.bad(), of: tenant.configured });
         }
         Ok(())
@@ -104,6 +108,9 @@ impl Engine {
             Mode::Observe => return Err(Hold::Observe),
             Mode::Propose if action.actor == Actor::Engine => return Err(Hold::Propose),
             Mode::Propose | Mode::Enforce => {}
+        }
+        if let Reason::Failover { cause, .. } = &action.reason {
+            stays_fit(slot, cause)?;
         }
         let well_again = |id: &ChannelId| {
             self.lookup(slot, id).is_some_and(|c| !self.slots[c].missing && self.slots[c].verdict == Some(Event::Good))
@@ -161,7 +168,11 @@ impl Engine {
             }
             _ => None,
         });
-        let reason = Reason::Held { wanted: wish.want.name().to_owned(), to, hold: hold.clone() };
+        // What was decided and waits for a person is named, so that he knows what he approves.
+        let decided = matches!(hold, Hold::Propose | Hold::Lapsed { .. } | Hold::Observe);
+        let order = wish.want.order().filter(|_| decided);
+        let order = order.map(|order| ranked(order).into_iter().map(str::to_owned).collect());
+        let reason = Reason::Held { wanted: wish.want.name().to_owned(), to, order, hold: hold.clone() };
         if hold == Hold::Propose {
             wish.proposed.get_or_insert(now);
         }
@@ -231,6 +242,11 @@ impl Engine {
             _ => Ok(()),
         }
     }
+}
+
+/// Those it carries are asked first: what leaves for quality alone is no fit backup any more.
+fn stays_fit(slot: &Slot, cause: &Cause) -> Result<(), Hold> {
+    if slot.carries > 0 && cause.is_quality() { Err(Hold::Carries { others: slot.carries }) } else { Ok(()) }
 }
 
 /// What an action that nobody has approved waits for, or waited for in vain.

@@ -3,6 +3,7 @@
 use super::super::channel::Event;
 use super::super::command::{Actor, Command, EventType, Fact, Health};
 use super::super::evidence::{self, judge};
+use super::super::mass;
 use super::super::observation::{ChannelView, Source, same_order};
 use super::super::reason::Reason;
 use super::super::time::Time;
@@ -41,6 +42,7 @@ impl Engine {
         if slot.status != view.status {
             slot.status.clone_from(&view.status);
         }
+        self.note_server(i, view, single);
         self.codecs_show_late(now, i, asked, single, view, out);
         let slot = &mut self.slots[i];
         let needs_changed = note_view(slot, asked, view, single);
@@ -185,7 +187,8 @@ impl Engine {
         self.follow_up(now, i, changed, out);
     }
 
-    /// Whether the last look was bad, and whether too many of the tenant turned so at once.
+    /// Whether the last look was bad, or the platform has no such channel; and whether too many of the tenant turned so at
+    /// once.
     fn note_bad(&mut self, now: Time, i: usize, bad: bool, out: &mut Vec<Command>) {
         let slot = &mut self.slots[i];
         if bad == slot.bad_since.is_some() {
@@ -193,11 +196,11 @@ impl Engine {
         }
         let tenant = &mut self.tenants[slot.tenant];
         if let Some(since) = slot.bad_since.take() {
-            tenant.mass.bad.remove(&(since, i));
+            tenant.mass.turned_good(since, i);
         } else {
             slot.bad_since = Some(now);
             if slot.configured {
-                tenant.mass.bad.insert((now, i));
+                tenant.mass.turned_bad(now, i);
             }
         }
         let t = slot.tenant;
@@ -207,17 +210,45 @@ impl Engine {
     pub(super) fn mass_check(&mut self, now: Time, t: usize, out: &mut Vec<Command>) {
         let tenant = &mut self.tenants[t];
         let on = tenant.params.limits.mass_hold;
-        let (bad, of) = (tenant.bad(), tenant.configured);
-        let over = !on || tenant.mass.bad.len() < tenant.mass_threshold();
-        let (event, reason) = match tenant.mass.held {
-            false if on && tenant.mass_now(now) => (EventType::MassHold, Reason::MassChange { bad, of }),
-            true if over => (EventType::MassHoldEnded, Reason::MassOver { bad, of }),
+        let (bad, of, threshold) = (tenant.bad(), tenant.configured, tenant.mass_threshold());
+        let (event, reason) = match tenant.mass.held() {
+            false if on && tenant.mass.at_once(now, threshold) => {
+                tenant.mass.hold();
+                (EventType::MassHold, Reason::MassChange { bad, of })
+            }
+            true if !on || !tenant.mass.lasts(threshold) => {
+                tenant.mass.end();
+                (EventType::MassHoldEnded, Reason::MassOver { bad, of })
+            }
             _ => return,
         };
-        tenant.mass.held = !tenant.mass.held;
-        tenant.mass.approved = false;
         out.push(Command::Record(record(event, Some(tenant.id.clone()), None, Actor::Engine, reason)));
+        if !tenant.mass.held() {
+            let all =
+                self.slots.iter().enumerate().filter(|(_, slot)| slot.live && slot.configured && slot.tenant == t);
+            let members: Vec<_> = all.map(|(i, slot)| (i, slot.group(i), slot.bad_since)).collect();
+            self.tenants[t].mass.rebuild(members);
+        }
         self.evaluate_wanting(now, t, out);
+    }
+
+    /// What the channel fails together with. A page may leave the server out or be old: where the channel itself told, only
+    /// that counts.
+    fn note_server(&mut self, i: usize, view: &ChannelView, single: bool) {
+        let slot = &mut self.slots[i];
+        let Some(read) = view.sip_server.as_deref().and_then(mass::server) else { return };
+        let known = slot.server.as_ref();
+        if known.is_some_and(|(server, alone)| (*alone && !single) || (*server == read && *alone >= single)) {
+            return;
+        }
+        slot.server = Some((read, single));
+        if slot.carrier.is_none() && slot.configured {
+            let (group, bad_since) = (slot.group(i), slot.bad_since);
+            self.tenants[slot.tenant].mass.regroup(i, group, bad_since);
+        }
+        if single {
+            self.mark_unsaved(i);
+        }
     }
 }
 

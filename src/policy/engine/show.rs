@@ -112,7 +112,7 @@ impl Engine {
         TenantReport {
             state: if self.is_blind(t) { TenantState::Blind } else { TenantState::Seen },
             paused: self.paused || tenant.paused,
-            mass_hold: tenant.mass.held && !tenant.mass.approved,
+            mass_hold: tenant.mass.held() && !tenant.mass.approved,
             in_flight: tenant.in_flight,
             actions_last_hour: tenant.actions_last_hour(now),
             up: tenant.up,

@@ -5,6 +5,7 @@ use super::super::command::{Action, ActionKind, Cadence, Health};
 use super::super::guard::Hold;
 use super::super::hold_down::HoldDown;
 use super::super::key::{ChannelId, ChannelKey};
+use super::super::mass::Group;
 use super::super::observation::Codec;
 use super::super::params::{Policy, Windows};
 use super::super::reason::{Cause, Reason};
@@ -27,6 +28,10 @@ pub(in crate::policy) struct Slot {
     pub policy: Arc<Policy>,
     /// Its backups as configured; `None`: as the platform says.
     pub listed: Option<Vec<ChannelId>>,
+    /// What it fails together with, as configured.
+    pub carrier: Option<String>,
+    /// Its SIP server as read, and whether the channel itself was asked for it.
+    pub server: Option<(String, bool)>,
     /// Its backups in order.
     pub candidates: Vec<usize>,
     /// Every channel that it needs to be watched: backups, and where its traffic goes.
@@ -145,7 +150,7 @@ pub(in crate::policy) struct Unsure {
     pub until: Time,
 }
 
-/// A person's approval of what was proposed, for that target and no other.
+/// A person's approval of what was proposed, for that target or codec order and no other.
 #[derive(Clone, Debug)]
 pub(in crate::policy) struct Approved {
     /// When it lapses.
@@ -153,6 +158,8 @@ pub(in crate::policy) struct Approved {
     pub who: String,
     /// Where traffic is to go; `None`: it is no move.
     pub to: Option<ChannelId>,
+    /// The codec order; `None`: it is a move.
+    pub order: Option<Vec<Codec>>,
 }
 
 /// A person's order to move the channel's traffic, from the moment it is taken until it is made or lapses.
@@ -209,6 +216,8 @@ impl Slot {
             configured: false,
             policy,
             listed: None,
+            carrier: None,
+            server: None,
             candidates: Vec::new(),
             needs: Vec::new(),
             users: Vec::new(),
@@ -277,6 +286,12 @@ impl Slot {
 
     pub(in crate::policy) fn id(&self) -> &ChannelId {
         &self.key.channel
+    }
+
+    /// What it fails together with; `i` is its place.
+    pub(in crate::policy) fn group(&self, i: usize) -> Group {
+        let server = || self.server.as_ref().map(|(server, _)| Group::Server(server.clone()));
+        self.carrier.clone().map(Group::Carrier).or_else(server).unwrap_or(Group::Own(i))
     }
 
     pub(in crate::policy) const fn health(&self) -> Health {

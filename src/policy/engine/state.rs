@@ -124,6 +124,8 @@ pub struct SavedChannel {
     refuted: SavedRefutations,
     probation: Option<SavedTimed<Probation>>,
     baseline: Option<SavedBaseline>,
+    /// Its SIP server, as the channel itself told.
+    sip_server: Option<String>,
 }
 
 impl Engine {
@@ -194,6 +196,8 @@ impl Engine {
                     return;
                 }
                 restore_channel(now, &mut self.slots[i], *saved, elapsed);
+                let slot = &self.slots[i];
+                self.tenants[slot.tenant].mass.regroup(i, slot.group(i), slot.bad_since);
                 self.refresh_needs(now, i, &mut Vec::new());
             }
             _ => {}
@@ -238,6 +242,7 @@ fn save_channel(now: Time, slot: &Slot) -> SavedChannel {
         refuted: slot.refuted.save(now),
         probation: slot.probation.as_ref().map(|probation| probation.save(now)),
         baseline: slot.window.save(),
+        sip_server: slot.server.as_ref().filter(|(_, alone)| *alone).map(|(server, _)| server.clone()),
     }
 }
 
@@ -277,6 +282,7 @@ fn restore_channel(now: Time, slot: &mut Slot, saved: SavedChannel, elapsed: Dur
     slot.trial = saved.trial.map(|saved| Box::new(Timed::restore(saved, now)));
     slot.refuted = Refutations::restore(saved.refuted, now, elapsed, &slot.policy.codec);
     slot.probation = saved.probation.map(|saved| Box::new(Timed::restore(saved, now)));
+    slot.server = saved.sip_server.map(|server| (server, true));
     if let Some(baseline) = saved.baseline {
         slot.window.restore(baseline);
     }

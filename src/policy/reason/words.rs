@@ -81,8 +81,11 @@ impl fmt::Display for Reason {
                 write!(f, "{wanted} wanted: a last look is awaited at ")?;
                 joined(f, awaiting)
             }
-            Self::Held { wanted, to: Some(to), hold } => write!(f, "{wanted} to {to} is held: {hold}"),
-            Self::Held { wanted, to: None, hold } => write!(f, "{wanted} is held: {hold}"),
+            Self::Held { wanted, order: Some(order), hold, .. } => {
+                write!(f, "{wanted} order {} is held: {hold}", order.join(", "))
+            }
+            Self::Held { wanted, to: Some(to), hold, .. } => write!(f, "{wanted} to {to} is held: {hold}"),
+            Self::Held { wanted, to: None, hold, .. } => write!(f, "{wanted} is held: {hold}"),
             Self::CalledBack { hold } => write!(f, "called back before it was sent: {hold}"),
             Self::InFlight { kind } => write!(f, "a {kind} is under way"),
             Self::Unsure { kind } => {
