@@ -10,7 +10,7 @@ use axum::routing::{get, patch, post};
 use axum::{Json, Router};
 use serde_json::json;
 use server::Authority;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -204,6 +204,160 @@ async fn a_private_authority_is_believed_only_where_it_is_configured() {
     assert!(matches!(error, TransportError::Connect(_)), "nothing was sent: {error:?}");
 }
 
+#[tokio::test]
+async fn an_authority_that_is_rotated_in_its_file_is_believed_at_the_next_connection() {
+    // As Kubernetes does it: the file is a link into a folder that is a link, and that one is swapped.
+    let (before, after) = (Authority::new(), Authority::new());
+    let folder = tempfile::tempdir().unwrap();
+    for (name, authority) in [("1", &before), ("2", &after)] {
+        std::fs::create_dir(folder.path().join(name)).unwrap();
+        std::fs::write(folder.path().join(name).join("ca.pem"), &authority.pem).unwrap();
+    }
+    std::os::unix::fs::symlink("1", folder.path().join("..data")).unwrap();
+    std::os::unix::fs::symlink("..data/ca.pem", folder.path().join("ca.pem")).unwrap();
+    let transport = HttpTransport::new(Some(&folder.path().join("ca.pem")), None, LIMIT).unwrap();
+    let (old, new) = (before.serve(false).await, after.serve(false).await);
+    assert!(transport.send(request(format!("https://{old}/"))).await.is_ok());
+    let error = transport.send(request(format!("https://{new}/"))).await.unwrap_err();
+    assert!(matches!(error, TransportError::Connect(_)), "{error:?}");
+    std::os::unix::fs::symlink("2", folder.path().join("..new")).unwrap();
+    std::fs::rename(folder.path().join("..new"), folder.path().join("..data")).unwrap();
+    assert!(transport.send(request(format!("https://{new}/"))).await.is_ok());
+    // A file that is no certificate for a moment costs nothing.
+    std::fs::write(folder.path().join("2/ca.pem"), "half").unwrap();
+    assert!(transport.send(request(format!("https://{old}/"))).await.is_err());
+    assert!(transport.send(request(format!("https://{new}/"))).await.is_ok());
+}
+
+/// Answers each request with this head and `{}`, and closes.
+async fn with_head(head: &'static [u8]) -> SocketAddr {
+    raw(move |mut stream, _| async move {
+        let _ = stream.write_all(head).await;
+        let _ = stream.write_all(b"content-length: 2\r\n\r\n{}").await;
+    })
+    .await
+}
+
+#[tokio::test]
+async fn an_odd_header_costs_itself_and_not_the_answer() {
+    for head in [
+        b"HTTP/1.1 200 OK\r\nX-Odd : 1\r\nEtag: \"1\"\r\n".as_slice(),
+        b"HTTP/1.1 200 OK\r\nX-Odd: a\x7fb\r\nEtag: \"1\"\r\n",
+        b"HTTP/1.1 200 OK\r\nX-Odd: a\r\n  b\r\nEtag: \"1\"\r\n",
+        b"HTTP/1.1 200 OK\r\nX Odd: 1\r\nEtag: \"1\"\r\n",
+        b"HTTP/1.1 200 OK\r\nno colon at all\r\nEtag: \"1\"\r\n",
+        b"HTTP/1.1 200 OK\r\nX-Odd: \xff\xfe\r\nEtag: \"1\"\r\n",
+        b"HTTP/1.1 200 OK\r\n: nameless\r\nEtag: \"1\"\r\n",
+        b"HTTP/1.1 200\r\nEtag: \"1\"\r\n",
+        b"HTTP/1.0 200 fine\r\nEtag: \"1\"\r\n",
+        b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nEtag: \"1\"\r\n",
+    ] {
+        let address = with_head(head).await;
+        let shown = String::from_utf8_lossy(head);
+        let answer = transport().send(request(format!("http://{address}/"))).await.expect(&shown);
+        assert_eq!((answer.status.as_u16(), &answer.body[..]), (200, b"{}".as_slice()), "{shown}");
+        assert_eq!(answer.headers["etag"], "\"1\"", "{shown}");
+    }
+}
+
+/// One head of 1xx after the other, as fast as they are taken; it counts their bytes.
+async fn flood(line: &'static [u8]) -> (SocketAddr, Arc<AtomicUsize>) {
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&sent);
+    // On a thread of its own, so that what it costs is not taken from what is measured.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        while let Ok((mut stream, _)) = listener.accept() {
+            let (many, counted) = (line.repeat(1000), Arc::clone(&counted));
+            std::thread::spawn(move || {
+                let _ = stream.read(&mut [0; 4096]);
+                while stream.write_all(&many).is_ok() {
+                    counted.fetch_add(many.len(), Ordering::SeqCst);
+                }
+            });
+        }
+    });
+    (address, sent)
+}
+
+#[tokio::test]
+async fn heads_without_end_are_given_up_and_cost_nobody_else_anything() {
+    for line in [
+        b"HTTP/1.1 100 Continue\r\n\r\n".as_slice(),
+        b"HTTP/1.1 102 Processing\r\nX-A: b\r\n\r\n",
+        b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n",
+    ] {
+        let (endless, sent) = flood(line).await;
+        let fine = serve(Router::new().route("/", get(|| async { "{}" }))).await;
+        let (hostile, other) = (transport(), transport());
+        let patient = Request { timeout: Duration::from_mins(5), ..request(format!("http://{endless}/")) };
+        let mut flooded = std::pin::pin!(hostile.send(patient));
+        let mut served = 0_u32;
+        let error = loop {
+            // This test has one thread: an exchange that took it would let no other one end.
+            tokio::select! {
+                biased;
+                ended = &mut flooded => break ended.unwrap_err(),
+                answer = other.send(request(format!("http://{fine}/"))) => {
+                    assert_eq!(&answer.unwrap().body[..], b"{}");
+                    served += 1;
+                }
+            }
+        };
+        assert!(matches!(&error, TransportError::Reset(why) if why.contains("no end")), "{error:?}");
+        assert!(served > 10, "{served} exchanges with somebody else went on beside it");
+        // The connection is closed: nothing more is taken from it.
+        let settled = || async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            sent.load(Ordering::SeqCst)
+        };
+        let mut before = settled().await;
+        loop {
+            let now = settled().await;
+            if now == before {
+                break;
+            }
+            before = now;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_length_that_is_wrong_is_no_whole_answer() {
+    for (head, fine) in [
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{}".as_slice(), false),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{}", false),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: -2\r\n\r\n{}", false),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n", false),
+        (b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 2\r\n\r\n{}", false),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}and more", true),
+        (b"HTTP/1.1 200 OK\r\n\r\n{}", true),
+    ] {
+        let address = raw(move |mut stream, _| async move {
+            let _ = stream.write_all(head).await;
+        })
+        .await;
+        let answer = transport().send(request(format!("http://{address}/"))).await;
+        assert_eq!(answer.as_ref().is_ok_and(|a| &a.body[..] == b"{}"), fine, "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_proxy_says_to_a_tunnel_is_no_answer_of_the_platform() {
+    for line in ["407 Proxy Authentication Required", "403 Forbidden", "502 Bad Gateway", "200 OK", "302 Found"] {
+        let proxy = raw(move |mut stream, _| async move {
+            let page = "<html>log in</html>";
+            let answer = format!("HTTP/1.1 {line}\r\ncontent-length: {}\r\n\r\n{page}", page.len());
+            let _ = stream.write_all(answer.as_bytes()).await;
+        })
+        .await;
+        let transport = HttpTransport::new(None, Some(&format!("http://{proxy}")), LIMIT).unwrap();
+        let error = transport.send(request("https://platform.invalid/api".to_owned())).await.unwrap_err();
+        assert!(matches!(error, TransportError::Connect(_)), "nothing was sent to it: {line}: {error:?}");
+    }
+}
+
 #[test]
 fn what_cannot_be_built_says_what_to_do_and_no_password() {
     let missing = HttpTransport::new(Some("/nowhere/ca.pem".as_ref()), None, LIMIT).unwrap_err();
@@ -246,6 +400,7 @@ async fn client_and_transport_together_speak_the_contract() {
         paths: Paths { channels, channel, telemetry, bridge, call: None, calls: None },
         client_id: "cid".to_owned(),
         client_secret: "s &".to_owned().into(),
+        secret_from: None,
         token_url: format!("http://{address}/oauth/token"),
         scopes: vec!["a".to_owned(), "b".to_owned()],
         bridge_scopes: None,

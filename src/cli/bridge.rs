@@ -3,12 +3,10 @@
 
 use super::EX_CONFIG;
 use super::run::connect;
-use super::socket::{Daemon, SocketArgs, SocketError};
-use super::terminal::plain;
+use super::socket::{Daemon, SocketArgs, SocketError, plain};
 use crate::calls::{
     GivenPair, GivenTarget, Held, IdempotencyKey, Order, Outcome, Refusal, Request, Settled, Switchboard,
 };
-use crate::cli::terminal;
 use crate::clock::Clock;
 use crate::config::{Config, load};
 use crate::journal::{Batch, Journal, Options, Recovered};
@@ -73,18 +71,18 @@ pub async fn bridge(args: BridgeArgs) -> ExitCode {
     if !args.json {
         let warnings = said.json.get("warnings").and_then(Value::as_array).into_iter().flatten();
         for warning in warnings.filter_map(Value::as_str) {
-            terminal::complain(&format!("trunkwarden: warning: {}", plain(warning)));
+            eprintln!("trunkwarden: warning: {}", plain(warning));
         }
     }
     if args.json {
-        terminal::out(&format!("{}\n", said.json));
+        super::status::print(&format!("{}\n", said.json));
     } else if said.code == 0 {
-        terminal::out(&format!("{}\n", plain(&said.text)));
+        super::status::print(&format!("{}\n", plain(&said.text)));
     } else if said.code == EX_CONFIG {
         // Our own lines, as `check` prints them.
-        terminal::complain(&format!("{}", said.text));
+        eprintln!("{}", said.text);
     } else {
-        terminal::complain(&format!("trunkwarden: {}", plain(&said.text)));
+        eprintln!("trunkwarden: {}", plain(&said.text));
     }
     ExitCode::from(said.code)
 }

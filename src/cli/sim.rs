@@ -4,6 +4,7 @@ use super::failed;
 use crate::clock::Clock;
 use crate::sim::{Model, Scenario, ServeError, serve};
 use clap::Args;
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -123,7 +124,7 @@ fn report(model: &Mutex<Model>, clock: &Clock) {
 
 /// A reader that has gone away must not take the platform with it.
 fn say(line: &str) {
-    super::terminal::line(line);
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 fn greeting(address: SocketAddr, scenario: &Scenario) -> String {

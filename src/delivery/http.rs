@@ -4,12 +4,13 @@
 //! answer's body: the status says all that is needed.
 
 use crate::config::sink::HttpSink;
-use crate::platform::{TransportError, authorities, broken, client, innermost};
+use crate::platform::{Lane, TransportError, authorities, broken, client, given_up, innermost};
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode};
 use reqwest::{Identity, Proxy};
 use secrecy::{ExposeSecret, SecretString};
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Bytes of an answer's body that are read away, and for how long.
@@ -37,8 +38,11 @@ pub trait Post: Send + Sync + 'static {
 }
 
 /// Through reqwest, with one connection pool for each sink.
-#[derive(Clone, Debug)]
-pub struct HttpPost(reqwest::Client);
+#[derive(Debug)]
+pub struct HttpPost {
+    client: reqwest::Client,
+    lane: Lane,
+}
 
 impl HttpPost {
     /// A client for `sink`; `key` is the private key of its certificate.
@@ -59,7 +63,9 @@ impl HttpPost {
             let proxy = Proxy::all(url).map_err(|_| "its `proxy` is not a proxy's URL".to_owned())?;
             builder = builder.proxy(proxy);
         }
-        builder.build().map(Self).map_err(|error| format!("TLS cannot be set up: {}", innermost(&error)))
+        let client = builder.build().map_err(|error| format!("TLS cannot be set up: {}", innermost(&error)))?;
+        let lane = Lane::new().map_err(|error| format!("no thread can be started for it: {error}"))?;
+        Ok(Self { client, lane })
     }
 }
 
@@ -67,22 +73,30 @@ impl HttpPost {
 impl Post for HttpPost {
     async fn post(&self, request: Outgoing) -> Result<(StatusCode, HeaderMap), TransportError> {
         let Outgoing { url, headers, body, timeout } = request;
-        let sent = self.0.post(url).headers(headers).timeout(timeout).body(body).send().await;
-        let mut answer = sent.map_err(|error| broken(&error))?;
-        let told = (answer.status(), answer.headers().clone());
-        // What little there is of a body is read away, so that the connection serves the next delivery too.
-        let rest = async {
-            let mut read = 0;
-            while let Ok(Some(chunk)) = answer.chunk().await {
-                read += chunk.len();
-                if read > DRAINED {
-                    break;
-                }
-            }
-        };
-        let _ = tokio::time::timeout(DRAINED_WITHIN, rest).await;
-        Ok(told)
+        let request = self.client.post(url).headers(headers).timeout(timeout).body(body);
+        let done = self.lane.run(move |head| async move {
+            let answer = request.send().await.map_err(|error| broken(&error))?;
+            head.store(true, Ordering::Relaxed);
+            Ok(drained(answer).await)
+        });
+        done.await.unwrap_or_else(|why| Err(given_up(why)))
     }
+}
+
+async fn drained(mut answer: reqwest::Response) -> (StatusCode, HeaderMap) {
+    let told = (answer.status(), answer.headers().clone());
+    // What little there is of a body is read away, so that the connection serves the next delivery too.
+    let rest = async {
+        let mut read = 0;
+        while let Ok(Some(chunk)) = answer.chunk().await {
+            read += chunk.len();
+            if read > DRAINED {
+                break;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(DRAINED_WITHIN, rest).await;
+    told
 }
 
 fn identity(path: &Path, key: &SecretString) -> Result<Identity, String> {

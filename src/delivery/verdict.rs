@@ -6,10 +6,10 @@
 //! 5xx, 401, 402, 403, 404, 405, 407, 408, 410, 421, 423, 424, 425, 426, 428, 429, 451, 511) would hit every delivery alike: the sink
 //! waits and is tried for ever, so that an expired token or a mistyped address never costs an entry.
 
-use crate::platform::TransportError;
+use crate::platform::{TransportError, retry_after};
 use crate::policy::WallMs;
-use axum::http::{HeaderMap, StatusCode, header};
-use std::time::{Duration, SystemTime};
+use axum::http::{HeaderMap, StatusCode};
+use std::time::Duration;
 
 /// Every word that attempts are counted by.
 pub const WORDS: [&str; 9] =
@@ -68,21 +68,6 @@ pub fn of(answer: &Result<(StatusCode, HeaderMap), TransportError>, wall: WallMs
     }
 }
 
-/// `Retry-After` in seconds or as an HTTP date (RFC 9110 §10.2.3), held against the answer's own `Date`, else `wall`.
-fn retry_after(headers: &HeaderMap, wall: WallMs) -> Option<Duration> {
-    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse::<u64>() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = headers.get(header::DATE).and_then(|date| http_date(date.to_str().ok()?));
-    Some(http_date(text)?.since(date.unwrap_or(wall)))
-}
-
-fn http_date(text: &str) -> Option<WallMs> {
-    let since = httpdate::parse_http_date(text).ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-    Some(WallMs(i64::try_from(since.as_millis()).ok()?))
-}
-
 fn of_error(error: &TransportError) -> Verdict {
     let word = match error {
         TransportError::Connect(_) => "connect",
@@ -97,6 +82,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
     use super::*;
+    use axum::http::header;
 
     fn verdict(code: u16, headers: &[(header::HeaderName, &str)]) -> Verdict {
         let headers = headers.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect();
@@ -121,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_is_read_in_both_forms() {
+    fn retry_after_is_read_however_it_is_written() {
         let wait = |value: &str, date: Option<&str>| {
             let mut headers = vec![(header::RETRY_AFTER, value)];
             headers.extend(date.map(|date| (header::DATE, date)));
@@ -131,9 +117,11 @@ mod tests {
             }
         };
         assert_eq!(wait("120", None), Some(Duration::from_mins(2)));
+        assert_eq!(wait("1.5", None), Some(Duration::from_millis(1500)));
+        assert_eq!(wait("\"120\"", None), Some(Duration::from_mins(2)));
         let date = Some("Sat, 21 Nov 2026 08:00:00 GMT");
         assert_eq!(wait("Sat, 21 Nov 2026 08:01:30 GMT", date), Some(Duration::from_secs(90)));
-        assert_eq!(wait("Sat, 21 Nov 2020 08:01:30 GMT", date), Some(Duration::ZERO));
+        assert_eq!(wait("Sat, 21 Nov 2020 08:01:30 GMT", date), None);
         assert_eq!(wait("soon", None), None);
     }
 }

@@ -9,21 +9,23 @@ mod exchange;
 mod tests;
 
 use super::auth::Auth;
-use super::backoff::{self, Jitter};
+use super::backoff::Jitter;
 use super::body;
 use super::budget::Budget;
 use super::channel::{ChannelDoc, ListPage, TelemetryAnswer, TelemetryQuery};
 use super::endpoint::{Endpoint, Urls};
 use super::error::PlatformError;
+use super::hints::{self, Age};
+use super::secret::Rotating;
 use super::settings::ClientSettings;
 use super::transport::{Response, Transport};
 use super::verdict;
 use super::{Answer, BudgetReading, CallControl, Class, Platform, RequestEvent, Warrant};
 use crate::clock::Clock;
 use crate::journal::Receipt;
-use crate::policy::ChannelId;
+use crate::policy::{ChannelId, WallMs};
 use axum::body::Bytes;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use change::Change;
 use exchange::{Call, Exchanged};
 use std::sync::Arc;
@@ -42,6 +44,7 @@ pub struct Client {
     observer: Observer,
     budget: Budget,
     auth: Auth,
+    secret: Rotating,
     jitter: Jitter,
     /// The same tenant with the token for bridging.
     calls: Option<Arc<Self>>,
@@ -74,6 +77,7 @@ impl Client {
             calls,
             jitter: Jitter::new(settings.seed),
             auth: Auth::default(),
+            secret: Rotating::new(settings.client_secret.clone(), settings.secret_from.clone()),
             settings,
             transport,
             clock,
@@ -92,7 +96,7 @@ impl Platform for Client {
     ) -> Result<Answer<ChannelDoc>, PlatformError> {
         let attempted = format!("GET channel {}", printable(id));
         let url = self.urls.channel(id, &attempted)?;
-        let call = Call::read(Endpoint::Channel, class, &attempted, url);
+        let call = Call { unencoded: true, ..Call::read(Endpoint::Channel, class, &attempted, url) };
         let exchanged = self.call(&call, timeout).await?;
         answer(&call, &exchanged, |response| channel_called(id, response))
     }
@@ -187,14 +191,30 @@ fn answer<T>(
     read: impl FnOnce(&Response) -> Result<T, String>,
 ) -> Result<Answer<T>, PlatformError> {
     let response = &exchanged.response;
-    let value = read(response)
+    let value = whole(response)
+        .and_then(|()| read(response))
         .map_err(|why| verdict::of_shape(call.endpoint, call.attempted, response.status.as_u16(), why))?;
+    let age = match hints::age(&response.headers) {
+        Age::Of(age) => age,
+        Age::None | Age::Odd => Duration::ZERO,
+    };
     Ok(Answer {
         value,
+        as_of: exchanged.asked_at.back(age),
         asked_at: exchanged.asked_at,
         answered_at: exchanged.answered_at,
-        date: backoff::date(&response.headers),
+        // A cache keeps the date of the answer that it keeps.
+        date: hints::date(&response.headers)
+            .map(|date| WallMs(date.0.saturating_add(i64::try_from(age.as_millis()).unwrap_or(0)))),
     })
+}
+
+/// Nobody asked for a part of an answer.
+fn whole(response: &Response) -> Result<(), String> {
+    match response.status {
+        StatusCode::PARTIAL_CONTENT => Err("206: a part of an answer, which nobody asked for".to_owned()),
+        _ => Ok(()),
+    }
 }
 
 /// The channel of an answer, which must be the one that was asked for: acting on another's word would be worse than on none.
@@ -221,6 +241,9 @@ fn printable(id: &ChannelId) -> String {
 fn fixed_headers(settings: &ClientSettings) -> HeaderMap {
     let own = [
         header::ACCEPT,
+        header::ACCEPT_ENCODING,
+        header::CACHE_CONTROL,
+        header::PRAGMA,
         header::AUTHORIZATION,
         header::CONTENT_TYPE,
         header::CONTENT_LENGTH,
@@ -231,6 +254,7 @@ fn fixed_headers(settings: &ClientSettings) -> HeaderMap {
     ];
     let mut headers = HeaderMap::new();
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    headers.extend(hints::FRESH);
     for (name, value) in &settings.headers {
         let (Ok(name), Ok(mut value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) else { continue };
         if !own.contains(&name) {

@@ -14,12 +14,16 @@ mod budget;
 mod calls;
 mod channel;
 mod client;
+mod dates;
 mod desired;
 mod endpoint;
 mod error;
 mod gate;
+mod hints;
 mod http;
+mod lane;
 mod scrub;
+mod secret;
 mod settings;
 mod transport;
 mod verdict;
@@ -27,11 +31,14 @@ mod verdict;
 pub use calls::{BridgeOrder, CallControl, CallDoc, CallPage};
 pub use channel::{ChannelDoc, ListPage, TelemetryAnswer, TelemetryQuery};
 pub use client::{Client, Observer};
+pub use dates::Skew;
 pub use desired::Warrant;
 pub use error::{ErrorClass, PlatformError};
 pub use gate::Gate;
+pub(crate) use hints::retry_after;
 pub use http::{HttpTransport, TransportBuildError};
-pub(crate) use http::{authorities, broken, client, innermost};
+pub(crate) use http::{authorities, broken, client, given_up, innermost};
+pub(crate) use lane::Lane;
 pub use settings::ClientSettings;
 pub use transport::{Request, Response, Transport, TransportError};
 
@@ -79,6 +86,8 @@ impl Class {
 pub struct Answer<T> {
     /// What the platform said.
     pub value: T,
+    /// When it was so, as far as the answer tells: asked for then, less its `Age`. What it is worth as evidence goes by this.
+    pub as_of: Time,
     /// When the (last) request was sent.
     pub asked_at: Time,
     /// When the answer was complete.
@@ -109,6 +118,8 @@ pub struct RequestEvent {
     pub code: String,
     /// From sending to the answer or its abandonment.
     pub took: Duration,
+    /// Its `Age` was no number, or above a day, and is ignored.
+    pub odd_age: bool,
 }
 
 /// What the supervisor needs of a tenant's platform. Every call waits for its place in the request budget first;

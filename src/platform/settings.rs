@@ -1,6 +1,6 @@
 //! What a client is built with.
 
-use crate::config::{Paths, Tenant};
+use crate::config::{Paths, SecretRef, Tenant};
 use crate::policy::TenantId;
 use secrecy::SecretString;
 use std::collections::BTreeMap;
@@ -20,6 +20,8 @@ pub struct ClientSettings {
     pub client_id: String,
     /// Its secret.
     pub client_secret: SecretString,
+    /// Where the secret is read again before it is given up as refused; `None`: nowhere.
+    pub secret_from: Option<SecretRef>,
     /// The absolute URL of the token endpoint.
     pub token_url: String,
     /// The scopes asked for.
@@ -45,6 +47,7 @@ impl ClientSettings {
             paths: tenant.paths.clone(),
             client_id: tenant.auth.client_id.clone(),
             client_secret,
+            secret_from: Some(tenant.auth.client_secret.clone()),
             token_url: tenant.auth.token_url.clone(),
             scopes: tenant.auth.scopes.clone(),
             bridge_scopes: tenant.bridge.as_ref().map(|bridge| bridge.scopes.clone()),

@@ -15,7 +15,6 @@ mod failover;
 mod guard;
 mod hold_down;
 mod key;
-mod mass;
 mod observation;
 mod outlook;
 mod params;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub enum Observation {
     /// The platform showed the channel.
     Look {
-        /// When the request was sent: the answer speaks of no earlier moment than this.
+        /// When the request was sent, less the answer's age: it speaks of no earlier moment than this.
         asked_at: Time,
         /// Whether it was asked for alone, or stood in a page of the list.
         source: Source,

@@ -20,7 +20,7 @@ fn series(counters: &Counters, family: &str) -> Vec<(Vec<String>, f64)> {
 }
 
 fn event(code: &str) -> RequestEvent {
-    RequestEvent { endpoint: "channel", code: code.to_owned(), took: Duration::from_millis(3) }
+    RequestEvent { endpoint: "channel", code: code.to_owned(), took: Duration::from_millis(3), odd_age: false }
 }
 
 #[test]

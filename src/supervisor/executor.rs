@@ -145,9 +145,9 @@ impl Execution {
 
     async fn read(&self) -> Result<Arc<ChannelDoc>, PlatformError> {
         let id = &self.action.channel.channel;
-        let Answer { value, asked_at, .. } = self.platform.channel(id, Class::Action, READ_TIMEOUT).await?;
+        let Answer { value, as_of, .. } = self.platform.channel(id, Class::Action, READ_TIMEOUT).await?;
         let doc = Arc::new(value);
-        let observation = Observation::Look { asked_at, source: Source::Single, view: doc.view() };
+        let observation = Observation::Look { asked_at: as_of, source: Source::Single, view: doc.view() };
         self.say(Told::Read { op: self.action.op, observation, doc: Arc::clone(&doc) }).await;
         Ok(doc)
     }

@@ -4,8 +4,6 @@
 mod baseline;
 #[path = "quality/bounds.rs"]
 mod bounds;
-#[path = "quality/carrying.rs"]
-mod carrying;
 #[path = "quality/codecs.rs"]
 mod codecs;
 #[path = "quality/margin.rs"]

@@ -22,6 +22,7 @@ fn settings() -> ClientSettings {
         },
         client_id: "cid".to_owned(),
         client_secret: "secret".to_owned().into(),
+        secret_from: None,
         token_url: "http://platform.example/api/v2/oauth/token".to_owned(),
         scopes: ["channel:read", "channel:write", "telemetry:read"].map(str::to_owned).to_vec(),
         bridge_scopes: None,

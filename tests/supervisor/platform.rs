@@ -137,7 +137,7 @@ impl Fake {
     }
 
     fn answer<T>(&self, value: T) -> Answer<T> {
-        Answer { value, asked_at: self.clock.now(), answered_at: self.clock.now(), date: None }
+        Answer { value, as_of: self.clock.now(), asked_at: self.clock.now(), answered_at: self.clock.now(), date: None }
     }
 
     async fn die(&self) -> ! {

@@ -1,8 +1,7 @@
 //! `audit prove` and `audit verify-proof`: that one entry is in the log, for somebody who does not have the log.
 
 use super::{LogArgs, keys, text_of};
-use crate::cli::failed;
-use crate::cli::terminal;
+use crate::cli::{failed, status};
 use crate::journal::Proof;
 use clap::Args;
 use std::path::PathBuf;
@@ -29,7 +28,7 @@ impl ProveArgs {
         });
         match proved {
             Ok(json) => {
-                terminal::out(&format!("{json}\n"));
+                status::print(&format!("{json}\n"));
                 ExitCode::SUCCESS
             }
             Err(why) => failed(&why),
@@ -57,11 +56,11 @@ impl VerifyProofArgs {
         });
         match checked {
             Ok((proof, checkpoint)) => {
-                terminal::complain(&format!(
+                eprintln!(
                     "entry {} is in {}, among its first {} entries:",
                     proof.seq, checkpoint.origin, checkpoint.size
-                ));
-                terminal::out(&format!("{}\n", proof.entry));
+                );
+                status::print(&format!("{}\n", proof.entry));
                 ExitCode::SUCCESS
             }
             Err(why) => failed(&format!("{}: {why}", self.file.display())),

@@ -2,7 +2,6 @@
 //! lock, so that no daemon starts meanwhile.
 
 use crate::cli::run::connect;
-use crate::cli::terminal;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::journal::{Batch, IdSource, Journal, Options, Reader, Recovered};
@@ -77,7 +76,7 @@ impl Alone {
         };
         let states = self.setup.load().platforms.iter().map(recent).collect();
         if let Err(error) = journal.submit(Batch { states, ..Batch::default() }).await {
-            terminal::complain(&format!("trunkwarden: {error}"));
+            eprintln!("trunkwarden: {error}");
         }
         journal.close().await;
     }

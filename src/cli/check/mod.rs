@@ -66,5 +66,5 @@ fn print(diagnostics: &[Diagnostic]) {
 }
 
 fn say(line: &str) {
-    crate::cli::terminal::line(line);
+    let _ = writeln!(std::io::stdout(), "{line}");
 }

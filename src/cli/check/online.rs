@@ -4,8 +4,7 @@
 //! no list takes its time.
 
 use super::super::run::connect;
-use crate::cli::terminal;
-use crate::cli::terminal::plain;
+use super::super::socket::plain;
 use crate::clock::Clock;
 use crate::config::{Config, Tenant};
 use crate::journal::Reader;
@@ -29,7 +28,7 @@ pub(super) async fn run(config: &Config) -> ExitCode {
     let connect = connect(clock, Counters::new());
     let mut fine = true;
     for (id, tenant) in &config.tenants {
-        terminal::line(&format!("tenant {id} at {}", tenant.base_url));
+        println!("tenant {id} at {}", tenant.base_url);
         let platform = tenant
             .auth
             .client_secret
@@ -40,7 +39,7 @@ pub(super) async fn run(config: &Config) -> ExitCode {
         match platform {
             Ok(platform) => fine &= Try { config, id, tenant, platform }.run().await,
             Err(why) => {
-                terminal::line(&format!("  FAIL  {why}"));
+                println!("  FAIL  {why}");
                 fine = false;
             }
         }
@@ -60,48 +59,53 @@ impl Try<'_> {
         let mut fine = match self.platform.authorise(TIMEOUT).await {
             Ok(granted) => self.scopes(granted),
             Err(error) => {
-                terminal::line(&format!("  FAIL  token: {error}"));
+                println!("  FAIL  token: {error}");
                 return false;
             }
         };
         fine &= self.bridging().await;
         let mut docs = BTreeMap::new();
-        fine &= self.list(&mut docs).await;
+        let mut oldest = Duration::ZERO;
+        fine &= self.list(&mut docs, &mut oldest).await;
         let wanted = self.wanted(&docs);
         for id in wanted {
             if docs.contains_key(&id) {
                 continue;
             }
             match self.platform.channel(&id, Class::Rest, TIMEOUT).await {
-                Ok(answer) => _ = docs.insert(id, answer.value),
+                Ok(answer) => {
+                    oldest = oldest.max(answer.asked_at.since(answer.as_of));
+                    docs.insert(id, answer.value);
+                }
                 Err(error) if error.class == ErrorClass::NotFound => {
-                    terminal::line(&format!("  FAIL  channel {id}: the platform has no such channel"));
+                    println!("  FAIL  channel {id}: the platform has no such channel");
                     fine = false;
                 }
                 Err(error) => {
-                    terminal::line(&format!("  FAIL  channel {id}: {error}"));
+                    println!("  FAIL  channel {id}: {error}");
                     fine = false;
                 }
             }
         }
+        fine &= self.cache(oldest);
         self.backing(&docs);
         fine & self.desired().await
     }
 
     fn scopes(&self, granted: Option<Vec<String>>) -> bool {
         let Some(granted) = granted else {
-            terminal::line("  ok    token (the platform does not say which scopes it grants)");
+            println!("  ok    token (the platform does not say which scopes it grants)");
             return true;
         };
         let missing: Vec<&str> =
             self.tenant.auth.scopes.iter().map(String::as_str).filter(|s| !granted.iter().any(|g| g == s)).collect();
         if missing.is_empty() {
-            terminal::line("  ok    token with every scope asked for");
+            println!("  ok    token with every scope asked for");
         } else {
-            terminal::line(&format!(
+            println!(
                 "  FAIL  the token lacks {}: have the role granted, or take them out of `auth.scopes`",
                 missing.join(", ")
-            ));
+            );
         }
         missing.is_empty()
     }
@@ -111,35 +115,52 @@ impl Try<'_> {
         let Some(control) = self.platform.call_control() else { return true };
         match control.lacking_scopes(TIMEOUT).await {
             Ok(lacking) if lacking.is_empty() => {
-                terminal::line("  ok    token for bridging");
+                println!("  ok    token for bridging");
                 return true;
             }
-            Ok(lacking) => terminal::line(&format!(
+            Ok(lacking) => println!(
                 "  FAIL  the token for bridging lacks {}: have the role granted, or take [bridge] out; the rest works",
                 lacking.join(", ")
-            )),
-            Err(error) => terminal::line(&format!("  FAIL  token for bridging: {error}; the rest works without it")),
+            ),
+            Err(error) => println!("  FAIL  token for bridging: {error}; the rest works without it"),
         }
         false
     }
 
-    async fn list(&self, docs: &mut BTreeMap<ChannelId, ChannelDoc>) -> bool {
+    async fn list(&self, docs: &mut BTreeMap<ChannelId, ChannelDoc>, oldest: &mut Duration) -> bool {
         let mut next: Option<String> = None;
         for page in 1..=MOST_PAGES {
             match self.platform.channels(next.as_deref(), Class::Rest, TIMEOUT).await {
                 Ok(answer) => {
+                    *oldest = (*oldest).max(answer.asked_at.since(answer.as_of));
                     docs.extend(answer.value.channels.into_iter().map(|doc| (doc.id().clone(), doc)));
                     next = answer.value.next;
                     if next.is_none() {
-                        terminal::line(&format!("  ok    list: {} channels on {page} pages", docs.len()));
+                        println!("  ok    list: {} channels on {page} pages", docs.len());
                         return true;
                     }
                 }
                 Err(error) => return told_no_list(&error),
             }
         }
-        terminal::line(&format!("  ok    list: longer than {MOST_PAGES} pages; the rest is asked for one by one"));
+        println!("  ok    list: longer than {MOST_PAGES} pages; the rest is asked for one by one");
         true
+    }
+
+    /// Whether answers are new enough to be evidence: 3 intervals of the shortest one.
+    fn cache(&self, oldest: Duration) -> bool {
+        if oldest.is_zero() {
+            return true;
+        }
+        let mine = self.config.channels.iter().filter(|c| c.key.tenant == *self.id);
+        let shortest = mine.map(|c| c.policy.health.interval).min().unwrap_or(Duration::MAX);
+        let fine = oldest < shortest.saturating_mul(3);
+        println!(
+            "  {}  answers come from a cache, up to {} s old; have it pass on what carries `Cache-Control: no-cache`",
+            if fine { "ok  " } else { "FAIL" },
+            oldest.as_secs()
+        );
+        fine
     }
 
     /// The configured channels and whoever may have to carry their traffic.
@@ -162,12 +183,12 @@ impl Try<'_> {
         let plan = match plan(self.config, self.id, &*self.platform, &desired).await {
             Ok(plan) => plan,
             Err(why) => {
-                terminal::line(&format!("  FAIL  desired channels: {why}"));
+                println!("  FAIL  desired channels: {why}");
                 return false;
             }
         };
         for line in provision::plan_text(&plan).lines() {
-            terminal::line(&format!("  {}", plain(line)));
+            println!("  {}", plain(line));
         }
         plan.items.iter().all(|item| item.drifts().is_some())
     }
@@ -184,7 +205,7 @@ impl Try<'_> {
                 None if candidates.is_empty() => "has no backup configured".to_owned(),
                 None => format!("has no fit backup now: {}", words.join(", ")),
             };
-            terminal::line(&format!("  {id} is {}; {backed}", condition(id, Some(doc))));
+            println!("  {id} is {}; {backed}", condition(id, Some(doc)));
         }
     }
 }
@@ -215,10 +236,10 @@ fn candidates(
 
 fn told_no_list(error: &PlatformError) -> bool {
     if error.class == ErrorClass::Unsupported {
-        terminal::line("  ok    no list; channels are asked for one by one");
+        println!("  ok    no list; channels are asked for one by one");
         return true;
     }
-    terminal::line(&format!("  FAIL  list: {error}"));
+    println!("  FAIL  list: {error}");
     false
 }
 

@@ -1,6 +1,5 @@
 //! Tells the audit log in plain words, entry by entry.
 
-use crate::cli::terminal;
 use crate::journal::{Filter, Reader};
 use crate::policy::Time;
 use serde_json::Value;
@@ -42,7 +41,7 @@ impl Narrator {
 
     /// One line, with the time since the demo began.
     pub(super) fn say(&self, now: Time, words: &str) {
-        terminal::line(&format!("{:>6.1} s  {words}", now.since(self.started).as_secs_f64()));
+        println!("{:>6.1} s  {words}", now.since(self.started).as_secs_f64());
     }
 }
 

@@ -6,7 +6,6 @@ mod text;
 
 use super::socket::{Daemon, SocketArgs, SocketError};
 use super::{EX_CONFIG, failed};
-use crate::cli::terminal;
 use crate::clock::Clock;
 use crate::config;
 use crate::http::views::{ChannelView, TenantsView};
@@ -102,7 +101,7 @@ pub async fn explain(args: ExplainArgs) -> ExitCode {
     };
     let text =
         if args.json { serde_json::to_string(&explained).unwrap_or_default() + "\n" } else { text::render(&explained) };
-    terminal::out(&text);
+    super::status::print(&text);
     ExitCode::SUCCESS
 }
 
@@ -129,13 +128,11 @@ async fn live(args: &ExplainArgs) -> Result<Explained, SocketError> {
 
 fn past_answer(args: &ExplainArgs, at: WallMs) -> Result<Explained, ExitCode> {
     if at > Clock::system().wall() {
-        terminal::complain(
-            "error: --at names a moment that has not come yet; left out, the running daemon answers for now",
-        );
+        eprintln!("error: --at names a moment that has not come yet; left out, the running daemon answers for now");
         return Err(ExitCode::from(2));
     }
     let config = config::load(args.socket.config()).map_err(|rejected| {
-        terminal::complain(&rejected.to_string());
+        eprintln!("{rejected}");
         ExitCode::from(EX_CONFIG)
     })?;
     let config = config.config;

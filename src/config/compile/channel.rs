@@ -48,8 +48,7 @@ impl Compiler<'_> {
             let failover = section
                 .has("failover")
                 .then(|| backups.iter().map(|(id, _)| ChannelId::from(id.as_str())).collect::<Vec<_>>());
-            let carrier = section.find::<String>("carrier").map(|found| found.value);
-            channels.push(Read { channel: Channel { key, policy, failover, carrier }, tenant, backups });
+            channels.push(Read { channel: Channel { key, policy, failover }, tenant, backups });
         }
         channels
     }

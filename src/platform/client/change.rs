@@ -5,12 +5,13 @@ use super::super::desired::Warrant;
 use super::super::endpoint::Endpoint;
 use super::super::error::PlatformError;
 use super::super::gate::Gate;
+use super::super::hints;
 use super::super::{Answer, Class, body, scrub};
 use super::exchange::Call;
 use super::{Client, answer, channel_called, printable};
 use crate::policy::ChannelId;
 use axum::body::Bytes;
-use axum::http::{HeaderValue, Method};
+use axum::http::Method;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -38,8 +39,7 @@ impl Client {
         let call = Call {
             method: Method::PATCH,
             body: Some(Bytes::from(change.body.to_string())),
-            // An ETag was read from a header, so it fits into one.
-            if_match: change.if_match.and_then(|etag| HeaderValue::from_str(etag).ok()),
+            if_match: change.if_match.and_then(hints::strong),
             gate: Some(change.gate),
             hidden: scrub::sensitive_in(change.body),
             ..Call::read(Endpoint::Patch, change.class, &attempted, self.urls.channel(change.id, &attempted)?)

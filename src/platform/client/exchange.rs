@@ -7,6 +7,7 @@ use super::super::budget::{QueueFull, Slot};
 use super::super::endpoint::{ESCAPED, Endpoint};
 use super::super::error::{ErrorClass, PlatformError};
 use super::super::gate::Gate;
+use super::super::hints::{self, Age};
 use super::super::transport::{Request, Response, TransportError};
 use super::super::{Class, RequestEvent, verdict};
 use super::Client;
@@ -33,6 +34,8 @@ pub struct Call<'a> {
     pub url: String,
     pub body: Option<Bytes>,
     pub if_match: Option<HeaderValue>,
+    /// Asks for an answer that nobody encodes on the way, since that alters its tag.
+    pub unencoded: bool,
     /// Kept on every repetition: `X-CXone-Request-ID`.
     pub request_id: Option<Uuid>,
     /// What may still stop it before it is sent.
@@ -52,6 +55,7 @@ impl<'a> Call<'a> {
             url,
             body: None,
             if_match: None,
+            unencoded: false,
             request_id: None,
             gate: None,
             hidden: Vec::new(),
@@ -68,9 +72,18 @@ pub struct Exchanged {
 
 /// How one attempt ended, other than well.
 enum Ended {
-    /// 401 to a token that has been replaced since: repeat at once.
+    /// The token was refused, and another may be had: repeat at once.
     Renew,
+    /// The client secret was refused, and its place holds another one by now: repeat at once.
+    Reread,
     Failed(PlatformError),
+}
+
+/// What a call does once at most.
+#[derive(Clone, Copy, Default)]
+struct Once {
+    renewed: bool,
+    reread: bool,
 }
 
 impl From<PlatformError> for Ended {
@@ -84,12 +97,16 @@ impl Client {
     pub(super) async fn call(&self, call: &Call<'_>, timeout: Duration) -> Result<Exchanged, PlatformError> {
         let mut left = timeout;
         let mut attempt = 1;
-        let mut renewed = false;
+        let mut once = Once::default();
         loop {
-            let error = match self.attempt(call, &mut left, renewed).await {
+            let error = match self.attempt(call, &mut left, once).await {
                 Ok(exchanged) => return Ok(exchanged),
                 Err(Ended::Renew) => {
-                    renewed = true;
+                    once.renewed = true;
+                    continue;
+                }
+                Err(Ended::Reread) => {
+                    once.reread = true;
                     continue;
                 }
                 Err(Ended::Failed(error)) => error,
@@ -109,30 +126,44 @@ impl Client {
         let slot = self.slot(Class::Rest, FETCHING).await?;
         let mut left = timeout;
         let turn = self.within(&mut left, FETCHING, self.auth.insist()).await?;
-        let (_, scopes) = self.fetch(slot, &mut left).await?;
+        let mut fetched = self.fetch(slot, &mut left).await;
+        if let Err(error) = &fetched
+            && self.reread_secret(error).await
+        {
+            fetched = self.fetch(self.slot(Class::Rest, FETCHING).await?, &mut left).await;
+        }
         drop(turn);
-        Ok(scopes)
+        fetched.map(|(_, scopes)| scopes)
     }
 
-    async fn attempt(&self, call: &Call<'_>, left: &mut Duration, renewed: bool) -> Result<Exchanged, Ended> {
+    async fn attempt(&self, call: &Call<'_>, left: &mut Duration, once: Once) -> Result<Exchanged, Ended> {
         if let Some(mut refusal) = self.auth.refusal(self.clock.now()) {
             call.attempted.clone_into(&mut refusal.attempted);
             return Err(refusal.into());
         }
         let slot = self.slot_for(call).await?;
-        let (token, slot) = self.authorised(call, slot, left).await?;
+        let (token, slot) = self.authorised(call, slot, left, once).await?;
         self.may_send(call)?;
         let (sent, asked_at, answered_at) =
             self.send(call.endpoint, self.request(call, &token, *left), slot, left).await;
         let response = sent.map_err(|error| verdict::of_transport(call.endpoint, call.attempted, &error))?;
-        if response.status == StatusCode::UNAUTHORIZED {
-            if renewed {
-                self.auth.distrust(answered_at);
-            } else if self.auth.drop_refused(token.generation, answered_at) {
-                return Err(Ended::Renew);
+        let (generation, at) = (token.generation, call.endpoint);
+        let again = match response.status {
+            StatusCode::UNAUTHORIZED if once.renewed => {
+                self.auth.refused_again(generation, at, answered_at);
+                false
             }
-        } else {
-            self.auth.accepted();
+            StatusCode::UNAUTHORIZED => self.auth.refused(generation, at, answered_at),
+            StatusCode::FORBIDDEN if !once.renewed && !verdict::is_page(&response) => {
+                self.auth.forbidden(generation, at, answered_at)
+            }
+            _ => false,
+        };
+        if again {
+            return Err(Ended::Renew);
+        }
+        if verdict::accepts_token(&response) {
+            self.auth.accepted(generation, at, response.status.is_success());
         }
         if response.status.is_success() {
             return Ok(Exchanged { response, asked_at, answered_at });
@@ -146,20 +177,27 @@ impl Client {
         call: &Call<'_>,
         slot: Slot,
         left: &mut Duration,
-    ) -> Result<(Arc<Token>, Slot), PlatformError> {
+        once: Once,
+    ) -> Result<(Arc<Token>, Slot), Ended> {
         let (turn, old) = match self.within(left, call.attempted, self.auth.need(|| self.clock.now())).await?? {
             Need::Use(token) => return Ok((token, slot)),
             Need::Fetch(turn, old) => (turn, old),
         };
         let fetched = self.fetch(slot, left).await;
+        // While the turn is held: whoever waits for it sees the new secret.
+        let reread = match &fetched {
+            Err(error) if !once.reread => self.reread_secret(error).await,
+            _ => false,
+        };
         drop(turn);
         let token = match (fetched, old) {
+            (Err(_), _) if reread => return Err(Ended::Reread),
             (Ok((token, _)), _) | (Err(_), Some(token)) => token,
             (Err(mut error), None) => {
                 error.attempted = format!("{} ({FETCHING})", call.attempted);
                 // The token request left; the call itself did not.
                 error.sent = false;
-                return Err(error);
+                return Err(error.into());
             }
         };
         Ok((token, self.slot_for(call).await?))
@@ -184,6 +222,17 @@ impl Client {
         }
     }
 
+    /// Before the client secret is given up as refused, its place is read again. Whether it holds another one by now: then
+    /// the refusal was the old one's.
+    async fn reread_secret(&self, error: &PlatformError) -> bool {
+        if error.status.is_none() || !self.secret.reread().await {
+            return false;
+        }
+        tracing::info!(tenant = %self.settings.tenant, "the client secret was refused, and another one is in its place by now");
+        self.auth.forgiven();
+        true
+    }
+
     /// Sends within the time that is left, holding the slot, and tells the observer.
     async fn send(
         &self,
@@ -206,7 +255,8 @@ impl Client {
             Ok(response) => response.status.as_str().to_owned(),
             Err(error) => verdict::code(error).to_owned(),
         };
-        (self.observer)(&RequestEvent { endpoint: endpoint.name(), code, took });
+        let odd_age = sent.as_ref().is_ok_and(|response| hints::age(&response.headers) == Age::Odd);
+        (self.observer)(&RequestEvent { endpoint: endpoint.name(), code, took, odd_age });
         (sent, asked_at, answered_at)
     }
 
@@ -219,12 +269,10 @@ impl Client {
         token: Option<&Arc<Token>>,
         hidden: &[String],
     ) -> PlatformError {
-        let current = self.auth.current();
+        let (current, secret) = (self.auth.current(), self.secret.current());
         let tokens = token.into_iter().chain(current.as_ref()).map(|token| token.expose());
-        let secrets: Vec<&str> = tokens
-            .chain([self.settings.client_secret.expose_secret()])
-            .chain(hidden.iter().map(String::as_str))
-            .collect();
+        let secrets: Vec<&str> =
+            tokens.chain([secret.expose_secret()]).chain(hidden.iter().map(String::as_str)).collect();
         let error = verdict::of_status(endpoint, attempted, response, &secrets, self.clock.wall());
         if response.status == StatusCode::TOO_MANY_REQUESTS {
             self.budget.throttled(error.retry_after.unwrap_or_else(|| self.jitter.after_limit()));
@@ -294,6 +342,9 @@ impl Client {
         if call.body.is_some() {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
+        if call.unencoded {
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        }
         if let Some(etag) = &call.if_match {
             headers.insert(header::IF_MATCH, etag.clone());
         }
@@ -306,11 +357,11 @@ impl Client {
     }
 
     fn token_request(&self, timeout: Duration) -> Request {
-        let scope = self.settings.scopes.join(" ");
+        let (scope, secret) = (self.settings.scopes.join(" "), self.secret.current());
         let fields = [
             ("grant_type", "client_credentials"),
             ("client_id", self.settings.client_id.as_str()),
-            ("client_secret", self.settings.client_secret.expose_secret()),
+            ("client_secret", secret.expose_secret()),
             ("scope", scope.as_str()),
         ];
         let form: Vec<String> = fields

@@ -99,6 +99,7 @@ fn settings() -> ClientSettings {
         paths: paths(),
         client_id: "cid".to_owned(),
         client_secret: SecretString::from(SECRET),
+        secret_from: None,
         token_url: "https://auth.example/token".to_owned(),
         scopes: vec!["channel:read".to_owned(), "channel:write".to_owned()],
         bridge_scopes: None,
@@ -285,6 +286,42 @@ async fn a_patch_carries_its_body_and_if_match_to_the_letter() {
     assert_eq!(request.method, Method::PATCH);
     assert_eq!(request.headers["if-match"], "\"v1\"");
     assert_eq!(body_of(request), json!({"status": "active", "routing": {"primary_channel_id": "ch-0002"}}));
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_a_tag_that_a_server_matches_strongly_goes_back() {
+    for (tag, sent) in [("\"v1\"", true), ("W/\"v1\"", false), ("\"v1-gzip\"", false), ("v1", true)] {
+        let world = world(|_, _| reply(200, HEALTHY)).await;
+        let body = json!({});
+        let receipt = Receipt::for_tests(OpId(1));
+        world.client.patch(&receipt, &"ch-0001".into(), &body, Some(tag), TIMEOUT).await.unwrap();
+        let request = &world.fake.requests()[0];
+        assert_eq!(request.headers.get("if-match").map(|tag| tag.to_str().unwrap()), sent.then_some(tag));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_request_asks_for_what_no_cache_keeps_and_a_look_for_what_nobody_encodes() {
+    let world = world(|_, _| reply(200, HEALTHY)).await;
+    world.look().await.unwrap();
+    world.patch().await.unwrap();
+    let _ = world.client.channels(None, Class::Poll, TIMEOUT).await;
+    let sent = world.fake.sent.lock().unwrap();
+    assert!(sent.iter().all(|(_, request)| request.headers["cache-control"] == "no-cache"));
+    let identity = |request: &Request| request.headers.get("accept-encoding").is_some_and(|e| e == "identity");
+    assert_eq!(sent.iter().map(|(_, request)| identity(request)).collect::<Vec<_>>(), [false, true, false, false]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_as_old_as_it_says() {
+    for (age, seconds) in [("24", 24), ("\"24\"", 24), ("0", 0), ("x", 0), ("-1", 0), ("90000", 0)] {
+        let headers = [("age", age), ("date", "Fri, 15 Jan 2027 08:00:00 GMT")];
+        let world = world(move |_, _| with_headers(200, HEALTHY, &headers)).await;
+        let answer = world.look().await.unwrap();
+        assert_eq!(answer.asked_at.since(answer.as_of), Duration::from_secs(seconds), "{age}");
+        let millis = i64::try_from(seconds).unwrap() * 1000;
+        assert_eq!(answer.date, Some(WallMs(1_800_000_000_000 + millis)), "{age}: a cache keeps the date too");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,7 +10,6 @@ fn desired() -> Provision {
         tenant: "acme".into(),
         name: "trunk".into(),
         policy: Arc::new(Policy::default()),
-        carrier: None,
         sip_server: "sip.example".into(),
         sip_port: 5070,
         username: "u".into(),

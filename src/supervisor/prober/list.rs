@@ -19,6 +19,7 @@ const LIST_OFF_FOR: Duration = Duration::from_mins(10);
 /// One page, on its way to the prober's loop.
 pub(super) struct Page {
     tenant: TenantId,
+    as_of: Time,
     asked_at: Time,
     took: Duration,
     date: Option<crate::policy::WallMs>,
@@ -64,8 +65,9 @@ impl Prober {
     }
 
     pub(super) async fn page(&mut self, page: Page) {
-        let Page { tenant, asked_at, took, date, channels, malformed } = page;
+        let Page { tenant, as_of, asked_at, took, date, channels, malformed } = page;
         self.note_answer(&tenant, date).await;
+        self.note_age(&tenant, asked_at, as_of);
         (0..malformed).for_each(|_| self.counters.malformed(tenant.as_str()));
         for (id, view) in channels {
             let key = ChannelKey { tenant: tenant.clone(), channel: id };
@@ -76,7 +78,7 @@ impl Prober {
             if let Some(state) = self.tenants.get_mut(&tenant) {
                 state.swept.insert(key.channel.clone());
             }
-            let observation = Observation::Look { asked_at, source: Source::List, view };
+            let observation = Observation::Look { asked_at: as_of, source: Source::List, view };
             self.tell(Seen::Channel(key, observation, None)).await;
         }
     }
@@ -158,8 +160,8 @@ async fn sweep(
 }
 
 fn unpack(tenant: &TenantId, answer: Answer<ListPage>) -> (Page, Option<String>) {
-    let Answer { value: ListPage { channels, malformed, next }, asked_at, answered_at, date } = answer;
+    let Answer { value: ListPage { channels, malformed, next }, as_of, asked_at, answered_at, date } = answer;
     let channels = channels.iter().map(|doc| (doc.id().clone(), doc.view())).collect();
     let took = answered_at.since(asked_at);
-    (Page { tenant: tenant.clone(), asked_at, took, date, channels, malformed }, next)
+    (Page { tenant: tenant.clone(), as_of, asked_at, took, date, channels, malformed }, next)
 }

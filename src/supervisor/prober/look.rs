@@ -68,9 +68,10 @@ impl Prober {
         }
         self.count(&channel, &result, finished.since(started));
         match result {
-            Ok(Answer { value, asked_at, date, .. }) => {
+            Ok(Answer { value, as_of, asked_at, date, .. }) => {
                 self.note_answer(&channel.tenant, date).await;
-                let observation = Observation::Look { asked_at, source: Source::Single, view: value.view() };
+                self.note_age(&channel.tenant, asked_at, as_of);
+                let observation = Observation::Look { asked_at: as_of, source: Source::Single, view: value.view() };
                 self.tell(Seen::Channel(channel.clone(), observation, Some(Arc::new(value)))).await;
             }
             Err(error) if error.class == ErrorClass::NotFound => {

@@ -274,6 +274,17 @@ impl Prober {
         }
     }
 
+    /// Says, now and then, that the tenant's answers come from a cache.
+    fn note_age(&mut self, tenant: &TenantId, asked_at: Time, as_of: Time) {
+        let (now, age) = (self.clock.now(), asked_at.since(as_of));
+        let Some(state) = self.tenants.get_mut(tenant).filter(|_| !age.is_zero()) else { return };
+        if state.cached_said.is_none_or(|at| now.since(at) >= plan::LOG_AGAIN_AFTER) {
+            state.cached_said = Some(now);
+            let age_seconds = age.as_secs();
+            tracing::warn!(%tenant, age_seconds, "answers come from a cache: they are as old as it says, and count as that");
+        }
+    }
+
     /// An answer came: we are authorised, and its `Date` tells how far apart the calendars are.
     async fn note_answer(&mut self, tenant: &TenantId, date: Option<crate::policy::WallMs>) {
         let wall = self.clock.wall();

@@ -1,7 +1,7 @@
 //! What a tenant's looking costs, held against what its request budget allows.
 
 use super::{Due, Prober, Seen, TenantPlan, telemetry};
-use crate::platform::Platform;
+use crate::platform::{Platform, Skew};
 use crate::policy::{ChannelId, LookError, TelemetryParams, TenantId, Time};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 /// Requests of one tenant under way at once, for each: routine looks, suspect ones, and last looks.
 const AT_ONCE: usize = 64;
 /// The same kind of error is logged once in this time.
-const LOG_AGAIN_AFTER: Duration = Duration::from_mins(5);
+pub(super) const LOG_AGAIN_AFTER: Duration = Duration::from_mins(5);
 /// A change of the clock skew below this is not worth telling.
 const SKEW_STEP_MS: i64 = 500;
 
@@ -33,6 +33,9 @@ pub(super) struct Tenant {
     pub(super) list_off_until: Option<Time>,
     pub(super) one_by_one: bool,
     pub(super) skew_ms: Option<i64>,
+    skew: Skew,
+    /// When it was last said that its answers come from a cache.
+    pub(super) cached_said: Option<Time>,
     pub(super) not_authorised: Option<String>,
     /// By how much every routine interval is stretched so that the plan fits the budget; 1 or more.
     pub(super) stretch: f64,
@@ -55,6 +58,8 @@ impl Tenant {
             list_off_until: None,
             one_by_one: false,
             skew_ms: None,
+            skew: Skew::default(),
+            cached_said: None,
             not_authorised: None,
             stretch: 1.0,
             told_interval: None,
@@ -77,6 +82,7 @@ impl Tenant {
 
     /// Takes a new reading of the skew; brings it back where it is worth telling.
     pub(super) fn note_skew(&mut self, skew_ms: i64) -> Option<i64> {
+        let skew_ms = self.skew.note(skew_ms);
         let told = self.skew_ms.is_some_and(|known| (known - skew_ms).abs() < SKEW_STEP_MS);
         (!told).then(|| {
             self.skew_ms = Some(skew_ms);

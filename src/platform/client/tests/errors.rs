@@ -38,6 +38,90 @@ async fn each_status_has_its_class_for_reads_and_is_repeated_only_where_that_may
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_page_is_the_ways_word_and_json_or_nothing_the_platforms() {
+    use ErrorClass as C;
+    use LookError as L;
+    const PAGE: &str = "<html><body>404 Not Found</body></html>";
+    const SAID: &str = r#"{"message": "no"}"#;
+    for (status, kind, body, class, look) in [
+        (404, "text/html", PAGE, C::Retryable, L::Malformed),
+        (404, "application/json", PAGE, C::Retryable, L::Malformed),
+        (404, "text/html; charset=utf-8", SAID, C::Retryable, L::Malformed),
+        (404, "text/plain", "default backend - 404", C::Retryable, L::Malformed),
+        (404, "text/plain", SAID, C::NotFound, L::Unexpected),
+        (404, "application/json", "\u{feff}{}", C::NotFound, L::Unexpected),
+        (404, "text/html", "", C::NotFound, L::Unexpected),
+        (404, "application/problem+json", " \r\n", C::NotFound, L::Unexpected),
+        (404, "application/json", r#"{"message": "n"#, C::Retryable, L::Malformed),
+        (410, "text/html", PAGE, C::Retryable, L::Malformed),
+        (403, "text/html", PAGE, C::Retryable, L::Malformed),
+        (403, "application/json", SAID, C::Forbidden, L::Forbidden),
+        (502, "text/html", PAGE, C::Retryable, L::Server),
+        (503, "application/json", SAID, C::Retryable, L::Server),
+        (407, "text/html", PAGE, C::Retryable, L::Server),
+        (511, "text/html", PAGE, C::Retryable, L::Server),
+        (400, "text/html", PAGE, C::Fatal, L::Malformed),
+        (409, "text/html", PAGE, C::Conflict, L::Unexpected),
+        (412, "text/html", PAGE, C::Conflict, L::Unexpected),
+        (429, "text/html", PAGE, C::Retryable, L::RateLimited),
+        (200, "text/html", PAGE, C::Fatal, L::Malformed),
+        (204, "text/html", "", C::Fatal, L::Malformed),
+        (206, "application/json", HEALTHY, C::Fatal, L::Malformed),
+    ] {
+        let world = world(move |_, _| with_headers(status, body, &[("content-type", kind)])).await;
+        let error = world.look().await.unwrap_err();
+        assert_eq!((error.class, error.look, error.status), (class, look, Some(status)), "{kind}: {error}");
+        assert!(!error.to_string().contains("Not Found"), "{error}");
+    }
+    let error = world(|_, _| with_headers(404, "{}", &[("age", "30")])).await.look().await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Retryable, "what a cache has kept is no word of now: {error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_a_page_answers_may_have_been_made_unless_its_status_says_otherwise() {
+    use ErrorClass as C;
+    const PAGE: &str = "<html>";
+    for (status, body, class, sent) in [
+        (200, PAGE, C::UnknownOutcome, 1),
+        (201, "", C::UnknownOutcome, 1),
+        (204, "", C::UnknownOutcome, 1),
+        (206, HEALTHY, C::UnknownOutcome, 1),
+        (302, "", C::UnknownOutcome, 1),
+        (303, PAGE, C::UnknownOutcome, 1),
+        (307, PAGE, C::Fatal, 1),
+        (400, PAGE, C::UnknownOutcome, 1),
+        (400, "{}", C::Fatal, 1),
+        (403, PAGE, C::UnknownOutcome, 1),
+        (403, "{}", C::Forbidden, 1),
+        (404, PAGE, C::UnknownOutcome, 1),
+        (404, "{}", C::NotFound, 1),
+        (405, PAGE, C::Fatal, 1),
+        (407, PAGE, C::Retryable, 3),
+        (409, PAGE, C::Conflict, 1),
+        (412, PAGE, C::Conflict, 1),
+        (413, PAGE, C::Fatal, 1),
+        (429, PAGE, C::Retryable, 3),
+        (500, PAGE, C::UnknownOutcome, 1),
+        (511, PAGE, C::Retryable, 3),
+        (520, PAGE, C::UnknownOutcome, 1),
+    ] {
+        let world = world(move |_, _| reply(status, body)).await;
+        let error = world.patch().await.unwrap_err();
+        assert_eq!((error.class, error.status), (class, Some(status)), "{error}");
+        assert_eq!(world.fake.calls(), sent, "{error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_lists_404_means_no_list_whoever_says_so() {
+    for body in ["", "{}", "<html>"] {
+        let world = world(move |_, _| reply(404, body)).await;
+        let error = world.client.channels(None, Class::Poll, TIMEOUT).await.unwrap_err();
+        assert_eq!(error.class, ErrorClass::Unsupported, "{error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_change_is_repeated_only_where_it_is_known_not_to_have_been_made() {
     use ErrorClass as C;
     let cases: [(Make, C, usize, bool); 11] = [
@@ -101,8 +185,8 @@ async fn an_answer_that_never_comes_ends_with_the_calls_own_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn retry_after_is_followed_in_seconds_and_as_a_date() {
-    for header in ["7", "Fri, 15 Jan 2027 08:00:07 GMT"] {
+async fn retry_after_is_followed_however_it_is_written() {
+    for header in ["7", "7.0", "\"7\"", "7 s", "Fri, 15 Jan 2027 08:00:07 GMT", "2027-01-15T08:00:07Z"] {
         let headers = [("retry-after", header), ("date", "Fri, 15 Jan 2027 08:00:00 GMT")];
         let world = world(move |n, _| if n == 0 { with_headers(429, "", &headers) } else { reply(200, HEALTHY) }).await;
         let began = world.clock.now();

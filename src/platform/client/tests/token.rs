@@ -117,13 +117,14 @@ async fn a_renewal_that_fails_leaves_the_old_token_in_use_until_it_expires() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_401_fetches_once_and_repeats_once_for_reads_and_changes() {
-    let world = world(|n, _| if n % 2 == 0 { reply(401, "") } else { reply(200, HEALTHY) }).await;
+async fn a_401_to_a_token_that_was_accepted_fetches_once_and_repeats_once_for_reads_and_changes() {
+    let world = world(|n, _| if matches!(n, 1 | 3) { reply(401, "<html>") } else { reply(200, HEALTHY) }).await;
+    world.look().await.unwrap();
     world.look().await.unwrap();
     world.patch().await.unwrap();
-    assert_eq!((world.fake.fetches(), world.fake.calls()), (3, 4));
+    assert_eq!((world.fake.fetches(), world.fake.calls()), (3, 5));
     let used: Vec<String> = world.fake.requests().iter().map(bearer).collect();
-    assert_eq!(used, ["Bearer token-1", "Bearer token-2", "Bearer token-2", "Bearer token-3"]);
+    assert_eq!(used, ["Bearer token-1", "Bearer token-1", "Bearer token-2", "Bearer token-2", "Bearer token-3"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -131,28 +132,141 @@ async fn calls_refused_together_drop_the_token_once() {
     let world = world_with(
         settings(),
         |n, _| granted(n, 1800),
-        |_, request| {
-            let old = bearer(request) == "Bearer token-1";
+        |n, request| {
+            let old = bearer(request) == "Bearer token-1" && n > 0;
             (Duration::from_secs(1), if old { reply(401, "") } else { reply(200, HEALTHY) })
         },
     )
     .await;
+    world.look().await.unwrap();
     let looks = futures_util::future::join_all((0..20).map(|_| world.look())).await;
     assert!(looks.iter().all(Result::is_ok));
     assert_eq!(world.fake.fetches(), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_401_to_a_fresh_token_is_final_and_fetches_no_more_for_a_while() {
+async fn a_token_refused_before_it_was_ever_accepted_is_replaced_ever_more_seldom() {
     let world = world(|_, _| reply(401, "")).await;
-    for _ in 0..5 {
+    let mut fetches = Vec::new();
+    for _ in 0..1300 {
         let error = world.look().await.unwrap_err();
         assert_eq!((error.class, error.status), (ErrorClass::NotAuthorised, Some(401)));
+        if fetches.len() < world.fake.fetches() {
+            fetches.push(world.clock.now());
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    assert_eq!((world.fake.fetches(), world.fake.calls()), (2, 6));
-    tokio::time::sleep(Duration::from_secs(31)).await;
-    world.look().await.unwrap_err();
-    assert_eq!(world.fake.fetches(), 3);
+    let waits: Vec<u64> = fetches.windows(2).map(|two| two[1].since(two[0]).as_secs()).collect();
+    assert_eq!(waits, [5, 10, 20, 40, 80, 160, 300, 300, 300]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_takes_no_token_neither_fetches_many_nor_silences_the_others() {
+    let world = world(|_, request| {
+        let looked = request.method == Method::GET;
+        if looked { reply(200, HEALTHY) } else { reply(401, "") }
+    })
+    .await;
+    for _ in 0..300 {
+        world.look().await.unwrap();
+        let error = world.patch().await.unwrap_err();
+        assert_eq!(error.class, ErrorClass::NotAuthorised);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert_eq!(world.fake.fetches(), 7, "the first, and one after 0, 5, 15, 35, 75 and 155 s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_403_where_the_call_has_worked_fetches_another_token_once_in_five_minutes() {
+    // A gateway that says 403 of an expired token.
+    let world = world(|n, request| {
+        let expired = n > 0 && bearer(request) == "Bearer token-1";
+        if expired { reply(403, r#"{"message": "expired"}"#) } else { reply(200, HEALTHY) }
+    })
+    .await;
+    world.look().await.unwrap();
+    let looks = futures_util::future::join_all((0..5).map(|_| world.look())).await;
+    assert!(looks.iter().all(Result::is_ok));
+    assert_eq!(world.fake.fetches(), 2);
+    // One that means it, and one that never let the call through.
+    let means_it = world_with(
+        settings(),
+        |n, _| granted(n, 7200),
+        |n, _| (NOW, if n == 0 { reply(200, HEALTHY) } else { reply(403, "{}") }),
+    )
+    .await;
+    means_it.look().await.unwrap();
+    for _ in 0..310 {
+        assert_eq!(means_it.look().await.unwrap_err().class, ErrorClass::Forbidden);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert_eq!(means_it.fake.fetches(), 3);
+    let never = world_with(settings(), |n, _| granted(n, 7200), |_, _| (NOW, reply(403, "{}"))).await;
+    never.look().await.unwrap_err();
+    assert_eq!((never.fake.fetches(), never.fake.calls()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_403_page_is_no_word_of_the_token() {
+    let world = world(|n, _| if n == 0 { reply(200, HEALTHY) } else { reply(403, "<html>no</html>") }).await;
+    world.look().await.unwrap();
+    assert_eq!(world.look().await.unwrap_err().class, ErrorClass::Retryable);
+    assert_eq!(world.fake.fetches(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_form_of_a_token_request_that_fails_has_one_back_off() {
+    let forms: [fn() -> Reply; 8] = [
+        || reply(200, "<html>log in here</html>"),
+        || reply(200, ""),
+        || reply(200, r#"{"error": "invalid_client"}"#),
+        || reply(302, ""),
+        || reply(404, "<html>"),
+        || reply(503, ""),
+        || reply(403, "<html>"),
+        || Err(TransportError::Reset("closed".to_owned())),
+    ];
+    for form in forms {
+        let world = world_with(settings(), move |_, _| (NOW, form()), |_, _| (NOW, reply(200, HEALTHY))).await;
+        let began = world.clock.now();
+        while world.clock.now().since(began) < Duration::from_secs(100) {
+            assert!(!world.look().await.unwrap_err().sent);
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        assert_eq!(world.fake.fetches(), 5, "after 0, 5, 15, 35 and 75 s");
+    }
+}
+
+#[tokio::test]
+async fn the_place_of_a_secret_is_read_again_before_the_secret_is_given_up() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "old\n").unwrap();
+    let rotated = ClientSettings {
+        client_secret: SecretString::from("old"),
+        secret_from: Some(crate::config::SecretRef::File(file.path().to_owned())),
+        ..settings()
+    };
+    let clock = Clock::virtual_from(WallMs(1_800_000_000_000));
+    let fake = Arc::new(Fake {
+        clock: clock.clone(),
+        sent: Mutex::default(),
+        tokens: Box::new(|n, request| {
+            let form = String::from_utf8(request.body.clone().unwrap().to_vec()).unwrap();
+            let known = form.contains("client_secret=new&");
+            if known { granted(n, 1800) } else { (NOW, reply(401, r#"{"error": "invalid_client"}"#)) }
+        }),
+        script: Box::new(|_, _| (NOW, reply(200, HEALTHY))),
+    });
+    let transport: Arc<dyn Transport> = Arc::<Fake>::clone(&fake);
+    let client = Client::new(rotated, transport, clock, Arc::new(|_: &RequestEvent| {}));
+    let id = "ch-0001".into();
+    let look = || client.channel(&id, Class::Action, TIMEOUT);
+    assert_eq!(look().await.unwrap_err().class, ErrorClass::NotAuthorised);
+    assert_eq!(fake.fetches(), 1, "the same secret is not tried twice");
+    std::fs::write(file.path(), "new\n").unwrap();
+    assert_eq!(client.authorise(TIMEOUT).await.unwrap(), None);
+    look().await.unwrap();
+    assert_eq!(fake.fetches(), 3);
 }
 
 #[tokio::test(start_paused = true)]
@@ -170,7 +284,7 @@ async fn a_token_endpoint_that_refuses_is_left_in_peace_longer_and_longer() {
     assert_eq!((error.class, error.status, error.sent), (ErrorClass::NotAuthorised, Some(400), false));
     let text = error.to_string();
     assert!(text.contains("invalid_client: unknown secret ***"), "{text}");
-    for (seconds, fetches) in [(1, 1), (28, 1), (2, 2), (58, 2), (3, 3), (119, 3), (2, 4)] {
+    for (seconds, fetches) in [(1, 1), (3, 1), (2, 2), (8, 2), (3, 3), (18, 3), (3, 4)] {
         tokio::time::sleep(Duration::from_secs(seconds)).await;
         let error = world.look().await.unwrap_err();
         assert_eq!(error.class, ErrorClass::NotAuthorised);
