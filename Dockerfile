@@ -1,7 +1,8 @@
 # The same binary as the package's, in an image: docker build -t trunkwarden .
 #
 # CI does not build this image, since no image registry is reachable from there: build it where you ship it.
-# Run with the configuration and a volume for the journal; listen = "0.0.0.0:9475" in the file, to be scraped from outside:
+# Run with the configuration and a volume for the journal; listen = "0.0.0.0:9475" in the file, to be scraped from outside,
+# and hosts = ["trunkwarden"] where others call the container by that name:
 #   docker run -v /etc/trunkwarden:/etc/trunkwarden:ro -v trunkwarden:/var/lib/trunkwarden -p 9475:9475 trunkwarden
 
 FROM rust:1.95-bookworm AS build

@@ -18,6 +18,7 @@ fn healthy_looks(c: &mut Criterion) {
         key: key.clone(),
         policy: policy.clone(),
         failover: Some(vec![keys[(n + 1) % CHANNELS].channel.clone(), keys[(n + 2) % CHANNELS].channel.clone()]),
+        carrier: None,
     });
     let params = Params {
         mode: Mode::Enforce,

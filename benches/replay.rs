@@ -27,6 +27,7 @@ fn params(keys: &[ChannelKey]) -> Params {
         key: key.clone(),
         policy: policy.clone(),
         failover: Some(vec![next(n + 1), next(n + 2)]),
+        carrier: None,
     });
     Params {
         mode: Mode::Enforce,

@@ -31,6 +31,8 @@ mod line;
 mod odd;
 #[path = "e2e/orders.rs"]
 mod orders;
+#[path = "e2e/pipes.rs"]
+mod pipes;
 #[path = "e2e/platform.rs"]
 mod platform;
 #[path = "e2e/prometheus.rs"]

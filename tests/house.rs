@@ -213,6 +213,19 @@ fn policy_is_pure() {
 }
 
 #[test]
+fn only_the_terminal_prints() {
+    for file in product() {
+        for printing in ["print", "println", "eprint", "eprintln", "dbg"] {
+            assert!(
+                !file.words.macros.contains(printing),
+                "{}: `{printing}!` panics where its reader has gone: use `cli::terminal`",
+                file.path
+            );
+        }
+    }
+}
+
+#[test]
 fn only_the_clock_reads_a_clock() {
     let clocks = ["Instant", "SystemTime", "Timestamp", "Zoned", "Utc", "Local"];
     let reads = |path: &Vec<String>| match path.as_slice() {

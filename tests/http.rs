@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use trunkwarden::calls::Outcome;
 use trunkwarden::clock::Clock;
 use trunkwarden::http::{
-    App, AuditSource, CheckpointSource, CheckpointView, bind_control, public, serve_control, serve_tcp,
+    Access, App, AuditSource, CheckpointSource, CheckpointView, Reads, bind_control, serve_control, serve_tcp,
 };
 use trunkwarden::journal::{Filter, Page};
 use trunkwarden::platform::{BudgetReading, RequestEvent};
@@ -29,6 +29,9 @@ use trunkwarden::policy::{
 use trunkwarden::supervisor::{
     Counters, Liveness, OrderError, OrderRequest, Orders, ReferenceReading, Snapshot, SnapshotCell, TenantSnapshot,
 };
+
+#[path = "http/doors.rs"]
+mod doors;
 
 const TOKEN: &str = "correct horse battery staple";
 
@@ -186,9 +189,11 @@ impl World {
         let (orders, receiver) = Orders::channel();
         let (given, asked) = (Given::default(), Asked::default());
         tokio::spawn(driver(receiver, Arc::clone(&given)));
+        let counters = exercised();
         let mut app = App {
             snapshot: SnapshotCell::default(),
-            counters: exercised(),
+            access: Access::new(&counters, &Clock::system()).with_token(TOKEN.to_owned().into()),
+            counters,
             liveness: Liveness::default(),
             clock: Clock::system(),
             orders,
@@ -197,7 +202,7 @@ impl World {
             audit: Some(entries(Arc::clone(&asked))),
             checkpoint: Some(Arc::new(|| Ok(Some(checkpoint())))),
             delivery: None,
-            operator_token: Some(TOKEN.to_owned().into()),
+            reads: Reads::default(),
         };
         app.snapshot.publish(snapshot());
         app.liveness.beat(app.clock.now());
@@ -205,7 +210,7 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let shutdown = CancellationToken::new();
-        let server = tokio::spawn(serve_tcp(listener, public(Arc::new(app.clone())), shutdown.clone()));
+        let server = tokio::spawn(serve_tcp(listener, Arc::new(app.clone()), shutdown.clone()));
         let client = Client::builder().no_proxy().no_gzip().build().unwrap();
         Self { app, base, given, asked, shutdown, server, client }
     }
@@ -549,7 +554,7 @@ fn orders_of_writes() -> [Order; 11] {
 
 #[tokio::test]
 async fn without_a_configured_token_every_write_over_tcp_is_refused() {
-    let world = World::with(|app| app.operator_token = None).await;
+    let world = World::with(|app| app.access = Access::new(&app.counters, &app.clock)).await;
     for (path, body) in WRITES {
         let (status, answer) = world.post(path, Some(TOKEN), body).await;
         assert_eq!((status, code(&answer)), (403, "writes_refused"), "{path}");
@@ -698,9 +703,12 @@ const OWN: &[&str] = &[
     "deliveries_total",
     "delivery_duration_seconds",
     "effective_interval_seconds",
+    "http_connections",
+    "http_refused_total",
     "journal_entries_total",
     "journal_set_aside_total",
     "journal_writable",
+    "log_lines_dropped_total",
     "loop_lag_seconds",
     "malformed_answers_total",
     "network_up",

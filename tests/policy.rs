@@ -9,6 +9,8 @@ mod approvals;
 mod called_back;
 #[path = "policy/candidates.rs"]
 mod candidates;
+#[path = "policy/episodes.rs"]
+mod episodes;
 #[path = "policy/grounds.rs"]
 mod grounds;
 #[path = "policy/guards.rs"]

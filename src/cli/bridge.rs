@@ -3,10 +3,12 @@
 
 use super::EX_CONFIG;
 use super::run::connect;
-use super::socket::{Daemon, SocketArgs, SocketError, plain};
+use super::socket::{Daemon, SocketArgs, SocketError};
+use super::terminal::plain;
 use crate::calls::{
     GivenPair, GivenTarget, Held, IdempotencyKey, Order, Outcome, Refusal, Request, Settled, Switchboard,
 };
+use crate::cli::terminal;
 use crate::clock::Clock;
 use crate::config::{Config, load};
 use crate::journal::{Batch, Journal, Options, Recovered};
@@ -71,18 +73,18 @@ pub async fn bridge(args: BridgeArgs) -> ExitCode {
     if !args.json {
         let warnings = said.json.get("warnings").and_then(Value::as_array).into_iter().flatten();
         for warning in warnings.filter_map(Value::as_str) {
-            eprintln!("trunkwarden: warning: {}", plain(warning));
+            terminal::complain(&format!("trunkwarden: warning: {}", plain(warning)));
         }
     }
     if args.json {
-        super::status::print(&format!("{}\n", said.json));
+        terminal::out(&format!("{}\n", said.json));
     } else if said.code == 0 {
-        super::status::print(&format!("{}\n", plain(&said.text)));
+        terminal::out(&format!("{}\n", plain(&said.text)));
     } else if said.code == EX_CONFIG {
         // Our own lines, as `check` prints them.
-        eprintln!("{}", said.text);
+        terminal::complain(&format!("{}", said.text));
     } else {
-        eprintln!("trunkwarden: {}", plain(&said.text));
+        terminal::complain(&format!("trunkwarden: {}", plain(&said.text)));
     }
     ExitCode::from(said.code)
 }

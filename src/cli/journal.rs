@@ -1,7 +1,7 @@
 //! `journal check` and `journal backup`: the database file itself. Both work beside a running daemon.
 
 use super::audit::LogArgs;
-use super::{failed, status};
+use super::failed;
 use crate::journal::{Against, Archive, Broken, Reader, Verified, public_keys_file, read_public_keys};
 use clap::{Args, Subcommand};
 use std::fmt::Write;
@@ -40,7 +40,7 @@ impl JournalArgs {
         };
         match done {
             Ok(text) => {
-                status::print(&text);
+                crate::cli::terminal::out(&text);
                 ExitCode::SUCCESS
             }
             Err(why) => failed(&why),

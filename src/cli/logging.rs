@@ -1,6 +1,11 @@
 //! What the daemon says while it works: to standard error, as text for people or JSON for machines.
 
+mod lines;
+
+use crate::supervisor::Counters;
 use clap::ValueEnum;
+use lines::Lines;
+use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
 
@@ -24,22 +29,64 @@ pub enum LogFormat {
     Json,
 }
 
+/// What is being logged: kept until the end, which writes what is still queued, for a second at most.
+#[must_use = "what is queued is written when this is dropped"]
+pub struct Log(Option<Lines>);
+
 impl LogArgs {
     /// Starts logging for the whole process. A later call changes nothing.
-    pub fn start(&self) {
+    pub fn start(&self) -> Log {
         // The calendar's library talks about its own start; what matters of it comes as warnings.
         let wanted = format!("tokio_cron_scheduler=warn,{}", self.log);
         let filter = EnvFilter::try_new(wanted).unwrap_or_else(|error| {
-            eprintln!("warning: `--log {}` is no log filter ({error}); using `info`", self.log);
+            let told = format!("warning: `--log {}` is no log filter ({error}); using `info`", self.log);
+            super::terminal::complain(&told);
             EnvFilter::new("info")
         });
-        // A line that cannot be written, as on a full disk, is lost; to complain about it on the same stream would panic.
-        let lines =
-            fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).log_internal_errors(false);
+        let ansi = std::io::stderr().is_terminal();
+        let clean = match self.log_format {
+            LogFormat::Text if ansi => lines::coloured_text,
+            LogFormat::Text => lines::plain_text,
+            LogFormat::Json => str::to_owned,
+        };
+        let Ok(queue) = Lines::to(std::io::stderr(), clean) else {
+            super::terminal::complain("warning: nothing is logged: the thread that writes could not be started");
+            return Log(None);
+        };
+        let events =
+            fmt().with_env_filter(filter).with_writer(queue.clone()).with_target(false).log_internal_errors(false);
         // Failing means that logging runs already.
         let _ = match self.log_format {
-            LogFormat::Text => lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
-            LogFormat::Json => lines.json().flatten_event(true).try_init(),
+            LogFormat::Text => events.with_ansi(ansi).try_init(),
+            LogFormat::Json => events.json().flatten_event(true).try_init(),
         };
+        // The default writes to standard error itself, and would wait there for ever with its thread.
+        std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+        Log(Some(queue))
+    }
+}
+
+impl Log {
+    /// Counts the lines that are dropped among `counters`.
+    pub fn counted_by(&self, counters: &Counters) {
+        if let Some(lines) = &self.0 {
+            lines.counted_by(counters.log_lines_dropped());
+        }
+    }
+
+    /// A line for people as it is, behind what was logged.
+    pub fn say(&self, line: &str) {
+        match &self.0 {
+            Some(lines) => lines.push(format!("{line}\n").as_bytes()),
+            None => super::terminal::complain(line),
+        }
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        if let Some(lines) = &self.0 {
+            lines.flush();
+        }
     }
 }

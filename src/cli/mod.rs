@@ -20,6 +20,7 @@ mod score;
 pub mod sim;
 mod socket;
 mod status;
+mod terminal;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -74,6 +75,11 @@ enum Command {
 }
 
 impl Cli {
+    /// The threads that everything runs on could not be started.
+    pub fn cannot_start(error: &std::io::Error) -> ExitCode {
+        failed(&format!("cannot start its threads: {error}"))
+    }
+
     /// Does what was asked.
     pub async fn run(self) -> ExitCode {
         match self.command {
@@ -104,6 +110,6 @@ impl Cli {
 
 /// One clear line, and 1.
 fn failed(why: &str) -> ExitCode {
-    eprintln!("trunkwarden: {why}");
+    terminal::complain(&format!("trunkwarden: {why}"));
     ExitCode::FAILURE
 }

@@ -1,6 +1,7 @@
 //! `pause`, `resume`, `approve`, `acknowledge`, `failover`, `failback`, `maintenance`: a person's orders, given over the control socket.
 
 use super::socket::{Daemon, SocketArgs, SocketError};
+use crate::cli::terminal;
 use clap::{Args, Subcommand};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
@@ -176,7 +177,7 @@ pub(super) async fn to_channel(
     done: &str,
 ) -> ExitCode {
     let Some((tenant, id)) = channel.split_once('/') else {
-        eprintln!("trunkwarden: `{channel}` names no channel: write TENANT/CHANNEL");
+        terminal::complain(&format!("trunkwarden: `{channel}` names no channel: write TENANT/CHANNEL"));
         return ExitCode::from(2);
     };
     let path = format!("/api/v1/channels/{}/{}/{verb}", part(tenant), part(id));
@@ -208,7 +209,7 @@ async fn give(socket: &SocketArgs, path: &str, body: Option<serde_json::Value>) 
 fn told(result: Result<(), SocketError>, done: &str) -> ExitCode {
     match result {
         Ok(()) => {
-            super::status::print(&format!("{done}\n"));
+            terminal::out(&format!("{done}\n"));
             ExitCode::SUCCESS
         }
         Err(error) => error.report(),

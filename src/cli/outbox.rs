@@ -1,8 +1,9 @@
 //! `outbox list`, `retry`, `drop`: what waits to leave, and a person's orders about it, over the control socket. Where the
 //! daemon does not run, `list` reads the journal itself; orders are the daemon's to carry out.
 
-use super::socket::{Daemon, SocketArgs, SocketError, plain};
-use super::status::print;
+use super::socket::{Daemon, SocketArgs, SocketError};
+use super::terminal::out as print;
+use super::terminal::plain;
 use crate::clock::{Clock, rfc3339};
 use crate::delivery::{SinkView, Standing};
 use crate::http::OutboxView;

@@ -1,8 +1,9 @@
 //! `replay`: what another configuration would have decided, beside what was really decided.
 
 use super::config_arg::ConfigArg;
-use super::socket::plain;
+use super::terminal::plain;
 use super::{EX_CONFIG, failed};
+use crate::cli::terminal;
 use crate::clock::{Clock, rfc3339};
 use crate::config::{self, Config};
 use crate::journal::Reader;
@@ -63,14 +64,14 @@ pub fn replay(args: &ReplayArgs) -> ExitCode {
     let config = match config::load(&args.config.path) {
         Ok(loaded) => loaded.config,
         Err(rejected) => {
-            eprintln!("{rejected}");
+            terminal::complain(&rejected.to_string());
             return ExitCode::from(EX_CONFIG);
         }
     };
     match answer(&args.journal, &config, args.from, args.to) {
         Ok(replayed) => {
             let json = serde_json::to_string(&replayed).unwrap_or_default() + "\n";
-            super::status::print(&if args.json { json } else { text(&replayed) });
+            terminal::out(&if args.json { json } else { text(&replayed) });
             ExitCode::SUCCESS
         }
         Err(why) => failed(&why),

@@ -1,7 +1,7 @@
 //! `trunkwarden schema`: the JSON Schema of the configuration file, for editors.
 
+use super::terminal;
 use clap::Args;
-use std::io::Write;
 use std::process::ExitCode;
 
 /// Prints the JSON Schema of the configuration file, for editors.
@@ -12,9 +12,9 @@ impl Schema {
     /// Prints it to stdout.
     pub fn run(self) -> ExitCode {
         let schema = crate::config::schema::schema();
-        match writeln!(std::io::stdout(), "{schema:#}") {
+        match terminal::try_out(&format!("{schema:#}\n")) {
             Ok(()) => ExitCode::SUCCESS,
-            Err(_) => ExitCode::FAILURE,
+            Err(error) => terminal::ended(&error),
         }
     }
 }

@@ -4,7 +4,6 @@ use super::failed;
 use crate::clock::Clock;
 use crate::sim::{Model, Scenario, ServeError, serve};
 use clap::Args;
-use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -124,7 +123,7 @@ fn report(model: &Mutex<Model>, clock: &Clock) {
 
 /// A reader that has gone away must not take the platform with it.
 fn say(line: &str) {
-    let _ = writeln!(std::io::stdout(), "{line}");
+    super::terminal::line(line);
 }
 
 fn greeting(address: SocketAddr, scenario: &Scenario) -> String {

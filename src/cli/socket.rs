@@ -3,6 +3,7 @@
 //! Reads no more of the configuration than where the socket is: a mistake elsewhere in the file must not stand between an
 //! operator and `pause`.
 
+use crate::cli::terminal::{self, plain};
 use clap::Args;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::Value;
@@ -75,7 +76,7 @@ pub enum SocketError {
 impl SocketError {
     /// Says it, and turns it into an exit code.
     pub fn report(&self) -> ExitCode {
-        eprintln!("trunkwarden: {}", plain(&self.to_string()));
+        terminal::complain(&format!("trunkwarden: {}", plain(&self.to_string())));
         ExitCode::from(if matches!(self, Self::Unknown(_)) { 3 } else { 1 })
     }
 }
@@ -168,11 +169,6 @@ impl Daemon {
         let why = if error.is_timeout() { "it took too long" } else { "the connection broke" };
         if writes { SocketError::Unknown(why.to_owned()) } else { SocketError::Answer(why.to_owned()) }
     }
-}
-
-/// Text of the platform may hold anything: nothing of it may steer a terminal.
-pub fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 pub(super) fn state_dir(config: &Path) -> Result<PathBuf, SocketError> {

@@ -1,6 +1,7 @@
 //! `status`: what the running daemon sees and does, as a table or as JSON.
 
-use super::socket::{Daemon, SocketArgs, SocketError, plain};
+use super::socket::{Daemon, SocketArgs, SocketError};
+use super::terminal::{self, plain};
 use crate::http::views::{ChannelLine, ChannelsView, DaemonView, TenantView, TenantsView};
 use crate::policy::TenantState;
 use clap::Args;
@@ -8,7 +9,6 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::process::ExitCode;
 
 /// Pages of 1000 channels that are read at most.
@@ -32,20 +32,15 @@ pub async fn status(args: StatusArgs) -> ExitCode {
     match read(&args).await {
         Ok((tenants, channels)) if args.json => {
             let all = json!({"daemon": tenants.daemon, "tenants": tenants.tenants, "channels": channels});
-            print(&format!("{all}\n"));
+            terminal::out(&format!("{all}\n"));
             ExitCode::SUCCESS
         }
         Ok((tenants, channels)) => {
-            print(&text(&tenants, &channels));
+            terminal::out(&text(&tenants, &channels));
             ExitCode::SUCCESS
         }
         Err(error) => error.report(),
     }
-}
-
-/// Writes to standard output. Nobody reading (a closed pipe) is no error of ours.
-pub(super) fn print(text: &str) {
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
 }
 
 async fn read(args: &StatusArgs) -> Result<(TenantsView, Vec<ChannelLine>), SocketError> {

@@ -5,12 +5,17 @@ use super::diagnostic::{self, Diagnostic, Findings, Place, Severity};
 use super::keys::{INCLUDED, ROOT};
 use super::model::{Config, SecretRef};
 use super::reader::Reader;
+use super::secrets::MIN_TOKEN_LENGTH;
 use super::section::{Section, Value};
 use super::source::{self, Loc, MAX_FILES, Sources};
+use secrecy::ExposeSecret;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use toml::de::DeTable;
+
+/// The operator's token, which people show.
+pub(crate) const OPERATOR: &str = "daemon.tokens.operator";
 
 /// Syntax errors that are shown of one file: what follows the first few mostly follows from them.
 const MAX_SYNTAX_ERRORS: usize = 5;
@@ -26,15 +31,20 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// Tries every secret of the configuration, and answers with a warning for each that cannot be resolved here and now.
+    /// Tries every secret of the configuration, and answers with a warning for each that cannot be resolved here and now,
+    /// or that would not be accepted.
     pub fn unresolved_secrets(&self) -> Vec<Diagnostic> {
-        self.secrets
-            .iter()
-            .filter_map(|used| {
-                let error = used.secret.resolve().err()?;
-                Some(diagnostic::warning_at(used.place.clone(), format!("`{}`: {error}", used.name)))
-            })
-            .collect()
+        let wrong = |used: &SecretUse| match used.secret.resolve() {
+            Err(error) => Some(error.to_string()),
+            Ok(token) if used.name == OPERATOR && token.expose_secret().chars().count() < MIN_TOKEN_LENGTH => {
+                Some(format!("has fewer than {MIN_TOKEN_LENGTH} characters and is not accepted"))
+            }
+            Ok(_) => None,
+        };
+        let warning = |used: &SecretUse| {
+            Some(diagnostic::warning_at(used.place.clone(), format!("`{}`: {}", used.name, wrong(used)?)))
+        };
+        self.secrets.iter().filter_map(warning).collect()
     }
 }
 

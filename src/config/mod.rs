@@ -27,5 +27,5 @@ pub use model::{
     ProvisioningMode, References, Rescue, SecretRef, Tenant,
 };
 pub use plan::{Plan, available_per_minute, plan};
-pub use secrets::SecretError;
+pub use secrets::{MIN_TOKEN_LENGTH, SecretError};
 pub(crate) use syntax::duration as duration_ms;

@@ -55,6 +55,7 @@ impl Config {
                     key: c.key.clone(),
                     policy: Arc::clone(&c.policy),
                     failover: c.failover.clone(),
+                    carrier: c.carrier.clone(),
                 })
                 .collect(),
         }
@@ -70,6 +71,8 @@ pub struct Daemon {
     pub state_dir: PathBuf,
     /// Caps every policy's mode.
     pub mode: Mode,
+    /// Names that a request's `Host` may bear, besides those of this machine and addresses.
+    pub hosts: Vec<String>,
     /// The operator's token for writes over TCP; `None`: they are refused.
     pub operator_token: Option<SecretRef>,
 }
@@ -179,6 +182,8 @@ pub struct Channel {
     pub policy: Arc<Policy>,
     /// Its backups; `None`: the platform's.
     pub failover: Option<Vec<ChannelId>>,
+    /// What it fails together with; `None`: its SIP server as read.
+    pub carrier: Option<String>,
 }
 
 /// `[[channels]]` with a `[channels.provision]` table: desired, by name.
@@ -190,6 +195,8 @@ pub struct Provision {
     pub name: String,
     /// The policy that it is kept by once it exists.
     pub policy: Arc<Policy>,
+    /// What it fails together with; `None`: its SIP server as read.
+    pub carrier: Option<String>,
     /// Host name of the carrier's SIP server.
     pub sip_server: String,
     /// Its port, 5060 to 5080.

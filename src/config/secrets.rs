@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 /// Longest secret, in bytes.
 const MAX_SECRET_BYTES: u64 = 64 * 1024;
 
+/// A token that people show has at least so many characters: a shorter one could be guessed.
+pub const MIN_TOKEN_LENGTH: usize = 16;
+
 /// Why a secret cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {

@@ -1,11 +1,15 @@
 //! `/api/v1/audit`: the journal's entries, newest first; `/api/v1/audit/checkpoint`: the newest signed checkpoint.
 
-use super::App;
 use super::error::ApiError;
 use super::query::{Pairs, Parameters, bad};
+use super::{App, Reads};
 use crate::journal::{Filter, Page};
 use axum::Json;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -32,13 +36,18 @@ pub type CheckpointSource = Arc<dyn Fn() -> Result<Option<CheckpointView>, Strin
 
 pub(super) async fn checkpoint(State(app): State<Arc<App>>) -> Result<Json<CheckpointView>, ApiError> {
     let source = app.checkpoint.clone().ok_or(ApiError::NoJournal)?;
-    let newest = tokio::task::spawn_blocking(move || source()).await.map_err(|_| ApiError::Internal)?;
-    newest.map_err(ApiError::Audit)?.map(Json).ok_or(ApiError::NoCheckpoint)
+    app.reads.run(move || source()).await?.map_err(ApiError::Audit)?.map(Json).ok_or(ApiError::NoCheckpoint)
 }
+
+/// Entries that are read at once.
+const PIECE: usize = 20;
+
+/// An answer ends after so many bytes, and says where to go on.
+const MOST_BYTES: usize = 8 << 20;
 
 const KNOWN: [&str; 8] = ["tenant", "channel", "channel_id", "event_type", "since", "until", "limit", "before"];
 
-pub(super) async fn entries(State(app): State<Arc<App>>, pairs: Pairs) -> Result<Json<Page>, ApiError> {
+pub(super) async fn entries(State(app): State<Arc<App>>, pairs: Pairs) -> Result<Response, ApiError> {
     let p = Parameters::new(pairs, &KNOWN)?;
     let query = Filter {
         tenant: p.text("tenant").map(str::to_owned),
@@ -55,6 +64,59 @@ pub(super) async fn entries(State(app): State<Arc<App>>, pairs: Pairs) -> Result
         return Err(bad("until", "must be later than `since`"));
     }
     let source = app.audit.clone().ok_or(ApiError::NoJournal)?;
-    let page = tokio::task::spawn_blocking(move || source(query)).await.map_err(|_| ApiError::Internal)?;
-    page.map(Json).map_err(ApiError::Audit)
+    let mut rest = Rest { source, reads: app.reads.clone(), left: query.limit, bytes: 0, query };
+    // What is wrong shows at the first piece, while there is still a status to say so.
+    let first = rest.piece(true).await?;
+    let pieces = stream::try_unfold(Some((rest, Some(first))), |state| async move {
+        let Some((mut rest, ready)) = state else { return Ok(None) };
+        let piece = match ready {
+            Some(piece) => piece,
+            None => rest.piece(false).await?,
+        };
+        Ok::<_, ApiError>(Some((piece.text, piece.goes_on.then_some((rest, None)))))
+    });
+    Ok(([(header::CONTENT_TYPE, "application/json")], Body::from_stream(pieces)).into_response())
+}
+
+/// What is still to be read for an answer. It is read piece by piece, as the other end takes it, so that an answer that
+/// nobody reads holds no more than a piece.
+struct Rest {
+    source: AuditSource,
+    reads: Reads,
+    query: Filter,
+    /// Entries that may still come.
+    left: usize,
+    /// Bytes until now.
+    bytes: usize,
+}
+
+/// A part of an answer.
+struct Piece {
+    text: Bytes,
+    goes_on: bool,
+}
+
+impl Rest {
+    async fn piece(&mut self, first: bool) -> Result<Piece, ApiError> {
+        let asked = self.left.min(PIECE);
+        let (source, query) = (Arc::clone(&self.source), Filter { limit: asked, ..self.query.clone() });
+        let page = self.reads.run(move || source(query)).await?.map_err(ApiError::Audit)?;
+        let mut text = if first { r#"{"entries":["#.to_owned() } else { String::new() };
+        for (n, entry) in page.entries.iter().enumerate() {
+            if n > 0 || !first {
+                text.push(',');
+            }
+            text.push_str(&entry.to_string());
+        }
+        self.bytes = self.bytes.saturating_add(text.len());
+        self.left = self.left.saturating_sub(page.entries.len());
+        self.query.before_seq = page.next;
+        let goes_on = page.next.is_some() && page.entries.len() >= asked && self.left > 0 && self.bytes < MOST_BYTES;
+        if !goes_on {
+            text.push_str(r#"],"next":"#);
+            text.push_str(&page.next.map_or_else(|| "null".to_owned(), |next| next.to_string()));
+            text.push('}');
+        }
+        Ok(Piece { text: text.into(), goes_on })
+    }
 }

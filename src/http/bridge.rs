@@ -16,6 +16,7 @@
 //! | 504 | `unknown_outcome` | it may have been made: look before repeating |
 
 use super::App;
+use super::body::{objects_inside, parsed};
 use super::error::ApiError;
 use super::orders::Giver;
 use crate::calls::{Failure, IdempotencyKey, Order, Outcome, Refusal, Request, Settled};
@@ -41,7 +42,9 @@ pub(super) async fn bridge(
 ) -> Result<Response, ApiError> {
     let Path((tenant, call)) = path.map_err(|_| ApiError::Path)?;
     let switchboard = app.switchboard.as_ref().ok_or(ApiError::NoSuchPath)?;
-    let request: Request = super::orders::parsed(&super::orders::read(body)?, EXPECTED)?;
+    let body = super::orders::read(body)?;
+    let request: Request = parsed(&body, EXPECTED)?;
+    objects_inside(&body, &["targets", "bridgeMatrix"], EXPECTED)?;
     let key = match headers.get(KEY) {
         None => None,
         Some(key) => Some(key.to_str().map_err(|_| "").and_then(IdempotencyKey::new).map_err(|_| ApiError::Query {

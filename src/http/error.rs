@@ -29,6 +29,18 @@ pub(super) enum ApiError {
     TooLarge,
     #[error("writes over TCP are refused: set daemon.tokens.operator or use the control socket")]
     WritesRefused,
+    #[error("writes over TCP are refused: the token of daemon.tokens.operator has fewer than {0} characters")]
+    TokenTooShort(usize),
+    #[error("too many wrong tokens came from this address: none is looked at for another {0} s")]
+    Guessing(u64),
+    #[error("as many requests as may be are being answered: try again in a moment")]
+    Busy,
+    #[error("the request is no HTTP that is understood: {0}")]
+    Odd(&'static str),
+    #[error("we are not called `{0}`: use an address or localhost, or add the name to `hosts` of [daemon]")]
+    Host(String),
+    #[error("this request comes from a page of another site; where that is ours, add its name to `hosts` of [daemon]")]
+    CrossSite,
     #[error("this needs `Authorization: Bearer` with the operator's token (daemon.tokens.operator)")]
     Unauthorised,
     #[error("{0}")]
@@ -66,6 +78,12 @@ impl ApiError {
             Self::Body(_) => (StatusCode::BAD_REQUEST, "bad_body"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
             Self::WritesRefused => (StatusCode::FORBIDDEN, "writes_refused"),
+            Self::TokenTooShort(_) => (StatusCode::FORBIDDEN, "writes_refused"),
+            Self::Guessing(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many_guesses"),
+            Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+            Self::Odd(_) => (StatusCode::BAD_REQUEST, "bad_request"),
+            Self::Host(_) => (StatusCode::FORBIDDEN, "unknown_host"),
+            Self::CrossSite => (StatusCode::FORBIDDEN, "cross_site"),
             Self::Unauthorised => (StatusCode::UNAUTHORIZED, "unauthorised"),
             Self::Refused(_) => (StatusCode::CONFLICT, "refused"),
             Self::NotOnDisk(_) => (StatusCode::SERVICE_UNAVAILABLE, "not_on_disk"),
@@ -87,6 +105,14 @@ impl IntoResponse for ApiError {
         let mut response = (status, Json(body)).into_response();
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        let wait = match self {
+            Self::Guessing(seconds) => Some(seconds),
+            Self::Busy => Some(1),
+            _ => None,
+        };
+        if let Some(seconds) = wait {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

@@ -4,23 +4,34 @@
 //! event like any other. Must never: touch the engine or the platform, take an order over TCP without the operator's
 //! token, or answer with more than a bound.
 
+mod access;
 mod api;
 mod audit;
+mod body;
 mod bridge;
+mod connection;
 mod error;
 mod guard;
+mod guesses;
+mod host;
 mod metrics;
 mod orders;
 mod outbox;
 mod page;
+mod places;
 mod probes;
 mod provisioning;
 mod query;
+mod reads;
+mod refused;
 mod serve;
 pub mod views;
 
+pub use access::Access;
 pub use audit::{AuditSource, CheckpointSource, CheckpointView};
+pub use guesses::Report as GuessReport;
 pub use outbox::OutboxView;
+pub use reads::Reads;
 pub use serve::{bind_control, serve_control, serve_tcp};
 
 use crate::calls::Switchboard;
@@ -30,10 +41,9 @@ use crate::provision::Desk;
 use crate::supervisor::{Counters, Liveness, Orders, SnapshotCell};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use error::ApiError;
-use secrecy::SecretString;
 use std::sync::Arc;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -62,17 +72,19 @@ pub struct App {
     pub audit: Option<AuditSource>,
     /// Where the newest signed checkpoint is read; `None`: there is no journal.
     pub checkpoint: Option<CheckpointSource>,
-    /// What authorises writes over TCP; `None`: they are refused.
-    pub operator_token: Option<SecretString>,
+    /// Who may come in over TCP, and what for.
+    pub access: Access,
+    /// What is read for people.
+    pub reads: Reads,
     /// What leaves through the outbox; `None`: nothing does.
     pub delivery: Option<Delivery>,
 }
 
 /// The face on TCP: everything to read, and writes for whoever shows the operator's token.
 pub fn public(app: Arc<App>) -> Router {
-    let token = || axum::middleware::from_fn_with_state(Arc::clone(&app), guard::operator_token);
+    let token = || from_fn_with_state(Arc::clone(&app), guard::operator_token);
     let (writes, waiting) = (writes().route_layer(token()), waiting().route_layer(token()));
-    finish(reads().merge(writes), waiting, app)
+    finish(reads().merge(writes), waiting, Arc::clone(&app)).layer(from_fn_with_state(app, guard::called))
 }
 
 /// The face on the control socket: the socket's mode is what authorises, and the peer's uid is the actor. Only

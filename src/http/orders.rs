@@ -1,6 +1,7 @@
 //! A person's order: checked for its form here, and given to the driver, which decides.
 
 use super::App;
+use super::body::parsed;
 use super::error::ApiError;
 use crate::policy::{ChannelKey, Order, TenantId};
 use crate::supervisor::OrderError;
@@ -176,10 +177,6 @@ fn lasts(seconds: u64) -> Result<Duration, ApiError> {
 pub(super) fn optional<T: DeserializeOwned + Default>(body: Body, expected: &str) -> Result<T, ApiError> {
     let body = read(body)?;
     if body.trim_ascii().is_empty() { Ok(T::default()) } else { parsed(&body, expected) }
-}
-
-pub(super) fn parsed<T: DeserializeOwned>(body: &[u8], expected: &str) -> Result<T, ApiError> {
-    serde_json::from_slice(body).map_err(|e| ApiError::Body(format!("expected {expected}: {e}")))
 }
 
 pub(super) fn read(body: Body) -> Result<Bytes, ApiError> {

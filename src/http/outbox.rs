@@ -1,8 +1,9 @@
 //! `/api/v1/outbox`: what waits to leave, for which sink and why; and a person's orders to try again or to give up.
 
 use super::App;
+use super::body::parsed;
 use super::error::ApiError;
-use super::orders::{Answer, Body, Giver, parsed, read};
+use super::orders::{Answer, Body, Giver, read};
 use super::query::{Pairs, Parameters, bad};
 use crate::delivery::{OutboxError, SinkView, Verb};
 use crate::journal::{OutboxFilter, OutboxRow, Selection};
@@ -53,7 +54,7 @@ pub(super) async fn list(State(app): State<Arc<App>>, pairs: Pairs) -> Result<Js
         sinks.retain(|sink| filter.sink.as_ref().is_none_or(|name| *name == sink.name));
         Ok(OutboxView { sinks, rows: page.rows, next: page.next })
     };
-    let view = tokio::task::spawn_blocking(read).await.map_err(|_| ApiError::Internal)?;
+    let view = app.reads.run(read).await?;
     view.map(Json).map_err(|error: crate::journal::JournalError| ApiError::Outbox(error.to_string()))
 }
 

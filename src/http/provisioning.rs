@@ -2,8 +2,9 @@
 //! of its run, whose result is fetched when it is there.
 
 use super::App;
+use super::body::parsed;
 use super::error::ApiError;
-use super::orders::{Answer, Body, Giver, optional, parsed, read};
+use super::orders::{Answer, Body, Giver, optional, read};
 use crate::policy::{Actor, TenantId};
 use crate::provision::{Desk, DeskError, Order, Overview, Run};
 use axum::Json;

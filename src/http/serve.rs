@@ -1,54 +1,64 @@
 //! Listening: TCP for people and Prometheus, a Unix socket for the command line.
 //!
-//! Bounded: connections at once, time to send a request's head (an idle connection counts as sending one), and the grace
-//! that open connections get when the daemon stops.
+//! Bounded: connections at once (`places`), the time of each (`connection`), and the grace that open connections get when
+//! the daemon stops.
 
-use super::orders::Giver;
-use super::{App, control};
-use axum::{Extension, Router};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::service::TowerToHyperService;
+use super::places::{Peer, Places};
+use super::{App, connection, control, public};
+use axum::Router;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Connections served at once; more wait in the kernel's queue.
-const MAX_CONNECTIONS: usize = 256;
-/// How long a request's head may take.
-const HEAD_WITHIN: Duration = Duration::from_secs(30);
 /// How long open connections may go on once the daemon stops.
 const GRACE: Duration = Duration::from_secs(5);
 /// The pause after a failed accept: out of file descriptors, most likely.
 const AFTER_ACCEPT_ERROR: Duration = Duration::from_millis(200);
 
-/// Serves `router` on TCP until `shutdown`, and 5 s longer at most.
-pub async fn serve_tcp(listener: TcpListener, router: Router, shutdown: CancellationToken) {
+/// A door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Face {
+    Tcp,
+    Control,
+}
+
+impl Face {
+    /// The metric label.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Control => "control",
+        }
+    }
+}
+
+/// Serves everything to read, and writes for whoever shows the operator's token, on TCP until `shutdown`, and 5 s longer
+/// at most.
+pub async fn serve_tcp(listener: TcpListener, app: Arc<App>, shutdown: CancellationToken) {
+    let places = Places::new(Face::Tcp, &app.counters, app.access.refusals());
     let accept = || async {
-        let (stream, _) = listener.accept().await?;
-        Ok((stream, router.clone()))
+        let (stream, from) = listener.accept().await?;
+        Ok((stream, Peer::of(from.ip())))
     };
-    accept_loop(accept, shutdown).await;
+    accept_loop(accept, public(app), places, shutdown).await;
 }
 
 /// Serves the control socket until `shutdown`, and 5 s longer at most. Whoever could connect may give orders: the
 /// socket's mode decides that.
 pub async fn serve_control(listener: UnixListener, app: Arc<App>, shutdown: CancellationToken) {
-    let router = control(app);
+    let places = Places::new(Face::Control, &app.counters, app.access.refusals());
     let accept = || async {
         let (stream, _) = listener.accept().await?;
         let uid = stream.peer_cred().ok().map(|peer| peer.uid());
-        Ok((stream, router.clone().layer(Extension(Giver::Uid(uid)))))
+        Ok((stream, Peer::User(uid)))
     };
-    accept_loop(accept, shutdown).await;
+    accept_loop(accept, control(app), places, shutdown).await;
 }
 
 /// Binds the control socket with mode 0600. A socket that a dead process left is replaced; one that answers is not.
@@ -84,29 +94,24 @@ fn bind_private(path: &Path) -> io::Result<UnixListener> {
     UnixListener::from_std(listener)
 }
 
-async fn accept_loop<A, F, S>(accept: A, shutdown: CancellationToken)
+async fn accept_loop<A, F, S>(accept: A, router: Router, places: Places, shutdown: CancellationToken)
 where
     A: Fn() -> F,
-    F: Future<Output = io::Result<(S, Router)>>,
+    F: Future<Output = io::Result<(S, Peer)>>,
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let connections = TaskTracker::new();
-    let cut = CancellationToken::new();
+    let end = CancellationToken::new();
     loop {
-        let next = async {
-            let place = Arc::clone(&room).acquire_owned().await.map_err(io::Error::other)?;
-            accept().await.map(|(stream, router)| (place, stream, router))
-        };
         tokio::select! {
             biased;
             () = shutdown.cancelled() => break,
-            accepted = next => match accepted {
-                Ok((place, stream, router)) => {
-                    let (shutdown, cut) = (shutdown.clone(), cut.clone());
+            accepted = accept() => match accepted {
+                Ok((stream, peer)) => {
+                    let ticket = places.arrive(peer, &end);
+                    let (router, shutdown, cut) = (router.clone(), shutdown.clone(), ticket.cut.clone());
                     connections.spawn(async move {
-                        cut.run_until_cancelled(connection(stream, router, shutdown)).await;
-                        drop(place);
+                        cut.run_until_cancelled(connection::serve(stream, router, ticket, shutdown)).await;
                     });
                 }
                 Err(error) => {
@@ -119,23 +124,7 @@ where
     connections.close();
     if tokio::time::timeout(GRACE, connections.wait()).await.is_err() {
         tracing::info!(open = connections.len(), "closing connections that are still open");
-        cut.cancel();
+        end.cancel();
         connections.wait().await;
     }
-}
-
-async fn connection<S>(stream: S, router: Router, shutdown: CancellationToken)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let mut builder = Builder::new(TokioExecutor::new()).http1_only();
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)));
-    // What goes wrong here went wrong at the other end: it left, or it spoke no HTTP.
-    tokio::select! {
-        biased;
-        _ = connection.as_mut() => return,
-        () = shutdown.cancelled() => connection.as_mut().graceful_shutdown(),
-    }
-    let _ = connection.await;
 }

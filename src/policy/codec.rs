@@ -132,6 +132,77 @@ pub fn propose(
     codecs: &[Codec],
     refuted: &[&Refuted],
 ) -> Result<Proposal, CodecHold> {
+    let weighed = weigh(codec, quality, latency, summary, codecs, refuted)?;
+    let Weighed { entries, present, valid } = &weighed;
+    let held_back = || {
+        refuted_gain(entries, present, valid, codec.min_gain)
+            .or_else(|| held_back_gain(entries, present, codec.min_gain))
+    };
+    match entries.first() {
+        Some(best) if best.codec != present.codec => {
+            let gain = best.score() - present.score();
+            if gain < codec.min_gain {
+                let to = best.codec.name.clone();
+                let min_gain = codec.min_gain;
+                return Err(held_back().unwrap_or(CodecHold::GainTooSmall { to, gain, min_gain }));
+            }
+            Ok(weighed.proposal(best, renumbered(entries.iter().map(|entry| entry.codec))))
+        }
+        _ => Err(held_back().unwrap_or(CodecHold::AlreadyBest { top: present.codec.name.clone() })),
+    }
+}
+
+/// An order that a person approved, where it is still of these codecs and its first one may still come first and promises
+/// `min_gain`; whatever else would suit the conditions better by now.
+pub(super) fn propose_approved(
+    codec: &CodecParams,
+    quality: &QualityParams,
+    latency: Latency,
+    summary: &Summary,
+    codecs: &[Codec],
+    refuted: &[&Refuted],
+    approved: &[Codec],
+) -> Option<Proposal> {
+    let weighed = weigh(codec, quality, latency, summary, codecs, refuted).ok()?;
+    let mut order: Vec<&Codec> = approved.iter().collect();
+    order.sort_by_key(|codec| codec.priority);
+    let top = &order.first()?.name;
+    let first = weighed.entries.iter().find(|entry| entry.codec.name == *top)?;
+    let free = first.known.is_some() && !first.held_back && !first.refuted && first.codec != weighed.present.codec;
+    let promises = first.score() - weighed.present.score() >= codec.min_gain;
+    (free && promises && same_names(approved, codecs)).then(|| weighed.proposal(first, renumbered(order.into_iter())))
+}
+
+/// Codecs by what they promise.
+struct Weighed<'a> {
+    /// The best first.
+    entries: Vec<Entry<'a>>,
+    /// The codec that is first now.
+    present: Entry<'a>,
+    /// Those refuted that count under these conditions.
+    valid: Vec<&'a Refuted>,
+}
+
+impl Weighed<'_> {
+    fn proposal(&self, first: &Entry<'_>, order: Vec<Codec>) -> Proposal {
+        Proposal {
+            order,
+            from: self.present.codec.name.clone(),
+            to: first.codec.name.clone(),
+            gain: first.score() - self.present.score(),
+            predicted: first.score(),
+        }
+    }
+}
+
+fn weigh<'a>(
+    codec: &CodecParams,
+    quality: &QualityParams,
+    latency: Latency,
+    summary: &Summary,
+    codecs: &'a [Codec],
+    refuted: &[&'a Refuted],
+) -> Result<Weighed<'a>, CodecHold> {
     let conditions = Conditions::new(quality, latency, &summary.measured());
     let mut entries: Vec<Entry<'_>> = codecs.iter().map(|c| Entry::new(c, quality, &conditions)).collect();
     entries.sort_by_key(|entry| entry.codec.priority);
@@ -153,28 +224,7 @@ pub fn propose(
         entry.refuted = valid.iter().any(|old| old.to == entry.codec.name);
     }
     entries.sort_by(Entry::rank);
-    let held_back = || {
-        refuted_gain(&entries, &present, &valid, codec.min_gain)
-            .or_else(|| held_back_gain(&entries, &present, codec.min_gain))
-    };
-    match entries.first() {
-        Some(best) if best.codec != present.codec => {
-            let gain = best.score() - present.score();
-            if gain < codec.min_gain {
-                let to = best.codec.name.clone();
-                let min_gain = codec.min_gain;
-                return Err(held_back().unwrap_or(CodecHold::GainTooSmall { to, gain, min_gain }));
-            }
-            Ok(Proposal {
-                order: renumbered(&entries),
-                from: present.codec.name.clone(),
-                to: best.codec.name.clone(),
-                gain,
-                predicted: best.score(),
-            })
-        }
-        _ => Err(held_back().unwrap_or(CodecHold::AlreadyBest { top: present.codec.name.clone() })),
-    }
+    Ok(Weighed { entries, present, valid })
 }
 
 /// A codec of the channel and what is known of it.
@@ -235,8 +285,18 @@ fn refuted_gain(entries: &[Entry<'_>], present: &Entry<'_>, valid: &[&Refuted], 
     (gain > 0.0 && gain >= min_gain).then_some(CodecHold::Refuted { to, measured, before })
 }
 
-fn renumbered(entries: &[Entry<'_>]) -> Vec<Codec> {
-    (1..).zip(entries).map(|(priority, entry)| Codec { name: entry.codec.name.clone(), priority }).collect()
+fn renumbered<'a>(codecs: impl Iterator<Item = &'a Codec>) -> Vec<Codec> {
+    (1..).zip(codecs).map(|(priority, codec)| Codec { name: codec.name.clone(), priority }).collect()
+}
+
+/// Whether both are of the same codecs, in whatever order.
+pub(super) fn same_names(a: &[Codec], b: &[Codec]) -> bool {
+    let names = |codecs: &[Codec]| {
+        let mut names: Vec<String> = codecs.iter().map(|codec| codec.name.clone()).collect();
+        names.sort();
+        names
+    };
+    names(a) == names(b)
 }
 
 #[cfg(test)]

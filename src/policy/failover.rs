@@ -75,6 +75,17 @@ impl Engine {
         }
     }
 
+    /// What speaks against a candidate that is fit: a change to it failed in this episode, and another fit one was tried less
+    /// often.
+    pub(super) fn comes_after(&self, now: Time, user: usize, c: usize, needed: Option<f64>) -> Option<Ineligible> {
+        let slot = &self.slots[user];
+        let times = slot.tried(now, self.slots[c].id());
+        let first = |other: &usize| {
+            slot.tried(now, self.slots[*other].id()) < times && self.against(now, user, *other, needed).is_none()
+        };
+        (times > 0 && slot.candidates.iter().any(first)).then_some(Ineligible::ChangeFailed { times })
+    }
+
     /// The candidates of `user` as they are tried: scored ones first, in the configured order or the best first.
     pub(super) fn ranked(&self, now: Time, user: usize) -> Vec<usize> {
         let slot = &self.slots[user];
@@ -95,6 +106,20 @@ impl Engine {
         Some(own + slot.policy.failover.better_by)
     }
 
+    /// Whether traffic has to move and nobody is fit to take it, as far as is known without a last look.
+    pub(super) fn nobody_is_fit(&self, now: Time, user: usize, want: &Want) -> bool {
+        let slot = &self.slots[user];
+        let home = match want {
+            Want::Failover(Cause::Ordered { .. }) | Want::Failback | Want::Rollback(_) | Want::Codec(_) => {
+                return false;
+            }
+            Want::Failover(_) => false,
+            Want::Cascade(..) => home_against(slot).is_none(),
+        };
+        let needed = self.needed_score(now, user, want);
+        !home && slot.candidates.iter().all(|c| self.against(now, user, *c, needed).is_some())
+    }
+
     /// Looks for the target of `wish`. In a cascade home comes first.
     pub(super) fn pick(&self, now: Time, user: usize, wish: &Wish) -> Pick {
         let slot = &self.slots[user];
@@ -105,23 +130,32 @@ impl Engine {
         let (mut against, mut asked) = (Vec::new(), Vec::new());
         let patience_over = wish.asked.is_some_and(|at| now.since(at) >= slot.policy.health.timeout);
         let home = matches!(wish.want, Want::Cascade(..)).then_some(user);
-        // What a person approved comes first, as long as it is fit.
+        // What a person approved comes first, as long as it is fit; then those that were not tried in vain in this episode.
         let approved = slot.approved_at(now).and_then(|approved| approved.to.as_ref());
-        let mut order: Vec<usize> = home.into_iter().chain(self.ranked(now, user)).collect();
-        order.sort_by_key(|c| Some(self.slots[*c].id()) != approved);
-        for c in order {
+        let natural: Vec<usize> = home.into_iter().chain(self.ranked(now, user)).collect();
+        let mut order = natural.clone();
+        order.sort_by_key(|c| {
+            let id = self.slots[*c].id();
+            (Some(id) != approved, slot.tried(now, id))
+        });
+        let hard = |c| if Some(c) == home { home_against(slot) } else { self.against(now, user, c, needed) };
+        for (n, &c) in order.iter().enumerate() {
             let candidate = &self.slots[c];
-            let hard = if Some(c) == home { home_against(slot) } else { self.against(now, user, c, needed) };
-            if let Some(why) = hard {
-                if Some(c) != home && c != user {
+            if let Some(why) = hard(c) {
+                if Some(c) == home || c != user {
                     against.push((candidate.id().clone(), why));
-                } else if Some(c) == home {
-                    against.push((slot.id().clone(), why));
                 }
                 continue;
             }
             let confirmed = candidate.confirms(now, wish, slot.last_look_for());
             if confirmed.is_some_and(|single| single.verdict == Some(Event::Good)) {
+                let before =
+                    natural.iter().take_while(|other| **other != c).filter(|other| !order[..n].contains(other));
+                against.extend(before.filter(|other| **other != user || home.is_some()).map(|other| {
+                    let id = self.slots[*other].id();
+                    let times = slot.tried(now, id);
+                    (id.clone(), hard(*other).unwrap_or(Ineligible::ChangeFailed { times }))
+                }));
                 return Pick::Take { target: c, passed_over: against };
             }
             asked.push(c);

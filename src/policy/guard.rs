@@ -125,6 +125,11 @@ pub enum Hold {
     },
     /// An operator moved the traffic, and the way back is an operator's too.
     OrderedRoute,
+    /// It carries the traffic of others, for whom it would not be fit any more.
+    Carries {
+        /// How many.
+        others: u32,
+    },
 }
 
 impl Hold {
@@ -157,6 +162,7 @@ impl Hold {
             Self::OrderedRoute => "ordered_route",
             Self::Maintenance => "maintenance",
             Self::Lapsed { .. } => "lapsed",
+            Self::Carries { .. } => "carries",
         }
     }
 
@@ -189,6 +195,7 @@ impl Hold {
             Self::Network => 23,
             Self::FailbackMargin { .. } => 24,
             Self::GlobalKeepFit { .. } => 25,
+            Self::Carries { .. } => 26,
         }
     }
 }
@@ -207,6 +214,9 @@ impl fmt::Display for Hold {
             Self::Observe => f.write_str("the mode is observe"),
             Self::Propose => f.write_str("the mode is propose and nobody has approved it"),
             Self::Blocked { left } => write!(f, "the channel is blocked for another {}", Span(*left)),
+            Self::Backoff { failures: 0, left } => {
+                write!(f, "the last decision was called back, and the next is in {}", Span(*left))
+            }
             Self::Backoff { failures, left } => {
                 write!(f, "{failures} attempts failed and the next is in {}", Span(*left))
             }
@@ -240,6 +250,11 @@ impl fmt::Display for Hold {
             Self::Outdated => f.write_str("what it was decided on is no longer so"),
             Self::Lapsed { after } => write!(f, "it was proposed, and nobody approved it within {}", Span(*after)),
             Self::Maintenance => f.write_str("the channel is in maintenance"),
+            Self::Carries { others } => write!(
+                f,
+                "it carries the traffic of {others} other{}, for whom it is fit only while its own goes to itself",
+                if *others == 1 { "" } else { "s" }
+            ),
             Self::OrderedRoute => {
                 f.write_str("an operator moved it there, and nobody has ordered or acknowledged the way back")
             }

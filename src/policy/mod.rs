@@ -15,6 +15,7 @@ mod failover;
 mod guard;
 mod hold_down;
 mod key;
+mod mass;
 mod observation;
 mod outlook;
 mod params;

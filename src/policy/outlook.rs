@@ -40,7 +40,7 @@ impl ChannelReport {
             Reason::NotSeen | Reason::Stale { .. } => {
                 "an answer of the platform: without evidence that is fresh nothing is done".to_owned()
             }
-            Reason::Missing => "the platform would have to have the channel again".to_owned(),
+            Reason::Missing { .. } => "the platform would have to have the channel again".to_owned(),
             Reason::FailoverOff => format!("`enabled = true` under [policies.{}.failover]", self.policy),
             Reason::Confirming { awaiting, .. } => {
                 let names: Vec<&str> = awaiting.iter().map(ChannelId::as_str).collect();
@@ -164,6 +164,7 @@ impl ChannelReport {
                 format!("the codecs' cooldown {}, or `trunkwarden acknowledge {key}`", left(BlockKind::Codec))
             }
             Hold::OrderedRoute => format!("`trunkwarden failback {key}`, or `trunkwarden acknowledge {key}`"),
+            Hold::Carries { .. } => "the traffic of others that it carries has to leave it first".to_owned(),
             Hold::Lapsed { .. } => format!("an order, such as `trunkwarden {wanted} {key}`: its proposal lapsed"),
             other => format!("this has to end: {other}"),
         }
@@ -188,6 +189,7 @@ impl Ineligible {
             Self::NotBetter { needed, .. } => format!("would have to score {needed:.0}"),
             Self::InMaintenance => "would have to be out of maintenance".to_owned(),
             Self::Unconfirmed => "would have to answer a last look".to_owned(),
+            Self::ChangeFailed { .. } => "is tried again after the others".to_owned(),
             Self::Itself => "is the channel itself".to_owned(),
         }
     }

@@ -73,7 +73,7 @@ pub struct Limits {
     pub max_per_hour: u32,
     /// Channels that must be `Up` after an action, its target included.
     pub keep_fit: u32,
-    /// Hold when half of the tenant turns bad at once.
+    /// Hold when half of the tenant's channels, and half of what they belong to, turn bad at once.
     pub mass_hold: bool,
 }
 
@@ -103,6 +103,8 @@ pub struct ChannelParams {
     pub policy: Arc<Policy>,
     /// Its backups in order; `None`: those of the platform's `routing.failover_channels`; empty: none.
     pub failover: Option<Vec<ChannelId>>,
+    /// What it fails together with for a reason of its own; `None`: its SIP server as read, else nothing.
+    pub carrier: Option<String>,
 }
 
 /// A policy: thresholds and permissions, shared by any number of channels.

@@ -37,7 +37,17 @@ pub enum Reason {
         limit: Duration,
     },
     /// The platform has no such channel.
-    Missing,
+    Missing {
+        /// Such answers in a row.
+        #[serde(default)]
+        looks: u32,
+        /// So many move the traffic of others off it.
+        #[serde(default)]
+        fall: u32,
+        /// Others whose traffic it carries.
+        #[serde(default)]
+        carries: u32,
+    },
     /// The platform's status is neither good nor bad.
     Degraded {
         /// The status.
@@ -179,6 +189,9 @@ pub enum Reason {
         wanted: String,
         /// The target, where it is known.
         to: Option<ChannelId>,
+        /// The codec order that was decided on; the preferred codec first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        order: Option<Vec<String>>,
         /// By what.
         hold: Hold,
     },

@@ -132,6 +132,9 @@ pub enum EventType {
     /// A configuration was refused and the old one stays.
     #[serde(rename = "config.refused")]
     ConfigRefused,
+    /// Orders over TCP were refused for their token; gathered to one entry a minute.
+    #[serde(rename = "access.refused")]
+    AccessRefused,
     /// The daemon started.
     #[serde(rename = "process.started")]
     ProcessStarted,

@@ -4,14 +4,13 @@
 
 use super::guard::Looks;
 use super::key::TenantId;
+use super::mass::Mass;
 use super::params::TenantParams;
 use super::places::MAX_PER_HOUR;
 use super::time::Time;
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
-/// Channels that turn bad within this time of each other did so "at once".
-const AT_ONCE: Duration = Duration::from_mins(1);
 /// Outside reversals of our routes within this time count together.
 pub(super) const REVERSALS_WITHIN: Duration = Duration::from_mins(10);
 /// So many of them mean another controller.
@@ -53,15 +52,6 @@ pub(super) struct Tenant {
     /// Channels with a wish.
     pub wanting: BTreeSet<usize>,
     pub unsaved: bool,
-}
-
-/// Half of a tenant turning bad at once.
-#[derive(Debug, Default)]
-pub(super) struct Mass {
-    /// Configured channels whose last look was bad, by when they turned so.
-    pub bad: BTreeSet<(Time, usize)>,
-    pub held: bool,
-    pub approved: bool,
 }
 
 impl Tenant {
@@ -108,16 +98,9 @@ impl Tenant {
         3.max(self.configured.div_ceil(2) as usize)
     }
 
-    /// Whether so many channels turned bad within a minute up to `now`.
-    pub(super) fn mass_now(&self, now: Time) -> bool {
-        let threshold = self.mass_threshold();
-        self.mass.bad.len() >= threshold
-            && self.mass.bad.range((now.back(AT_ONCE), 0)..).take(threshold).count() >= threshold
-    }
-
     /// Bad channels, as a count for people.
     pub(super) fn bad(&self) -> u32 {
-        u32::try_from(self.mass.bad.len()).unwrap_or(u32::MAX)
+        u32::try_from(self.mass.bad()).unwrap_or(u32::MAX)
     }
 
     /// Actions within the hour up to `now`.

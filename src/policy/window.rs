@@ -95,7 +95,7 @@ impl Window {
     }
 
     /// Takes an answer, and tells how many of its items were rejected: a field missing, not a number, negative, latency
-    /// or jitter above 60,000 ms, loss above 100 %, or more than 4096 items (the oldest go). An answer to an earlier question than the
+    /// or jitter above 60,000 ms, loss above 100 %, all three of them zero, or more than 4096 items (the oldest go). An answer to an earlier question than the
     /// newest one is passed over as a whole, since it would speak of a span that has moved on.
     pub fn insert(&mut self, reading: &TelemetryReading) -> u32 {
         if self.newest.is_some_and(|newest| reading.asked_at < newest.asked_at) {
@@ -268,11 +268,14 @@ impl Window {
 
 fn measured(sample: &Sample) -> Option<Measured> {
     let within = |value: Option<f64>, most: f64| value.filter(|v| (0.0..=most).contains(v));
-    Some(Measured {
+    let measured = Measured {
         latency_ms: within(sample.latency_ms, ABSURD_MS)?,
         jitter_ms: within(sample.jitter_ms, ABSURD_MS)?,
         packet_loss_pct: within(sample.packet_loss_pct, 100.0)?,
-    })
+    };
+    // A line that carries no calls reports zeros: no network has no delay at all.
+    let idle = measured.latency_ms == 0.0 && measured.jitter_ms == 0.0 && measured.packet_loss_pct == 0.0;
+    (!idle).then_some(measured)
 }
 
 #[cfg(test)]

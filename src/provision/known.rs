@@ -117,7 +117,7 @@ pub fn watched(config: &Config, known: &BTreeMap<(TenantId, String), Known>) -> 
         let key = ChannelKey::new(desired.tenant.clone(), id);
         if there.insert(key.clone()) {
             let (policy, failover) = (std::sync::Arc::clone(&desired.policy), desired.failover.clone());
-            config.channels.push(Channel { key, policy, failover });
+            config.channels.push(Channel { key, policy, failover, carrier: desired.carrier.clone() });
         }
     }
     config

@@ -11,7 +11,9 @@ use crate::platform::RequestEvent;
 use crate::policy::WallMs;
 use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
 use prometheus::proto::MetricFamily;
-use prometheus::{Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{
+    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+};
 use provision::Provisions;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -47,6 +49,9 @@ struct Families {
     reload_ok: IntGauge,
     reload_at: Gauge,
     loop_lag: Histogram,
+    log_lines_dropped: IntCounter,
+    http_connections: IntGaugeVec,
+    http_refused: IntCounterVec,
     bridges: BridgeMetrics,
 }
 
@@ -153,6 +158,27 @@ impl Counters {
                 )),
             ),
             loop_lag: loop_lag(&registry),
+            log_lines_dropped: add(
+                &registry,
+                IntCounter::with_opts(opts(
+                    "log_lines_dropped_total",
+                    "Log lines that were lost: standard error was not read fast enough, or could not be written.",
+                )),
+            ),
+            http_connections: add(
+                &registry,
+                IntGaugeVec::new(opts("http_connections", "Open connections to the daemon's own doors."), &["face"]),
+            ),
+            http_refused: add(
+                &registry,
+                IntCounterVec::new(
+                    opts(
+                        "http_refused_total",
+                        "Connections dropped and requests refused at the daemon's own doors, by why.",
+                    ),
+                    &["reason"],
+                ),
+            ),
             bridges: BridgeMetrics::new(&registry),
             registry,
         };
@@ -217,6 +243,21 @@ impl Counters {
     /// The driver's loop went round `late` after it was due.
     pub fn loop_lag(&self, late: Duration) {
         self.0.loop_lag.observe(late.as_secs_f64());
+    }
+
+    /// Counts log lines that are lost, for whoever writes them.
+    pub fn log_lines_dropped(&self) -> IntCounter {
+        self.0.log_lines_dropped.clone()
+    }
+
+    /// So many connections are open at a door.
+    pub fn http_connections(&self, face: &str, open: usize) {
+        self.0.http_connections.with_label_values(&[face]).set(i64::try_from(open).unwrap_or(i64::MAX));
+    }
+
+    /// So many more were turned away for `reason`, from a closed list of the doors'.
+    pub fn http_refused(&self, reason: &str, more: u64) {
+        self.0.http_refused.with_label_values(&[reason]).inc_by(more);
     }
 
     /// An answer could not be understood.

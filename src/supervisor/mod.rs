@@ -32,7 +32,7 @@ mod snapshot;
 pub use clients::{Clients, Connect, ConnectError, Reload};
 pub use counters::Counters;
 pub use daemon::{Daemon, Parts, recent_requests};
-pub(crate) use entry::event_name;
+pub(crate) use entry::{event_name, of_process};
 pub use ledger::recent_state;
 pub(crate) use ledger::{recent_key, recent_of, state_of};
 pub use liveness::{Liveness, Pulse};

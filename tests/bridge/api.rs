@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use trunkwarden::http::{App, public, serve_tcp};
+use trunkwarden::http::{Access, App, Reads, serve_tcp};
 use trunkwarden::sim::{BridgeMode, FaultKind};
 use trunkwarden::supervisor::{Liveness, Orders, SnapshotCell};
 
-const TOKEN: &str = "operator-token";
+const TOKEN: &str = "the operator's token";
 
 struct Face {
     world: World,
@@ -34,11 +34,12 @@ impl Face {
             checkpoint: None,
             provisioning: None,
             delivery: None,
-            operator_token: Some(TOKEN.to_owned().into()),
+            access: Access::new(&world.counters, &world.clock).with_token(TOKEN.to_owned().into()),
+            reads: Reads::default(),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(serve_tcp(listener, public(Arc::new(app)), CancellationToken::new()));
+        tokio::spawn(serve_tcp(listener, Arc::new(app), CancellationToken::new()));
         Self { world, base, client: Client::builder().no_proxy().build().unwrap() }
     }
 

@@ -4,8 +4,10 @@ use super::sink::{Act, Sink};
 use super::world::{World, until};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use trunkwarden::http::{App, public, serve_tcp};
+use trunkwarden::http::{Access, App, Reads, serve_tcp};
 use trunkwarden::supervisor::{Liveness, Orders};
+
+const TOKEN: &str = "correct horse battery staple";
 
 struct Face {
     base: String,
@@ -25,11 +27,12 @@ impl Face {
             checkpoint: None,
             provisioning: None,
             delivery: Some(world.delivery.clone()),
-            operator_token: Some("op".to_owned().into()),
+            access: Access::new(&world.counters, &world.clock).with_token(TOKEN.to_owned().into()),
+            reads: Reads::default(),
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(serve_tcp(listener, public(Arc::new(app)), tokio_util::sync::CancellationToken::new()));
+        tokio::spawn(serve_tcp(listener, Arc::new(app), tokio_util::sync::CancellationToken::new()));
         Self { base, client: reqwest::Client::builder().no_proxy().build().unwrap() }
     }
 
@@ -38,7 +41,7 @@ impl Face {
     }
 
     async fn post(&self, path: &str, body: Value) -> (u16, Value) {
-        let request = self.client.post(format!("{}{path}", self.base)).bearer_auth("op").json(&body);
+        let request = self.client.post(format!("{}{path}", self.base)).bearer_auth(TOKEN).json(&body);
         let answer = request.send().await.unwrap();
         (answer.status().as_u16(), answer.json().await.unwrap())
     }

@@ -159,3 +159,33 @@ async fn what_a_policy_proposes_is_done_when_a_person_approves_it() {
     world.entry("failover.completed", "ch-0001").await;
     assert_eq!(world.platform.patches().len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operators_token_is_rotated_in_its_file_and_guesses_are_in_the_audit_log() {
+    let mut world = World::of(unlimited(4), str::to_owned).await;
+    let file = world.folder.path().join("operator");
+    let tokens = format!("[daemon.tokens]\noperator = {{ file = {:?} }}\n", file.display().to_string());
+    std::fs::write(&file, "the first operator's token\n").unwrap();
+    world.rewrite(|text| text.replacen("[tenants.acme]", &format!("{tokens}[tenants.acme]"), 1));
+    world.start().await;
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let order = async |verb: &str, token: &str| {
+        let request = client.post(format!("http://{}/api/v1/{verb}", world.page())).bearer_auth(token);
+        request.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(order("pause", "the first operator's token").await, 200);
+    std::fs::write(&file, "the second operator's token\n").unwrap();
+    assert_eq!(order("resume", "the second operator's token").await, 200, "without a reload");
+    assert_eq!(order("pause", "the first operator's token").await, 401, "the old one is nobody's");
+    let entry = world.entry("access.refused", "").await;
+    assert_eq!((&entry["details"]["wrong"], &entry["details"]["peers"][0]), (&1.into(), &"127.0.0.1".into()));
+    std::fs::write(&file, "short\n").unwrap();
+    assert_eq!(order("pause", "short").await, 403);
+    // It is no reason not to start.
+    let stopped = world.take_daemon().stop().await;
+    assert_eq!(stopped.code(), Some(0));
+    world.start().await;
+    assert!(world.daemon().log().contains("fewer than 16 characters"), "{}", world.daemon().log());
+    let said = String::from_utf8(world.cli(&["check"]).await.stderr).unwrap();
+    assert!(said.contains("fewer than 16 characters"), "{said}");
+}

@@ -1,7 +1,7 @@
 //! What an approval covers: what was proposed, for the target that was named.
 
-use super::world::{World, key, params};
-use trunkwarden::policy::{ActionKind, Actor, EventType, Mode, Order, Policy, PolicyMode};
+use super::world::{World, key, params, view};
+use trunkwarden::policy::{ActionKind, Actor, ChannelView, Codec, EventType, Mode, Order, Policy, PolicyMode, Source};
 
 type Channels<'a> = &'a [(&'a str, Option<&'a [&'a str]>)];
 const THREE: Channels = &[("a", Some(&["b", "c"])), ("b", Some(&[])), ("c", Some(&[]))];
@@ -106,4 +106,59 @@ fn a_rescue_that_was_approved_for_a_backup_does_not_go_home_instead() {
     w.pass(1);
     w.look("a", "healthy", "b").look("b", "unhealthy", "b");
     assert_eq!(w.act().unwrap().kind, ActionKind::Failback { from: "b".into() });
+}
+
+fn codecs(names: &[&str]) -> Vec<Codec> {
+    (1..).zip(names).map(|(priority, name)| Codec { name: (*name).to_owned(), priority }).collect()
+}
+
+/// `a` sounds bad, and another order of its codecs is proposed.
+fn codec_proposed() -> World {
+    let mut w = proposing();
+    w.telemetry("a", 30.0, 5.0);
+    w.pass(1);
+    w.look("a", "healthy", "a");
+    assert_eq!(w.text("a"), "codec order OPUS, G729, PCMU is held: the mode is propose and nobody has approved it");
+    w.out.clear();
+    w
+}
+
+#[test]
+fn an_approval_names_the_codec_order_and_that_order_is_carried_out_whatever_would_be_proposed_by_then() {
+    let mut w = codec_proposed();
+    approve(&mut w);
+    let said = w.said();
+    let named = "record operator.ordered a: approved the codec order OPUS, G729, PCMU proposed for acme/a";
+    assert!(said.contains(&named.to_owned()), "{said:?}");
+    // By now PCMU would stand before G729.
+    w.telemetry("a", 450.0, 2.0);
+    w.pass(1);
+    w.look("a", "healthy", "a");
+    let action = w.act().unwrap_or_else(|| panic!("{}", w.text("a")));
+    let ActionKind::Codec { order, .. } = action.kind else { panic!("{action:?}") };
+    assert_eq!((order, action.actor), (codecs(&["OPUS", "G729", "PCMU"]), Actor::Operator("alice".to_owned())));
+}
+
+#[test]
+fn an_order_that_is_of_no_use_any_more_is_not_carried_out_and_neither_is_another_in_its_place() {
+    let mut w = codec_proposed();
+    approve(&mut w);
+    w.out.clear();
+    // The platform lost a codec meanwhile: what was approved is no order of these.
+    let shown = ChannelView { codecs: Some(codecs(&["PCMU", "OPUS"])), ..view("healthy", "a") };
+    w.pass(1);
+    w.look_from("a", w.now, Source::Single, shown.clone());
+    w.pass(1);
+    w.look_from("a", w.now, Source::Single, shown);
+    let said = w.said();
+    let lapsed = "record operator.lapsed a: the approval of the codec order OPUS, G729, PCMU lapsed: it is no longer of use, and \
+                  alice did not approve OPUS, PCMU";
+    let held = "record codec.held a: codec order OPUS, PCMU is held: the mode is propose and nobody has approved it";
+    assert!(said.contains(&lapsed.to_owned()) && said.contains(&held.to_owned()), "{said:?}");
+    assert!(!said.iter().any(|said| said.starts_with("act")), "{said:?}");
+    approve(&mut w);
+    w.pass(1);
+    let shown = ChannelView { codecs: Some(codecs(&["PCMU", "OPUS"])), ..view("healthy", "a") };
+    w.look_from("a", w.now, Source::Single, shown);
+    assert!(matches!(w.act().unwrap().kind, ActionKind::Codec { order, .. } if order == codecs(&["OPUS", "PCMU"])));
 }

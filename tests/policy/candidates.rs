@@ -335,3 +335,30 @@ fn telemetry_that_is_rejected_is_counted() {
     w.tell("a", &Observation::Missing { asked_at: w.now });
     assert!(w.report("a").missing);
 }
+
+#[test]
+fn whether_nobody_is_fit_is_told_as_of_now_and_written_down_once() {
+    let mut w = World::three_up();
+    w.look("b", "degraded", "b").look("c", "degraded", "c");
+    w.down("a");
+    w.pass(1);
+    w.look("a", "unhealthy", "a");
+    assert!(w.report("a").no_candidate);
+    assert_eq!(w.records(EventType::NoCandidate), 1);
+    // Somebody is fit, and something else holds.
+    w.order(&Order::Pause { tenant: None });
+    assert!(w.report("a").no_candidate, "as long as nobody is");
+    w.look("b", "healthy", "b").look("b", "healthy", "b");
+    assert_eq!((w.report("a").held, w.report("a").no_candidate), (Some("paused"), false));
+    w.look("b", "degraded", "b");
+    assert_eq!((w.report("a").held, w.report("a").no_candidate), (Some("paused"), true));
+    w.order(&Order::Resume { tenant: None });
+    assert!(w.report("a").no_candidate);
+    // Fit, and its last look is awaited.
+    w.pass(1);
+    w.look("b", "healthy", "b").look("b", "healthy", "b");
+    assert!(!w.report("a").no_candidate, "{}", w.text("a"));
+    assert_eq!(w.records(EventType::NoCandidate), 1);
+    w.look("a", "healthy", "a");
+    assert!(!w.report("a").no_candidate);
+}

@@ -24,8 +24,10 @@ fn cascade(missing: bool) -> (World, Action) {
     let action = w.fail_over();
     w.applied(action.op);
     if missing {
-        w.pass(1);
-        w.missing("b");
+        for _ in 0..3 {
+            w.pass(2);
+            w.missing("b");
+        }
     } else {
         w.down("b");
     }

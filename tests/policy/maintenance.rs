@@ -45,6 +45,99 @@ fn a_channel_in_maintenance_is_not_acted_on_until_it_ends() {
     assert!(w.act().is_some());
 }
 
+/// The traffic of `a` is at `b`, and `a` is in maintenance.
+fn away_and_maintained(begin: impl Fn(&mut World)) -> World {
+    let mut w = world();
+    let action = w.fail_over();
+    w.applied(action.op);
+    w.pass(1);
+    w.look("a", "healthy", "b").look("a", "healthy", "b");
+    begin(&mut w);
+    w.out.clear();
+    w
+}
+
+#[test]
+fn traffic_that_is_elsewhere_is_rescued_from_a_backup_that_is_down_and_not_brought_home() {
+    let mut w = away_and_maintained(|w| w.order(&maintain("a", 3600)));
+    w.look("b", "unhealthy", "b").look("b", "unhealthy", "b");
+    w.pass(1);
+    w.look("a", "healthy", "b").look("c", "healthy", "c");
+    assert!(w.act().is_none(), "two bad looks are not down");
+    w.look("b", "unhealthy", "b");
+    w.pass(1);
+    w.look("a", "healthy", "b").look("c", "healthy", "c");
+    assert!(w.act().is_none(), "the backup was not looked at for the last time");
+    w.look("b", "unhealthy", "b");
+    let action = w.act().unwrap_or_else(|| panic!("{}", w.text("a")));
+    assert_eq!(action.kind, ActionKind::Failover { from: "b".into(), to: "c".into() });
+    assert_eq!(w.engine.may_send(action.op), Ok(()));
+    w.applied(action.op);
+    assert_eq!(w.report("a").route, Some("c".into()));
+    assert!(w.report("a").maintenance.is_some());
+}
+
+#[test]
+fn home_in_maintenance_is_no_target_of_a_rescue() {
+    let mut w = away_and_maintained(|w| w.order(&maintain("a", 3600)));
+    w.look("c", "unhealthy", "c");
+    w.down("b");
+    w.pass(1);
+    w.look("a", "healthy", "b").look("b", "unhealthy", "b").look("c", "unhealthy", "c");
+    assert!(w.act().is_none());
+    assert!(w.report("a").no_candidate);
+    assert!(w.text("a").contains("a is in maintenance"), "{}", w.text("a"));
+}
+
+#[test]
+fn a_backup_that_is_missing_or_sounds_bad_moves_nothing_in_maintenance() {
+    let mut w = away_and_maintained(|w| w.order(&maintain("a", 3600)));
+    for _ in 0..4 {
+        w.pass(2);
+        w.missing("b").look("a", "healthy", "b").look("c", "healthy", "c");
+    }
+    assert!(w.act().is_none());
+    assert_eq!(w.text("a"), "failover is held: the channel is in maintenance");
+}
+
+#[test]
+fn a_rescue_that_was_decided_is_called_back_by_a_maintenance_where_it_goes_home_or_its_target_is_in_it() {
+    for (maintained, allowed) in [("a", true), ("b", true), ("c", false)] {
+        let mut w = away_and_maintained(|_| {});
+        w.look("a", "unhealthy", "b");
+        w.down("b");
+        w.pass(1);
+        w.look("a", "unhealthy", "b").look("b", "unhealthy", "b").look("c", "healthy", "c");
+        let action = w.act().unwrap_or_else(|| panic!("{}", w.text("a")));
+        w.order(&maintain(maintained, 600));
+        assert_eq!(w.engine.may_send(action.op).is_ok(), allowed, "{maintained}");
+    }
+    let mut w = away_and_maintained(|_| {});
+    w.down("b");
+    w.pass(1);
+    w.look("a", "healthy", "b").look("b", "unhealthy", "b");
+    let action = w.act().unwrap();
+    assert_eq!(action.kind, ActionKind::Failback { from: "b".into() });
+    w.order(&maintain("a", 600));
+    assert!(w.engine.may_send(action.op).is_err());
+}
+
+#[test]
+fn a_policys_window_does_not_hold_the_rescue_to_a_channel_of_another_policy() {
+    let policy = |name: &str| Policy { name: name.to_owned(), ..Policy::default() };
+    let mut all = params(&policy("default"), &[("a", Some(&["b", "c"])), ("b", Some(&[])), ("c", Some(&[]))]);
+    all.channels[2].policy = std::sync::Arc::new(policy("other"));
+    let mut w = World::new(all);
+    w.up(&["a", "b", "c"]);
+    let action = w.fail_over();
+    w.applied(action.op);
+    windows(&mut w, OPEN);
+    w.down("b");
+    w.pass(1);
+    w.look("a", "healthy", "b").look("b", "unhealthy", "b").look("c", "healthy", "c");
+    assert_eq!(w.act().unwrap().kind, ActionKind::Failover { from: "b".into(), to: "c".into() });
+}
+
 #[test]
 fn a_channel_in_maintenance_is_no_candidate() {
     let mut w = world();

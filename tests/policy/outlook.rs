@@ -27,9 +27,15 @@ fn what_is_needed_follows_the_channel_from_fine_to_home_again() {
 
 #[test]
 fn who_would_have_to_change_is_named_where_nobody_is_fit() {
-    let mut world = World::three_up();
+    let all: &[(&str, Option<&[&str]>)] = &[("a", Some(&["b", "c"])), ("b", Some(&[])), ("c", Some(&[]))];
+    let mut p = params(&Policy::default(), all);
+    // All three at once would be held as a mass change.
+    p.tenants.values_mut().for_each(|tenant| tenant.limits.mass_hold = false);
+    let mut world = World::new(p);
+    world.up(&["a", "b", "c"]);
     world.down("b");
     world.missing("c");
+    world.pass(61);
     assert_eq!(needed(&world, "a"), "3 more bad looks in a row, and b would have to be up");
     world.down("a");
     world.look("a", "unhealthy", "a");

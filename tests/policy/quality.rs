@@ -4,6 +4,8 @@
 mod baseline;
 #[path = "quality/bounds.rs"]
 mod bounds;
+#[path = "quality/carrying.rs"]
+mod carrying;
 #[path = "quality/codecs.rs"]
 mod codecs;
 #[path = "quality/margin.rs"]

@@ -208,7 +208,12 @@ fn another_tenants_interval_is_its_own() {
     let mut p = params(&Policy::default(), &THREE[1..]);
     let other = trunkwarden::policy::ChannelKey::new("umbrella", "u");
     p.tenants.insert(TenantId::from("umbrella"), trunkwarden::policy::TenantParams::default());
-    p.channels.push(ChannelParams { key: other.clone(), policy: Arc::new(Policy::default()), failover: None });
+    p.channels.push(ChannelParams {
+        key: other.clone(),
+        policy: Arc::new(Policy::default()),
+        failover: None,
+        carrier: None,
+    });
     let mut w = World::new(p);
     w.engine.set_effective_interval(w.now, &TenantId::from("umbrella"), secs(60), &mut w.out);
     let limit = |key| w.engine.channel(w.now, key).unwrap().explanation.stale_after;

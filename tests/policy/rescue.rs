@@ -113,7 +113,7 @@ fn a_change_that_was_never_made_blocks_nothing() {
     w.pass(3);
     for _ in 0..3 {
         w.pass(1);
-        w.look("a", "unhealthy", "a").look("b", "healthy", "b");
+        w.look("a", "unhealthy", "a").look("b", "healthy", "b").look("c", "healthy", "c");
     }
     assert!(w.act().is_some(), "{}", w.text("a"));
 }
@@ -233,7 +233,12 @@ fn one_channels_long_interval_does_not_keep_anothers_evidence_fresh() {
     };
     let mut p = params(&Policy::default(), &[]);
     p.channels = [("a", 5), ("b", 300)]
-        .map(|(id, interval)| ChannelParams { key: key(id), policy: policy(interval), failover: Some(Vec::new()) })
+        .map(|(id, interval)| ChannelParams {
+            key: key(id),
+            policy: policy(interval),
+            failover: Some(Vec::new()),
+            carrier: None,
+        })
         .into();
     let mut w = World::new(p);
     w.engine.set_effective_interval(w.now, &acme(), secs(300), &mut w.out);

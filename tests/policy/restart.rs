@@ -165,7 +165,7 @@ fn attempts_that_failed_are_remembered_with_what_is_left_to_wait() {
     for wait in [2, 4] {
         w.outcome(action.op, Outcome::Refused { why: "400".to_owned() });
         w.pass(wait);
-        w.look("a", "unhealthy", "a").look("b", "healthy", "b");
+        w.look("a", "unhealthy", "a").look("b", "healthy", "b").look("c", "healthy", "c");
         action = w.act().unwrap();
     }
     w.outcome(action.op, Outcome::Refused { why: "400".to_owned() });

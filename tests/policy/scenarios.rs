@@ -518,10 +518,10 @@ fn failed_attempts_back_off() {
         w.outcome(action.op, Outcome::Refused { why: "400".to_owned() });
         assert_eq!(w.report("a").held, Some("backoff"));
         w.pass(wait - 1);
-        w.look("a", "unhealthy", "a").look("b", "healthy", "b");
+        w.look("a", "unhealthy", "a").look("b", "healthy", "b").look("c", "healthy", "c");
         assert!(w.act().is_none());
         w.pass(2);
-        w.look("a", "unhealthy", "a").look("b", "healthy", "b");
+        w.look("a", "unhealthy", "a").look("b", "healthy", "b").look("c", "healthy", "c");
         action = w.act().unwrap();
     }
 }

@@ -1,9 +1,10 @@
 //! What a tenant's channels share: caps within the hour, the mass hold at its bounds, blindness by the window, and outside
 //! reversals.
 
-use super::world::{World, key, params, secs};
+use super::world::{World, key, params, secs, view};
 use trunkwarden::policy::{
-    EventType, Limits, Order, Outcome, Params, Policy, TenantId, TenantParams, TenantReport, TenantState,
+    ChannelView, Engine, EventType, Limits, Order, Outcome, Params, Part, Policy, Saved, Source, TenantId,
+    TenantParams, TenantReport, TenantState,
 };
 
 type Channels<'a> = &'a [(&'a str, Option<&'a [&'a str]>)];
@@ -102,6 +103,115 @@ fn half_of_a_tenant_and_three_at_least_turning_bad_within_a_minute_is_a_mass_cha
         assert!(!tenant(&w).mass_hold);
         assert_eq!(w.records(EventType::MassHoldEnded), 1);
     }
+}
+
+/// So many channels of the same carrier by the file, by the server that a single look or a page shows, or by nothing.
+fn carriers(of: &[(&str, usize)], known: &str) -> (World, Vec<String>) {
+    let (mut w, _) = many(0, Limits::default());
+    let carried = of.iter().flat_map(|(carrier, n)| std::iter::repeat_n(*carrier, *n));
+    let all: Vec<(String, &str)> = carried.enumerate().map(|(n, carrier)| (format!("c{n}"), carrier)).collect();
+    let channels: Vec<(&str, Option<&[&str]>)> = all.iter().map(|(name, _)| (name.as_str(), Some(&[][..]))).collect();
+    let mut p = limited(&channels, Limits::default());
+    for (channel, (_, carrier)) in p.channels.iter_mut().zip(&all) {
+        channel.carrier = (known == "file").then(|| (*carrier).to_owned());
+    }
+    w.engine.reconfigure(w.now, p, &mut w.out);
+    for (name, carrier) in &all {
+        let source = if known == "page" { Source::List } else { Source::Single };
+        let sip_server = ["single", "page"].contains(&known).then(|| (*carrier).to_owned());
+        for _ in 0..2 {
+            w.look_from(name, w.now, source, ChannelView { sip_server: sip_server.clone(), ..view("healthy", name) });
+        }
+    }
+    w.out.clear();
+    (w, all.into_iter().map(|(name, _)| name).collect())
+}
+
+fn die(w: &mut World, names: &[String]) {
+    for name in names {
+        w.listed(name, "unhealthy", name);
+    }
+}
+
+#[test]
+fn one_carrier_of_two_dying_is_no_mass_change_and_both_are() {
+    for (known, held) in [("file", false), ("single", false), ("page", false), ("nothing", true)] {
+        let (mut w, names) = carriers(&[("sip.a.example", 3), ("sip.b.example", 3)], known);
+        die(&mut w, &names[..3]);
+        assert_eq!(tenant(&w).mass_hold, held, "{known}");
+        die(&mut w, &names[3..]);
+        assert!(tenant(&w).mass_hold, "{known}");
+    }
+    let (mut w, names) = carriers(&[("sip.a.example", 6)], "single");
+    die(&mut w, &names[..3]);
+    assert!(tenant(&w).mass_hold, "one group alone: channels decide");
+}
+
+#[test]
+fn a_server_is_kept_over_a_restart_and_not_changed_by_a_page_and_a_carrier_goes_before_it() {
+    let (mut w, names) = carriers(&[("sip.a.example", 3), ("sip.b.example", 3)], "single");
+    // A page that lacks it, and an old one that has another.
+    for name in &names {
+        w.listed(name, "healthy", name);
+        let sip_server = Some(format!("{name}.example"));
+        w.look_from(name, w.now, Source::List, ChannelView { sip_server, ..view("healthy", name) });
+    }
+    let then = w.now;
+    let channels: Vec<(&str, Option<&[&str]>)> = names.iter().map(|name| (name.as_str(), Some(&[][..]))).collect();
+    let again = limited(&channels, Limits::default());
+    let mut engine = Engine::new(again.clone(), then);
+    for part in names.iter().map(|name| Part::Channel(key(name))) {
+        let saved = serde_json::to_string(&w.engine.save(then, &part).expect("something is kept")).unwrap();
+        engine.restore(then, &part, serde_json::from_str::<Saved>(&saved).unwrap(), secs(60));
+    }
+    let mut next = World { engine, now: then, out: Vec::new() };
+    next.engine.start(then, &mut next.out);
+    for name in &names {
+        next.listed(name, "healthy", name).listed(name, "healthy", name);
+    }
+    die(&mut next, &names[..3]);
+    assert!(!tenant(&next).mass_hold);
+    // The same servers, and the file says that they are the same carrier behind them.
+    let mut one = again;
+    one.channels.iter_mut().for_each(|channel| channel.carrier = Some("a".to_owned()));
+    w.engine.reconfigure(w.now, one, &mut w.out);
+    die(&mut w, &names[..3]);
+    assert!(tenant(&w).mass_hold);
+}
+
+#[test]
+fn a_reload_that_groups_channels_otherwise_ends_no_hold() {
+    let (mut w, names) = carriers(&[("sip.a.example", 3), ("sip.b.example", 3)], "nothing");
+    die(&mut w, &names[..3]);
+    assert!(tenant(&w).mass_hold);
+    let channels: Vec<(&str, Option<&[&str]>)> = names.iter().map(|name| (name.as_str(), Some(&[][..]))).collect();
+    let mut p = limited(&channels, Limits::default());
+    for (n, channel) in p.channels.iter_mut().enumerate() {
+        channel.carrier = Some(if n < 3 { "a" } else { "b" }.to_owned());
+    }
+    w.engine.reconfigure(w.now, p, &mut w.out);
+    for name in &names {
+        let status = if names[..3].contains(name) { "unhealthy" } else { "healthy" };
+        let sip_server = Some("sip.example".to_owned());
+        w.look_from(name, w.now, Source::Single, ChannelView { sip_server, ..view(status, name) });
+    }
+    assert_eq!((tenant(&w).mass_hold, w.records(EventType::MassHoldEnded)), (true, 0));
+    w.look(&names[0], "healthy", &names[0]);
+    assert_eq!((tenant(&w).mass_hold, w.records(EventType::MassHoldEnded)), (false, 1), "fewer channels are bad");
+    w.pass(61);
+    die(&mut w, &names[..3]);
+    assert!(!tenant(&w).mass_hold, "the new groups count from then on");
+}
+
+#[test]
+fn channels_that_the_platform_suddenly_does_not_have_count_as_bad() {
+    let (mut w, names) = many(6, Limits::default());
+    w.missing(&names[0]).missing(&names[1]);
+    assert!(!tenant(&w).mass_hold);
+    w.look(&names[2], "unhealthy", &names[2]);
+    assert!(tenant(&w).mass_hold);
+    w.look(&names[0], "healthy", &names[0]);
+    assert!(!tenant(&w).mass_hold);
 }
 
 #[test]

@@ -146,7 +146,7 @@ fn what_would_have_to_change_is_said_for_every_reason() {
             Reason::Stale { limit: secs(90) },
             "an answer of the platform: without evidence that is fresh nothing is done",
         ),
-        (Reason::Missing, "the platform would have to have the channel again"),
+        (Reason::Missing { looks: 1, fall: 3, carries: 0 }, "the platform would have to have the channel again"),
         (Reason::FailoverOff, "`enabled = true` under [policies.default.failover]"),
         (
             Reason::Confirming { wanted: "failover".to_owned(), awaiting: vec![b.clone(), c] },
@@ -174,7 +174,7 @@ fn what_would_have_to_change_is_said_for_every_reason() {
 
 #[test]
 fn what_ends_a_hold_is_said_for_every_hold() {
-    let held = |wanted: &str, hold| Reason::Held { wanted: wanted.to_owned(), to: None, hold };
+    let held = |wanted: &str, hold| Reason::Held { wanted: wanted.to_owned(), to: None, order: None, hold };
     let left = secs(30);
     let rows = [
         ("failover", Hold::Journal, "the journal has to be writable again"),
@@ -283,8 +283,12 @@ fn every_candidate_is_told_what_it_lacks() {
 
 #[test]
 fn a_reason_is_another_one_where_more_than_time_and_measured_values_differ() {
-    let held =
-        |left: u64| Reason::Held { wanted: "failover".to_owned(), to: None, hold: Hold::Blocked { left: secs(left) } };
+    let held = |left: u64| Reason::Held {
+        wanted: "failover".to_owned(),
+        to: None,
+        order: None,
+        hold: Hold::Blocked { left: secs(left) },
+    };
     let backoff = |failures, left| Reason::CalledBack { hold: Hold::Backoff { failures, left: secs(left) } };
     let cooldown = |left| Reason::CalledBack { hold: Hold::Cooldown { left: secs(left) } };
     let away = |at: &str, good_for: u64| Reason::Away {

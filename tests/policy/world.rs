@@ -31,6 +31,7 @@ pub fn params(policy: &Policy, channels: &[(&str, Option<&[&str]>)]) -> Params {
         key: key(id),
         policy: policy.clone(),
         failover: failover.map(|ids| ids.iter().map(|id| ChannelId::from(*id)).collect()),
+        carrier: None,
     };
     Params {
         mode: Mode::Enforce,

@@ -43,7 +43,13 @@ impl Oracle {
     ) -> Result<(), String> {
         let own = self.trunks.get(id).ok_or("it was never seen")?;
         let view = own.view(by)?;
-        self.nothing_forbids(now, id, by)?;
+        let away = view.single.route != id;
+        let backup = self.trunks.get(&view.single.route).filter(|_| away);
+        let seen = backup.and_then(|backup| backup.view(by).ok());
+        // Off a backup that is down, and not home: that leaves whoever works on the channel alone.
+        let down = seen.is_some_and(|seen| seen.last.bad_since.is_some() && seen.last.missing_from.is_none());
+        let rescue = down && matches!(change, Change::Route(to) if to != id);
+        self.nothing_forbids(now, id, by, rescue)?;
         self.once(now, own, action.op.0, change)?;
         self.still_stands(view, action, by)?;
         let asked = self.asked_for(id, action, now);
@@ -51,9 +57,6 @@ impl Oracle {
         if own.moves_within_hour(now) >= MOST_MOVES && asked == Asked::Nothing {
             return Err(format!("its traffic was moved {MOST_MOVES} times within the hour"));
         }
-        let away = view.single.route != id;
-        let backup = self.trunks.get(&view.single.route).filter(|_| away);
-        let seen = backup.and_then(|backup| backup.view(by).ok());
         let stranded_since = seen.and_then(|backup| backup.last.missing_from.or(backup.last.bad_since));
         let case = Move { id, own, now: view, stranded_since, asked };
         let forced = matches!(asked, Asked::Ordered { force: true, .. });
@@ -112,15 +115,16 @@ impl Oracle {
         self.desk.asked(id, to, now)
     }
 
-    /// What forbids every change of this channel: people, the calendar, and what is known of the tenant as a whole.
-    fn nothing_forbids(&self, now: Duration, id: &str, by: Duration) -> Result<(), String> {
+    /// What forbids every change of this channel: people, the calendar (a rescue left aside), and what is known of the tenant as a
+    /// whole.
+    fn nothing_forbids(&self, now: Duration, id: &str, by: Duration, rescue: bool) -> Result<(), String> {
         if self.rules.mode == Mode::Observe {
             return Err("it only observes".to_owned());
         }
         if self.desk.paused(now) {
             return Err("it is paused".to_owned());
         }
-        if self.maintains(id, now) {
+        if self.maintains(id, now) && !rescue {
             return Err("it is in maintenance".to_owned());
         }
         if self.is_fought() {

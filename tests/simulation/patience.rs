@@ -110,7 +110,10 @@ impl Patience {
         let fought = oracle.is_fought() || oracle.desk.paused(now) || paused;
         let lately = self.restarts.iter().filter(|at| now.saturating_sub(**at) < Duration::from_hours(1)).count();
         let busy = oracle.sent_last_hour(now) + AT_ONCE * lately >= self.rules.max_per_hour;
-        if rough || disturbed || calendar || fought || busy || model.channels().filter(|c| bad(c)).count() >= many {
+        // What the platform suddenly does not have counts as bad.
+        let there = model.channels().count();
+        let failed = model.channels().filter(|c| bad(c)).count() + oracle.channels.saturating_sub(there);
+        if rough || disturbed || calendar || fought || busy || failed >= many {
             self.free_since = now;
         }
         self.waits.retain(|id, _| model.channel(id).is_some());
@@ -135,7 +138,9 @@ impl Patience {
         let carried = model.channels().filter(|other| other.id() != id && other.primary() == id).count();
         let fit = well && channel.primary() == id && carried < self.rules.max_dependents;
         let failed = |c: Option<&ChannelState>| c.is_none_or(|c| self.rules.on.iter().any(|on| on == c.status()));
-        let stranded = failed(model.channel(channel.primary())) && !maintained;
+        // In maintenance only off a backup that is down: neither home nor for what is missing.
+        let down = channel.primary() != id && model.channel(channel.primary()).is_some();
+        let stranded = failed(model.channel(channel.primary())) && (!maintained || down);
         let waits =
             self.waits.entry(id.to_owned()).or_insert_with(|| Waits { route: id.to_owned(), ..Waits::default() });
         if waits.route != channel.primary() {

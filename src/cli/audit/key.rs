@@ -1,7 +1,7 @@
 //! `audit key`: the public keys of the log, for the auditor to keep elsewhere.
 
 use super::{LogArgs, keys_beside};
-use crate::cli::{failed, status};
+use crate::cli::failed;
 use crate::journal::public_keys_file;
 use clap::Args;
 use std::process::ExitCode;
@@ -25,7 +25,7 @@ impl KeyArgs {
         });
         match shown {
             Ok(text) => {
-                status::print(&text);
+                crate::cli::terminal::out(&text);
                 ExitCode::SUCCESS
             }
             Err(why) => failed(&why),

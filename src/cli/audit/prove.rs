@@ -1,7 +1,8 @@
 //! `audit prove` and `audit verify-proof`: that one entry is in the log, for somebody who does not have the log.
 
 use super::{LogArgs, keys, text_of};
-use crate::cli::{failed, status};
+use crate::cli::failed;
+use crate::cli::terminal;
 use crate::journal::Proof;
 use clap::Args;
 use std::path::PathBuf;
@@ -28,7 +29,7 @@ impl ProveArgs {
         });
         match proved {
             Ok(json) => {
-                status::print(&format!("{json}\n"));
+                terminal::out(&format!("{json}\n"));
                 ExitCode::SUCCESS
             }
             Err(why) => failed(&why),
@@ -56,11 +57,11 @@ impl VerifyProofArgs {
         });
         match checked {
             Ok((proof, checkpoint)) => {
-                eprintln!(
+                terminal::complain(&format!(
                     "entry {} is in {}, among its first {} entries:",
                     proof.seq, checkpoint.origin, checkpoint.size
-                );
-                status::print(&format!("{}\n", proof.entry));
+                ));
+                terminal::out(&format!("{}\n", proof.entry));
                 ExitCode::SUCCESS
             }
             Err(why) => failed(&format!("{}: {why}", self.file.display())),

@@ -2,7 +2,7 @@
 
 use super::{FilterArgs, LogArgs};
 use crate::cli::failed;
-use crate::cli::socket::plain;
+use crate::cli::terminal::plain;
 use crate::journal::{Filter, Listed, Reader};
 use clap::Args;
 use serde_json::Value;

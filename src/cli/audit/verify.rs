@@ -1,8 +1,8 @@
 //! `audit verify`: whether the log is whole. 0 only if all holds.
 
 use super::{LogArgs, keys, keys_beside, text_of};
-use crate::cli::socket::plain;
-use crate::cli::{failed, status};
+use crate::cli::failed;
+use crate::cli::terminal::plain;
 use crate::journal::note::Checkpoint;
 use crate::journal::{Against, Archive, Broken, Verified};
 use clap::Args;
@@ -84,11 +84,11 @@ impl Outcome {
         let text = if as_json { format!("{}\n", self.json()) } else { self.text() };
         match &self.result {
             Ok(_) => {
-                status::print(&text);
+                crate::cli::terminal::out(&text);
                 ExitCode::SUCCESS
             }
             Err(_) if as_json => {
-                status::print(&text);
+                crate::cli::terminal::out(&text);
                 ExitCode::FAILURE
             }
             Err(_) => failed(text.trim_end()),

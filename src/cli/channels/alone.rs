@@ -2,6 +2,7 @@
 //! lock, so that no daemon starts meanwhile.
 
 use crate::cli::run::connect;
+use crate::cli::terminal;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::journal::{Batch, IdSource, Journal, Options, Reader, Recovered};
@@ -76,7 +77,7 @@ impl Alone {
         };
         let states = self.setup.load().platforms.iter().map(recent).collect();
         if let Err(error) = journal.submit(Batch { states, ..Batch::default() }).await {
-            eprintln!("trunkwarden: {error}");
+            terminal::complain(&format!("trunkwarden: {error}"));
         }
         journal.close().await;
     }

@@ -1,7 +1,7 @@
 //! `channels list`: what is desired by name, and the id by which it is known.
 
 use super::{Ended, Refused, Scope, load};
-use crate::cli::socket::plain;
+use crate::cli::terminal::plain;
 use crate::config::Config;
 use crate::journal::Reader;
 use crate::policy::TenantId;
@@ -34,7 +34,7 @@ pub fn list(scope: &Scope) -> Ended {
             [desired.tenant.to_string(), desired.name.clone(), id.unwrap_or_default(), state.to_owned(), policy]
         })
         .collect();
-    super::super::status::print(&if scope.json { as_json(&rows) } else { as_table(&rows) });
+    crate::cli::terminal::out(&if scope.json { as_json(&rows) } else { as_table(&rows) });
     Ok(ExitCode::SUCCESS)
 }
 

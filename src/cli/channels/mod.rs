@@ -5,14 +5,16 @@ mod alone;
 mod daemon;
 mod list;
 
-use super::socket::{SocketArgs, SocketError, plain};
+use super::socket::{SocketArgs, SocketError};
+use super::terminal::plain;
 use super::{EX_CONFIG, failed};
+use crate::cli::terminal;
 use crate::config::{self, Config};
 use crate::policy::{ChannelId, TenantId};
 use crate::provision::{Came, Done, Plan, done_text, plan_text};
 use clap::{Args, Subcommand};
 use serde_json::json;
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal};
 use std::process::ExitCode;
 
 /// `channels`.
@@ -95,7 +97,7 @@ impl Refused {
         match self {
             Self::Socket(error) => error.report(),
             Self::Config(why) => {
-                eprintln!("{why}");
+                terminal::complain(&why.to_string());
                 ExitCode::from(EX_CONFIG)
             }
             Self::Failed(why) => failed(&plain(&why)),
@@ -177,7 +179,7 @@ async fn apply(scope: &Scope, yes: bool) -> Ended {
     let mut expected = None;
     if ask {
         let plan = hands.plan(scope.tenant()).await?;
-        super::status::print(&lines(&plan_text(&plan)));
+        terminal::out(&lines(&plan_text(&plan)));
         if plan.is_empty() || !agreed() {
             hands.close().await;
             return Ok(ExitCode::from(u8::from(!plan.is_empty())));
@@ -197,8 +199,7 @@ async fn adopt(scope: &Scope, name: String, id: ChannelId) -> Ended {
 }
 
 fn agreed() -> bool {
-    print!("Do this? [y/N] ");
-    let _ = std::io::stdout().flush();
+    terminal::out("Do this? [y/N] ");
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer).is_ok()
         && ["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str())
@@ -206,13 +207,13 @@ fn agreed() -> bool {
 
 fn show_plan(scope: &Scope, plan: &Plan) {
     let json = || json!({ "plan": plan, "fingerprint": plan.fingerprint() }).to_string() + "\n";
-    super::status::print(&if scope.json { json() } else { lines(&plan_text(plan)) });
+    terminal::out(&if scope.json { json() } else { lines(&plan_text(plan)) });
 }
 
 /// Shows it; 0, 1 where something was not done, 3 where that is not known of something.
 fn show_done(scope: &Scope, done: &[Done]) -> ExitCode {
     let json = || json!({ "done": done }).to_string() + "\n";
-    super::status::print(&if scope.json { json() } else { lines(&done_text(done)) });
+    terminal::out(&if scope.json { json() } else { lines(&done_text(done)) });
     if done.iter().any(|done| done.result == Came::Unknown) {
         return ExitCode::from(3);
     }

@@ -66,5 +66,5 @@ fn print(diagnostics: &[Diagnostic]) {
 }
 
 fn say(line: &str) {
-    let _ = writeln!(std::io::stdout(), "{line}");
+    crate::cli::terminal::line(line);
 }

@@ -4,7 +4,8 @@
 //! no list takes its time.
 
 use super::super::run::connect;
-use super::super::socket::plain;
+use crate::cli::terminal;
+use crate::cli::terminal::plain;
 use crate::clock::Clock;
 use crate::config::{Config, Tenant};
 use crate::journal::Reader;
@@ -28,7 +29,7 @@ pub(super) async fn run(config: &Config) -> ExitCode {
     let connect = connect(clock, Counters::new());
     let mut fine = true;
     for (id, tenant) in &config.tenants {
-        println!("tenant {id} at {}", tenant.base_url);
+        terminal::line(&format!("tenant {id} at {}", tenant.base_url));
         let platform = tenant
             .auth
             .client_secret
@@ -39,7 +40,7 @@ pub(super) async fn run(config: &Config) -> ExitCode {
         match platform {
             Ok(platform) => fine &= Try { config, id, tenant, platform }.run().await,
             Err(why) => {
-                println!("  FAIL  {why}");
+                terminal::line(&format!("  FAIL  {why}"));
                 fine = false;
             }
         }
@@ -59,7 +60,7 @@ impl Try<'_> {
         let mut fine = match self.platform.authorise(TIMEOUT).await {
             Ok(granted) => self.scopes(granted),
             Err(error) => {
-                println!("  FAIL  token: {error}");
+                terminal::line(&format!("  FAIL  token: {error}"));
                 return false;
             }
         };
@@ -78,11 +79,11 @@ impl Try<'_> {
                     docs.insert(id, answer.value);
                 }
                 Err(error) if error.class == ErrorClass::NotFound => {
-                    println!("  FAIL  channel {id}: the platform has no such channel");
+                    terminal::line(&format!("  FAIL  channel {id}: the platform has no such channel"));
                     fine = false;
                 }
                 Err(error) => {
-                    println!("  FAIL  channel {id}: {error}");
+                    terminal::line(&format!("  FAIL  channel {id}: {error}"));
                     fine = false;
                 }
             }
@@ -94,18 +95,18 @@ impl Try<'_> {
 
     fn scopes(&self, granted: Option<Vec<String>>) -> bool {
         let Some(granted) = granted else {
-            println!("  ok    token (the platform does not say which scopes it grants)");
+            terminal::line("  ok    token (the platform does not say which scopes it grants)");
             return true;
         };
         let missing: Vec<&str> =
             self.tenant.auth.scopes.iter().map(String::as_str).filter(|s| !granted.iter().any(|g| g == s)).collect();
         if missing.is_empty() {
-            println!("  ok    token with every scope asked for");
+            terminal::line("  ok    token with every scope asked for");
         } else {
-            println!(
+            terminal::line(&format!(
                 "  FAIL  the token lacks {}: have the role granted, or take them out of `auth.scopes`",
                 missing.join(", ")
-            );
+            ));
         }
         missing.is_empty()
     }
@@ -115,14 +116,14 @@ impl Try<'_> {
         let Some(control) = self.platform.call_control() else { return true };
         match control.lacking_scopes(TIMEOUT).await {
             Ok(lacking) if lacking.is_empty() => {
-                println!("  ok    token for bridging");
+                terminal::line("  ok    token for bridging");
                 return true;
             }
-            Ok(lacking) => println!(
+            Ok(lacking) => terminal::line(&format!(
                 "  FAIL  the token for bridging lacks {}: have the role granted, or take [bridge] out; the rest works",
                 lacking.join(", ")
-            ),
-            Err(error) => println!("  FAIL  token for bridging: {error}; the rest works without it"),
+            )),
+            Err(error) => terminal::line(&format!("  FAIL  token for bridging: {error}; the rest works without it")),
         }
         false
     }
@@ -136,14 +137,14 @@ impl Try<'_> {
                     docs.extend(answer.value.channels.into_iter().map(|doc| (doc.id().clone(), doc)));
                     next = answer.value.next;
                     if next.is_none() {
-                        println!("  ok    list: {} channels on {page} pages", docs.len());
+                        terminal::line(&format!("  ok    list: {} channels on {page} pages", docs.len()));
                         return true;
                     }
                 }
                 Err(error) => return told_no_list(&error),
             }
         }
-        println!("  ok    list: longer than {MOST_PAGES} pages; the rest is asked for one by one");
+        terminal::line(&format!("  ok    list: longer than {MOST_PAGES} pages; the rest is asked for one by one"));
         true
     }
 
@@ -183,12 +184,12 @@ impl Try<'_> {
         let plan = match plan(self.config, self.id, &*self.platform, &desired).await {
             Ok(plan) => plan,
             Err(why) => {
-                println!("  FAIL  desired channels: {why}");
+                terminal::line(&format!("  FAIL  desired channels: {why}"));
                 return false;
             }
         };
         for line in provision::plan_text(&plan).lines() {
-            println!("  {}", plain(line));
+            terminal::line(&format!("  {}", plain(line)));
         }
         plan.items.iter().all(|item| item.drifts().is_some())
     }
@@ -205,7 +206,7 @@ impl Try<'_> {
                 None if candidates.is_empty() => "has no backup configured".to_owned(),
                 None => format!("has no fit backup now: {}", words.join(", ")),
             };
-            println!("  {id} is {}; {backed}", condition(id, Some(doc)));
+            terminal::line(&format!("  {id} is {}; {backed}", condition(id, Some(doc))));
         }
     }
 }
@@ -236,10 +237,10 @@ fn candidates(
 
 fn told_no_list(error: &PlatformError) -> bool {
     if error.class == ErrorClass::Unsupported {
-        println!("  ok    no list; channels are asked for one by one");
+        terminal::line("  ok    no list; channels are asked for one by one");
         return true;
     }
-    println!("  FAIL  list: {error}");
+    terminal::line(&format!("  FAIL  list: {error}"));
     false
 }
 

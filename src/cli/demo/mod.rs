@@ -10,6 +10,7 @@ mod story;
 
 use super::failed;
 use super::logging::{LogArgs, LogFormat};
+use crate::cli::terminal;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -33,14 +34,16 @@ pub struct Args {
 impl Args {
     /// Plays.
     pub async fn run(self) -> ExitCode {
-        if self.logs {
-            LogArgs { log_format: LogFormat::Text, log: "info".into() }.start();
-        }
+        let log = LogArgs { log_format: LogFormat::Text, log: "info".into() };
+        let _log = self.logs.then(|| log.start());
         let stage = match stage::Stage::build(self.listen).await {
             Ok(stage) => stage,
             Err(why) => return failed(&why),
         };
-        println!("The status page is at http://{}/  (metrics: /metrics, API: /api/v1/channels)", stage.page());
+        terminal::line(&format!(
+            "The status page is at http://{}/  (metrics: /metrics, API: /api/v1/channels)",
+            stage.page()
+        ));
         let played = tokio::select! {
             played = self.play(&stage) => played,
             _ = tokio::signal::ctrl_c() => Ok(()),
@@ -57,10 +60,12 @@ impl Args {
         loop {
             story::play(stage, PATIENCE, std::mem::take(&mut first)).await?;
             if self.once {
-                println!("Every act happened.");
+                terminal::line("Every act happened.");
                 return Ok(());
             }
-            println!("The story starts again in 20 s; Ctrl-C ends it.");
+            if terminal::try_out("The story starts again in 20 s; Ctrl-C ends it.\n").is_err() {
+                return Ok(());
+            }
             tokio::time::sleep(Duration::from_secs(20)).await;
         }
     }

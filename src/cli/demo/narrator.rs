@@ -1,5 +1,6 @@
 //! Tells the audit log in plain words, entry by entry.
 
+use crate::cli::terminal;
 use crate::journal::{Filter, Reader};
 use crate::policy::Time;
 use serde_json::Value;
@@ -41,7 +42,7 @@ impl Narrator {
 
     /// One line, with the time since the demo began.
     pub(super) fn say(&self, now: Time, words: &str) {
-        println!("{:>6.1} s  {words}", now.since(self.started).as_secs_f64());
+        terminal::line(&format!("{:>6.1} s  {words}", now.since(self.started).as_secs_f64()));
     }
 }
 

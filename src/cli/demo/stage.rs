@@ -1,8 +1,10 @@
 //! The stage: the simulator and the daemon, each on a loopback socket of its own, in one process.
 
 use crate::cli::run::{Served, Sockets, connect, serve};
+use crate::cli::terminal;
 use crate::clock::Clock;
 use crate::config::{self, Config};
+use crate::http::Access;
 use crate::journal::{Journal, Options, Reader};
 use crate::policy::{Health, Time};
 use crate::sim::{self, ChannelState, Incident, Model, Scenario};
@@ -51,7 +53,7 @@ impl Stage {
             pulse: Pulse::of_a_daemon(|| ()),
         };
         let (daemon, reloads) = Daemon::start(&config, parts).map_err(|error| error.to_string())?;
-        let served = serve(&daemon, sockets, clock.clone(), None, None);
+        let served = serve(&daemon, sockets, clock.clone(), Access::new(&daemon.counters, &clock), None);
         Ok(Self { daemon, served, model, clock, stop_sim, _reloads: reloads, _folder: folder })
     }
 
@@ -103,7 +105,7 @@ impl Stage {
     pub(super) async fn close(mut self) {
         self.daemon.stop.cancel();
         if let Err(why) = self.daemon.stopped().await {
-            eprintln!("warning: {why}");
+            terminal::complain(&format!("warning: {why}"));
         }
         self.served.stop().await;
         self.stop_sim.cancel();

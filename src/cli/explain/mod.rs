@@ -6,6 +6,7 @@ mod text;
 
 use super::socket::{Daemon, SocketArgs, SocketError};
 use super::{EX_CONFIG, failed};
+use crate::cli::terminal;
 use crate::clock::Clock;
 use crate::config;
 use crate::http::views::{ChannelView, TenantsView};
@@ -101,7 +102,7 @@ pub async fn explain(args: ExplainArgs) -> ExitCode {
     };
     let text =
         if args.json { serde_json::to_string(&explained).unwrap_or_default() + "\n" } else { text::render(&explained) };
-    super::status::print(&text);
+    terminal::out(&text);
     ExitCode::SUCCESS
 }
 
@@ -128,11 +129,13 @@ async fn live(args: &ExplainArgs) -> Result<Explained, SocketError> {
 
 fn past_answer(args: &ExplainArgs, at: WallMs) -> Result<Explained, ExitCode> {
     if at > Clock::system().wall() {
-        eprintln!("error: --at names a moment that has not come yet; left out, the running daemon answers for now");
+        terminal::complain(
+            "error: --at names a moment that has not come yet; left out, the running daemon answers for now",
+        );
         return Err(ExitCode::from(2));
     }
     let config = config::load(args.socket.config()).map_err(|rejected| {
-        eprintln!("{rejected}");
+        terminal::complain(&rejected.to_string());
         ExitCode::from(EX_CONFIG)
     })?;
     let config = config.config;

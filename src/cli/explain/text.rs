@@ -3,7 +3,7 @@
 mod quality;
 
 use super::{Explained, TenantLine};
-use crate::cli::socket::plain;
+use crate::cli::terminal::plain;
 use crate::http::views::{ChannelView, QualityView};
 use crate::policy::{ScoreParts, TenantState};
 use std::fmt::Write;

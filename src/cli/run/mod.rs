@@ -6,17 +6,19 @@
 
 mod audit;
 mod calendar;
+mod refusals;
 mod reload;
 mod serve;
 
 pub(super) use serve::{Served, Sockets, connect, serve};
 
+use super::EX_CONFIG;
 use super::config_arg::ConfigArg;
-use super::logging::LogArgs;
-use super::{EX_CONFIG, failed};
+use super::logging::{Log, LogArgs};
 use crate::clock::Clock;
 use crate::config::{Config, load};
 use crate::delivery::{Delivery, Pace, Sinks, over_http};
+use crate::http::Access;
 use crate::journal::{Journal, Options};
 use crate::supervisor::{Clients, Counters, Daemon, Parts, Pulse};
 use futures_util::StreamExt;
@@ -27,6 +29,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 /// A snapshot is published at most this often.
 const PUBLISH_EVERY: Duration = Duration::from_millis(200);
@@ -46,24 +49,24 @@ pub struct Args {
 impl Args {
     /// Runs until told to stop.
     pub async fn run(self) -> ExitCode {
-        self.log.start();
+        let log = self.log.start();
         let config = match load(&self.config.path) {
             Ok(loaded) => {
                 reload::warn(&loaded.warnings);
                 loaded.config
             }
             Err(rejected) => {
-                eprintln!("{rejected}");
+                log.say(&rejected.to_string());
                 return ExitCode::from(EX_CONFIG);
             }
         };
-        match Process::start(config, self.config.path).await {
-            Ok(process) => process.live().await,
+        match Process::start(config, self.config.path, &log).await {
+            Ok(process) => process.live(&log).await,
             Err(Start::Config(why)) => {
-                eprintln!("error: {why}");
+                log.say(&format!("error: {why}"));
                 ExitCode::from(EX_CONFIG)
             }
-            Err(Start::Failed(why)) => failed(&why),
+            Err(Start::Failed(why)) => ended_by(&why, &log),
         }
     }
 }
@@ -80,10 +83,11 @@ struct Process {
     signals: Signals,
     calendar: calendar::Calendar,
     delivery: Delivery,
+    refusals: JoinHandle<()>,
 }
 
 impl Process {
-    async fn start(config: Config, path: PathBuf) -> Result<Self, Start> {
+    async fn start(config: Config, path: PathBuf, log: &Log) -> Result<Self, Start> {
         let failed = |why: String| Start::Failed(why);
         let clock = Clock::system();
         // Signals first: one that comes while starting is answered as soon as the loop runs.
@@ -97,7 +101,9 @@ impl Process {
         let (journal, recovered) = Journal::open(options).map_err(|error| failed(error.to_string()))?;
         let sockets = sockets.with_control(&config).map_err(failed)?;
         let counters = Counters::new();
-        let token = serve::operator_token(&config).map_err(Start::Config)?;
+        log.counted_by(&counters);
+        let access = Access::new(&counters, &clock);
+        access.take(Access::prepare(&config).map_err(Start::Config)?);
         let pruner = journal.clone();
         let delivery = Delivery::new(journal.clone(), clock.clone(), &counters, outward, Pace::default());
         let parts = Parts {
@@ -116,17 +122,18 @@ impl Process {
         let (daemon, reloads) = Daemon::start(&config, parts).map_err(|error| Start::Config(error.to_string()))?;
         counters.config_reload(true, clock.wall());
         delivery.run(sinks, &daemon.snapshot);
-        let served = serve(&daemon, sockets, clock.clone(), token, Some(delivery.clone()));
+        let served = serve(&daemon, sockets, clock.clone(), access.clone(), Some(delivery.clone()));
+        let refusals = tokio::spawn(refusals::write(access.clone(), pruner.clone(), clock.clone()));
         let (retention, retained) = watch::channel(config.audit.proof.retention);
         let calendar = calendar::Calendar::start(pruner, clock.clone(), retained).await.map_err(failed)?;
-        let out = reload::Out { delivery: delivery.clone(), snapshot: daemon.snapshot.clone(), retention };
+        let out = reload::Out { delivery: delivery.clone(), snapshot: daemon.snapshot.clone(), retention, access };
         let reloader = reload::Reloader::new(path, config, reloads, out, counters, clock).map_err(failed)?;
         tracing::info!(listen = %served.listen, "ready");
         let _ = sd_notify::notify(&[NotifyState::Ready, NotifyState::Status("watching")]);
-        Ok(Self { daemon, served, reloader, signals, calendar, delivery })
+        Ok(Self { daemon, served, reloader, signals, calendar, delivery, refusals })
     }
 
-    async fn live(mut self) -> ExitCode {
+    async fn live(mut self, log: &Log) -> ExitCode {
         let died = loop {
             tokio::select! {
                 biased;
@@ -144,6 +151,7 @@ impl Process {
             }
         };
         let _ = sd_notify::notify(&[NotifyState::Stopping]);
+        self.refusals.abort();
         self.daemon.switchboard.stop(BRIDGES_WITHIN).await;
         self.daemon.stop.cancel();
         // Beside the driver, which closes the journal at its end: what is delivered by then is acknowledged.
@@ -156,7 +164,13 @@ impl Process {
                 tracing::info!("stopped");
                 ExitCode::SUCCESS
             }
-            Some(why) => failed(&format!("{why}; ending so that it can be started again")),
+            Some(why) => ended_by(&format!("{why}; ending so that it can be started again"), log),
         }
     }
+}
+
+/// One clear line behind what was logged, and 1.
+fn ended_by(why: &str, log: &Log) -> ExitCode {
+    log.say(&format!("trunkwarden: {why}"));
+    ExitCode::FAILURE
 }

@@ -5,6 +5,7 @@
 use crate::clock::Clock;
 use crate::config::{Config, Diagnostic, Proof, load};
 use crate::delivery::Delivery;
+use crate::http::Access;
 use crate::supervisor::{Counters, Reloads, SnapshotCell};
 use notify_debouncer_full::notify::{EventKind, RecommendedWatcher, RecursiveMode};
 use notify_debouncer_full::{DebounceEventResult, Debouncer, RecommendedCache, new_debouncer};
@@ -23,6 +24,8 @@ pub(super) struct Out {
     pub delivery: Delivery,
     /// What bulk metrics are read from.
     pub snapshot: SnapshotCell,
+    /// Who may come in over TCP.
+    pub access: Access,
     /// How long audit entries stay in the journal.
     pub retention: watch::Sender<Option<Duration>>,
 }
@@ -96,7 +99,6 @@ impl Reloader {
         for (what, changed) in [
             ("daemon.listen", config.daemon.listen != self.config.daemon.listen),
             ("daemon.state_dir", config.daemon.state_dir != self.config.daemon.state_dir),
-            ("daemon.tokens", config.daemon.operator_token != self.config.daemon.operator_token),
             ("audit.compliance_tag", config.audit.compliance_tag != self.config.audit.compliance_tag),
             ("audit", signing(&config) != signing(&self.config)),
         ] {
@@ -105,7 +107,9 @@ impl Reloader {
             }
         }
         let sinks = self.out.delivery.prepare(&config).map_err(|error| error.to_string())?;
+        let allowed = Access::prepare(&config)?;
         self.reloads.give(&config, why.to_owned()).await.map_err(|error| error.to_string())?;
+        self.out.access.take(allowed);
         match self.out.delivery.subscribe(&sinks).await {
             Ok(()) => self.out.delivery.run(sinks, &self.out.snapshot),
             Err(error) => {

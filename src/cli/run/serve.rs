@@ -3,7 +3,7 @@
 use crate::clock::Clock;
 use crate::config::{Config, Tenant};
 use crate::delivery::Delivery;
-use crate::http::{self, App};
+use crate::http::{self, Access, App};
 use crate::platform::{Client, ClientSettings, HttpTransport, Platform, RequestEvent};
 use crate::supervisor::{Connect, Counters, Daemon};
 use secrecy::SecretString;
@@ -57,7 +57,7 @@ pub(in crate::cli) fn serve(
     daemon: &Daemon,
     sockets: Sockets,
     clock: Clock,
-    token: Option<SecretString>,
+    access: Access,
     delivery: Option<Delivery>,
 ) -> Served {
     let Sockets { tcp, control } = sockets;
@@ -75,13 +75,14 @@ pub(in crate::cli) fn serve(
         switchboard: Some(daemon.switchboard.clone()),
         audit: Some(audit),
         checkpoint: Some(checkpoint),
-        operator_token: token,
+        access,
+        reads: http::Reads::default(),
         delivery,
     });
     let stop = CancellationToken::new();
     let mut tasks = JoinSet::new();
     let listen = tcp.local_addr().unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)));
-    let served = http::serve_tcp(tcp, http::public(Arc::clone(&app)), stop.clone());
+    let served = http::serve_tcp(tcp, Arc::clone(&app), stop.clone());
     tasks.spawn(async move {
         served.await;
         "the HTTP server ended".to_owned()
@@ -116,12 +117,6 @@ impl Served {
             let _ = std::fs::remove_file(path);
         }
     }
-}
-
-/// The operator's token for writes over TCP, where one is configured.
-pub(super) fn operator_token(config: &Config) -> Result<Option<SecretString>, String> {
-    let Some(secret) = &config.daemon.operator_token else { return Ok(None) };
-    secret.resolve().map(Some).map_err(|error| format!("`daemon.tokens.operator`: {error}"))
 }
 
 /// Makes a real client for a tenant.

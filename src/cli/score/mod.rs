@@ -7,12 +7,12 @@
 mod answer;
 
 use super::EX_CONFIG;
+use crate::cli::terminal;
 use crate::config::{self, Config, Rejected};
 use crate::policy::score::{self, Conditions, G711_BPL, G711_BPL_CONCEALED, Path as CallPath};
 use crate::policy::{CodecValues, Latency, Measured, QualityParams, Scorer};
 use answer::Answer;
 use clap::Args;
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use thiserror::Error;
@@ -100,16 +100,15 @@ impl Score {
         match self.answer() {
             Ok(answer) => {
                 let text = if self.json { answer.json() } else { answer.to_string() };
-                // What cannot be written to a closed pipe is nobody's loss.
-                let _ = writeln!(std::io::stdout(), "{text}");
+                terminal::line(&text);
                 ExitCode::SUCCESS
             }
             Err(Refusal::Config(rejected)) => {
-                eprintln!("{rejected}");
+                terminal::complain(&rejected.to_string());
                 ExitCode::from(EX_CONFIG)
             }
             Err(refusal) => {
-                eprintln!("trunkwarden: {refusal}");
+                terminal::complain(&format!("trunkwarden: {refusal}"));
                 ExitCode::from(2)
             }
         }

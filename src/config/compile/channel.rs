@@ -48,7 +48,8 @@ impl Compiler<'_> {
             let failover = section
                 .has("failover")
                 .then(|| backups.iter().map(|(id, _)| ChannelId::from(id.as_str())).collect::<Vec<_>>());
-            channels.push(Read { channel: Channel { key, policy, failover }, tenant, backups });
+            let carrier = section.find::<String>("carrier").map(|found| found.value);
+            channels.push(Read { channel: Channel { key, policy, failover, carrier }, tenant, backups });
         }
         channels
     }

@@ -15,7 +15,7 @@ mod sinks;
 mod tenant;
 
 use super::diagnostic::{self, Finding, Findings};
-use super::load::{Documents, SecretUse};
+use super::load::{Documents, OPERATOR, SecretUse};
 use super::model::{Config, Daemon, SecretRef};
 use super::plan;
 use super::section::Section;
@@ -94,7 +94,9 @@ impl Compiler<'_> {
                 .unwrap_or_else(|_| SocketAddr::from((Ipv4Addr::LOCALHOST, 9475))),
             state_dir: dir.join(daemon.get::<String>("state_dir").value),
             mode: mode(&daemon.get::<String>("mode").value),
-            operator_token: self.secret(&tokens, "operator", "daemon.tokens.operator", dir),
+            // The word for the names of this machine, which always pass.
+            hosts: daemon.texts("hosts").into_iter().map(|(host, _)| host).filter(|host| host != "loopback").collect(),
+            operator_token: self.secret(&tokens, "operator", OPERATOR, dir),
         }
     }
 

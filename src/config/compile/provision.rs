@@ -40,6 +40,7 @@ impl Compiler<'_> {
             }
             let backups = self.backups(desired, None);
             let mut provision = self.provision(&name.value, &tenant.value, policy, desired, dir);
+            provision.carrier = section.find::<String>("carrier").map(|found| found.value);
             provision.failover = desired
                 .has("failover")
                 .then(|| backups.iter().map(|(id, _)| ChannelId::from(id.as_str())).collect::<Vec<_>>());
@@ -94,6 +95,7 @@ impl Compiler<'_> {
             tenant: tenant.into(),
             name: name.to_owned(),
             policy,
+            carrier: None,
             sip_server: desired.get::<String>("sip_server").value,
             sip_port: u16::try_from(desired.get::<i64>("sip_port").value).unwrap_or(5060),
             username: desired.get::<String>("username").value,

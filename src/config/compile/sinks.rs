@@ -14,6 +14,7 @@ use std::time::Duration;
 
 /// What event types begin with; the closed list is in ARCHITECTURE.md.
 const CATEGORIES: &[&str] = &[
+    "access",
     "channel",
     "health",
     "failover",

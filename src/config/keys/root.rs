@@ -57,6 +57,12 @@ static DAEMON: Table = Table {
             r#""observe""#,
             "Caps every policy's mode: observe decides and records and changes nothing.",
         ),
+        or(
+            "hosts",
+            Kind::List(&Kind::Text(Format::Host), 0),
+            r#"["loopback"]"#,
+            "Names under which the page and the API may be called, besides addresses and this machine's own.",
+        ),
         absent("tokens", Kind::Table(&TOKENS), "Tokens for writes over TCP."),
     ],
 };
@@ -69,7 +75,7 @@ static TOKENS: Table = Table {
     keys: &[absent(
         "operator",
         Kind::Secret,
-        "The operator's token; left out: writes over TCP are refused (the control socket needs no token).",
+        "The operator's token, 16 characters at least; left out: writes over TCP are refused (the control socket needs no token).",
     )],
 };
 
@@ -207,7 +213,12 @@ static TENANT_LIMITS: Table = Table {
 const MAX_CONCURRENT: Key = or("max_concurrent", Kind::Whole(1, 100_000), "3", "Actions in flight.");
 const MAX_PER_HOUR: Key = or("max_per_hour", Kind::Whole(1, 100_000), "30", "Actions in any hour.");
 const KEEP_FIT: Key = or("keep_fit", Kind::Whole(0, 1_000_000), "1", "Channels that must be Up after an action.");
-const MASS_HOLD: Key = or("mass_hold", Kind::Flag, "true", "Hold when half of the tenant turns bad at once.");
+const MASS_HOLD: Key = or(
+    "mass_hold",
+    Kind::Flag,
+    "true",
+    "Hold when half of the tenant's channels, and half of its carriers, turn bad at once.",
+);
 
 static CHANNEL: Table = Table {
     name: "[[channels]]",
@@ -221,6 +232,11 @@ static CHANNEL: Table = Table {
             "failover",
             Kind::List(&Kind::Text(Format::ChannelId), 0),
             "Its backups in order; left out: the platform's routing.failover_channels; []: none.",
+        ),
+        absent(
+            "carrier",
+            Kind::Text(Format::Any),
+            "What fails together with it, for the mass hold; left out: its sip_server as read.",
         ),
         absent("provision", Kind::Table(&PROVISION), "The channel to create where it does not exist yet."),
     ],

@@ -6,9 +6,9 @@
 mod model;
 mod words;
 
-use super::App;
 use super::error::ApiError;
 use super::query::{Pairs, Parameters};
+use super::{App, Reads};
 use askama::Template;
 use axum::extract::State;
 use axum::http::{HeaderName, header};
@@ -35,7 +35,7 @@ struct Fragment {
 
 pub(super) async fn whole(State(app): State<Arc<App>>, pairs: Pairs) -> Result<Html<String>, ApiError> {
     let filter = filter(pairs)?;
-    rendered(move || {
+    rendered(app.reads.clone(), move || {
         let tenants = app.snapshot.read().tenants.keys().map(ToString::to_string).collect();
         let live = Live::of(&app, &filter);
         Page { version: env!("CARGO_PKG_VERSION"), tenants, filter, live }.render()
@@ -45,7 +45,7 @@ pub(super) async fn whole(State(app): State<Arc<App>>, pairs: Pairs) -> Result<H
 
 pub(super) async fn live(State(app): State<Arc<App>>, pairs: Pairs) -> Result<Html<String>, ApiError> {
     let filter = filter(pairs)?;
-    rendered(move || Fragment { live: Live::of(&app, &filter) }.render()).await
+    rendered(app.reads.clone(), move || Fragment { live: Live::of(&app, &filter) }.render()).await
 }
 
 pub(super) async fn css() -> impl IntoResponse {
@@ -66,7 +66,10 @@ fn filter(pairs: Pairs) -> Result<Filter, ApiError> {
 }
 
 /// Sorting a big installation and reading the journal take a moment that the driver's threads should not lose.
-async fn rendered(render: impl FnOnce() -> askama::Result<String> + Send + 'static) -> Result<Html<String>, ApiError> {
-    let text = tokio::task::spawn_blocking(render).await.map_err(|_| ApiError::Internal)?;
+async fn rendered(
+    reads: Reads,
+    render: impl FnOnce() -> askama::Result<String> + Send + 'static,
+) -> Result<Html<String>, ApiError> {
+    let text = reads.run(render).await?;
     text.map(Html).map_err(|_| ApiError::Internal)
 }

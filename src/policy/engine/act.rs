@@ -63,6 +63,7 @@ impl Engine {
 
     /// Codecs get another order.
     pub(super) fn change_codecs(&mut self, now: Time, i: usize, want: CodecWant, out: &mut Vec<Command>) {
+        self.end_other_order(now, i, want.order(), out);
         if let Err(hold) = self.mode_allows(now, i) {
             return self.hold(now, i, hold, None, out);
         }
@@ -152,7 +153,7 @@ impl Engine {
         self.places.count(now);
         let t = self.slots[i].tenant;
         self.mark_tenant_unsaved(t);
-        self.fly(i, Flight { action, started: now, orphan: false, cause });
+        self.fly(i, Flight { action, started: now, orphan: false, released: false, cause });
     }
 
     fn fly(&mut self, i: usize, flight: Flight) {
@@ -181,7 +182,26 @@ impl Engine {
             Reason::Failback { from, backup_failed: true, .. } => Some(Cause::BackupDown { backup: from.clone() }),
             _ => None,
         };
-        self.fly(i, Flight { action, started: now, orphan: true, cause });
+        self.fly(i, Flight { action, started: now, orphan: true, released: false, cause });
+        self.arm(now, i);
+    }
+
+    /// An orphan whose outcome is still not known when its time is over holds its own channel, and no place of others.
+    pub(super) fn release_orphan(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
+        let slot = &mut self.slots[i];
+        let t = slot.tenant;
+        let over = slot.flight.as_mut().filter(|flight| flight.release_at().is_some_and(|at| at <= now));
+        let Some(flight) = over else { return };
+        flight.released = true;
+        self.give_place_back(t);
+        self.mark_changed(i);
+        self.evaluate_wanting(now, t, out);
+    }
+
+    /// One action fewer is under way, as far as limits count them.
+    pub(super) fn give_place_back(&mut self, t: usize) {
+        self.tenants[t].in_flight = self.tenants[t].in_flight.saturating_sub(1);
+        self.places.land();
     }
 
     /// Counts the channel's traffic, and a change under way, for those that (will) carry it. Until its route has been read,

@@ -1,10 +1,11 @@
-//! A person's approval of what was proposed: of that thing and for that target, for a quarter of an hour.
+//! A person's approval of what was proposed: of that thing and for that target, or of that codec order, for a quarter of an hour.
 //!
-//! Must never: let what was approved for one target move traffic to another.
+//! Must never: let what was approved for one target move traffic to another, or put another codec order in place.
 
 use super::super::command::{Actor, Command, EventType, Refusal};
 use super::super::guard::Hold;
 use super::super::key::{ChannelId, ChannelKey};
+use super::super::observation::{Codec, ranked};
 use super::super::reason::Reason;
 use super::super::time::Time;
 use super::order::person;
@@ -41,8 +42,13 @@ impl Engine {
             return Err(Refusal::NothingToDo(format!("nothing that could be approved is proposed for {key}")));
         };
         let to = slot.proposed_to();
-        let at = to.as_ref().filter(|to| *to != slot.id()).map_or_else(String::new, |to| format!(" to {to}"));
-        slot.approved = Some(Approved { until: now + APPROVED_FOR, who: who.to_owned(), to });
+        let order = slot.wish.as_ref().and_then(|wish| wish.want.order()).map(<[Codec]>::to_vec);
+        let at = match (&to, &order) {
+            (Some(to), _) if to != slot.id() => format!(" to {to}"),
+            (_, Some(order)) => format!(" order {}", ranked(order).join(", ")),
+            _ => String::new(),
+        };
+        slot.approved = Some(Approved { until: now + APPROVED_FOR, who: who.to_owned(), to, order });
         let reason = Reason::Ordered { order: format!("approved the {wanted}{at} proposed for {key}") };
         out.push(Command::Record(channel_record(key, EventType::OperatorOrdered, person(who), reason, (None, None))));
         self.evaluate(now, i, out);
@@ -54,19 +60,36 @@ impl Engine {
         let slot = &mut self.slots[i];
         let other = slot.approved_at(now).is_some_and(|approved| approved.to.as_ref().is_some_and(|own| own != to));
         let Some(Approved { who, to: Some(was), .. }) = slot.approved.take_if(|_| other) else { return };
-        let Some(wish) = &mut slot.wish else { return };
-        wish.proposed = None;
-        wish.told &= !Hold::Propose.bit();
+        let Some(wish) = &slot.wish else { return };
         let wanted = wish.want.name();
         let what = format!(
             "the approval of the {wanted} to {was} lapsed: {was} cannot take the traffic now, and {who} did not approve {to}"
         );
-        let reason = Reason::Lapsed { what };
-        out.push(Command::Record(channel_record(&slot.key, EventType::Lapsed, Actor::System, reason, (None, None))));
+        slot.propose_anew(what, out);
+    }
+
+    /// Codecs are about to get this order: an approval of another one is over, and this one is proposed anew.
+    pub(super) fn end_other_order(&mut self, now: Time, i: usize, order: &[Codec], out: &mut Vec<Command>) {
+        let slot = &mut self.slots[i];
+        let other = slot.approved_at(now).is_some_and(|approved| approved.order.as_deref() != Some(order));
+        let Some(Approved { who, order: Some(was), .. }) = slot.approved.take_if(|_| other) else { return };
+        let (was, now) = (ranked(&was).join(", "), ranked(order).join(", "));
+        let what = format!(
+            "the approval of the codec order {was} lapsed: it is no longer of use, and {who} did not approve {now}"
+        );
+        slot.propose_anew(what, out);
     }
 }
 
 impl Slot {
+    fn propose_anew(&mut self, lapsed: String, out: &mut Vec<Command>) {
+        let Some(wish) = &mut self.wish else { return };
+        wish.proposed = None;
+        wish.told &= !Hold::Propose.bit();
+        let reason = Reason::Lapsed { what: lapsed };
+        out.push(Command::Record(channel_record(&self.key, EventType::Lapsed, Actor::System, reason, (None, None))));
+    }
+
     /// Where traffic is to go by what is proposed; `None`: it is no move.
     fn proposed_to(&self) -> Option<ChannelId> {
         match (&self.wish.as_ref()?.want, &self.reason) {

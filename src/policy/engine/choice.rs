@@ -1,6 +1,6 @@
 //! What may be done for a channel that works, the first choice first: remedies for its sound at home, ways home where its
-//! traffic is away. A choice that was proposed to a person in vain makes room for the next one, and is not proposed again as
-//! long as it is wanted.
+//! traffic is away. A choice that was proposed to a person in vain, or that is closed to the channel, makes room for the next one;
+//! what was proposed in vain is not proposed again as long as it is wanted.
 //!
 //! Must never: say whether it may be done, or want anything of a channel that failed.
 
@@ -81,7 +81,7 @@ impl Engine {
 }
 
 impl Slot {
-    /// Adds a choice. Whether it is open: neither it nor, for the codecs, another order was proposed in vain.
+    /// Adds a choice. Whether it is open: it may be made, and neither it nor, for the codecs, another order was proposed in vain.
     fn opens(&self, wants: &mut Vec<Want>, want: Want) -> bool {
         let open = self.is_open(&want);
         wants.push(want);
@@ -89,6 +89,10 @@ impl Slot {
     }
 
     fn is_open(&self, want: &Want) -> bool {
+        // Another remedy may do while it may not leave.
+        if self.carries > 0 && matches!(want, Want::Failover(cause) if cause.is_quality()) {
+            return false;
+        }
         let codec = |want: &Want| want.purpose() == Purpose::Codec;
         let taken = |lapsed: &Wish| lapsed.want.same_episode(want) || (codec(&lapsed.want) && codec(want));
         !self.lapsed.iter().any(taken)

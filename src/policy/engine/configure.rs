@@ -82,6 +82,7 @@ impl Engine {
         let listed = slot.listed != channel.failover;
         let policy = !Arc::ptr_eq(&slot.policy, &channel.policy) && *slot.policy != *channel.policy;
         slot.listed.clone_from(&channel.failover);
+        slot.carrier.clone_from(&channel.carrier);
         if policy {
             if slot.policy.telemetry != channel.policy.telemetry {
                 slot.window.reconfigure(&channel.policy.telemetry);
@@ -116,9 +117,9 @@ impl Engine {
     fn recount(&mut self, now: Time, out: &mut Vec<Command>) {
         for tenant in &mut self.tenants {
             (tenant.configured, tenant.up, tenant.watched) = (0, 0, 0);
-            tenant.mass.bad.clear();
             tenant.longest = std::time::Duration::ZERO;
         }
+        let mut members: Vec<Vec<_>> = vec![Vec::new(); self.tenants.len()];
         for (i, slot) in self.slots.iter().enumerate().filter(|(_, slot)| slot.live) {
             let tenant = &mut self.tenants[slot.tenant];
             tenant.watched += 1;
@@ -126,10 +127,11 @@ impl Engine {
             if slot.configured {
                 tenant.configured += 1;
                 tenant.up += u32::from(slot.health() == Health::Up);
-                tenant.mass.bad.extend(slot.bad_since.map(|since| (since, i)));
+                members[slot.tenant].push((i, slot.group(i), slot.bad_since));
             }
         }
-        for tenant in &mut self.tenants {
+        for (tenant, members) in self.tenants.iter_mut().zip(members) {
+            tenant.mass.rebuild(members);
             tenant.set_stretch();
         }
         for slot in &mut self.slots {
@@ -259,7 +261,7 @@ impl Engine {
         let tenant = &mut self.tenants[self.slots[i].tenant];
         tenant.watched = tenant.watched.saturating_sub(1);
         if let Some(since) = self.slots[i].bad_since {
-            tenant.mass.bad.remove(&(since, i));
+            tenant.mass.turned_good(since, i);
         }
         self.index.remove(&key);
         self.forgotten.push(super::Part::Channel(key.clone()));

@@ -5,7 +5,6 @@ use super::super::command::{ActionKind, Actor, Command, EventType, Health};
 use super::super::evidence::Finding;
 use super::super::failover::Pick;
 use super::super::key::ChannelId;
-use super::super::observation::Codec;
 use super::super::reason::{Cause, Reason};
 use super::super::time::Time;
 use super::{Engine, Slot, Want, Wish, channel_record};
@@ -36,7 +35,9 @@ impl Engine {
             self.lapse_maintenance(now, i, out);
             self.lapse_order(now, i, out);
             self.lapse_trials(now, i, out);
-            match self.wanted(now, i) {
+            let wanted = self.wanted(now, i);
+            self.end_episodes(now, i, wanted.as_ref().ok());
+            match wanted {
                 Ok(want) => {
                     self.wish(now, i, want);
                     self.pursue(now, i, out);
@@ -109,7 +110,8 @@ impl Engine {
         let slot = &self.slots[i];
         if let Some(b) = self.sibling(slot, route).filter(|_| slot.policy.failover.enabled) {
             let backup = &self.slots[b];
-            if backup.missing {
+            // One such answer may be a mistake on the way: it counts against a target, and moves nothing.
+            if backup.missing && backup.missing_looks >= backup.policy.health.fall {
                 return Ok(Want::Cascade(b, Cause::BackupMissing { backup: route.clone() }));
             }
             if backup.health() == Health::Down && backup.last_bad() {
@@ -126,7 +128,7 @@ impl Engine {
         let thresholds = &slot.policy.health;
         let (good, rise) = (slot.machine.goods(), thresholds.rise);
         match slot.health() {
-            _ if slot.missing => Reason::Missing,
+            _ if slot.missing => slot.missing_reason(),
             _ if slot.evidence.is_none() => Reason::NotSeen,
             _ if !slot.fresh => Reason::Stale { limit: self.stale_limit(i) },
             Health::Down if !slot.last_bad() => Reason::Recovering { good, rise },
@@ -150,7 +152,8 @@ impl Engine {
                 // What was proposed in vain is not proposed again as long as it is wanted.
                 let before = slot.lapsed.iter().find(|lapsed| lapsed.want.same_episode(&want));
                 let (told, proposed) = before.map_or((0, None), |lapsed| (lapsed.told, lapsed.proposed));
-                slot.wish = Some(Wish { want, since: now, seq, looked: None, asked: None, told, proposed });
+                let (looked, asked) = (None, None);
+                slot.wish = Some(Wish { want, since: now, seq, looked, asked, told, proposed, nobody_told: false });
                 slot.held = None;
                 slot.no_candidate = false;
                 // What a person approved was something else.
@@ -179,13 +182,14 @@ impl Engine {
     fn pursue(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
         let Some(wish) = self.slots[i].wish.clone() else { return };
         if let Err(hold) = self.guards(now, i, &wish.want) {
+            self.note_no_candidate(i, self.nobody_is_fit(now, i, &wish.want));
             return self.hold(now, i, hold, None, out);
         }
         self.take_place(now, i, &wish.want);
         let wish = self.unhold(now, i, wish);
         let mut awaiting = self.unconfirmed(now, i, &wish);
         match wish.want.clone() {
-            Want::Failover(cause) | Want::Cascade(_, cause) => match self.pick(now, i, &wish) {
+            Want::Failover(cause) | Want::Cascade(_, cause) => match self.pick_noting(now, i, &wish) {
                 Pick::Take { target, passed_over } if awaiting.is_empty() => {
                     return self.move_to(now, i, target, cause, passed_over, out);
                 }
@@ -256,6 +260,19 @@ impl Engine {
         }
     }
 
+    /// Looks for a target, and notes whether there is any.
+    fn pick_noting(&mut self, now: Time, i: usize, wish: &Wish) -> Pick {
+        let pick = self.pick(now, i, wish);
+        self.note_no_candidate(i, matches!(pick, Pick::Nobody { .. }));
+        pick
+    }
+
+    fn note_no_candidate(&mut self, i: usize, none: bool) {
+        if std::mem::replace(&mut self.slots[i].no_candidate, none) != none {
+            self.mark_changed(i);
+        }
+    }
+
     fn nobody(
         &mut self,
         i: usize,
@@ -265,7 +282,8 @@ impl Engine {
     ) {
         let reason = Reason::NoCandidate { cause, against };
         let slot = &mut self.slots[i];
-        if !std::mem::replace(&mut slot.no_candidate, true) {
+        // Once for each wish, however often somebody was fit meanwhile.
+        if slot.wish.as_mut().is_some_and(|wish| !std::mem::replace(&mut wish.nobody_told, true)) {
             let (event, actor) = (EventType::NoCandidate, Actor::Engine);
             out.push(Command::Record(channel_record(&slot.key, event, actor, reason.clone(), (None, None))));
         }
@@ -284,15 +302,6 @@ impl Engine {
         // Where traffic goes is always among the needs, which are few; the index would need a key built.
         slot.needs.iter().copied().find(|n| self.slots[*n].id() == id)
     }
-}
-
-pub(super) fn same_names(a: &[Codec], b: &[Codec]) -> bool {
-    let names = |codecs: &[Codec]| {
-        let mut names: Vec<String> = codecs.iter().map(|codec| codec.name.clone()).collect();
-        names.sort();
-        names
-    };
-    names(a) == names(b)
 }
 
 /// The change of a failover, failback or codec action, as facts.

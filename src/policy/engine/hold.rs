@@ -5,6 +5,7 @@ use super::super::command::{Action, ActionKind, Actor, Command, EventType, OpId}
 use super::super::failover::home_against;
 use super::super::guard::Hold;
 use super::super::key::ChannelId;
+use super::super::observation::ranked;
 use super::super::params::{Failback, Mode};
 use super::super::reason::{Cause, Ineligible, Reason};
 use super::super::time::Time;
@@ -15,25 +16,31 @@ impl Engine {
     pub(super) fn guards(&self, now: Time, i: usize, want: &Want) -> Result<(), Hold> {
         let slot = &self.slots[i];
         let tenant = &self.tenants[slot.tenant];
-        self.still(slot)?;
+        self.still(slot, matches!(want, Want::Cascade(_, Cause::BackupDown { .. })))?;
         if slot.forced() {
             return Ok(());
+        }
+        if let Want::Failover(cause) = want {
+            stays_fit(slot, cause)?;
         }
         let left = |until: Option<Time>| until.filter(|until| *until > now).map(|until| until.since(now));
         let retry = slot.retries.of(want.purpose());
         if let Some(left) = left(retry.at) {
-            return Err(Hold::Backoff { failures: retry.failures, left });
+            let failures = retry.failures_at(now, slot.policy.failover.block_period);
+            return Err(Hold::Backoff { failures, left });
         }
         if matches!(want, Want::Failback | Want::Rollback(_)) {
             self.way_home(now, slot, want)?;
         }
-        if !matches!(want, Want::Cascade(..)) {
+        if !want.is_cascade() {
             if let Some(left) = left(slot.blocked_until).filter(|_| !want.takes_back()) {
                 return Err(Hold::Blocked { left });
             }
             if let (Want::Codec(_), Some(left), false) = (want, left(slot.codec_until), want.takes_back()) {
                 return Err(Hold::Cooldown { left });
             }
+        }
+        if !want.passes_limits() {
             let limits = tenant.params.limits;
             if tenant.in_flight >= limits.max_concurrent {
                 return Err(Hold::MaxConcurrent { max: limits.max_concurrent });
@@ -50,8 +57,9 @@ impl Engine {
         self.place(now, i, want)
     }
 
-    /// What forbids sending whatever was decided: the journal, people, and what is known of the tenant as a whole.
-    pub(super) fn still(&self, slot: &Slot) -> Result<(), Hold> {
+    /// What forbids sending whatever was decided: the journal, people, and what is known of the tenant as a whole. `rescue`:
+    /// it takes traffic off a backup that is down, to another one: whoever works on the channel itself is not disturbed by that.
+    pub(super) fn still(&self, slot: &Slot, rescue: bool) -> Result<(), Hold> {
         let tenant = &self.tenants[slot.tenant];
         if !self.journal {
             return Err(Hold::Journal);
@@ -68,10 +76,10 @@ impl Engine {
         if tenant.blind {
             return Err(Hold::Blind);
         }
-        if slot.in_maintenance() {
+        if slot.in_maintenance() && !rescue {
             return Err(Hold::Maintenance);
         }
-        if tenant.mass.held && !tenant.mass.approved {
+        if tenant.mass.held() && !tenant.mass.approved {
             return Err(Hold::MassChange { bad: tenant.bad(), of: tenant.configured });
         }
         Ok(())
@@ -92,7 +100,7 @@ impl Engine {
 
     /// Between decision and sending the ground may give way: a person, the target, or the channel itself.
     fn still_stands(&self, slot: &Slot, action: &Action) -> Result<(), Hold> {
-        self.still(slot)?;
+        self.still(slot, matches!(&action.reason, Reason::Failover { cause: Cause::BackupDown { .. }, .. }))?;
         if !slot.configured {
             return Err(Hold::Unwatched);
         }
@@ -100,6 +108,9 @@ impl Engine {
             Mode::Observe => return Err(Hold::Observe),
             Mode::Propose if action.actor == Actor::Engine => return Err(Hold::Propose),
             Mode::Propose | Mode::Enforce => {}
+        }
+        if let Reason::Failover { cause, .. } = &action.reason {
+            stays_fit(slot, cause)?;
         }
         let well_again = |id: &ChannelId| {
             self.lookup(slot, id).is_some_and(|c| !self.slots[c].missing && self.slots[c].verdict == Some(Event::Good))
@@ -157,7 +168,11 @@ impl Engine {
             }
             _ => None,
         });
-        let reason = Reason::Held { wanted: wish.want.name().to_owned(), to, hold: hold.clone() };
+        // What was decided and waits for a person is named, so that he knows what he approves.
+        let decided = matches!(hold, Hold::Propose | Hold::Lapsed { .. } | Hold::Observe);
+        let order = wish.want.order().filter(|_| decided);
+        let order = order.map(|order| ranked(order).into_iter().map(str::to_owned).collect());
+        let reason = Reason::Held { wanted: wish.want.name().to_owned(), to, order, hold: hold.clone() };
         if hold == Hold::Propose {
             wish.proposed.get_or_insert(now);
         }
@@ -227,6 +242,11 @@ impl Engine {
             _ => Ok(()),
         }
     }
+}
+
+/// Those it carries are asked first: what leaves for quality alone is no fit backup any more.
+fn stays_fit(slot: &Slot, cause: &Cause) -> Result<(), Hold> {
+    if slot.carries > 0 && cause.is_quality() { Err(Hold::Carries { others: slot.carries }) } else { Ok(()) }
 }
 
 /// What an action that nobody has approved waits for, or waited for in vain.

@@ -1,6 +1,6 @@
 //! Who gets the next place where the limits over all tenants leave fewer than are wanted. The order is stated in `places`.
 //!
-//! Free of those limits are what rescues (a cascade), what a person forced, and what is not going to be carried out now.
+//! Free of those limits are what rescues from a backup that is down, what a person forced, and what is not going to be carried out now.
 //!
 //! Must never: let a free place wait for somebody who does not want it.
 
@@ -55,10 +55,7 @@ impl Engine {
     }
 
     fn needs_place(&self, now: Time, i: usize, want: &Want) -> bool {
-        self.places.limited()
-            && !matches!(want, Want::Cascade(..))
-            && !self.slots[i].forced()
-            && self.mode_allows(now, i).is_ok()
+        self.places.limited() && !want.passes_limits() && !self.slots[i].forced() && self.mode_allows(now, i).is_ok()
     }
 
     /// The line at `now`, the next one first; with `joining` as if he stood in it.

@@ -3,6 +3,7 @@
 use super::super::channel::Event;
 use super::super::command::{Actor, Command, EventType, Fact, Health};
 use super::super::evidence::{self, judge};
+use super::super::mass;
 use super::super::observation::{ChannelView, Source, same_order};
 use super::super::reason::Reason;
 use super::super::time::Time;
@@ -36,6 +37,7 @@ impl Engine {
         let slot = &mut self.slots[i];
         slot.asked = Some(asked);
         let back = std::mem::replace(&mut slot.missing, false);
+        slot.missing_looks = 0;
         let (unsure, echo, set) = (slot.unsure.is_some(), slot.echo, slot.codecs_set.is_some());
         let verdict = judge(slot, view);
         if single {
@@ -44,6 +46,7 @@ impl Engine {
         if slot.status != view.status {
             slot.status.clone_from(&view.status);
         }
+        self.note_server(i, view, single);
         self.codecs_show_late(now, i, asked, single, view, out);
         let slot = &mut self.slots[i];
         let needs_changed = note_view(slot, asked, view, single);
@@ -90,14 +93,16 @@ impl Engine {
         slot.evidence = Some(asked);
         slot.verdict = None;
         slot.single = Some(Single { asked, seq, verdict: Some(Event::Missing) });
+        slot.missing_looks = slot.missing_looks.saturating_add(1);
         if !std::mem::replace(&mut slot.missing, true) {
-            let change = (None, None);
-            let told = channel_record(&slot.key, EventType::ChannelMissing, Actor::Outside, Reason::Missing, change);
+            let reason = slot.missing_reason();
+            let event = EventType::ChannelMissing;
+            let told = channel_record(&slot.key, event, Actor::Outside, reason, (None, None));
             out.push(Command::Record(told));
             self.sync_load(i);
         }
         self.slots[i].fresh = false;
-        self.note_bad(now, i, false, out);
+        self.note_bad(now, i, true, out);
         self.step(now, i, Event::Missing, out);
         self.follow_up(now, i, true, out);
     }
@@ -112,6 +117,7 @@ impl Engine {
     /// What time alone does to one channel.
     pub(super) fn on_due(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
         self.stale_check(now, i, out);
+        self.release_orphan(now, i, out);
         self.evaluate(now, i, out);
     }
 
@@ -163,10 +169,19 @@ impl Engine {
 
     pub(super) fn stale_check(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
         let limit = self.stale_limit(i);
-        let slot = &self.slots[i];
-        if slot.fresh && slot.evidence.is_some_and(|at| now.since(at) >= limit) {
-            self.turn_stale(now, i, out);
+        let slot = &mut self.slots[i];
+        if !(slot.fresh || slot.missing) || slot.evidence.is_none_or(|at| now.since(at) < limit) {
+            return;
         }
+        // That the platform has no such channel was its word of then, like any other.
+        slot.missing_looks = 0;
+        if std::mem::take(&mut slot.missing) {
+            self.sync_load(i);
+            self.mark_users_changed(i);
+            self.slots[i].fresh = false;
+            return self.follow_up(now, i, true, out);
+        }
+        self.turn_stale(now, i, out);
     }
 
     pub(super) fn turn_stale(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
@@ -176,7 +191,8 @@ impl Engine {
         self.follow_up(now, i, changed, out);
     }
 
-    /// Whether the last look was bad, and whether too many of the tenant turned so at once.
+    /// Whether the last look was bad, or the platform has no such channel; and whether too many of the tenant turned so at
+    /// once.
     fn note_bad(&mut self, now: Time, i: usize, bad: bool, out: &mut Vec<Command>) {
         let slot = &mut self.slots[i];
         if bad == slot.bad_since.is_some() {
@@ -184,11 +200,11 @@ impl Engine {
         }
         let tenant = &mut self.tenants[slot.tenant];
         if let Some(since) = slot.bad_since.take() {
-            tenant.mass.bad.remove(&(since, i));
+            tenant.mass.turned_good(since, i);
         } else {
             slot.bad_since = Some(now);
             if slot.configured {
-                tenant.mass.bad.insert((now, i));
+                tenant.mass.turned_bad(now, i);
             }
         }
         let t = slot.tenant;
@@ -198,17 +214,45 @@ impl Engine {
     pub(super) fn mass_check(&mut self, now: Time, t: usize, out: &mut Vec<Command>) {
         let tenant = &mut self.tenants[t];
         let on = tenant.params.limits.mass_hold;
-        let (bad, of) = (tenant.bad(), tenant.configured);
-        let over = !on || tenant.mass.bad.len() < tenant.mass_threshold();
-        let (event, reason) = match tenant.mass.held {
-            false if on && tenant.mass_now(now) => (EventType::MassHold, Reason::MassChange { bad, of }),
-            true if over => (EventType::MassHoldEnded, Reason::MassOver { bad, of }),
+        let (bad, of, threshold) = (tenant.bad(), tenant.configured, tenant.mass_threshold());
+        let (event, reason) = match tenant.mass.held() {
+            false if on && tenant.mass.at_once(now, threshold) => {
+                tenant.mass.hold();
+                (EventType::MassHold, Reason::MassChange { bad, of })
+            }
+            true if !on || !tenant.mass.lasts(threshold) => {
+                tenant.mass.end();
+                (EventType::MassHoldEnded, Reason::MassOver { bad, of })
+            }
             _ => return,
         };
-        tenant.mass.held = !tenant.mass.held;
-        tenant.mass.approved = false;
         out.push(Command::Record(record(event, Some(tenant.id.clone()), None, Actor::Engine, reason)));
+        if !tenant.mass.held() {
+            let all =
+                self.slots.iter().enumerate().filter(|(_, slot)| slot.live && slot.configured && slot.tenant == t);
+            let members: Vec<_> = all.map(|(i, slot)| (i, slot.group(i), slot.bad_since)).collect();
+            self.tenants[t].mass.rebuild(members);
+        }
         self.evaluate_wanting(now, t, out);
+    }
+
+    /// What the channel fails together with. A page may leave the server out or be old: where the channel itself told, only
+    /// that counts.
+    fn note_server(&mut self, i: usize, view: &ChannelView, single: bool) {
+        let slot = &mut self.slots[i];
+        let Some(read) = view.sip_server.as_deref().and_then(mass::server) else { return };
+        let known = slot.server.as_ref();
+        if known.is_some_and(|(server, alone)| (*alone && !single) || (*server == read && *alone >= single)) {
+            return;
+        }
+        slot.server = Some((read, single));
+        if slot.carrier.is_none() && slot.configured {
+            let (group, bad_since) = (slot.group(i), slot.bad_since);
+            self.tenants[slot.tenant].mass.regroup(i, group, bad_since);
+        }
+        if single {
+            self.mark_unsaved(i);
+        }
     }
 }
 

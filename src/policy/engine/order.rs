@@ -34,7 +34,7 @@ impl Engine {
     fn approve_mass(&mut self, now: Time, id: &TenantId, who: &str, out: &mut Vec<Command>) -> Result<(), Refusal> {
         let t = self.find_tenant(id)?;
         let tenant = &mut self.tenants[t];
-        if !tenant.mass.held || std::mem::replace(&mut tenant.mass.approved, true) {
+        if !tenant.mass.held() || std::mem::replace(&mut tenant.mass.approved, true) {
             return Err(Refusal::NothingToDo(format!("no mass change is held for tenant {id}")));
         }
         let order =

@@ -16,6 +16,8 @@ use std::time::Duration;
 
 /// A change that shows later than this after it had failed to is somebody else's.
 pub(super) const LATE_FOR: Duration = Duration::from_hours(1);
+/// Changes of one channel that may still show; in an hour, attempts that wait for each other make fewer.
+pub(super) const MAX_LATE: usize = 32;
 
 impl Engine {
     /// `counts`: whether an attempt that came to nothing makes the next one wait.
@@ -26,8 +28,9 @@ impl Engine {
         let Some(i) = self.ops.remove(&op) else { return };
         let Some(flight) = self.slots[i].flight.take() else { return };
         let t = self.slots[i].tenant;
-        self.tenants[t].in_flight = self.tenants[t].in_flight.saturating_sub(1);
-        self.places.land();
+        if !flight.released {
+            self.give_place_back(t);
+        }
         let slot = &mut self.slots[i];
         slot.route_from = now;
         let action = flight.action;
@@ -50,8 +53,10 @@ impl Engine {
             }
             Outcome::NotApplied | Outcome::Refused { .. } => {
                 self.conclude(i, &kept, events(&kept.kind).2, reason, out);
-                self.back_off(now, i, kept.purpose());
-                self.slots[i].late = matches!(outcome, Outcome::NotApplied).then(|| (kept, now + LATE_FOR));
+                self.attempt_failed(now, i, &kept);
+                if outcome == Outcome::NotApplied {
+                    self.remember_late(now, i, kept);
+                }
             }
             Outcome::NotSent { .. } | Outcome::Conflict | Outcome::Withdrawn { .. } => {
                 self.conclude(i, &kept, events(&kept.kind).2, reason, out);
@@ -61,7 +66,8 @@ impl Engine {
                 self.clear_echo(i, &kept);
                 // What was called back waits too: where its ground comes and goes, it would be decided at every look.
                 if counts {
-                    self.back_off(now, i, kept.purpose());
+                    let recalled = matches!(outcome, Outcome::Withdrawn { .. });
+                    self.back_off(now, i, kept.purpose(), recalled);
                 }
             }
         }
@@ -79,16 +85,21 @@ impl Engine {
         self.block(now, i, &kept.kind);
         let slot = &mut self.slots[i];
         *slot.retries.of_mut(kept.purpose()) = Retry::default();
-        slot.late = None;
+        // What else may still show of ours stays remembered: a change that was thought lost may land after another one.
+        slot.late.retain(|(late, _)| late.op != kept.op);
         slot.changed_at = Some(now);
         match &kept.kind {
             ActionKind::Failover { to, .. } => {
-                // Traffic that left for quality and had to go on still needs measured quality to come home.
+                // Traffic that had to go on comes home as it would have from where it was: by measured quality where it left
+                // for that, by a person where a person, or somebody else, had moved it.
                 let went_on = matches!(kept.cause, Some(Cause::BackupDown { .. } | Cause::BackupMissing { .. }));
-                if !(went_on && slot.moved_for.as_ref().is_some_and(Cause::is_quality)) {
+                let ordered = matches!(slot.moved_for, Some(Cause::Ordered { .. }));
+                if !(went_on && (ordered || slot.moved_for.as_ref().is_some_and(Cause::is_quality))) {
                     slot.moved_for.clone_from(&kept.cause);
                 }
+                let foreign = went_on && slot.foreign;
                 self.take_route(i, to.clone());
+                self.slots[i].foreign = foreign;
                 self.begin_probation(now, i, to, kept.cause.as_ref());
             }
             ActionKind::Failback { .. } => {
@@ -116,6 +127,7 @@ impl Engine {
         slot.route_ours = true;
         slot.foreign = false;
         slot.good_since = None;
+        slot.retries.end_moves();
         self.sync_load(i);
     }
 
@@ -141,13 +153,35 @@ impl Engine {
         slot.blocked_until = Some(now + held).max(slot.blocked_until);
     }
 
-    /// The next attempt has to wait: from `fast_interval`, doubling, up to `block_period`.
-    fn back_off(&mut self, now: Time, i: usize, purpose: Purpose) {
+    /// The platform took the change and never showed it, or refused it: the next attempt waits, and its target comes after
+    /// the others.
+    fn attempt_failed(&mut self, now: Time, i: usize, kept: &Kept) {
+        self.back_off(now, i, kept.purpose(), false);
         let slot = &mut self.slots[i];
-        let retry = slot.retries.of_mut(purpose);
-        let doubled = slot.policy.health.fast_interval.saturating_mul(1 << retry.failures.min(16));
-        retry.failures = retry.failures.saturating_add(1);
-        retry.at = Some(now + doubled.min(slot.policy.failover.block_period));
+        match &kept.kind {
+            ActionKind::Failover { to, .. } => slot.retries.note_tried(to),
+            ActionKind::Failback { .. } if kept.purpose() == Purpose::Rescue => {
+                slot.retries.note_tried(&slot.key.channel);
+            }
+            ActionKind::Failback { .. } | ActionKind::Codec { .. } => {}
+        }
+    }
+
+    /// The next attempt has to wait: from `fast_interval`, doubling, up to `block_period`.
+    fn back_off(&mut self, now: Time, i: usize, purpose: Purpose, recalled: bool) {
+        let slot = &mut self.slots[i];
+        let (first, longest) = (slot.policy.health.fast_interval, slot.policy.failover.block_period);
+        slot.retries.of_mut(purpose).add(now, recalled, first, longest);
+    }
+
+    /// A change that did not show in its time may show for another hour: it is ours then, not somebody else's.
+    fn remember_late(&mut self, now: Time, i: usize, kept: Kept) {
+        let late = &mut self.slots[i].late;
+        late.retain(|(_, until)| *until > now);
+        if late.len() >= MAX_LATE {
+            late.remove(0);
+        }
+        late.push((kept, now + LATE_FOR));
     }
 
     /// Our status was never sent: `active` is the platform's own word, unless an earlier failover said it.
@@ -191,8 +225,8 @@ impl Engine {
         } else {
             let reason = Reason::Outcome { kind, outcome: Outcome::NotApplied };
             self.conclude(i, &kept, events(&kept.kind).2, reason, out);
-            self.back_off(now, i, kept.purpose());
-            self.slots[i].late = Some((kept, now + LATE_FOR));
+            self.attempt_failed(now, i, &kept);
+            self.remember_late(now, i, kept);
         }
         self.sync_load(i);
         self.mark_unsaved(i);

@@ -3,7 +3,7 @@
 //!
 //! Must never: act by itself, or judge an order by telemetry of before it showed.
 
-use super::super::codec::{self, CodecHold, Proposal};
+use super::super::codec::{self, CodecHold, Proposal, same_names};
 use super::super::command::{Actor, Command, EventType};
 use super::super::observation::{Codec, TelemetryReading, same_order};
 use super::super::reason::{Cause, Reason};
@@ -11,7 +11,6 @@ use super::super::report::Quality;
 use super::super::score::{self, Conditions, predict};
 use super::super::time::Time;
 use super::super::trial::{CodecTrial, Promise, Refuted, Timed, Verdict};
-use super::decide::same_names;
 use super::want::CodecWant;
 use super::{Engine, Slot, Want, channel_record};
 
@@ -89,6 +88,15 @@ impl Engine {
             let Some(summary) = &slot.summary else { return Err(self.quiet_reason(i)) };
             let latency = self.tenants[slot.tenant].params.latency;
             let refuted: Vec<&Refuted> = slot.refuted.at(now).map(|(refuted, _)| refuted).collect();
+            // What a person approved goes before what would be proposed now, as long as it is of use.
+            let approved = slot.approved_at(now).and_then(|approved| approved.order.as_deref());
+            let approved = approved.and_then(|order| {
+                let (rules, quality) = (&policy.codec, &policy.quality);
+                codec::propose_approved(rules, quality, latency, summary, &slot.codecs, &refuted, order)
+            });
+            if let Some(proposal) = approved {
+                return Ok(Want::Codec(CodecWant::Improve(proposal)));
+            }
             return match codec::propose(&policy.codec, &policy.quality, latency, summary, &slot.codecs, &refuted) {
                 Ok(proposal) => Ok(Want::Codec(CodecWant::Improve(proposal))),
                 Err(hold) => Err(Reason::CodecKept { score, hold }),

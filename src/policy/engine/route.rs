@@ -86,8 +86,11 @@ impl Engine {
         slot.own_changes.remove(n);
         let was = slot.expected.replace(read.clone());
         slot.route = Some(read.clone());
-        (slot.route_ours, slot.foreign, slot.moved_for) = (false, false, None);
+        if *read == slot.key.channel {
+            (slot.route_ours, slot.foreign, slot.moved_for) = (false, false, None);
+        }
         slot.blocked_until = None;
+        slot.retries.end_moves();
         let reason = Reason::RouteOwn { was: was.clone(), now: read.clone() };
         let change = (was.map(Fact::Route), Some(Fact::Route(read.clone())));
         out.push(Command::Record(channel_record(&slot.key, EventType::RouteChanged, Actor::System, reason, change)));
@@ -115,6 +118,7 @@ impl Engine {
         slot.route = Some(read.clone());
         slot.route_ours = false;
         slot.foreign = read != slot.key.channel;
+        slot.retries.end_moves();
         slot.moved_for = None;
         slot.blocked_until = Some(now + slot.policy.failover.block_period).max(slot.blocked_until);
         let reason = Reason::RouteForeign { was: was.clone(), now: read.clone(), reversal };
@@ -157,14 +161,15 @@ impl Engine {
         if asked < slot.route_from || slot.flight.is_some() || slot.unsure.is_some() {
             return;
         }
-        let shows = slot.late.as_ref().filter(|(_, until)| now < *until).is_some_and(|(late, _)| match &late.kind {
-            ActionKind::Codec { order, .. } => view.has_order(order) == Some(true),
+        let shows = slot.late.iter().rposition(|(late, until)| match &late.kind {
+            ActionKind::Codec { order, .. } => now < *until && view.has_order(order) == Some(true),
             ActionKind::Failover { .. } | ActionKind::Failback { .. } => false,
         });
-        if shows && !single {
+        let Some(n) = shows else { return };
+        if !single {
             return self.doubt_route(now, i, out);
         }
-        let Some((kept, _)) = slot.late.take_if(|_| shows) else { return };
+        let (kept, _) = slot.late.remove(n);
         let reason = Reason::ShowsLate { kind: kept.kind.name().to_owned() };
         self.complete(now, i, &kept, reason, out);
     }
@@ -172,13 +177,13 @@ impl Engine {
     /// A change that had not shown when its time was over shows now: it is ours, not someone else's.
     fn shows_late(&mut self, now: Time, i: usize, read: &ChannelId, out: &mut Vec<Command>) -> bool {
         let slot = &mut self.slots[i];
-        let late = slot.late.as_ref().filter(|(_, until)| now < *until);
-        let shows = late.is_some_and(|(late, _)| match &late.kind {
-            ActionKind::Failover { to, .. } => to == read,
-            ActionKind::Failback { .. } => *read == slot.key.channel,
+        let shows = slot.late.iter().rposition(|(late, until)| match &late.kind {
+            ActionKind::Failover { to, .. } => now < *until && to == read,
+            ActionKind::Failback { .. } => now < *until && *read == slot.key.channel,
             ActionKind::Codec { .. } => false,
         });
-        let Some((kept, _)) = slot.late.take_if(|_| shows) else { return false };
+        let Some(n) = shows else { return false };
+        let (kept, _) = slot.late.remove(n);
         let reason = Reason::ShowsLate { kind: kept.kind.name().to_owned() };
         self.complete(now, i, &kept, reason, out);
         true

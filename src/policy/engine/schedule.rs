@@ -14,7 +14,9 @@ impl Engine {
         let stranded = matches!(&slot.wish, Some(Wish { want: Want::Failover(_) | Want::Cascade(..), .. }));
         // A channel without any candidate is not helped by looking at it more often.
         let hopeless = slot.no_candidate && slot.candidates.is_empty();
-        bad || (stranded && slot.held.is_none() && !hopeless) || (slot.unsure.is_some() && !slot.missing)
+        // A backup that the platform no longer has: until that has been said often enough to move its users' traffic.
+        let vanishing = slot.missing && slot.carries > 0 && slot.missing_looks < slot.policy.health.fall;
+        bad || vanishing || (stranded && slot.held.is_none() && !hopeless) || (slot.unsure.is_some() && !slot.missing)
     }
 
     pub(super) fn refresh_suspect(&mut self, i: usize, out: &mut Vec<Command>) {
@@ -53,7 +55,7 @@ impl Engine {
     fn due(&self, now: Time, i: usize) -> Option<Time> {
         let slot = &self.slots[i];
         let policy = &slot.policy;
-        let stale = slot.evidence.filter(|_| slot.fresh).map(|at| at + self.stale_limit(i));
+        let stale = slot.evidence.filter(|_| slot.fresh || slot.missing).map(|at| at + self.stale_limit(i));
         if slot.quiet() {
             return stale.filter(|at| *at > now);
         }
@@ -73,7 +75,8 @@ impl Engine {
         let unsure = slot.unsure.as_ref().map(|unsure| unsure.until);
         let ordered = slot.ordered.as_ref().map(|ordered| ordered.until);
         let maintenance = slot.maintenance.as_ref().map(|(until, _)| *until);
-        let own = [stale, looked, patience, home, hour, unsure, ordered, maintenance, slot.proposal_until()];
+        let released = slot.flight.as_ref().and_then(super::slot::Flight::release_at);
+        let own = [released, stale, looked, patience, home, hour, unsure, ordered, maintenance, slot.proposal_until()];
         let quality = [low, degraded, fine, trial, probation];
         let retry = wish.and_then(|wish| slot.retries.of(wish.want.purpose()).at);
         let blocks = [slot.blocked_until, retry, slot.codec_until].into_iter().filter(|_| wish.is_some());

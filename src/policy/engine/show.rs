@@ -97,6 +97,7 @@ impl Engine {
             let confirmed = candidate.confirms(now, wish, slot.last_look_for());
             confirmed.is_none_or(|single| single.verdict != Some(Event::Good)).then_some(Ineligible::Unconfirmed)
         });
+        let against = against.or_else(|| self.comes_after(now, i, c, needed));
         CandidateReport {
             channel: candidate.id().clone(),
             eligible: against.is_none(),
@@ -111,7 +112,7 @@ impl Engine {
         TenantReport {
             state: if self.is_blind(t) { TenantState::Blind } else { TenantState::Seen },
             paused: self.paused || tenant.paused,
-            mass_hold: tenant.mass.held && !tenant.mass.approved,
+            mass_hold: tenant.mass.held() && !tenant.mass.approved,
             in_flight: tenant.in_flight,
             actions_last_hour: tenant.actions_last_hour(now),
             up: tenant.up,

@@ -5,6 +5,7 @@ use super::super::command::{Action, ActionKind, Cadence, Health};
 use super::super::guard::Hold;
 use super::super::hold_down::HoldDown;
 use super::super::key::{ChannelId, ChannelKey};
+use super::super::mass::Group;
 use super::super::observation::Codec;
 use super::super::params::{Policy, Windows};
 use super::super::reason::{Cause, Reason};
@@ -27,6 +28,10 @@ pub(in crate::policy) struct Slot {
     pub policy: Arc<Policy>,
     /// Its backups as configured; `None`: as the platform says.
     pub listed: Option<Vec<ChannelId>>,
+    /// What it fails together with, as configured.
+    pub carrier: Option<String>,
+    /// Its SIP server as read, and whether the channel itself was asked for it.
+    pub server: Option<(String, bool)>,
     /// Its backups in order.
     pub candidates: Vec<usize>,
     /// Every channel that it needs to be watched: backups, and where its traffic goes.
@@ -41,6 +46,8 @@ pub(in crate::policy) struct Slot {
     pub stretch: f64,
     pub verdict: Option<Event>,
     pub missing: bool,
+    /// Answers in a row that the platform has no such channel.
+    pub missing_looks: u32,
     pub fresh: bool,
     pub asked: Option<Time>,
     pub evidence: Option<Time>,
@@ -67,8 +74,8 @@ pub(in crate::policy) struct Slot {
     /// Its actions.
     pub flight: Option<Flight>,
     pub unsure: Option<Unsure>,
-    /// An action that had not shown when its time was over, and until when it may still show as ours.
-    pub late: Option<(Kept, Time)>,
+    /// Actions that had not shown when their time was over, and until when each may still show as ours.
+    pub late: Vec<(Kept, Time)>,
     /// Where other writers of ours may have put its route, and until when such a change may land.
     pub own_changes: Vec<(ChannelId, Time)>,
     pub blocked_until: Option<Time>,
@@ -128,6 +135,8 @@ pub(in crate::policy) struct Flight {
     pub action: Action,
     pub started: Time,
     pub orphan: bool,
+    /// Whether it takes nobody's place any more.
+    pub released: bool,
     pub cause: Option<Cause>,
 }
 
@@ -141,7 +150,7 @@ pub(in crate::policy) struct Unsure {
     pub until: Time,
 }
 
-/// A person's approval of what was proposed, for that target and no other.
+/// A person's approval of what was proposed, for that target or codec order and no other.
 #[derive(Clone, Debug)]
 pub(in crate::policy) struct Approved {
     /// When it lapses.
@@ -149,6 +158,8 @@ pub(in crate::policy) struct Approved {
     pub who: String,
     /// Where traffic is to go; `None`: it is no move.
     pub to: Option<ChannelId>,
+    /// The codec order; `None`: it is a move.
+    pub order: Option<Vec<Codec>>,
 }
 
 /// A person's order to move the channel's traffic, from the moment it is taken until it is made or lapses.
@@ -187,6 +198,14 @@ impl Kept {
     }
 }
 
+impl Flight {
+    /// When an orphan whose outcome nobody can read gives up its place; its channel stays its own.
+    pub(in crate::policy) fn release_at(&self) -> Option<Time> {
+        let lasts = self.action.action_timeout + self.action.verify_for;
+        (self.orphan && !self.released).then(|| self.started + lasts)
+    }
+}
+
 impl Slot {
     pub(in crate::policy) fn new(now: Time, key: ChannelKey, tenant: usize, policy: Arc<Policy>) -> Self {
         let window = Window::new(&policy.telemetry);
@@ -197,6 +216,8 @@ impl Slot {
             configured: false,
             policy,
             listed: None,
+            carrier: None,
+            server: None,
             candidates: Vec::new(),
             needs: Vec::new(),
             users: Vec::new(),
@@ -206,6 +227,7 @@ impl Slot {
             stretch: 1.0,
             verdict: None,
             missing: false,
+            missing_looks: 0,
             fresh: false,
             asked: None,
             evidence: None,
@@ -226,7 +248,7 @@ impl Slot {
             loads: [None; 2],
             flight: None,
             unsure: None,
-            late: None,
+            late: Vec::new(),
             own_changes: Vec::new(),
             blocked_until: None,
             hold_down: None,
@@ -266,6 +288,12 @@ impl Slot {
         &self.key.channel
     }
 
+    /// What it fails together with; `i` is its place.
+    pub(in crate::policy) fn group(&self, i: usize) -> Group {
+        let server = || self.server.as_ref().map(|(server, _)| Group::Server(server.clone()));
+        self.carrier.clone().map(Group::Carrier).or_else(server).unwrap_or(Group::Own(i))
+    }
+
     pub(in crate::policy) const fn health(&self) -> Health {
         self.machine.health()
     }
@@ -276,6 +304,12 @@ impl Slot {
 
     pub(in crate::policy) fn last_bad(&self) -> bool {
         self.verdict == Some(Event::Bad)
+    }
+
+    /// What is told of it while the platform says that it has no such channel.
+    pub(in crate::policy) fn missing_reason(&self) -> Reason {
+        let fall = self.policy.health.fall;
+        Reason::Missing { looks: self.missing_looks, fall, carries: self.carries }
     }
 
     /// Where an action that is under way, or may have been made, points to.

@@ -11,7 +11,7 @@ use super::super::time::Time;
 use super::super::trial::{CodecTrial, Probation, Refutations, SavedRefutations, SavedTimed, Timed};
 use super::super::window::SavedBaseline;
 use super::Engine;
-use super::outcome::LATE_FOR;
+use super::outcome::{LATE_FOR, MAX_LATE};
 use super::retry::{Retries, Retry};
 use super::slot::{Kept, Slot, Unsure};
 use serde::{Deserialize, Serialize};
@@ -102,14 +102,20 @@ pub struct SavedChannel {
     suppressed: bool,
     /// For each purpose (rescue, failback, codec): attempts that failed in a row, and how long the next has to wait.
     retries: [(u32, Option<Duration>); 3],
+    /// For each purpose: decisions that were called back, and how long ago the last attempt ended.
+    retried: [(u32, Option<Duration>); 3],
+    /// Targets of changes that failed in this episode, and how often.
+    tried: Vec<(ChannelId, u32)>,
     codec_cooldown: Option<Duration>,
     codecs_first: Option<Vec<Codec>>,
     codecs_set: Option<Vec<Codec>>,
     /// An action whose outcome was unknown, and how long its old state still means nothing.
     unsure: Option<(Kept, Duration)>,
+    /// As older versions wrote it: one alone.
     late: Option<Kept>,
-    /// For how much longer `late` may still show as ours.
     late_for: Option<Duration>,
+    /// Actions that had not shown, and for how much longer each may still show as ours.
+    lates: Vec<(Kept, Duration)>,
     /// Where other writers of ours may have put its route, and for how much longer such a change may land.
     own_changes: Vec<(ChannelId, Duration)>,
     /// How long a maintenance that a person started goes on, and why.
@@ -118,6 +124,8 @@ pub struct SavedChannel {
     refuted: SavedRefutations,
     probation: Option<SavedTimed<Probation>>,
     baseline: Option<SavedBaseline>,
+    /// Its SIP server, as the channel itself told.
+    sip_server: Option<String>,
 }
 
 impl Engine {
@@ -188,6 +196,8 @@ impl Engine {
                     return;
                 }
                 restore_channel(now, &mut self.slots[i], *saved, elapsed);
+                let slot = &self.slots[i];
+                self.tenants[slot.tenant].mass.regroup(i, slot.group(i), slot.bad_since);
                 self.refresh_needs(now, i, &mut Vec::new());
             }
             _ => {}
@@ -200,7 +210,8 @@ const RESTORED: usize = MAX_PER_HOUR as usize;
 
 fn save_channel(now: Time, slot: &Slot) -> SavedChannel {
     let left = |until: Option<Time>| until.filter(|until| *until > now).map(|until| until.since(now));
-    let late = slot.late.as_ref().filter(|(_, until)| *until > now);
+    let retries = [&slot.retries.rescue, &slot.retries.failback, &slot.retries.codec];
+    let lates = slot.late.iter().filter(|(_, until)| *until > now);
     SavedChannel {
         expected: slot.expected.clone(),
         route_ours: slot.route_ours,
@@ -210,14 +221,16 @@ fn save_channel(now: Time, slot: &Slot) -> SavedChannel {
         blocked_for: left(slot.blocked_until),
         hold_down: slot.hold_down.map(|held| (held.level, now.since(held.at))),
         suppressed: slot.hold_down.is_some_and(|held| held.suppressed),
-        retries: [slot.retries.rescue, slot.retries.failback, slot.retries.codec]
-            .map(|retry| (retry.failures, left(retry.at))),
+        retries: retries.map(|retry| (retry.failures, left(retry.at))),
+        retried: retries.map(|retry| (retry.recalls, retry.last.map(|last| now.since(last)))),
+        tried: slot.retries.tried.clone(),
         codec_cooldown: left(slot.codec_until),
         codecs_first: slot.codecs_first.clone(),
         codecs_set: slot.codecs_set.clone(),
         unsure: slot.unsure.as_ref().map(|unsure| (unsure.kept.clone(), unsure.until.since(now))),
-        late: late.map(|(kept, _)| kept.clone()),
-        late_for: late.map(|(_, until)| until.since(now)),
+        late: None,
+        late_for: None,
+        lates: lates.map(|(kept, until)| (kept.clone(), until.since(now))).collect(),
         own_changes: slot
             .own_changes
             .iter()
@@ -229,6 +242,7 @@ fn save_channel(now: Time, slot: &Slot) -> SavedChannel {
         refuted: slot.refuted.save(now),
         probation: slot.probation.as_ref().map(|probation| probation.save(now)),
         baseline: slot.window.save(),
+        sip_server: slot.server.as_ref().filter(|(_, alone)| *alone).map(|(server, _)| server.clone()),
     }
 }
 
@@ -248,18 +262,27 @@ fn restore_channel(now: Time, slot: &mut Slot, saved: SavedChannel, elapsed: Dur
         at: now,
         suppressed: saved.suppressed,
     });
-    let [rescue, failback, codec] = saved.retries.map(|(failures, left)| Retry { failures, at: until(left) });
-    slot.retries = Retries { rescue, failback, codec };
+    let longest = slot.policy.failover.block_period;
+    let mut counts = saved.retries.into_iter().zip(saved.retried);
+    let mut retry = || {
+        let ((failures, left), (recalls, age)) = counts.next().unwrap_or_default();
+        let retry = Retry { failures, recalls, last: None, at: until(left) };
+        retry.aged(now, age.unwrap_or_default() + elapsed, longest)
+    };
+    slot.retries = Retries { rescue: retry(), failback: retry(), codec: retry(), tried: saved.tried };
     slot.codec_until = until(saved.codec_cooldown);
     slot.codecs_first = saved.codecs_first;
     slot.codecs_set = saved.codecs_set;
-    slot.late = saved.late.and_then(|kept| Some((kept, until(saved.late_for.or(Some(LATE_FOR)))?)));
+    let one = saved.late.map(|kept| (kept, saved.late_for.unwrap_or(LATE_FOR)));
+    let lates = one.into_iter().chain(saved.lates).take(MAX_LATE);
+    slot.late = lates.filter_map(|(kept, left)| Some((kept, until(Some(left))?))).collect();
     slot.own_changes = saved.own_changes.into_iter().filter_map(|(to, left)| Some((to, until(Some(left))?))).collect();
     // One that ended meanwhile is told of by the first evaluation.
     slot.maintenance = saved.maintenance.map(|(left, reason)| (now + left.saturating_sub(elapsed), reason));
     slot.trial = saved.trial.map(|saved| Box::new(Timed::restore(saved, now)));
     slot.refuted = Refutations::restore(saved.refuted, now, elapsed, &slot.policy.codec);
     slot.probation = saved.probation.map(|saved| Box::new(Timed::restore(saved, now)));
+    slot.server = saved.sip_server.map(|server| (server, true));
     if let Some(baseline) = saved.baseline {
         slot.window.restore(baseline);
     }

@@ -23,6 +23,8 @@ pub(in crate::policy) struct Wish {
     pub told: u32,
     /// When it was first proposed.
     pub proposed: Option<Time>,
+    /// That nobody is fit was told of.
+    pub nobody_told: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -51,7 +53,26 @@ pub(in crate::policy) enum CodecWant {
     },
 }
 
+impl CodecWant {
+    /// The order that is wanted.
+    pub(in crate::policy) fn order(&self) -> &[Codec] {
+        match self {
+            Self::Improve(proposal) => &proposal.order,
+            Self::Restore(first) => first,
+            Self::Undo { back, .. } => back,
+        }
+    }
+}
+
 impl Want {
+    /// The codec order that is wanted; `None`: it is a move.
+    pub(in crate::policy) fn order(&self) -> Option<&[Codec]> {
+        match self {
+            Self::Codec(want) => Some(want.order()),
+            Self::Failover(_) | Self::Cascade(..) | Self::Failback | Self::Rollback(_) => None,
+        }
+    }
+
     pub(in crate::policy) fn same_episode(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Failover(a), Self::Failover(b)) => {
@@ -72,6 +93,17 @@ impl Want {
             Self::Failback | Self::Rollback(_) | Self::Codec(_) => true,
             Self::Cascade(..) => false,
         }
+    }
+
+    /// Whether traffic has to leave a backup that failed: free of blocks.
+    pub(in crate::policy) const fn is_cascade(&self) -> bool {
+        matches!(self, Self::Cascade(..))
+    }
+
+    /// Whether it is free of limits too: only where the backup is known to be down. One that the platform has no more may be
+    /// a mistake of the way, and many such at once are.
+    pub(in crate::policy) const fn passes_limits(&self) -> bool {
+        matches!(self, Self::Cascade(_, Cause::BackupDown { .. }))
     }
 
     pub(in crate::policy) const fn purpose(&self) -> Purpose {

@@ -134,4 +134,9 @@ pub enum Ineligible {
     InMaintenance,
     /// Not (yet) confirmed by a last look.
     Unconfirmed,
+    /// A change to it failed in this episode: others come first.
+    ChangeFailed {
+        /// How many.
+        times: u32,
+    },
 }

@@ -42,6 +42,7 @@ impl Reason {
                     *gain = 0.0;
                 }
             }
+            Self::Missing { looks, .. } => *looks = 0,
             Self::Suspect { bad, .. } => *bad = 0,
             Self::Settling { good, .. } | Self::Recovering { good, .. } => *good = 0,
             _ => {}

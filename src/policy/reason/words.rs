@@ -16,7 +16,17 @@ impl fmt::Display for Reason {
             Self::Stale { limit } => {
                 write!(f, "the last answer is older than {}, so its health is unknown", Span(*limit))
             }
-            Self::Missing => f.write_str("the platform has no such channel; missing is not down, so nothing is moved"),
+            Self::Missing { carries: 0, .. } => f.write_str(
+                "the platform has no such channel; missing is not down, so its own traffic stays where it goes",
+            ),
+            Self::Missing { looks, fall, carries } => {
+                let others = if *carries == 1 { "one other".to_owned() } else { format!("{carries} others") };
+                write!(
+                    f,
+                    "the platform has no such channel ({looks} of {fall} such answers); the traffic of {others} leaves it "
+                )?;
+                f.write_str(if looks < fall { "if that is said as often" } else { "as soon as that may be" })
+            }
             Self::Degraded { status } => write!(f, "{} is neither good nor bad", Status(status.as_deref())),
             Self::Suspect { bad, fall, status } => {
                 write!(f, "{} for {bad} of {fall} looks", Status(status.as_deref()))
@@ -71,8 +81,11 @@ impl fmt::Display for Reason {
                 write!(f, "{wanted} wanted: a last look is awaited at ")?;
                 joined(f, awaiting)
             }
-            Self::Held { wanted, to: Some(to), hold } => write!(f, "{wanted} to {to} is held: {hold}"),
-            Self::Held { wanted, to: None, hold } => write!(f, "{wanted} is held: {hold}"),
+            Self::Held { wanted, order: Some(order), hold, .. } => {
+                write!(f, "{wanted} order {} is held: {hold}", order.join(", "))
+            }
+            Self::Held { wanted, to: Some(to), hold, .. } => write!(f, "{wanted} to {to} is held: {hold}"),
+            Self::Held { wanted, to: None, hold, .. } => write!(f, "{wanted} is held: {hold}"),
             Self::CalledBack { hold } => write!(f, "called back before it was sent: {hold}"),
             Self::InFlight { kind } => write!(f, "a {kind} is under way"),
             Self::Unsure { kind } => {
@@ -215,6 +228,9 @@ impl fmt::Display for Ineligible {
             Self::NotBetter { score: None, needed } => write!(f, "has no score, where {needed:.1} is needed"),
             Self::InMaintenance => f.write_str("is in maintenance"),
             Self::Unconfirmed => f.write_str("has not answered a last look"),
+            Self::ChangeFailed { times } => {
+                write!(f, "was tried in vain, {}, and comes after the others", Count(*times, "change"))
+            }
         }
     }
 }

@@ -40,6 +40,22 @@ fn every_field_is_averaged_over_the_samples() {
     assert_eq!(summary, Summary { latency_ms: 30.0, jitter_ms: 3.0, packet_loss_pct: 0.3, samples: 3, usual: None });
 }
 
+#[test]
+fn an_idle_line_that_reports_zeros_measures_nothing() {
+    let mut window = Window::new(&params(1));
+    assert_eq!(window.insert(&dated(10, &[(7, 0.0), (8, -0.0), (9, 40.0)])), 2);
+    assert_eq!((latency(&window), window.rejected()), (Some((40.0, 1)), 2));
+    let zero = |latency_ms, jitter_ms, packet_loss_pct| Sample {
+        latency_ms: Some(latency_ms),
+        jitter_ms: Some(jitter_ms),
+        packet_loss_pct: Some(packet_loss_pct),
+        ..item(None, 0.0)
+    };
+    let some = vec![zero(20.0, 0.0, 0.0), zero(0.0, 1.0, 0.0), zero(0.0, 0.0, 1.0), zero(0.0, 0.0, 0.0)];
+    let mut window = Window::new(&params(1));
+    assert_eq!(window.insert(&reading(10, some)), 1, "all three have to be zero");
+}
+
 fn summed(summary: Statistic, items: &[f64]) -> Summary {
     let mut window = Window::new(&TelemetryParams { summary, ..params(1) });
     window.insert(&reading(10, items.iter().map(|value| item(None, *value)).collect()));

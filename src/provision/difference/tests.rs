@@ -15,6 +15,7 @@ fn desired() -> Provision {
         tenant: "acme".into(),
         name: "trunk".into(),
         policy: Arc::new(Policy::default()),
+        carrier: None,
         sip_server: "sip.carrier.example".into(),
         sip_port: 5060,
         username: "u".into(),

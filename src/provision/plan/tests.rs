@@ -17,6 +17,7 @@ fn desired() -> Desired {
             tenant: "acme".into(),
             name: "trunk".into(),
             policy: Arc::new(Policy::default()),
+            carrier: None,
             sip_server: "sip.example".into(),
             sip_port: 5060,
             username: "u".into(),

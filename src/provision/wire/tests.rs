@@ -10,6 +10,7 @@ fn desired() -> Provision {
         tenant: "acme".into(),
         name: "trunk".into(),
         policy: Arc::new(Policy::default()),
+        carrier: None,
         sip_server: "sip.example".into(),
         sip_port: 5070,
         username: "u".into(),

@@ -28,7 +28,10 @@ fn undo() -> Trunks {
     proposing(&mut t);
     t.said();
     t.set("a", (30.0, 16.0)).minutes(3);
-    assert_eq!(t.said().last().unwrap(), "codec.held: codec is held: the mode is propose and nobody has approved it");
+    assert_eq!(
+        t.said().last().unwrap(),
+        "codec.held: codec order PCMU, OPUS is held: the mode is propose and nobody has approved it"
+    );
     t
 }
 
@@ -41,7 +44,7 @@ fn an_undo_that_nobody_approved_makes_room_for_a_move_and_both_lapse_once() {
     assert_eq!(
         t.said(),
         [
-            format!("operator.lapsed: codec is held: {LAPSED}"),
+            format!("operator.lapsed: codec order PCMU, OPUS is held: {LAPSED}"),
             "failover.held: failover to b is held: the mode is propose and nobody has approved it".to_owned(),
         ]
     );
@@ -68,7 +71,12 @@ fn a_move_that_nobody_approved_makes_room_for_a_codec_order() {
     t.said();
     assert_eq!(t.w.text("a"), "failover to b is held: the mode is propose and nobody has approved it");
     t.minutes(16);
-    assert_eq!(t.w.text("a"), "codec is held: the mode is propose and nobody has approved it", "{:?}", t.said());
+    assert_eq!(
+        t.w.text("a"),
+        "codec order OPUS, G729, PCMU is held: the mode is propose and nobody has approved it",
+        "{:?}",
+        t.said()
+    );
     t.minutes(120);
     let lapsed = t.said().into_iter().filter(|said| said.starts_with("operator.lapsed")).count();
     assert_eq!(lapsed, 2, "each once");
