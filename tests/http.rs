@@ -146,7 +146,7 @@ fn snapshot() -> Snapshot {
     odd.held = Some("mass_change");
     odd.reason_text = "<script>alert('1')</script>".into();
     let mut lost = report("blind", "ch-0001", Health::Unknown);
-    lost.no_candidate = true;
+    (lost.no_candidate, lost.missing) = (true, true);
     Snapshot {
         taken_at: WallMs(1_795_251_300_000),
         version: 7,
@@ -303,6 +303,7 @@ fn exercised() -> Counters {
     counters.observations_dropped(0);
     counters.config_reload(true, WallMs(1_795_251_000_000));
     counters.loop_lag(Duration::from_micros(300));
+    counters.tenant("acme");
     counters.malformed("acme");
     counters.provision("acme", "created");
     counters.provision_drift("acme", "trunk-west", true);
@@ -714,6 +715,7 @@ const OWN: &[&str] = &[
     "network_up",
     "no_candidate",
     "observations_dropped_total",
+    "other_controllers_total",
     "outbox_given_up_total",
     "outbox_oldest_seconds",
     "outbox_pending",
@@ -728,6 +730,8 @@ const OWN: &[&str] = &[
     "request_budget_available",
     "rescued_calls_total",
     "rescues_total",
+    "siblings_lost_total",
+    "stranded_seconds",
     "tenant_blind",
     "tenant_mass_hold",
     "tenant_paused",
@@ -769,6 +773,7 @@ async fn metrics_say_what_the_snapshot_says() {
         r#"trunkwarden_actions_held{tenant="acme",why="mass_change"} 1"#,
         r#"trunkwarden_tenant_blind{tenant="blind"} 1"#,
         r#"trunkwarden_no_candidate{tenant="blind",channel="ch-0001"} 1"#,
+        r#"trunkwarden_stranded_seconds{tenant="blind",channel="ch-0001",reason="no_candidate"} 125"#,
         r#"trunkwarden_clock_skew_seconds{tenant="acme"} -1.25"#,
         r#"trunkwarden_effective_interval_seconds{tenant="acme"} 30.5"#,
         r#"trunkwarden_request_budget_available{tenant="acme"} 17"#,
@@ -821,10 +826,18 @@ async fn ten_thousand_channels_are_told_in_pieces_that_fit_together() {
 async fn the_alert_rules_and_the_dashboard_name_metrics_that_exist() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/prometheus");
     promtool(&["check", "rules", folder.join("alerts.yml").to_str().unwrap()], None);
+    let tests = ["stranded.yml", "first_event.yml", "others.yml"].map(|name| folder.join("tests").join(name));
+    let shown: String = tests.iter().map(|test| std::fs::read_to_string(test).unwrap()).collect();
+    for test in &tests {
+        promtool(&["test", "rules", test.to_str().unwrap()], None);
+    }
     promtool(&["check", "config", folder.join("prometheus.yml").to_str().unwrap()], None);
     let world = World::new().await;
     let known = families(&world.text("/metrics").await);
     let rules = std::fs::read_to_string(folder.join("alerts.yml")).unwrap();
+    for alert in rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")) {
+        assert!(shown.contains(&format!("\"{alert}\"")), "{alert}: no test of config/prometheus/tests shows it fire");
+    }
     let dashboard = std::fs::read_to_string(folder.join("../grafana/trunkwarden.json")).unwrap();
     serde_json::from_str::<Value>(&dashboard).unwrap();
     let both = rules + &dashboard;

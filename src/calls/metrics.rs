@@ -13,6 +13,20 @@ pub const WINDOW: Duration = Duration::from_hours(1);
 /// How a rescue ends: it came to its end; it did, with more calls on the channel than are listed; it was stopped on the way;
 /// the calls could not be listed; it was held from the start; too many others were under way.
 pub const RESCUES: [&str; 6] = ["ended", "cut", "stopped", "unlisted", "held", "skipped"];
+/// How a bridge ends.
+const ENDS: [&str; 9] = [
+    "completed",
+    "unknown",
+    "too_many_legs",
+    "call_over",
+    "already_bridged",
+    "forbidden",
+    "not_authorised",
+    "refused",
+    "not_sent",
+];
+/// What comes of a call that was to be rescued, besides.
+const SKIPPED: &str = "skipped";
 const MINUTE: Duration = Duration::from_mins(1);
 
 /// From a tenth of a second to a minute and more: a deadline and a read-back fit in.
@@ -130,16 +144,25 @@ impl BridgeMetrics {
         });
     }
 
+    /// A tenant is configured: its counters are there from now on, at 0.
+    pub fn tenant(&self, tenant: &str) {
+        for label in ENDS {
+            self.bridges.with_label_values(&[tenant, label]);
+            self.rescued.with_label_values(&[tenant, label]);
+        }
+        self.rescued.with_label_values(&[tenant, SKIPPED]);
+        for result in RESCUES {
+            self.rescues.with_label_values(&[tenant, result]);
+        }
+    }
+
     /// A tenant is no longer configured: its share goes. Its other series are the registry's owner's to remove.
     pub fn forget(&self, tenant: &str) {
         self.windows().remove(tenant);
         let _ = self.ratio.remove_label_values(&[tenant]);
         let _ = self.seconds.remove_label_values(&[tenant]);
         for family in [&self.bridges, &self.rescued] {
-            for label in ["completed", "unknown", "too_many_legs", "call_over", "already_bridged", "forbidden"]
-                .into_iter()
-                .chain(["not_authorised", "refused", "not_sent", "skipped"])
-            {
+            for label in ENDS.into_iter().chain([SKIPPED]) {
                 let _ = family.remove_label_values(&[tenant, label]);
             }
         }

@@ -96,6 +96,11 @@ impl Meters {
             let age = sink.oldest_at.map(|at| wall.since(at)).unwrap_or_default();
             self.0.oldest.with_label_values(&label).set(age.as_secs_f64());
             self.0.removed.with_label_values(&label).set(i64::from(sink.is_left_behind()));
+            if !told.contains_key(&sink.name) {
+                for result in super::verdict::WORDS {
+                    self.0.deliveries.with_label_values(&[&sink.name, result]);
+                }
+            }
             let before = told.insert(sink.name.clone(), sink.given_up).unwrap_or(0);
             self.0.given_up.with_label_values(&label).inc_by(sink.given_up.saturating_sub(before));
         }

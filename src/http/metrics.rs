@@ -3,7 +3,7 @@
 //! Written piece by piece while it is sent, so that memory stays flat whatever the number of channels: a piece is at most
 //! [`PIECE`] channels of one family. Every family of one scrape is of the same snapshot.
 
-use super::App;
+use super::{App, stranded};
 use crate::policy::{ChannelKey, ChannelReport, Health, TenantId, TenantState, Time};
 use crate::supervisor::{Snapshot, TenantSnapshot};
 use axum::body::{Body, Bytes};
@@ -169,6 +169,15 @@ const FAMILIES: &[Family] = &[
         of: Of::Channel(|c, s| s.maybe(c.blocked_for_at(s.now).map(|left| left.as_secs_f64()))),
     },
     Family {
+        name: "trunkwarden_stranded_seconds",
+        help: "How long a channel's traffic has been on a trunk that is down, by what keeps it there; absent where it is not.",
+        of: Of::Channel(|c, s| {
+            if let Some((reason, since)) = stranded::of(c, &s.snapshot, s.now) {
+                s.add(&[("reason", reason)], since.as_secs_f64());
+            }
+        }),
+    },
+    Family {
         name: "trunkwarden_no_candidate",
         help: "Whether a channel's traffic has to move and nobody is fit to take it.",
         of: Of::Channel(|c, s| s.add(&[], flag(c.no_candidate))),
@@ -197,6 +206,7 @@ struct Series {
     common: Vec<LabelPair>,
     /// The moment of the scrape.
     now: Time,
+    snapshot: Arc<Snapshot>,
     metrics: Vec<Metric>,
 }
 
@@ -259,7 +269,7 @@ impl Pieces {
     /// The next series of `family`, moving on to the next family where these are its last.
     fn series(&mut self, family: &Family) -> Vec<Metric> {
         let snapshot = Arc::clone(&self.snapshot);
-        let mut series = Series { now: self.now, ..Series::default() };
+        let mut series = Series { now: self.now, snapshot: Arc::clone(&snapshot), ..Series::default() };
         match family.of {
             Of::Daemon(read) => read(&snapshot, &mut series),
             Of::Tenant(read) => {

@@ -25,6 +25,7 @@ mod query;
 mod reads;
 mod refused;
 mod serve;
+mod stranded;
 pub mod views;
 
 pub use access::Access;

@@ -23,6 +23,28 @@ use std::time::Duration;
 /// Words, beside statuses, that a platform request may end in; any other is counted as `other`.
 const REQUEST_WORDS: [&str; 6] = ["timeout", "connect", "reset", "too_large", "malformed", "cancelled"];
 
+/// What an action is and how it ends.
+const ACTIONS: [&str; 3] = ["failover", "failback", "codec"];
+const OUTCOMES: [&str; 7] = ["applied", "not_applied", "refused", "not_sent", "conflict", "withdrawn", "unknown"];
+
+/// How a look ends.
+const LOOKS: [&str; 10] = [
+    "ok",
+    "missing",
+    "timeout",
+    "connect",
+    "not_authorised",
+    "forbidden",
+    "rate_limited",
+    "server",
+    "malformed",
+    "unexpected",
+];
+
+/// Endpoints that every tenant uses, and the ends of a request that an alert is about.
+const ENDPOINTS: [&str; 5] = ["token", "channel", "channels", "patch", "telemetry"];
+const ALERTED: [&str; 3] = ["401", "403", "429"];
+
 /// Close together around 20 ms, which a PATCH should take at most from its evidence; far apart where it waits for a slot.
 const ACTION_SECONDS: [f64; 18] =
     [0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0];
@@ -40,6 +62,8 @@ struct Families {
     malformed: IntCounterVec,
     actions: IntCounterVec,
     action_seconds: HistogramVec,
+    siblings_lost: IntCounterVec,
+    other_controllers: IntCounterVec,
     provisions: Provisions,
     journal_entries: Total,
     observations_dropped: Total,
@@ -119,6 +143,23 @@ impl Counters {
                         "Time from the answer that confirmed a decision to its PATCH being sent.",
                     ))
                     .buckets(ACTION_SECONDS.to_vec()),
+                    &["tenant"],
+                ),
+            ),
+            siblings_lost: add(
+                &registry,
+                IntCounterVec::new(
+                    opts(
+                        "siblings_lost_total",
+                        "Changes of channels that were made, and by which the platform lost fields beside them.",
+                    ),
+                    &["tenant", "action"],
+                ),
+            ),
+            other_controllers: add(
+                &registry,
+                IntCounterVec::new(
+                    opts("other_controllers_total", "Times that a tenant was paused because something else steers it."),
                     &["tenant"],
                 ),
             ),
@@ -206,6 +247,39 @@ impl Counters {
         self.0.actions.with_label_values(&[tenant, action, result]).inc();
     }
 
+    /// An `action` was made, and the platform lost fields beside what it changed.
+    pub fn siblings_lost(&self, tenant: &str, action: &str) {
+        self.0.siblings_lost.with_label_values(&[tenant, action]).inc();
+    }
+
+    /// A tenant was paused because something else steers it.
+    pub fn other_controller(&self, tenant: &str) {
+        self.0.other_controllers.with_label_values(&[tenant]).inc();
+    }
+
+    /// A tenant is configured: whatever may be counted of it is there from now on, at 0, so that the first event is seen as
+    /// a rise.
+    pub fn tenant(&self, tenant: &str) {
+        for look in LOOKS {
+            self.0.polls.with_label_values(&[tenant, look]);
+        }
+        for action in ACTIONS {
+            for outcome in OUTCOMES {
+                self.0.actions.with_label_values(&[tenant, action, outcome]);
+            }
+            self.0.siblings_lost.with_label_values(&[tenant, action]);
+        }
+        for endpoint in ENDPOINTS {
+            for code in ALERTED.iter().chain(&REQUEST_WORDS) {
+                self.0.requests.with_label_values(&[tenant, endpoint, code]);
+            }
+        }
+        self.0.malformed.with_label_values(&[tenant]);
+        self.0.other_controllers.with_label_values(&[tenant]);
+        self.0.provisions.tenant(tenant);
+        self.0.bridges.tenant(tenant);
+    }
+
     /// A PATCH was sent `after` the answer that confirmed its decision.
     pub fn action_latency(&self, tenant: &str, after: Duration) {
         self.0.action_seconds.with_label_values(&[tenant]).observe(after.as_secs_f64());
@@ -278,6 +352,8 @@ impl Counters {
         forget(&self.0.malformed, tenant);
         forget(&self.0.actions, tenant);
         forget(&self.0.action_seconds, tenant);
+        forget(&self.0.siblings_lost, tenant);
+        forget(&self.0.other_controllers, tenant);
         self.0.provisions.forget_tenant(tenant);
         self.0.bridges.forget(tenant);
     }

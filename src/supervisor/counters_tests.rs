@@ -2,7 +2,7 @@
 
 use super::Counters;
 use crate::platform::RequestEvent;
-use crate::policy::WallMs;
+use crate::policy::{Outcome, WallMs};
 use prometheus::proto::Metric;
 use std::time::Duration;
 
@@ -60,6 +60,44 @@ fn a_forgotten_tenant_leaves_no_series_and_its_neighbour_stays() {
     let text = prometheus::TextEncoder::new().encode_to_string(&counters.gather()).unwrap();
     assert!(!text.contains("acme"), "{text}");
     assert_eq!(series(&counters, "trunkwarden_polls_total").len(), 2);
+}
+
+#[test]
+fn a_configured_tenant_is_counted_from_0_and_leaves_nothing_behind() {
+    let counters = Counters::new();
+    counters.tenant("acme");
+    let actions = series(&counters, "trunkwarden_actions_total");
+    assert_eq!(actions.len(), 3 * 7);
+    assert!(actions.iter().all(|(_, n)| n.abs() < 1e-9));
+    for family in
+        ["bridges", "rescues", "rescued_calls", "malformed_answers", "siblings_lost", "other_controllers", "polls"]
+    {
+        assert!(!series(&counters, &format!("trunkwarden_{family}_total")).is_empty(), "{family}");
+    }
+    // What is counted later is one of these: a label that is missing above would be born with its first event.
+    let before = counters.gather().iter().map(|f| f.get_metric().len()).sum::<usize>();
+    for outcome in [
+        Outcome::Applied { siblings_lost: Vec::new() },
+        Outcome::NotApplied,
+        Outcome::Refused { why: String::new() },
+        Outcome::NotSent { why: String::new() },
+        Outcome::Conflict,
+        Outcome::Withdrawn { why: String::new() },
+        Outcome::Unknown { why: String::new() },
+    ] {
+        counters.action("acme", "failback", outcome.name());
+    }
+    counters.request("acme", &RequestEvent { code: "429".to_owned(), ..event("429") });
+    counters.malformed("acme");
+    counters.other_controller("acme");
+    counters.siblings_lost("acme", "codec");
+    assert_eq!(counters.gather().iter().map(|f| f.get_metric().len()).sum::<usize>(), before);
+    // Again, as at a reload: nothing is reset.
+    counters.tenant("acme");
+    assert!(series(&counters, "trunkwarden_actions_total").iter().map(|(_, n)| n).sum::<f64>() > 6.0);
+    counters.forget_tenant("acme");
+    let text = prometheus::TextEncoder::new().encode_to_string(&counters.gather()).unwrap();
+    assert!(!text.contains("acme"), "{text}");
 }
 
 #[test]

@@ -125,6 +125,7 @@ impl Daemon {
         let switchboard = calls.switchboard.clone();
         let mut publisher = Publisher::new(snapshot.clone(), publish_every);
         publisher.configured(&start.params, wall);
+        start.platforms.keys().for_each(|id| counters.tenant(id.as_str()));
         let now = clock.now();
         let mut driver = Driver {
             engine: Engine::new(start.params, now),

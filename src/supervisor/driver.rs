@@ -287,6 +287,9 @@ impl Driver {
         let (channel, kind) = (&action.channel, action.kind.name());
         tracing::info!(tenant = %channel.tenant, channel = %channel.channel, action = kind, outcome = outcome.name(), "action over");
         self.counters.action(channel.tenant.as_str(), kind, outcome.name());
+        if matches!(&outcome, Outcome::Applied { siblings_lost } if !siblings_lost.is_empty()) {
+            self.counters.siblings_lost(channel.tenant.as_str(), kind);
+        }
         self.ledger.close(entry::of_outcome(op, &outcome));
         self.orphans.remove(&op);
         if let (ActionKind::Failover { to, .. }, Outcome::Applied { .. }) = (&action.kind, &outcome)
@@ -332,6 +335,7 @@ impl Driver {
             self.counters.forget_tenant(gone.as_str());
         }
         self.platforms = platforms;
+        self.platforms.keys().for_each(|id| self.counters.tenant(id.as_str()));
         self.call_back_permits("another configuration was taken");
         self.publisher.configured(&params, self.clock.wall());
         self.ledger.fact(now, Place::Process, &Fact::Reconfigured);

@@ -80,3 +80,25 @@ async fn a_real_prometheus_scrapes_the_health_of_every_channel() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_trunk_that_is_not_moved_is_told_with_its_reason_until_it_is() {
+    let world = World::at_work().await;
+    let failures = r#"trunkwarden_actions_total{action="failover",result="conflict",tenant="acme"}"#;
+    assert_eq!(world.metric(failures).await, Some(0.0), "from the start on");
+    world.order(&["pause"]).await;
+    world.platform.turn("ch-0001", "unhealthy");
+    let stranded =
+        |reason: &str| format!(r#"trunkwarden_stranded_seconds{{tenant="acme",channel="ch-0001",reason="{reason}"}}"#);
+    world.until("it is stranded", async || world.metric(&stranded("paused")).await.is_some()).await;
+    world.order(&["resume"]).await;
+    world.entry("failover.completed", "ch-0001").await;
+    world
+        .until("it is no longer", async || !world.get("/metrics").await.1.contains("trunkwarden_stranded_seconds{"))
+        .await;
+    // The backup dies as well, and half of the tenant with it, which a person has to approve.
+    world.platform.turn("ch-0003", "unhealthy");
+    world.platform.turn("ch-0002", "unhealthy");
+    let anyhow = r#"trunkwarden_stranded_seconds{tenant="acme",channel="ch-0001",reason=""#;
+    world.until("it is stranded at its backup", async || world.get("/metrics").await.1.contains(anyhow)).await;
+}

@@ -72,7 +72,7 @@ async fn take(State(sink): State<Sink>, uri: Uri, headers: HeaderMap, body: Byte
 /// Every secret that there is a key for, in a file of its own; what none of the places may hold.
 fn plant(folder: &Path) -> Vec<String> {
     let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
-    for name in ["operator", "export", "basic", "header", "hook", "hook-old", "hook-header", "provision"] {
+    for name in ["operator-token", "export", "basic", "header", "hook", "hook-old", "hook-header", "provision"] {
         write(name, &format!("{PLANTED}{name}"));
     }
     let signing = Signer::new("log.example/audit", &[0x5a; 32]).unwrap().to_secret_text();
@@ -93,7 +93,7 @@ fn configured(text: &str, folder: &Path, [tokens, basic, hook]: [&Sink; 3]) -> S
     let secret = |name: &str| format!("{{ file = \"{}\" }}", folder.join(name).display());
     let shown = folder.display();
     let [operator, export, password, header, signing] =
-        ["operator", "export", "basic", "header", "signing"].map(secret);
+        ["operator-token", "export", "basic", "header", "signing"].map(secret);
     let [new, old, hook_header, provision, key] =
         ["hook", "hook-old", "hook-header", "provision", "client.key"].map(secret);
     let (tokens, basic, hook) = (&tokens.url, &basic.url, &hook.url);
@@ -225,7 +225,7 @@ async fn pages_and_commands(world: &World) -> Vec<(String, Vec<u8>)> {
     }
     // An order over TCP carries the operator's token; a wrong one is not shown either.
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    for (token, accepted) in [("canary-operator", true), ("canary-wrong", false)] {
+    for (token, accepted) in [("canary-operator-token", true), ("canary-wrong", false)] {
         let url = format!("http://{}/api/v1/outbox/retry", world.page());
         let order = client.post(url).bearer_auth(token).json(&serde_json::json!({ "sink": "basic" }));
         let answer = order.send().await.unwrap();

@@ -3,6 +3,9 @@
 use super::{Counters, add, forget, opts};
 use prometheus::{IntCounterVec, IntGaugeVec, Registry};
 
+/// What comes of a desired channel.
+const CAME: [&str; 7] = ["unchanged", "created", "changed", "adopted", "held", "failed", "unknown"];
+
 /// The families.
 #[derive(Debug)]
 pub(super) struct Provisions {
@@ -24,6 +27,12 @@ impl Provisions {
             &["tenant", "channel"],
         );
         Self { changes: add(registry, changes), drift: add(registry, drift) }
+    }
+
+    pub(super) fn tenant(&self, tenant: &str) {
+        for came in CAME {
+            self.changes.with_label_values(&[tenant, came]);
+        }
     }
 
     pub(super) fn forget_tenant(&self, tenant: &str) {

@@ -6,7 +6,7 @@ use super::super::fact::{Fact, Place};
 use super::super::prober::Task;
 use super::{Driver, InFlight};
 use crate::platform::Gate;
-use crate::policy::{Action, Command, Outcome, Reason, TenantId};
+use crate::policy::{Action, Command, EventType, Outcome, Reason, TenantId};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -34,6 +34,9 @@ impl Driver {
                 }
                 Command::Record(record) => {
                     log(&record);
+                    if let (EventType::OtherController, Some(tenant)) = (record.event, &record.tenant) {
+                        self.counters.other_controller(tenant.as_str());
+                    }
                     self.ledger.write(entry::of_record(self.clock.wall(), record));
                 }
                 Command::Act(action) => self.act(action),

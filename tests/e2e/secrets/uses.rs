@@ -53,7 +53,7 @@ pub async fn use_them(world: &World) -> Vec<(String, Vec<u8>)> {
     let order = json!({ "targets": [{ "type": "phone", "value": "+12025550100" }], "direction": "transfer" });
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let url = format!("http://{}/api/v1/tenants/acme/calls/{}/bridge", world.page(), call(3));
-    let answer = client.post(url).bearer_auth("canary-operator").json(&order).send().await.unwrap();
+    let answer = client.post(url).bearer_auth("canary-operator-token").json(&order).send().await.unwrap();
     assert_eq!(answer.status(), 200);
     places.push(("a bridge over TCP".to_owned(), answer.bytes().await.unwrap().into()));
     let lasts = Duration::from_mins(10);
