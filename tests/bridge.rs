@@ -17,5 +17,7 @@ mod keys;
 mod reference;
 #[path = "bridge/rescue.rs"]
 mod rescue;
+#[path = "bridge/words.rs"]
+mod words;
 #[path = "bridge/world.rs"]
 mod world;

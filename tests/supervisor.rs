@@ -3,12 +3,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+#[path = "supervisor/desired.rs"]
+mod desired;
 #[path = "supervisor/interrupted.rs"]
 mod interrupted;
 #[path = "supervisor/permits.rs"]
 mod permits;
 #[path = "supervisor/platform.rs"]
 mod platform;
+#[path = "supervisor/read_back.rs"]
+mod read_back;
 #[path = "supervisor/references.rs"]
 mod references;
 

@@ -8,7 +8,9 @@ use super::request::Bridge;
 use super::target::Target;
 use crate::clock::Clock;
 use crate::journal::OperationReceipt;
-use crate::platform::{BridgeOrder, CallDoc, ErrorClass, Gate, PlatformError};
+use crate::platform::{
+    BridgeAnswer, BridgeOrder, BridgeWord, CallDoc, Class, ErrorClass, Gate, PlatformError, ReadBacks,
+};
 use crate::policy::Time;
 use std::borrow::Cow;
 use std::time::Duration;
@@ -53,13 +55,13 @@ impl Attempt<'_> {
                 asked = self.line.control.bridge(order, self.line.timeout) => asked,
             };
             let error = match asked {
-                Ok(answer) => return Outcome::Completed { bridge_id: answer.value, read_back: false },
+                Ok(answer) => return self.settle(receipt, before.as_ref(), answer.value).await,
                 Err(error) => error,
             };
             match error.class {
                 ErrorClass::UnknownOutcome => {
-                    let wanted = Wanted { call: self.bridge.call(), targets: self.bridge.targets(), id: receipt.id() };
-                    return read_back(self.line, self.clock, &wanted, before.as_ref(), &error.message).await;
+                    return read_back(self.line, self.clock, &self.wanted(receipt), before.as_ref(), &error.message)
+                        .await;
                 }
                 // Known not to have been made: no connection, or over the limit.
                 ErrorClass::Retryable => {
@@ -73,6 +75,26 @@ impl Attempt<'_> {
                 class => return Outcome::failed(failure(class), error.message),
             }
         }
+    }
+
+    /// What the answer says came of it. A failure is told in its words and never tried again; what is not made yet is read
+    /// back, as what has no answer is.
+    async fn settle(&self, receipt: &OperationReceipt, before: Option<&CallDoc>, answer: BridgeAnswer) -> Outcome {
+        let BridgeAnswer { id: bridge_id, said } = answer;
+        match said {
+            BridgeWord::Made => Outcome::Completed { bridge_id, read_back: false },
+            BridgeWord::Failed(why) => Outcome::failed(Failure::Refused, why),
+            BridgeWord::Pending(why) => {
+                match read_back(self.line, self.clock, &self.wanted(receipt), before, &why).await {
+                    Outcome::Completed { .. } => Outcome::Completed { bridge_id, read_back: true },
+                    other => other,
+                }
+            }
+        }
+    }
+
+    fn wanted(&self, receipt: &OperationReceipt) -> Wanted<'_> {
+        Wanted { call: self.bridge.call(), targets: self.bridge.targets(), id: receipt.id() }
     }
 
     /// Closes the gate as soon as something forbids sending: it is asked right before each sending. Never ends, since what
@@ -93,7 +115,7 @@ impl Attempt<'_> {
             return Ok(None);
         }
         let left = deadline.since(self.clock.now()).min(self.line.timeout);
-        let call = match read(self.line, self.bridge.call(), left).await {
+        let call = match read(self.line, self.bridge.call(), Class::Call, left).await {
             Ok(call) => call,
             Err(Some(error)) if error.class == ErrorClass::NotFound => {
                 return Err(Outcome::failed(Failure::CallOver, error.message));
@@ -137,51 +159,54 @@ pub async fn read_back(
         return Outcome::Unknown { why };
     }
     let until = clock.now() + line.verify_for;
-    let mut pause = FIRST_PAUSE;
-    let mut seen: Cow<'static, str> = "it could not be read back".into();
+    let mut reads = ReadBacks::new(clock, Class::Call, clock.now()).until(until);
     loop {
-        let left = until.since(clock.now());
-        match read(line, wanted.call, left.min(line.timeout)).await {
-            Ok(call) if shows(&call, wanted, before) => {
-                return Outcome::Completed { bridge_id: None, read_back: true };
-            }
-            Ok(call) if call.over => {
-                seen = "the call is over by now, and does not show the bridge".into();
-                break;
-            }
-            Ok(_) => seen = "the call, read back, does not show the bridge".into(),
+        let class = reads.turn().await;
+        // The last one has time for an answer too.
+        let within = until.since(clock.now()).max(line.timeout);
+        let seen: Cow<'static, str> = match read(line, wanted.call, class, within).await {
+            Ok(call) => match shows(&call, wanted, before) {
+                Some(BridgeWord::Made) => return Outcome::Completed { bridge_id: None, read_back: true },
+                Some(BridgeWord::Failed(how)) => {
+                    return Outcome::failed(Failure::Refused, format!("{lost}; the call shows that it failed ({how})"));
+                }
+                _ if call.over => {
+                    let why = format!("{lost}; the call is over by now, and does not show the bridge");
+                    return Outcome::Unknown { why };
+                }
+                Some(BridgeWord::Pending(how)) => format!("the call, read back, does not show it made ({how})").into(),
+                None => "the call, read back, does not show the bridge".into(),
+            },
             Err(Some(error)) if error.class == ErrorClass::NotFound => {
-                seen = "the call is over by now".into();
-                break;
+                return Outcome::Unknown { why: format!("{lost}; the call is over by now") };
             }
-            Err(Some(error)) => seen = format!("it could not be read back: {}", error.message).into(),
-            Err(None) => {}
+            Err(Some(error)) => format!("it could not be read back: {}", error.message).into(),
+            Err(None) => "it could not be read back in time".into(),
+        };
+        if reads.are_over() {
+            return Outcome::Unknown { why: format!("{lost}; {seen}") };
         }
-        if clock.now() + pause >= until {
-            break;
-        }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
     }
-    Outcome::Unknown { why: format!("{lost}; {seen}") }
 }
 
-/// The platform names our request on the call; or every target is on it now, and none of them was before.
-fn shows(call: &CallDoc, wanted: &Wanted<'_>, before: Option<&CallDoc>) -> bool {
+/// What the call says of our request, where it names it; or that it is made, where every target is on it now and none of
+/// them was before. `None`: it shows nothing of it.
+fn shows(call: &CallDoc, wanted: &Wanted<'_>, before: Option<&CallDoc>) -> Option<BridgeWord> {
     let id = wanted.id.to_string();
-    if call.bridges.iter().flatten().any(|request| *request == id) {
-        return true;
+    if let Some(ours) = call.bridges.iter().flatten().find(|bridge| bridge.request == id) {
+        return Some(ours.said.clone());
     }
     let has = |legs: &[(String, String)], target: &Target| {
         legs.iter().any(|(kind, value)| kind == target.kind().name() && value == target.value())
     };
-    let (Some(now), Some(then)) = (&call.legs, before.and_then(|call| call.legs.as_ref())) else { return false };
-    !wanted.targets.is_empty() && wanted.targets.iter().all(|target| has(now, target) && !has(then, target))
+    let (now, then) = (call.legs.as_ref()?, before.and_then(|call| call.legs.as_ref())?);
+    let came = !wanted.targets.is_empty() && wanted.targets.iter().all(|target| has(now, target) && !has(then, target));
+    came.then_some(BridgeWord::Made)
 }
 
 /// One read within `left`, the wait for its turn included; `Err(None)`: its time was over.
-async fn read(line: &Line, call: &str, left: Duration) -> Result<CallDoc, Option<PlatformError>> {
-    match tokio::time::timeout(left, line.control.call(call, line.timeout)).await {
+async fn read(line: &Line, call: &str, class: Class, left: Duration) -> Result<CallDoc, Option<PlatformError>> {
+    match tokio::time::timeout(left, line.control.call(call, class, line.timeout)).await {
         Ok(Ok(answer)) => Ok(answer.value),
         Ok(Err(error)) => Err(Some(error)),
         Err(_) => Err(None),

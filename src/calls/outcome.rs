@@ -15,7 +15,7 @@ pub enum Outcome {
     Completed {
         /// The platform's id of it, where it tells one.
         bridge_id: Option<String>,
-        /// Whether its answer was lost, and the call, read back, shows it.
+        /// Whether its answer was lost, or did not say that it is made, and the call, read back, shows it.
         read_back: bool,
     },
     /// It was not made.
@@ -142,7 +142,7 @@ impl fmt::Display for Settled {
                 let targets = if self.targets == 1 { "1 target" } else { &format!("{} targets", self.targets) };
                 write!(f, "bridged call {call} to {targets}")?;
                 if *read_back {
-                    f.write_str(" (the answer was lost; the call shows the bridge)")?;
+                    f.write_str(" (read back: the call shows the bridge)")?;
                 }
             }
             Outcome::Failed { why, .. } => write!(f, "call {call} was not bridged: {why}")?,

@@ -3,8 +3,7 @@
 //! The contract fixes the bridge request alone. What a call looks like when it is read is read tolerantly, and whatever is
 //! missing there counts as not told: it is never taken for the absence of a leg or of a bridge.
 
-use super::Gate;
-use super::{Answer, PlatformError};
+use super::{Answer, BridgeWord, Class, Gate, PlatformError};
 use crate::journal::OperationReceipt;
 use crate::policy::ChannelId;
 use serde_json::Value;
@@ -26,8 +25,17 @@ pub struct CallDoc {
     pub over: bool,
     /// What each of its legs goes to (`type`, `value`), its own leg included; `None`: not told.
     pub legs: Option<Vec<(String, String)>>,
-    /// The request ids of the bridges on it; `None`: not told.
-    pub bridges: Option<Vec<String>>,
+    /// The bridges on it that name the request they were asked for by; `None`: not told.
+    pub bridges: Option<Vec<CallBridge>>,
+}
+
+/// A bridge as a call shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallBridge {
+    /// The id of the request that asked for it.
+    pub request: String,
+    /// What the call says of it.
+    pub said: BridgeWord,
 }
 
 impl CallDoc {
@@ -42,7 +50,8 @@ impl CallDoc {
         let legs = parts("legs").map(|legs| {
             legs.map(|leg| (text(leg, "type").unwrap_or_default(), text(leg, "value").unwrap_or_default())).collect()
         });
-        let bridges = parts("bridges").map(|all| all.filter_map(|bridge| text(bridge, "requestId")).collect());
+        let bridge = |bridge| Some(CallBridge { request: text(bridge, "requestId")?, said: BridgeWord::of(bridge) });
+        let bridges = parts("bridges").map(|all| all.filter_map(bridge).collect());
         Some(Self { id, direction: text(value, "direction"), over, legs, bridges })
     }
 }
@@ -85,20 +94,28 @@ pub struct BridgeOrder<'a> {
     pub body: &'a Value,
 }
 
+/// The answer to a bridge that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BridgeAnswer {
+    /// The platform's id of it, where it tells one.
+    pub id: Option<String>,
+    /// What it says of it; a failure in the platform's own words, scrubbed of secrets.
+    pub said: BridgeWord,
+}
+
 /// Bridging, with a token of its own, on the tenant's own request budget ([`Class::Call`](super::Class::Call)).
 #[async_trait::async_trait]
 pub trait CallControl: Send + Sync + 'static {
     /// `POST` of one bridge. Repeated inside only where it is known not to have been made: after a 401, after a 429
     /// (waiting as told) and where the connection was never made, always under the same request id and within `timeout`.
-    /// [`ErrorClass::UnknownOutcome`](super::ErrorClass::UnknownOutcome): it may have been made. The platform's id of the
-    /// bridge, where it tells one.
-    async fn bridge(&self, order: BridgeOrder<'_>, timeout: Duration) -> Result<Answer<Option<String>>, PlatformError>;
+    /// [`ErrorClass::UnknownOutcome`](super::ErrorClass::UnknownOutcome): it may have been made.
+    async fn bridge(&self, order: BridgeOrder<'_>, timeout: Duration) -> Result<Answer<BridgeAnswer>, PlatformError>;
 
     /// Whether the tenant has a way to read one call.
     fn reads_calls(&self) -> bool;
 
-    /// `GET` of one call.
-    async fn call(&self, id: &str, timeout: Duration) -> Result<Answer<CallDoc>, PlatformError>;
+    /// `GET` of one call; `class`: how urgent it is.
+    async fn call(&self, id: &str, class: Class, timeout: Duration) -> Result<Answer<CallDoc>, PlatformError>;
 
     /// Whether the tenant lists a channel's calls.
     fn lists_calls(&self) -> bool;

@@ -10,6 +10,7 @@
 mod auth;
 mod backoff;
 mod body;
+mod bridge_word;
 mod budget;
 mod calls;
 mod channel;
@@ -22,13 +23,16 @@ mod gate;
 mod hints;
 mod http;
 mod lane;
+mod pages;
+mod read_backs;
 mod scrub;
 mod secret;
 mod settings;
 mod transport;
 mod verdict;
 
-pub use calls::{BridgeOrder, CallControl, CallDoc, CallPage};
+pub use bridge_word::BridgeWord;
+pub use calls::{BridgeAnswer, BridgeOrder, CallBridge, CallControl, CallDoc, CallPage};
 pub use channel::{ChannelDoc, ListPage, TelemetryAnswer, TelemetryQuery};
 pub use client::{Client, Observer};
 pub use dates::Skew;
@@ -39,6 +43,8 @@ pub(crate) use hints::retry_after;
 pub use http::{HttpTransport, TransportBuildError};
 pub(crate) use http::{authorities, broken, client, given_up, innermost};
 pub(crate) use lane::Lane;
+pub use pages::Pages;
+pub use read_backs::ReadBacks;
 pub use settings::ClientSettings;
 pub use transport::{Request, Response, Transport, TransportError};
 
@@ -50,12 +56,14 @@ use std::time::Duration;
 /// What a request is for: the order in which the budget serves, most urgent first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
-    /// Changes, their last looks and their read-backs.
+    /// Changes, their last looks and the first read-back of each.
     Action,
     /// Bridging of calls: someone on the line waits for it. Below the actions, which carry every call of a channel.
     Call,
     /// Looks at suspect channels and their candidates.
     Suspect,
+    /// Later read-backs of changes: a bounded share, so that changes that never show hold up no look and no change.
+    ReadBack,
     /// Routine looks.
     Poll,
     /// Telemetry.
@@ -66,7 +74,8 @@ pub enum Class {
 
 impl Class {
     /// Every class, most urgent first.
-    pub const ALL: [Self; 6] = [Self::Action, Self::Call, Self::Suspect, Self::Poll, Self::Telemetry, Self::Rest];
+    pub const ALL: [Self; 7] =
+        [Self::Action, Self::Call, Self::Suspect, Self::ReadBack, Self::Poll, Self::Telemetry, Self::Rest];
 
     /// Its name in logs and metrics.
     pub const fn name(self) -> &'static str {
@@ -74,6 +83,7 @@ impl Class {
             Self::Action => "action",
             Self::Call => "call",
             Self::Suspect => "suspect",
+            Self::ReadBack => "read_back",
             Self::Poll => "poll",
             Self::Telemetry => "telemetry",
             Self::Rest => "rest",

@@ -6,15 +6,10 @@ use super::plan::{Done, Item, Result as Came, Sight};
 use super::provisioner::{Provisioner, lock, platform_of};
 use super::survey::{named, single};
 use super::{update, wire};
-use crate::platform::{Answer, ChannelDoc, ErrorClass, Platform, PlatformError, Warrant};
-use crate::policy::{ChannelId, Time};
+use crate::platform::{Answer, ChannelDoc, Class, ErrorClass, Platform, PlatformError, ReadBacks, Warrant};
+use crate::policy::ChannelId;
 use secrecy::SecretString;
 use std::time::Duration;
-
-/// The first pause between two read-backs; it doubles up to [`SLOWEST_READ_BACK`].
-pub const FIRST_READ_BACK: Duration = Duration::from_millis(200);
-/// The longest pause between two.
-pub const SLOWEST_READ_BACK: Duration = Duration::from_secs(5);
 
 impl Provisioner {
     /// Creates a channel that was seen to be absent.
@@ -56,8 +51,10 @@ impl Provisioner {
         let body = wire::creation(&desired.spec, &password);
         let sent = platform.create_channel(&warrant, &body, timeout).await;
         drop(permit);
-        if let Err(error) = &sent {
-            self.remember_refusal(desired, item, error);
+        match &sent {
+            // Should it not show yet, and never be on the list: before another is sent, it is asked for by this id.
+            Ok(answer) => self.surveyor.seen.add(key.clone(), answer.value.id().clone()),
+            Err(error) => self.remember_refusal(desired, item, error),
         }
         let (result, id, why) = self.came_of(&*platform, desired, sent).await;
         if result != Came::Unknown {
@@ -67,6 +64,7 @@ impl Provisioner {
         if id.is_some() {
             (known.id, known.origin) = (id.clone(), Some(Origin::Created));
         }
+        known.seen = self.surveyor.seen.of(&key);
         let done = Done { id, ..item.done(result, why) };
         self.end(item, &known, operation, actor, &done).await;
         done
@@ -90,21 +88,21 @@ impl Provisioner {
         desired: &Desired,
         sent: Result<Answer<ChannelDoc>, PlatformError>,
     ) -> (Came, Option<ChannelId>, Option<String>) {
-        let deadline = self.clock.now() + desired.spec.policy.failover.verify_for;
+        let reads = self.read_backs(desired);
         match sent {
             Ok(answer) => {
                 let id = answer.value.id().clone();
-                match self.shows(platform, &id, deadline).await {
+                match self.shows(platform, &id, reads).await {
                     None => (Came::Created, Some(id), None),
                     // An id that never showed is none to know it by; the list tells by its name.
                     Some(why) => (Came::Unknown, None, Some(why)),
                 }
             }
             Err(error) if error.class == ErrorClass::UnknownOutcome => {
-                self.look_for(platform, desired, deadline, &error).await
+                self.look_for(platform, desired, reads, &error).await
             }
             Err(error) if error.class == ErrorClass::Conflict => {
-                let now = named(platform, &desired.spec.name).await.unwrap_or_default();
+                let now = named(platform, &desired.spec.name, Class::Rest).await.unwrap_or_default();
                 let also = if now.is_empty() {
                     ""
                 } else {
@@ -118,11 +116,11 @@ impl Provisioner {
     }
 
     /// Waits until the platform shows what it said it created; else why that is not certain.
-    async fn shows(&self, platform: &dyn Platform, id: &ChannelId, deadline: Time) -> Option<String> {
-        let mut pause = FIRST_READ_BACK;
+    async fn shows(&self, platform: &dyn Platform, id: &ChannelId, mut reads: ReadBacks) -> Option<String> {
         loop {
-            let last = self.clock.now() >= deadline;
-            match single(platform, id).await {
+            let read = single(platform, id, reads.turn().await).await;
+            let last = reads.are_over();
+            match read {
                 Sight::Exists(_) => return None,
                 Sight::Unseen(why) if last => {
                     return Some(format!(
@@ -132,7 +130,6 @@ impl Provisioner {
                 _ if last => return Some(format!("the platform says that it created {id}, and does not show it")),
                 _ => {}
             }
-            pause = self.wait(pause, deadline).await;
         }
     }
 
@@ -141,14 +138,14 @@ impl Provisioner {
         &self,
         platform: &dyn Platform,
         desired: &Desired,
-        deadline: Time,
+        mut reads: ReadBacks,
         error: &PlatformError,
     ) -> (Came, Option<ChannelId>, Option<String>) {
-        let mut pause = FIRST_READ_BACK;
         loop {
-            let last = self.clock.now() >= deadline;
+            let read = named(platform, &desired.spec.name, reads.turn().await).await;
+            let last = reads.are_over();
             let unknown = |why: String| (Came::Unknown, None, Some(why));
-            match named(platform, &desired.spec.name).await {
+            match read {
                 Ok(ids) => match ids.as_slice() {
                     [one] => {
                         return (Came::Created, Some(one.clone()), Some(format!("found on the list after {error}")));
@@ -160,7 +157,6 @@ impl Provisioner {
                 Err(why) if last => return unknown(format!("{error}; and reading the list back: {why}")),
                 Err(_) => {}
             }
-            pause = self.wait(pause, deadline).await;
         }
     }
 
@@ -172,10 +168,10 @@ impl Provisioner {
         (!still).then(|| "another configuration was taken meanwhile".to_owned())
     }
 
-    /// Pauses before the next read-back; what the one after it is to be.
-    pub(super) async fn wait(&self, pause: Duration, deadline: Time) -> Duration {
-        tokio::time::sleep(pause.min(deadline.since(self.clock.now()))).await;
-        (pause * 2).min(SLOWEST_READ_BACK)
+    /// The read-backs of a change that was just sent.
+    pub(super) fn read_backs(&self, desired: &Desired) -> ReadBacks {
+        let now = self.clock.now();
+        ReadBacks::new(&self.clock, Class::Rest, now).until(now + desired.spec.policy.failover.verify_for)
     }
 
     /// The desired user with the digest of the password, where it can be read.

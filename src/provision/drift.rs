@@ -4,6 +4,7 @@ use super::book::state;
 use super::known::Known;
 use super::plan::{Item, What, digest};
 use super::provisioner::Provisioner;
+use super::survey::MOST_SEEN;
 use crate::journal::Batch;
 use crate::policy::{Actor, EventType};
 
@@ -22,6 +23,8 @@ impl Provisioner {
             }
             batch.entries.push(self.entry(EventType::ProvisionDrift, item, &Actor::System.to_string(), words(item)));
             known.drift = drift;
+            let (key, kept) = ((known.tenant.clone(), known.name.clone()), std::mem::take(&mut known.seen));
+            known.seen = self.surveyor.seen.of(&key).into_iter().chain(kept).take(MOST_SEEN).collect();
             self.keep(&known);
             batch.states.push(state(&known));
         }

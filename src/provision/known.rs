@@ -5,7 +5,7 @@ use crate::journal::{JournalError, Reader};
 use crate::policy::{ChannelId, ChannelKey, TenantId, WallMs};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -30,6 +30,9 @@ pub struct Known {
     /// What of it was last told as drift.
     #[serde(default)]
     pub drift: Option<String>,
+    /// Other ids that were seen under its name: before it is created they are looked at.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub seen: BTreeSet<ChannelId>,
 }
 
 /// How an id came to be known.
@@ -76,7 +79,7 @@ impl Origin {
 impl Known {
     /// Nothing is known yet.
     pub fn nothing(tenant: TenantId, name: String) -> Self {
-        Self { tenant, name, id: None, origin: None, credentials: None, sent: None, drift: None }
+        Self { tenant, name, id: None, origin: None, credentials: None, sent: None, drift: None, seen: BTreeSet::new() }
     }
 
     /// Its key in the journal's state.

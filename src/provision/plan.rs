@@ -69,6 +69,9 @@ pub struct Done {
     pub result: Result,
     /// One sentence, where there is something to say.
     pub why: Option<String>,
+    /// Whether something of it was left for later.
+    #[serde(default)]
+    pub waits: bool,
 }
 
 /// What came of a change.
@@ -118,7 +121,7 @@ impl Item {
 
     /// What came of it.
     pub fn done(&self, result: Result, why: Option<String>) -> Done {
-        Done { tenant: self.tenant.clone(), name: self.name.clone(), id: self.id.clone(), result, why }
+        Done { tenant: self.tenant.clone(), name: self.name.clone(), id: self.id.clone(), result, why, waits: false }
     }
 }
 

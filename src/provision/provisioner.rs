@@ -7,7 +7,7 @@ use super::setbacks::Setbacks;
 use super::survey::{Surveyor, single};
 use crate::clock::Clock;
 use crate::journal::Journal;
-use crate::platform::Platform;
+use crate::platform::{Class, Platform};
 use crate::policy::{ChannelId, TenantId, Time};
 use crate::supervisor::{Counters, Permits};
 use arc_swap::ArcSwap;
@@ -86,7 +86,7 @@ impl Provisioner {
         let desired = one_named(&setup, tenant, name)?;
         let tenant = &desired.spec.tenant;
         let platform = platform_of(&setup, tenant)?;
-        let item = match single(&*platform, id).await {
+        let item = match single(&*platform, id, Class::Rest).await {
             Sight::Exists(doc) => self.surveyor.judge(desired, None, &Sight::Exists(doc)).await,
             Sight::Gone(_) => return Err(format!("the platform of {tenant} has no channel {id}; nothing was changed")),
             Sight::Unseen(why) => return Err(format!("{why}; nothing was changed")),

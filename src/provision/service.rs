@@ -5,11 +5,12 @@
 
 use super::book::KIND;
 use super::desk::{Desk, Order, Run};
+use super::difference::BACKUPS;
 use super::plan::Result as Came;
 use super::provisioner::{Key, Provisioner};
 use crate::journal::{Batch, Ended, Entry, KeptOperation};
-use crate::policy::{Actor, ChannelId, EventType};
-use crate::supervisor::{Reloads, event_name};
+use crate::policy::{Actor, ChannelId, ChannelKey, EventType, TenantId};
+use crate::supervisor::{MAY_SHOW_FOR, Reloads, event_name};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,6 +18,8 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
+/// Ended operations of the last hour that are looked at.
+const MOST_REMEMBERED: usize = 10_000;
 /// Rounds where nothing is desired.
 const IDLE: Duration = Duration::from_hours(1);
 
@@ -47,6 +50,7 @@ impl Service {
     }
 
     async fn work(&mut self) {
+        self.tell_what_may_show().await;
         self.close_open().await;
         let (mut shown, mut watched) = (BTreeSet::new(), self.provisioner.ids());
         loop {
@@ -122,6 +126,36 @@ impl Service {
 
     fn pause(&self) -> Duration {
         self.provisioner.setup.load().desired.iter().map(|desired| desired.interval).min().unwrap_or(IDLE)
+    }
+
+    /// What an earlier process sent of a channel's route without hearing what came of it is ours, should it still show.
+    async fn tell_what_may_show(&self) {
+        let Some(reader) = self.provisioner.surveyor.reader.clone() else { return };
+        let wall = self.provisioner.clock.wall();
+        let ended = move || reader.operations_ended(wall.back(MAY_SHOW_FOR), MOST_REMEMBERED);
+        let ended = match tokio::task::spawn_blocking(ended).await {
+            Ok(Ok(ended)) => ended,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "which changes of desired channels may still show is not known");
+                Vec::new()
+            }
+            Err(_) => Vec::new(),
+        };
+        let unsure = |kept: &&KeptOperation| {
+            let done = ["changed", "held"];
+            kept.ended.as_ref().is_none_or(|(_, ended)| !done.contains(&ended.outcome.as_str()))
+        };
+        let ours = |kept: &&KeptOperation| kept.operation.kind == KIND;
+        for KeptOperation { operation, opened_at, .. } in self.open.iter().chain(&ended).filter(ours).filter(unsure) {
+            let left = MAY_SHOW_FOR.saturating_sub(wall.since(*opened_at));
+            let fields = operation.request.get("fields").and_then(Value::as_array);
+            let routed = fields.into_iter().flatten().any(|d| d.get("field").and_then(Value::as_str) == Some(BACKUPS));
+            let channel = operation.request.get("channel_id").and_then(Value::as_str);
+            if let Some(channel) = channel.filter(|_| routed && !left.is_zero()) {
+                let key = ChannelKey::new(TenantId::from(operation.tenant.as_str()), channel);
+                self.provisioner.permits.may_show(key, left).await;
+            }
+        }
     }
 
     /// Operations of an earlier process are over, and what came of them is not known: a creation stays unsettled until the

@@ -1,25 +1,30 @@
 //! Reads the platform for what is desired: the whole list, and each channel in doubt singly.
 //!
-//! Must never: take a list that was not read to its end for a proof that something is absent, or change anything.
+//! Must never: take one listing, or one that was not read to its end, for a proof that something is absent (a row can slip
+//! between two pages), forget an id that was seen under a desired name, or change anything.
 
 use super::desired::Desired;
 use super::difference::EngineOrder;
 use super::digest::Digests;
 use super::known::{Credentials, Known};
 use super::plan::{Item, Sight, What, judge};
+use super::provisioner::{Key, lock};
 use crate::clock::Clock;
 use crate::journal::Reader;
-use crate::platform::{ChannelDoc, Class, ErrorClass, Platform};
+use crate::platform::{ChannelDoc, Class, ErrorClass, Pages, Platform};
 use crate::policy::{ChannelId, ChannelKey, Codec, Part};
 use secrecy::SecretString;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// How long one request may take.
 pub const TIMEOUT: Duration = Duration::from_secs(15);
 /// Pages of a list that are read at most.
 const MOST_PAGES: usize = 1000;
+/// Ids of one name that are kept.
+pub const MOST_SEEN: usize = 10;
 
 /// Looks at the platform for what is desired. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -30,22 +35,56 @@ pub struct Surveyor {
     pub reader: Option<Reader>,
     /// Tells changed passwords.
     pub digests: Digests,
+    /// Ids that were seen under desired names.
+    pub(super) seen: Seen,
+}
+
+/// The ids that were seen under desired names by this process. Cheap to clone; all clones are one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Seen(Arc<Mutex<BTreeMap<Key, BTreeSet<ChannelId>>>>);
+
+impl Seen {
+    /// Keeps it, up to [`MOST_SEEN`] of one name.
+    pub fn add(&self, key: Key, id: ChannelId) {
+        let mut seen = lock(&self.0);
+        let ids = seen.entry(key).or_default();
+        if ids.len() < MOST_SEEN {
+            ids.insert(id);
+        }
+    }
+
+    /// The ids of that name.
+    pub fn of(&self, key: &Key) -> BTreeSet<ChannelId> {
+        lock(&self.0).get(key).cloned().unwrap_or_default()
+    }
+
+    fn forget(&self, key: &Key, id: &ChannelId) {
+        if let Some(ids) = lock(&self.0).get_mut(key) {
+            ids.remove(id);
+        }
+    }
 }
 
 /// What the list shows of the channels that matter.
 enum List {
-    Whole(Vec<ChannelDoc>),
+    /// With whether a second listing confirmed what is absent, and why not; where nothing is, none was made.
+    Whole(Vec<ChannelDoc>, Result<(), String>),
     Absent,
     Unread(String),
 }
 
 impl Surveyor {
+    /// One that has seen nothing yet.
+    pub fn new(clock: Clock, reader: Option<Reader>, digests: Digests) -> Self {
+        Self { clock, reader, digests, seen: Seen::default() }
+    }
+
     /// What is to be done about each of `desired`, all of one tenant.
     pub async fn survey(&self, platform: &dyn Platform, desired: &[(&Desired, Option<Known>)]) -> Vec<Item> {
         let names: BTreeSet<&str> = desired.iter().map(|(d, _)| d.spec.name.as_str()).collect();
         let ids: BTreeSet<&str> =
             desired.iter().filter_map(|(_, known)| Some(known.as_ref()?.id.as_ref()?.as_str())).collect();
-        let list = list(platform, &names, &ids).await;
+        let list = self.list_twice(platform, desired, &names, &ids).await;
         let mut items = Vec::new();
         let owners = desired;
         for (desired, known) in desired {
@@ -75,7 +114,7 @@ impl Surveyor {
     /// A known channel that the list shows in full and as desired needs no look of its own: the list may be older, and what
     /// it does not show yet it shows the next time.
     async fn by_list(&self, list: &List, desired: &Desired, known: Option<&Known>) -> Option<Item> {
-        let (List::Whole(docs), Some(id)) = (list, known?.id.as_ref()) else { return None };
+        let (List::Whole(docs, _), Some(id)) = (list, known?.id.as_ref()) else { return None };
         let doc = docs.iter().find(|doc| doc.id() == id && doc.field("configuration").is_some())?;
         let item = self.judge(desired, known, &Sight::Exists(Box::new(doc.clone()))).await;
         (item.what == What::Same).then_some(item)
@@ -119,29 +158,35 @@ impl Surveyor {
     }
 
     async fn sight(&self, platform: &dyn Platform, list: &List, desired: &Desired, known: Option<&Known>) -> Sight {
-        let named: Vec<ChannelId> = match list {
-            List::Whole(docs) => {
-                docs.iter().filter(|d| d.name() == Some(&desired.spec.name)).map(|d| d.id().clone()).collect()
+        let (named, confirmed) = match list {
+            List::Whole(docs, confirmed) => {
+                let named = docs.iter().filter(|d| d.name() == Some(&desired.spec.name)).map(|d| d.id().clone());
+                (named.collect::<Vec<_>>(), confirmed.clone())
             }
-            List::Absent => Vec::new(),
+            List::Absent => (Vec::new(), Ok(())),
             List::Unread(why) => return Sight::Unseen(why.clone()),
         };
+        if named.is_empty()
+            && let Some(sight) = self.seen_before(platform, desired, known).await
+        {
+            return sight;
+        }
         if let Some(id) = known.and_then(|known| known.id.as_ref()) {
-            match single(platform, id).await {
+            match single(platform, id, Class::Rest).await {
                 Sight::Gone(_) => {}
                 found => return found,
             }
             return match named.iter().filter(|other| *other != id).collect::<Vec<_>>().as_slice() {
                 [] if matches!(list, List::Absent) => Sight::NoList,
-                [] => Sight::Gone(id.clone()),
-                [one] => single(platform, one).await,
+                [] => confirmed.map_or_else(Sight::Unseen, |()| Sight::Gone(id.clone())),
+                [one] => single(platform, one, Class::Rest).await,
                 many => Sight::Several(many.iter().map(|id| (*id).clone()).collect()),
             };
         }
         match (list, named.as_slice()) {
             (List::Absent, _) => Sight::NoList,
-            (_, []) => Sight::Absent,
-            (_, [one]) => match single(platform, one).await {
+            (_, []) => confirmed.map_or_else(Sight::Unseen, |()| Sight::Absent),
+            (_, [one]) => match single(platform, one, Class::Rest).await {
                 // The list is older than what a single look says.
                 Sight::Gone(_) => {
                     Sight::Unseen(format!("{one} is on the list and not there: the list is not up to date"))
@@ -150,6 +195,57 @@ impl Surveyor {
             },
             (_, many) => Sight::Several(many.to_vec()),
         }
+    }
+
+    /// Reads the list, and once more where a desired channel is not on it: while one page after the other is read, rows move
+    /// between them, and one can be on none.
+    async fn list_twice(
+        &self,
+        platform: &dyn Platform,
+        desired: &[(&Desired, Option<Known>)],
+        names: &BTreeSet<&str>,
+        ids: &BTreeSet<&str>,
+    ) -> List {
+        let mut docs = match list(platform, names, ids, Class::Rest).await {
+            List::Whole(docs, _) => docs,
+            other => return other,
+        };
+        let absent = |(desired, known): &(&Desired, Option<Known>)| {
+            let id = known.as_ref().and_then(|known| known.id.as_ref());
+            !docs.iter().any(|doc| doc.name() == Some(&desired.spec.name) || Some(doc.id()) == id)
+        };
+        let mut confirmed = Ok(());
+        if desired.iter().any(absent) {
+            match list(platform, names, ids, Class::Rest).await {
+                List::Whole(again, _) => {
+                    let new: Vec<_> = again.into_iter().filter(|d| docs.iter().all(|k| k.id() != d.id())).collect();
+                    docs.extend(new);
+                }
+                List::Absent => confirmed = Err("the list of channels is gone".to_owned()),
+                List::Unread(why) => confirmed = Err(why),
+            }
+        }
+        for (desired, _) in desired {
+            let named = docs.iter().filter(|doc| doc.name() == Some(&desired.spec.name));
+            named.for_each(|doc| self.seen.add(desired.key(), doc.id().clone()));
+        }
+        List::Whole(docs, confirmed)
+    }
+
+    /// A channel that had this name at some time and is not on the list, looked at singly; `None`: none has it any more.
+    async fn seen_before(&self, platform: &dyn Platform, desired: &Desired, known: Option<&Known>) -> Option<Sight> {
+        let (key, kept) = (desired.key(), known.map(|known| known.seen.clone()).unwrap_or_default());
+        let is_known = |id: &ChannelId| known.is_some_and(|known| known.id.as_ref() == Some(id));
+        for id in self.seen.of(&key).into_iter().chain(kept).filter(|id| !is_known(id)) {
+            match single(platform, &id, Class::Rest).await {
+                Sight::Exists(doc) if doc.name().is_none_or(|name| name == desired.spec.name) => {
+                    return Some(Sight::Exists(doc));
+                }
+                Sight::Unseen(why) => return Some(Sight::Unseen(why)),
+                _ => self.seen.forget(&key, &id),
+            }
+        }
+        None
     }
 
     /// The codec order that the engine set, where it did; an error while it is about to set one.
@@ -174,8 +270,8 @@ impl Surveyor {
 }
 
 /// One channel, singly.
-pub async fn single(platform: &dyn Platform, id: &ChannelId) -> Sight {
-    match platform.channel(id, Class::Rest, TIMEOUT).await {
+pub async fn single(platform: &dyn Platform, id: &ChannelId, class: Class) -> Sight {
+    match platform.channel(id, class, TIMEOUT).await {
         Ok(answer) => Sight::Exists(Box::new(answer.value)),
         Err(error) if error.class == ErrorClass::NotFound => Sight::Gone(id.clone()),
         Err(error) => Sight::Unseen(error.to_string()),
@@ -183,44 +279,45 @@ pub async fn single(platform: &dyn Platform, id: &ChannelId) -> Sight {
 }
 
 /// Every channel of that name by the list alone; an error where the list could not be read whole.
-pub async fn named(platform: &dyn Platform, name: &str) -> Result<Vec<ChannelId>, String> {
-    match list(platform, &BTreeSet::from([name]), &BTreeSet::new()).await {
-        List::Whole(docs) => Ok(docs.iter().map(|doc| doc.id().clone()).collect()),
+pub async fn named(platform: &dyn Platform, name: &str, class: Class) -> Result<Vec<ChannelId>, String> {
+    match list(platform, &BTreeSet::from([name]), &BTreeSet::new(), class).await {
+        List::Whole(docs, _) => Ok(docs.iter().map(|doc| doc.id().clone()).collect()),
         List::Absent => Err("the tenant has no list of channels".to_owned()),
         List::Unread(why) => Err(why),
     }
 }
 
-async fn list(platform: &dyn Platform, names: &BTreeSet<&str>, ids: &BTreeSet<&str>) -> List {
+async fn list(platform: &dyn Platform, names: &BTreeSet<&str>, ids: &BTreeSet<&str>, class: Class) -> List {
     let mut found: BTreeMap<ChannelId, ChannelDoc> = BTreeMap::new();
     let mut malformed = 0;
+    let mut pages = Pages::new(MOST_PAGES);
     let mut next: Option<String> = None;
-    for _ in 0..MOST_PAGES {
-        let page = match platform.channels(next.as_deref(), Class::Rest, TIMEOUT).await {
+    loop {
+        let page = match platform.channels(next.as_deref(), class, TIMEOUT).await {
             Ok(answer) => answer.value,
             Err(error) if error.class == ErrorClass::Unsupported && next.is_none() => return List::Absent,
             Err(error) => return List::Unread(error.to_string()),
         };
         malformed += page.malformed;
+        let turned = pages.next(page.channels.iter().map(|doc| doc.id().as_str()), page.next);
         let wanted =
             |doc: &ChannelDoc| doc.name().is_some_and(|name| names.contains(name)) || ids.contains(doc.id().as_str());
         found.extend(page.channels.into_iter().filter(wanted).map(|doc| (doc.id().clone(), doc)));
-        if page.next.is_none() {
-            if malformed > 0 {
+        match turned {
+            Ok(None) if malformed > 0 => {
                 return List::Unread(format!(
                     "{malformed} entries of the list of channels could not be read: whether a name is absent is not certain"
                 ));
             }
-            return List::Whole(found.into_values().collect());
+            Ok(None) => return List::Whole(found.into_values().collect(), Ok(())),
+            Ok(turned) => next = turned,
+            Err(why) => {
+                return List::Unread(format!(
+                    "the list of channels does not end: {why}; whether a name is absent is not certain"
+                ));
+            }
         }
-        if page.next == next {
-            return List::Unread("the list of channels names the same page as the next again and again".to_owned());
-        }
-        next = page.next;
     }
-    List::Unread(format!(
-        "the list of channels is longer than {MOST_PAGES} pages: whether a name is absent is not certain"
-    ))
 }
 
 /// What a channel's saved state tells of an order that the engine set.

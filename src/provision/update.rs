@@ -1,16 +1,17 @@
 //! Putting a channel right that differs: read singly under a permit, changed with everything beside it as read, read back.
 
 use super::desired::Desired;
-use super::difference::{BACKUPS, Difference, PASSWORD, USERNAME};
-use super::known::Known;
+use super::difference::{BACKUPS, Difference, PASSWORD, USERNAME, differences};
 use super::plan::{Done, Item, Result as Came, Sight, What, digest};
 use super::provisioner::{Provisioner, platform_of};
 use super::survey::{Surveyor, single};
-use super::{create, wire};
+use super::wire;
 use crate::journal::Batch;
-use crate::platform::{ChannelDoc, ErrorClass, Platform, Warrant};
+use crate::platform::{ChannelDoc, Class, ErrorClass, Platform, Warrant};
+use crate::supervisor::Permit;
 use secrecy::SecretString;
 use serde_json::Value;
+use std::time::Duration;
 
 impl Provisioner {
     /// Changes what differs of a channel whose id is known.
@@ -30,20 +31,21 @@ impl Provisioner {
             return held(error.to_string());
         }
         let Some(mut known) = self.known(&desired.key()) else { return held("its id is not known".to_owned()) };
-        let doc = match single(&*platform, &id).await {
+        let doc = match single(&*platform, &id, Class::Rest).await {
             Sight::Exists(doc) => doc,
             Sight::Gone(_) => return held("the platform no longer has it".to_owned()),
             Sight::Unseen(why) => return held(why),
             _ => return held("it was not read".to_owned()),
         };
         let mut fresh = self.surveyor.judge(desired, Some(&known), &Sight::Exists(doc.clone())).await;
-        if let Some(why) = backups_wait(&mut fresh, &doc) {
-            return held(why);
-        }
         match fresh.what {
             What::Same => return fresh.done(Came::Unchanged, None),
             What::Change => {}
             _ => return held(fresh.why.unwrap_or_else(|| "it cannot be judged".to_owned())),
+        }
+        let backups = backups_wait(&mut fresh, &doc, &permit);
+        if let Some(why) = backups.clone().filter(|_| fresh.differences.is_empty()) {
+            return held(why);
         }
         if let Some(why) = self.no_longer(desired) {
             return held(why);
@@ -63,15 +65,20 @@ impl Provisioner {
         let warrant = Warrant::new(receipt, permit.gate());
         let timeout = desired.spec.policy.failover.action_timeout;
         let sent = platform.amend_channel(&warrant, &id, &body, doc.etag(), timeout).await;
-        drop(permit);
-        let (result, why) = match sent {
-            Ok(_) => self.verify(&*platform, desired, &doc, &fresh, None).await,
+        let lost = match sent {
+            Ok(_) => Ok(None),
+            Err(error) if error.class == ErrorClass::UnknownOutcome => Ok(Some(error.to_string())),
+            Err(error) => Err(error),
+        };
+        let (result, why) = match lost {
+            Ok(lost) => {
+                let verify = self.verify(&*platform, desired, &doc, &fresh, lost);
+                held_for(permit, desired.spec.policy.failover.verify_for, verify).await
+            }
             Err(error) => {
+                drop(permit);
                 self.remember_refusal(desired, item, &error);
                 match error.class {
-                    ErrorClass::UnknownOutcome => {
-                        self.verify(&*platform, desired, &doc, &fresh, Some(error.to_string())).await
-                    }
                     ErrorClass::Withdrawn => (Came::Held, Some(error.message)),
                     _ => (Came::Failed, Some(error.to_string())),
                 }
@@ -82,12 +89,17 @@ impl Provisioner {
         }
         // Drift may have been told of meanwhile.
         known.drift = self.known(&desired.key()).and_then(|known| known.drift);
-        let done = fresh.done(result, why);
+        let why = match (why, &backups) {
+            (Some(why), Some(backups)) => Some(format!("{why}; {backups}")),
+            (why, backups) => why.or_else(|| backups.clone()),
+        };
+        let done = Done { waits: backups.is_some(), ..fresh.done(result, why) };
         self.end(&fresh, &known, operation, actor, &done).await;
         done
     }
 
-    /// Reads back until what was sent shows. Credentials never show: without an answer theirs is unknown.
+    /// Reads back until what was sent shows. Credentials never show: without an answer theirs is unknown. What does not show
+    /// was not taken where the platform had answered; where its answer was lost, it may still be on its way.
     async fn verify(
         &self,
         platform: &dyn Platform,
@@ -96,37 +108,62 @@ impl Provisioner {
         item: &Item,
         lost: Option<String>,
     ) -> (Came, Option<String>) {
-        let deadline = self.clock.now() + desired.spec.policy.failover.verify_for;
-        let mut pause = create::FIRST_READ_BACK;
+        let mut reads = self.read_backs(desired);
         loop {
-            let last = self.clock.now() >= deadline;
-            match single(platform, before.id()).await {
-                Sight::Exists(after) => {
-                    let missing = not_shown(self, desired, &after, item).await;
-                    match (missing.is_empty(), &lost) {
-                        (true, Some(why)) if sends_credentials(&item.differences) => {
+            let read = single(platform, before.id(), reads.turn().await).await;
+            let over = reads.are_over();
+            match (read, &lost) {
+                (Sight::Exists(after), _) => {
+                    let missing = not_shown(self, desired, &after, item);
+                    match &lost {
+                        Some(why) if missing.is_empty() && sends_credentials(&item.differences) => {
                             return (
                                 Came::Unknown,
                                 Some(format!("{why}; whether the credentials were taken is not shown")),
                             );
                         }
-                        (true, _) => return (Came::Changed, siblings(before, &after, &item.differences)),
-                        (false, _) if last => {
-                            let why = lost.unwrap_or_else(|| "the platform took the change".to_owned());
-                            return (Came::Failed, Some(format!("{why}; it does not show in {}", missing.join(", "))));
+                        _ if missing.is_empty() => {
+                            return (Came::Changed, siblings(before, &after, &item.differences));
+                        }
+                        Some(why) if over => {
+                            let why = format!("{why}; it does not show in {}, and may still", missing.join(", "));
+                            return (Came::Unknown, Some(why));
+                        }
+                        None if over => {
+                            let why =
+                                format!("the platform took the change, which does not show in {}", missing.join(", "));
+                            return (Came::Failed, Some(why));
                         }
                         _ => {}
                     }
                 }
-                Sight::Unseen(why) if last => {
+                (Sight::Unseen(why), _) if over => {
                     return (Came::Unknown, Some(format!("it could not be read back: {why}")));
                 }
-                _ if last => return (Came::Unknown, Some("the platform no longer shows it".to_owned())),
+                _ if over => return (Came::Unknown, Some("the platform no longer shows it".to_owned())),
                 _ => {}
             }
-            pause = self.wait(pause, deadline).await;
         }
     }
+}
+
+/// What `verify` finds, under the permit, which is given up after `most`.
+async fn held_for<T>(permit: Permit, most: Duration, verify: impl Future<Output = (Came, T)>) -> (Came, T) {
+    permit.answered();
+    tokio::pin!(verify);
+    let came = tokio::select! {
+        biased;
+        came = &mut verify => came,
+        () = tokio::time::sleep(most) => {
+            permit.give_up();
+            return verify.await;
+        }
+    };
+    match came.0 {
+        Came::Changed => drop(permit),
+        _ => permit.give_up(),
+    }
+    came
 }
 
 /// What would be sent, as something to compare: the fields, and which password.
@@ -135,22 +172,29 @@ pub fn told(surveyor: &Surveyor, desired: &Desired, item: &Item) -> String {
     digest(&serde_json::to_string(&(item.what, &item.differences, user)).unwrap_or_default())
 }
 
-/// Which of the fields do not show what was sent.
-async fn not_shown(provisioner: &Provisioner, desired: &Desired, after: &ChannelDoc, item: &Item) -> Vec<String> {
-    let plain = Known::nothing(item.tenant.clone(), item.name.clone());
-    let known = Known { id: Some(after.id().clone()), ..plain };
-    let now = provisioner.surveyor.judge(desired, Some(&known), &Sight::Exists(Box::new(after.clone()))).await;
+/// Which of the fields do not show what was sent, by the document alone: whatever the engine is about, they show or they do
+/// not. Credentials are never among them.
+fn not_shown(provisioner: &Provisioner, desired: &Desired, after: &ChannelDoc, item: &Item) -> Vec<String> {
+    let now = differences(&desired.spec, &provisioner.surveyor.user(desired), None, after, None);
     let sent = |d: &Difference| item.differences.iter().any(|was| was.field == d.field);
-    now.differences.into_iter().filter(sent).map(|d| d.field).collect()
+    now.into_iter().filter(sent).map(|d| d.field).collect()
 }
 
-/// While a channel's traffic is elsewhere, `routing` is not touched: its backups wait. Why nothing is left to send then.
-fn backups_wait(item: &mut Item, doc: &ChannelDoc) -> Option<String> {
-    let away = doc.view().primary.filter(|primary| primary != doc.id())?;
-    let before = item.differences.len();
+/// `routing` is sent only of a channel that is up and at home, with nothing under way: what lands late would undo a move.
+/// Until then its backups wait; why they do.
+fn backups_wait(item: &mut Item, doc: &ChannelDoc, permit: &Permit) -> Option<String> {
+    if !item.differences.iter().any(|d| d.field == BACKUPS) {
+        return None;
+    }
+    let view = doc.view();
+    let why = match (view.primary.filter(|primary| primary != doc.id()), view.status.as_deref()) {
+        (Some(away), _) => format!("its traffic goes to {away}"),
+        (None, Some("healthy")) => permit.carry_route().err()?,
+        (None, Some(_)) => "the platform does not call it healthy".to_owned(),
+        (None, None) => "the platform does not tell its status".to_owned(),
+    };
     item.differences.retain(|d| d.field != BACKUPS);
-    (before > 0 && item.differences.is_empty())
-        .then(|| format!("its traffic goes to {away}: its backups are put right when it is home"))
+    Some(format!("{why}: its backups are put right when it is home and up"))
 }
 
 fn sends_credentials(differences: &[Difference]) -> bool {

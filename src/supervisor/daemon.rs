@@ -103,7 +103,7 @@ impl Daemon {
         let given = Reloads::new(taking);
         let (desk, desk_orders) = Desk::open(&clock);
         let digests = Digests::new(&config.daemon.state_dir);
-        let surveyor = Surveyor { clock: clock.clone(), reader: Some(journal.reader()), digests };
+        let surveyor = Surveyor::new(clock.clone(), Some(journal.reader()), digests);
         let (ours, others) = std::mem::take(&mut recovered.open_operations)
             .into_iter()
             .partition(|open| open.operation.kind == provision::KIND);

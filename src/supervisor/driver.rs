@@ -17,18 +17,17 @@ use super::executor::Told;
 use super::fact::{Fact, Place};
 use super::ledger::Ledger;
 use super::orders::{OrderError, OrderRequest, Waiting, holds_still};
-use super::permits::PermitRequest;
+use super::permits::PermitEvent;
 use super::prober::{Seen, Task};
 use super::publisher::Publisher;
 use super::reasons::Reasons;
 use super::references::{Asking, ReferenceReading};
 use super::{Counters, Liveness, Pulse};
-use crate::calls::{FailedOver, Rescues};
+use crate::calls::Rescues;
 use crate::clock::Clock;
 use crate::platform::{ChannelDoc, Gate, Platform};
 use crate::policy::{
-    Action, ActionKind, Actor, ChannelKey, Command, Engine, EventType, Observation, OpId, Order, Outcome, TenantId,
-    Time,
+    Action, Actor, ChannelKey, Command, Engine, EventType, Observation, OpId, Order, Outcome, TenantId, Time,
 };
 use permits::Granted;
 use serde_json::json;
@@ -51,8 +50,8 @@ pub enum Event {
     Order(OrderRequest),
     /// An order that came then has waited for the journal, which can be written.
     Cleared(OrderRequest, Time),
-    /// Someone else wants to change the platform.
-    Permit(PermitRequest),
+    /// Someone else wants to change the platform, or may have.
+    Permit(PermitEvent),
     /// A new configuration, checked, with its clients; or that one was refused.
     Reconfigure(Reconfiguration),
     /// The reference targets were asked.
@@ -74,7 +73,7 @@ pub struct Wiring {
     /// From people.
     pub orders: mpsc::Receiver<OrderRequest>,
     /// From others who change the platform.
-    pub permits: mpsc::Receiver<PermitRequest>,
+    pub permits: mpsc::Receiver<PermitEvent>,
     /// The reference targets.
     pub references: Asking,
     /// New configurations.
@@ -160,7 +159,7 @@ impl Driver {
             }
             Some(order) = orders.recv() => Event::Order(order),
             Some((order, since)) = self.waiting.next() => Event::Cleared(order, since),
-            Some(request) = permits.recv() => Event::Permit(request),
+            Some(told) = permits.recv() => Event::Permit(told),
             Some(reload) = reloads.recv() => Event::Reconfigure(reload),
             Ok(()) = writable.changed() => Event::JournalWritable(*writable.borrow_and_update()),
             asked = references.rounds.recv() => asked.map_or(Event::Stop, Event::References),
@@ -227,7 +226,8 @@ impl Driver {
             }
             Event::Order(request) => self.waiting.add(request, now, self.ledger.clear()),
             Event::Cleared(request, since) => self.obey(now, request, since),
-            Event::Permit(request) => self.permit(request),
+            Event::Permit(PermitEvent::Asked(request)) => self.permit(request),
+            Event::Permit(PermitEvent::MayShow(channel, lasts)) => self.may_show(&channel, lasts),
             Event::Reconfigure(Reconfiguration::Take(reload)) => self.reload(now, *reload),
             Event::Reconfigure(Reconfiguration::Refused(why)) => {
                 self.publisher.config_refused();
@@ -292,11 +292,6 @@ impl Driver {
         }
         self.ledger.close(entry::of_outcome(op, &outcome));
         self.orphans.remove(&op);
-        if let (ActionKind::Failover { to, .. }, Outcome::Applied { .. }) = (&action.kind, &outcome)
-            && let Some(report) = self.engine.channel(now, channel)
-        {
-            self.rescues.failed_over(FailedOver::of(report, to.clone()));
-        }
         let fact = Fact::Outcome { op, outcome: outcome.clone() };
         self.ledger.fact(now, Place::Channel(channel), &fact);
         self.engine.outcome(now, op, outcome, &mut self.commands);

@@ -7,16 +7,14 @@
 use super::patch;
 use crate::clock::Clock;
 use crate::journal::Pending;
-use crate::platform::{Answer, ChannelDoc, Class, ErrorClass, Gate, Platform, PlatformError};
+use crate::platform::{Answer, ChannelDoc, Class, ErrorClass, Gate, Platform, PlatformError, ReadBacks};
 use crate::policy::{Action, Observation, OpId, Outcome, Source, Time};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
-/// The first pause between two read-backs; it doubles up to [`SLOWEST_READ_BACK`].
-const FIRST_READ_BACK: Duration = Duration::from_millis(100);
-const SLOWEST_READ_BACK: Duration = Duration::from_secs(2);
-/// Pauses between tries to read back an intent that a crash left open, while the platform cannot be read.
-const SLOWEST_ORPHAN_READ: Duration = Duration::from_secs(30);
+/// Answers of a cache are no last word, for however long they come.
+const OLD: &str = "the platform's answers are older than the time to verify";
 /// How long one read-back may take.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -75,19 +73,34 @@ impl Execution {
         self.finish(outcome).await;
     }
 
+    /// Waits until what others have sent is answered for, or the action's own gate closes, and then runs.
+    pub async fn run_after(self, others: Vec<CancellationToken>, intent: Pending) {
+        for over in others {
+            tokio::select! {
+                biased;
+                () = over.cancelled() => {}
+                () = self.gate.closed(self.clock.now()) => break,
+            }
+        }
+        self.run(intent).await;
+    }
+
     /// Finds out what became of an action that a crash interrupted: reads, never sends.
     pub async fn resolve_orphan(self) {
-        let mut pause = FIRST_READ_BACK;
+        let mut reads = self.read_backs(self.clock.now());
         // The change may still be on its way into effect: the time to verify starts with the first answer.
-        while let Err(error) = self.read().await {
-            if error.class == ErrorClass::NotFound {
+        loop {
+            match self.read(reads.turn().await).await {
+                Ok(_) => break,
                 // Should it ever come back, its own looks tell.
-                return self.finish(Outcome::Unknown { why: error.to_string() }).await;
+                Err(error) if error.class == ErrorClass::NotFound => {
+                    return self.finish(Outcome::Unknown { why: error.to_string() }).await;
+                }
+                Err(_) => {}
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(SLOWEST_ORPHAN_READ);
         }
-        let outcome = self.verify(self.clock.now()).await;
+        let until = self.clock.now() + self.action.verify_for;
+        let outcome = self.verify(reads.until(until)).await;
         self.finish(outcome).await;
     }
 
@@ -101,7 +114,7 @@ impl Execution {
         match sent {
             Ok(answer) => {
                 self.tell_sent(answer.asked_at).await;
-                self.verify(answer.asked_at).await
+                self.verify_since(answer.asked_at).await
             }
             Err(error) => self.after_error(error).await,
         }
@@ -109,7 +122,7 @@ impl Execution {
 
     async fn after_error(&self, error: PlatformError) -> Outcome {
         match error.class {
-            ErrorClass::UnknownOutcome => self.verify(self.clock.now()).await,
+            ErrorClass::UnknownOutcome => self.verify_since(self.clock.now()).await,
             ErrorClass::Conflict => Outcome::Conflict,
             ErrorClass::Withdrawn => Outcome::Withdrawn { why: error.message },
             ErrorClass::Retryable => Outcome::NotSent { why: error.to_string() },
@@ -121,35 +134,40 @@ impl Execution {
         }
     }
 
-    /// Reads back until the platform shows the change or `verify_for` has passed since `from`. It was not made only where
-    /// the read after that still shows the old state.
-    async fn verify(&self, from: Time) -> Outcome {
-        let deadline = from + self.action.verify_for;
-        let mut pause = FIRST_READ_BACK;
+    /// The read-backs of a change that was made at `since`, without an end yet.
+    fn read_backs(&self, since: Time) -> ReadBacks {
+        ReadBacks::new(&self.clock, Class::Action, since)
+    }
+
+    /// Reads back until the platform shows the change or `verify_for` has passed since `from`.
+    async fn verify_since(&self, from: Time) -> Outcome {
+        self.verify(self.read_backs(from).until(from + self.action.verify_for)).await
+    }
+
+    /// Reads back until the platform shows the change or the read-backs are over. It was not made only where an answer that
+    /// was asked for after their end still shows the old state.
+    async fn verify(&self, mut reads: ReadBacks) -> Outcome {
         loop {
-            let final_read = self.clock.now() >= deadline;
-            match self.read().await {
-                Ok(doc) if patch::shows(&self.action.kind, &doc) => {
+            match self.read(reads.turn().await).await {
+                Ok((doc, _)) if patch::shows(&self.action.kind, &doc) => {
                     let siblings_lost = patch::siblings_lost(&self.action.kind, &self.doc, &doc);
                     return Outcome::Applied { siblings_lost };
                 }
-                Ok(_) if final_read => return Outcome::NotApplied,
-                Err(error) if final_read => return Outcome::Unknown { why: error.to_string() },
+                Ok((_, as_of)) if reads.are_over_by(as_of) => return Outcome::NotApplied,
+                Ok(_) if reads.are_given_up() => return Outcome::Unknown { why: OLD.to_owned() },
+                Err(error) if reads.are_over() => return Outcome::Unknown { why: error.to_string() },
                 Ok(_) | Err(_) => {}
             }
-            let left = deadline.since(self.clock.now());
-            tokio::time::sleep(pause.min(left)).await;
-            pause = (pause * 2).min(SLOWEST_READ_BACK);
         }
     }
 
-    async fn read(&self) -> Result<Arc<ChannelDoc>, PlatformError> {
+    async fn read(&self, class: Class) -> Result<(Arc<ChannelDoc>, Time), PlatformError> {
         let id = &self.action.channel.channel;
-        let Answer { value, as_of, .. } = self.platform.channel(id, Class::Action, READ_TIMEOUT).await?;
+        let Answer { value, as_of, .. } = self.platform.channel(id, class, READ_TIMEOUT).await?;
         let doc = Arc::new(value);
         let observation = Observation::Look { asked_at: as_of, source: Source::Single, view: doc.view() };
         self.say(Told::Read { op: self.action.op, observation, doc: Arc::clone(&doc) }).await;
-        Ok(doc)
+        Ok((doc, as_of))
     }
 
     async fn tell_sent(&self, at: Time) {

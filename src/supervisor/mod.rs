@@ -38,7 +38,7 @@ pub(crate) use ledger::{recent_key, recent_of, state_of};
 pub use liveness::{Liveness, Pulse};
 pub use orders::{OrderAnswer, OrderError, OrderRequest, Orders};
 pub(crate) use patch::codecs as codecs_as_read;
-pub use permits::{Permit, Permits};
+pub use permits::{MAY_SHOW_FOR, Permit, Permits};
 pub use prober::TenantPlan;
 pub use references::ReferenceReading;
 pub use reloads::Reloads;

@@ -57,7 +57,14 @@ async fn through_every_fault_there_is_one_bridge_or_a_truthful_word() {
         FaultKind::Empty,
         FaultKind::Huge,
     ];
-    let modes = [BridgeMode::LoseAnswer, BridgeMode::Slow, BridgeMode::Late, BridgeMode::Busy];
+    let modes = [
+        BridgeMode::LoseAnswer,
+        BridgeMode::Slow,
+        BridgeMode::Late,
+        BridgeMode::Busy,
+        BridgeMode::Failed,
+        BridgeMode::Pending,
+    ];
     let hour = secs(3600);
     let faults = kinds
         .iter()

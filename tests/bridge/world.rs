@@ -1,15 +1,16 @@
 //! A platform with calls, a switchboard in front of it, and the journal behind that; time stands still unless it is waited for.
 
-use serde_json::Value;
+use axum::http::{HeaderMap, StatusCode};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tempfile::TempDir;
-use trunkwarden::calls::{GivenTarget, Held, IdempotencyKey, Order, Refusal, Request, Settled, Switchboard};
+use trunkwarden::calls::{GivenTarget, Held, IdempotencyKey, Order, Refusal, Request as Asked, Settled, Switchboard};
 use trunkwarden::clock::Clock;
 use trunkwarden::config::{self, Config};
 use trunkwarden::journal::{Filter, IdSource, Journal, Options, Recovered, WriterMode};
-use trunkwarden::platform::{Client, ClientSettings, Platform};
+use trunkwarden::platform::{Client, ClientSettings, Platform, Request, Response, Transport, TransportError};
 use trunkwarden::policy::{Actor, TenantId, WallMs};
 use trunkwarden::sim::{BridgeMode, FaultKind, InProcess, Incident, Model, Scenario};
 use trunkwarden::supervisor::Counters;
@@ -21,6 +22,40 @@ pub const DESK: &str = "+12025550100";
 pub const READ: &str = r#"call = "/api/v2/cti/calls/{call}""#;
 pub const LIST: &str = r#"calls = "/api/v2/cti/calls?channel={id}""#;
 
+/// What the platform answers a bridge with, which is not made, and what it shows of one on the call.
+#[derive(Clone, Default)]
+pub struct Says(pub Arc<Mutex<(Option<(u16, Value)>, Option<Value>)>>);
+
+/// The way to the model, which says something else where the test wants it.
+struct Wire {
+    model: InProcess,
+    says: Says,
+    asked: Mutex<Option<String>>,
+}
+
+#[async_trait::async_trait]
+impl Transport for Wire {
+    async fn send(&self, request: Request) -> Result<Response, TransportError> {
+        let (answer, shown) = self.says.0.lock().unwrap().clone();
+        if let Some((status, body)) = answer.filter(|_| request.url.ends_with("/bridge")) {
+            let id = request.headers["x-cxone-request-id"].to_str().unwrap().to_owned();
+            *self.asked.lock().unwrap() = Some(id);
+            let status = StatusCode::from_u16(status).unwrap();
+            return Ok(Response { status, headers: HeaderMap::new(), body: body.to_string().into() });
+        }
+        let read = request.url.ends_with(CALL);
+        let mut response = self.model.send(request).await?;
+        let asked = self.asked.lock().unwrap().clone();
+        if let (Some(mut bridge), Some(id)) = (shown.filter(|_| read), asked) {
+            bridge["requestId"] = id.into();
+            let mut call: Value = serde_json::from_slice(&response.body).unwrap();
+            call["bridges"] = json!([bridge]);
+            response.body = call.to_string().into();
+        }
+        Ok(response)
+    }
+}
+
 pub struct World {
     pub model: Arc<Mutex<Model>>,
     pub journal: Journal,
@@ -29,6 +64,7 @@ pub struct World {
     pub counters: Counters,
     pub clock: Clock,
     pub held: Arc<Mutex<Option<String>>>,
+    pub says: Says,
     pub folder: Arc<TempDir>,
 }
 
@@ -101,11 +137,13 @@ impl World {
         let board = Switchboard::new(journal.clone(), clock.clone(), counters.clone(), asked);
         let tenant = &config.tenants[&TenantId::from("acme")];
         let settings = ClientSettings::of(tenant, "secret".to_owned().into(), Some(Vec::new()), 7);
-        let transport = InProcess::new(Arc::clone(&model), clock.clone());
+        let says = Says::default();
+        let model_now = InProcess::new(Arc::clone(&model), clock.clone());
+        let transport = Wire { model: model_now, says: says.clone(), asked: Mutex::default() };
         let client = Client::new(settings, Arc::new(transport), clock.clone(), Arc::new(|_| {}));
         let platforms = BTreeMap::from([(TenantId::from("acme"), Arc::new(client) as Arc<dyn Platform>)]);
         board.configure(&config, &platforms);
-        (Self { model, journal, board, config, counters, clock, held, folder }, recovered)
+        (Self { model, journal, board, config, counters, clock, held, says, folder }, recovered)
     }
 
     pub fn model(&self) -> MutexGuard<'_, Model> {
@@ -185,9 +223,9 @@ pub fn order(call: &str, key: Option<&str>) -> Order {
     }
 }
 
-pub fn request(targets: &[(&str, &str)]) -> Request {
+pub fn request(targets: &[(&str, &str)]) -> Asked {
     let target = |(kind, value): &(&str, &str)| GivenTarget { kind: (*kind).to_owned(), value: (*value).to_owned() };
-    Request { targets: targets.iter().map(target).collect(), direction: "transfer".into(), matrix: None, dtmf: None }
+    Asked { targets: targets.iter().map(target).collect(), direction: "transfer".into(), matrix: None, dtmf: None }
 }
 
 fn text(paths: &str, policy: &str) -> String {

@@ -12,8 +12,8 @@ use trunkwarden::clock::Clock;
 use trunkwarden::config;
 use trunkwarden::journal::{Filter, IdSource, Journal, JournalError, OpenIntent, Options, Receipt, WriterMode};
 use trunkwarden::platform::{
-    Answer, BudgetReading, ChannelDoc, Class, ErrorClass, ListPage, Platform, PlatformError, TelemetryAnswer,
-    TelemetryQuery, Warrant,
+    Answer, BridgeAnswer, BridgeOrder, BudgetReading, CallControl, CallDoc, CallPage, ChannelDoc, Class, ErrorClass,
+    ListPage, Platform, PlatformError, TelemetryAnswer, TelemetryQuery, Warrant,
 };
 use trunkwarden::policy::{ChannelId, LookError, Sample, Time, WallMs};
 use trunkwarden::supervisor::{Clients, Counters, Daemon, Parts, Pulse, Reloads};
@@ -41,6 +41,9 @@ pub enum Death {
     /// At the first read-back, with the answer in hand.
     AtReadBack,
 }
+
+/// A page by its name: its channels (id, name) and the next page.
+pub type Pages = Box<dyn FnMut(Option<&str>) -> (Vec<(&'static str, &'static str)>, Option<String>) + Send>;
 
 /// What the platform holds and how it behaves. It outlives the daemon.
 #[derive(Default)]
@@ -77,6 +80,18 @@ pub struct Held {
     pub amend_takes: Duration,
     /// An amendment waits to be sent until it is called back.
     pub amend_waits: bool,
+    /// An amendment has no answer, and is made so much later; `None`: never.
+    pub amend_lost: Option<Option<Duration>>,
+    /// Reads that nobody waits for by the platform's class never get their turn, from here on.
+    pub rest_starves: bool,
+    /// What each listing shows, page by page, from the name of the page on; without it there is no list.
+    pub pages: Option<Pages>,
+    /// Every channel that was created.
+    pub created: Vec<Value>,
+    /// Every single look: at whom, when, in which class.
+    pub looks: Vec<(String, Time, Class)>,
+    /// Calls can be listed, and there are none.
+    pub has_calls: bool,
     /// Every amendment that was sent, and when.
     pub amended: Vec<(Time, Value)>,
     /// When changes of the engine's reached the platform.
@@ -90,6 +105,10 @@ impl Held {
         self.made.push(id.to_owned());
         if let Some(to) = body["routing"]["primary_channel_id"].as_str() {
             self.route.insert(id.to_owned(), to.to_owned());
+        }
+        if let Some(backups) = body["routing"]["failover_channels"].as_array() {
+            let backups = backups.iter().map(|id| id.as_str().unwrap().to_owned()).collect();
+            self.backups.insert(id.to_owned(), backups);
         }
         if body["configuration"]["codecs"].is_array() {
             self.codecs.insert(id.to_owned(), body["configuration"]["codecs"].clone());
@@ -157,6 +176,10 @@ impl Platform for Fake {
         if class == Class::Suspect && self.with(|held| held.starved.contains(id.as_str())) {
             std::future::pending::<()>().await;
         }
+        if class == Class::Rest && self.with(|held| held.rest_starves) {
+            std::future::pending::<()>().await;
+        }
+        self.with(|held| held.looks.push((id.to_string(), self.clock.now(), class)));
         tokio::time::sleep(Duration::from_millis(20)).await;
         assert!(!self.with(|held| held.broken), "a defect");
         if class == Class::Action && self.with(|held| std::mem::take(&mut held.dies_at_read)) {
@@ -172,8 +195,32 @@ impl Platform for Fake {
         Ok(self.answer(self.doc(id)))
     }
 
-    async fn channels(&self, _: Option<&str>, _: Class, _: Duration) -> Result<Answer<ListPage>, PlatformError> {
-        Err(error(ErrorClass::Unsupported, LookError::Unexpected))
+    async fn channels(&self, page: Option<&str>, class: Class, _: Duration) -> Result<Answer<ListPage>, PlatformError> {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        // The prober's own looks are single ones.
+        let shown = self.with(|held| held.pages.as_mut().filter(|_| class != Class::Poll).map(|pages| pages(page)));
+        let Some((rows, next)) = shown else { return Err(error(ErrorClass::Unsupported, LookError::Unexpected)) };
+        let row = |(id, name): (&str, &str)| ChannelDoc::from_value(json!({ "id": id, "name": name }), None);
+        let channels = rows.into_iter().filter_map(row).collect();
+        Ok(self.answer(ListPage { channels, next, ..ListPage::default() }))
+    }
+
+    async fn create_channel(
+        &self,
+        warrant: &Warrant,
+        body: &Value,
+        _: Duration,
+    ) -> Result<Answer<ChannelDoc>, PlatformError> {
+        warrant.gate().pass(self.clock.now()).unwrap();
+        let id = self.with(|held| {
+            held.created.push(body.clone());
+            format!("new-{}", held.created.len())
+        });
+        Ok(self.answer(self.doc(&id.as_str().into())))
+    }
+
+    fn call_control(&self) -> Option<Arc<dyn CallControl>> {
+        self.with(|held| held.has_calls).then(|| Arc::new(NoCalls) as Arc<dyn CallControl>)
     }
 
     async fn telemetry(&self, query: &TelemetryQuery, _: Duration) -> Result<Answer<TelemetryAnswer>, PlatformError> {
@@ -232,14 +279,20 @@ impl Platform for Fake {
         if self.with(|held| held.amend_waits) {
             warrant.gate().closed(self.clock.now()).await;
         }
-        if let Some(why) = warrant.gate().closed_because(self.clock.now()) {
+        if let Err(why) = warrant.gate().pass(self.clock.now()) {
             return Err(PlatformError { message: why, ..error(ErrorClass::Withdrawn, LookError::Unexpected) });
         }
-        let takes = self.with(|held| {
+        let (takes, lost) = self.with(|held| {
             held.amended.push((self.clock.now(), body.clone()));
-            held.amend_takes
+            (held.amend_takes, held.amend_lost)
         });
         tokio::time::sleep(takes).await;
+        if let Some(lands) = lost {
+            let now = self.clock.wall().0;
+            let at = lands.map(|after| WallMs(now + i64::try_from(after.as_millis()).unwrap()));
+            self.with(|held| held.late.extend(at.map(|at| (at, id.to_string(), body.clone()))));
+            return Err(error(ErrorClass::UnknownOutcome, LookError::Timeout));
+        }
         self.with(|held| held.make(id.as_str(), body));
         Ok(self.answer(self.doc(id)))
     }
@@ -257,6 +310,36 @@ impl Platform for Fake {
 
     fn recent_requests(&self) -> Vec<Duration> {
         Vec::new()
+    }
+}
+
+/// Calls can be listed, and there are none.
+struct NoCalls;
+
+#[async_trait]
+impl CallControl for NoCalls {
+    async fn bridge(&self, _: BridgeOrder<'_>, _: Duration) -> Result<Answer<BridgeAnswer>, PlatformError> {
+        Err(error(ErrorClass::Unsupported, LookError::Unexpected))
+    }
+
+    fn reads_calls(&self) -> bool {
+        false
+    }
+
+    async fn call(&self, _: &str, _: Class, _: Duration) -> Result<Answer<CallDoc>, PlatformError> {
+        Err(error(ErrorClass::Unsupported, LookError::Unexpected))
+    }
+
+    fn lists_calls(&self) -> bool {
+        true
+    }
+
+    async fn calls(&self, _: &ChannelId, _: Option<&str>, _: Duration) -> Result<Answer<CallPage>, PlatformError> {
+        Ok(Answer { value: CallPage::default(), asked_at: Time::ZERO, answered_at: Time::ZERO, date: None })
+    }
+
+    async fn lacking_scopes(&self, _: Duration) -> Result<Vec<String>, PlatformError> {
+        Ok(Vec::new())
     }
 }
 

@@ -40,7 +40,7 @@ impl Alone {
         };
         let setup = Arc::new(ArcSwap::from_pointee(connected(config, &recovered, &clock)?));
         let register = Arc::new(Mutex::new(all_known(&recovered.states)));
-        let surveyor = Surveyor { clock: clock.clone(), reader, digests: Digests::new(&config.daemon.state_dir) };
+        let surveyor = Surveyor::new(clock.clone(), reader, Digests::new(&config.daemon.state_dir));
         // Who only plans writes nothing; what nobody writes needs no file.
         let own = match &journal {
             Some(journal) => journal.clone(),

@@ -217,7 +217,8 @@ fn show_done(scope: &Scope, done: &[Done]) -> ExitCode {
     if done.iter().any(|done| done.result == Came::Unknown) {
         return ExitCode::from(3);
     }
-    ExitCode::from(u8::from(done.iter().any(|done| matches!(done.result, Came::Failed | Came::Held))))
+    let undone = |done: &Done| done.waits || matches!(done.result, Came::Failed | Came::Held);
+    ExitCode::from(u8::from(done.iter().any(undone)))
 }
 
 /// Nothing of the platform steers the terminal.

@@ -9,7 +9,7 @@ use crate::cli::terminal::plain;
 use crate::clock::Clock;
 use crate::config::{Config, Tenant};
 use crate::journal::Reader;
-use crate::platform::{ChannelDoc, Class, ErrorClass, Platform, PlatformError};
+use crate::platform::{ChannelDoc, Class, ErrorClass, Pages, Platform, PlatformError};
 use crate::policy::{ChannelId, TenantId};
 use crate::provision::{self, Desired, Digests, Plan, Surveyor};
 use crate::supervisor::Counters;
@@ -129,23 +129,30 @@ impl Try<'_> {
     }
 
     async fn list(&self, docs: &mut BTreeMap<ChannelId, ChannelDoc>, oldest: &mut Duration) -> bool {
-        let mut next: Option<String> = None;
-        for page in 1..=MOST_PAGES {
-            match self.platform.channels(next.as_deref(), Class::Rest, TIMEOUT).await {
+        let (mut pages, mut read, mut next) = (Pages::new(MOST_PAGES), 0, None::<String>);
+        loop {
+            let page = match self.platform.channels(next.as_deref(), Class::Rest, TIMEOUT).await {
                 Ok(answer) => {
                     *oldest = (*oldest).max(answer.asked_at.since(answer.as_of));
-                    docs.extend(answer.value.channels.into_iter().map(|doc| (doc.id().clone(), doc)));
-                    next = answer.value.next;
-                    if next.is_none() {
-                        terminal::line(&format!("  ok    list: {} channels on {page} pages", docs.len()));
-                        return true;
-                    }
+                    answer.value
                 }
                 Err(error) => return told_no_list(&error),
+            };
+            read += 1;
+            let turned = pages.next(page.channels.iter().map(|doc| doc.id().as_str()), page.next);
+            docs.extend(page.channels.into_iter().map(|doc| (doc.id().clone(), doc)));
+            match turned {
+                Ok(None) => {
+                    terminal::line(&format!("  ok    list: {} channels on {read} pages", docs.len()));
+                    return true;
+                }
+                Ok(turned) => next = turned,
+                Err(why) => {
+                    terminal::line(&format!("  ok    list: it does not end ({why}); the rest is asked for one by one"));
+                    return true;
+                }
             }
         }
-        terminal::line(&format!("  ok    list: longer than {MOST_PAGES} pages; the rest is asked for one by one"));
-        true
     }
 
     /// Whether answers are new enough to be evidence: 3 intervals of the shortest one.
@@ -218,7 +225,7 @@ async fn plan(config: &Config, id: &TenantId, platform: &dyn Platform, all: &[De
     let states = reader.as_ref().map(Reader::states).transpose().map_err(|error| error.to_string())?;
     let known = provision::all_known(states.iter().flatten());
     let digests = Digests::new(&config.daemon.state_dir);
-    let surveyor = Surveyor { clock: Clock::system(), reader, digests };
+    let surveyor = Surveyor::new(Clock::system(), reader, digests);
     let mine = all.iter().filter(|d| d.spec.tenant == *id).map(|d| (d, known.get(&d.key()).cloned()));
     Ok(Plan { items: surveyor.survey(platform, &mine.collect::<Vec<_>>()).await })
 }

@@ -106,7 +106,8 @@ impl Slots {
     }
 
     /// Serves one waiter where a slot may be used now. Actions go first; then a class that has had less than its minimum in
-    /// the last minute, the one served longest ago before the others; then by priority. First come, first served in a class.
+    /// the last minute, the one served longest ago before the others; then by priority; none beyond the most that it
+    /// may have. First come, first served in a class.
     pub fn grant(&mut self, now: Time) -> Option<(Ticket, Class)> {
         self.advance(now);
         let class = self.next_class(now)?;
@@ -167,7 +168,12 @@ impl Slots {
         let freed = self.cooling.front().map(|slot| slot.frees_at);
         let resumed = (self.not_before > now).then_some(self.not_before);
         let raised = (self.limit < self.configured).then_some(self.quiet_since + WINDOW);
-        [freed, resumed, raised].into_iter().flatten().min()
+        let full = Class::ALL
+            .into_iter()
+            .zip(&self.lanes)
+            .filter(|(class, lane)| !lane.waiting.is_empty() && lane.granted.len() >= most(*class, self.limit));
+        let again = full.filter_map(|(_, lane)| lane.granted.front().map(|at| *at + WINDOW)).min();
+        [freed, resumed, raised, again].into_iter().flatten().min()
     }
 
     /// Nobody waits.
@@ -204,7 +210,9 @@ impl Slots {
             return None;
         }
         let [_, classes @ ..] = Class::ALL;
-        let waiting = || classes.into_iter().zip(others).filter(|(_, lane)| !lane.waiting.is_empty());
+        let may_go =
+            |(class, lane): &(Class, &Lane)| !lane.waiting.is_empty() && lane.granted.len() < most(*class, self.limit);
+        let waiting = || classes.into_iter().zip(others).filter(may_go);
         waiting()
             .filter(|(class, lane)| lane.granted.len() < minimum(*class, self.limit))
             .min_by_key(|(_, lane)| lane.last_grant)
@@ -249,15 +257,23 @@ pub fn reserve(limit: u32) -> u32 {
     }
 }
 
-/// Requests in a minute before which a waiting class is served ahead of the classes above it. They sum to 65 %.
+/// Requests in a minute before which a waiting class is served ahead of the classes above it. They sum to 70 %.
 pub fn minimum(class: Class, limit: u32) -> usize {
     let percent = match class {
         Class::Action => 0,
         Class::Suspect | Class::Poll => 20,
         Class::Call | Class::Telemetry => 10,
-        Class::Rest => 5,
+        Class::ReadBack | Class::Rest => 5,
     };
     (limit as usize * percent / 100).max(1)
+}
+
+/// Requests of a class in a minute at most: a fifth for read-backs, however many changes do not show.
+pub fn most(class: Class, limit: u32) -> usize {
+    match class {
+        Class::ReadBack => (limit as usize / 5).max(1),
+        _ => usize::MAX,
+    }
 }
 
 fn share_of_window(part: u32, whole: u32) -> Duration {

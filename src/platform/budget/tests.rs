@@ -1,6 +1,6 @@
 //! The budget: never more than its limit in a minute, actions first, nobody starved, nothing leaked.
 
-use super::slots::{Slots, WINDOW, minimum, reserve};
+use super::slots::{Slots, WINDOW, minimum, most, reserve};
 use super::*;
 use crate::policy::WallMs;
 use proptest::prelude::*;
@@ -77,6 +77,22 @@ fn actions_go_first_and_their_reserve_is_theirs_alone() {
 }
 
 #[test]
+fn read_backs_have_a_fifth_at_most_and_are_served_again_a_minute_later() {
+    let (mut slots, start) = idle(60);
+    wait(&mut slots, Class::ReadBack, 100);
+    assert_eq!(grants(&mut slots, start), [Class::ReadBack; 12], "though everything is free");
+    (0..12).for_each(|_| slots.finish(start));
+    assert_eq!(slots.next_wake(start), Some(start + WINDOW), "nothing else would wake them");
+    assert_eq!(grants(&mut slots, start + secs(59)).len(), 0);
+    wait(&mut slots, Class::Poll, 100);
+    assert_eq!(grants(&mut slots, start + secs(59)), [Class::Poll; 42], "nobody else is held up");
+    assert_eq!(grants(&mut slots, start + WINDOW)[0], Class::ReadBack);
+    for (limit, expected) in [(1, 1), (4, 1), (10, 2), (60, 12)] {
+        assert_eq!(most(Class::ReadBack, limit), expected, "of {limit}");
+    }
+}
+
+#[test]
 fn small_limits_have_small_reserves() {
     for (limit, expected) in [(1, 0), (3, 0), (4, 1), (9, 1), (10, 2), (60, 6), (100_000, 60)] {
         assert_eq!(reserve(limit), expected, "of {limit}");
@@ -92,7 +108,7 @@ fn below_actions_the_more_urgent_class_goes_first_once_everyone_has_its_minimum(
     let mut served = Vec::new();
     // Actions take everything they can use: nothing else is served while they wait and slots are few.
     assert_eq!(grants(&mut slots, start), [Class::Action; 20]);
-    for class in [Class::Poll, Class::Call, Class::Suspect, Class::Telemetry, Class::Rest] {
+    for class in [Class::Poll, Class::Call, Class::Suspect, Class::ReadBack, Class::Telemetry, Class::Rest] {
         let (mut one, start) = idle(20);
         for other in Class::ALL.into_iter().filter(|other| *other != Class::Action) {
             wait(&mut one, other, 100);
@@ -103,19 +119,19 @@ fn below_actions_the_more_urgent_class_goes_first_once_everyone_has_its_minimum(
         served.push(count);
         assert!(count >= minimum(class, 20), "{} got {count}", class.name());
     }
-    assert_eq!(served, [4, 7, 4, 2, 1], "what is above the minima is all for the calls");
+    assert_eq!(served, [4, 6, 4, 1, 2, 1], "what is above the minima is all for the calls");
 }
 
 #[test]
 fn a_limit_of_one_is_shared_in_turn() {
     let (mut slots, start) = idle(1);
-    let classes = [Class::Call, Class::Suspect, Class::Poll, Class::Telemetry, Class::Rest];
+    let classes = [Class::Call, Class::Suspect, Class::ReadBack, Class::Poll, Class::Telemetry, Class::Rest];
     for class in classes {
         wait(&mut slots, class, 10);
     }
     let mut now = start;
     let mut turns = Vec::new();
-    for _ in 0..10 {
+    for _ in 0..12 {
         turns.extend(grants(&mut slots, now));
         slots.finish(now);
         now = now + WINDOW;

@@ -3,22 +3,23 @@
 //! Must never: send a bridge twice unless it is known that the first was not made.
 
 use super::super::body;
-use super::super::calls::{BridgeOrder, CallControl, CallDoc, CallPage, text};
+use super::super::calls::{BridgeAnswer, BridgeOrder, CallControl, CallDoc, CallPage, text};
 use super::super::endpoint::Endpoint;
 use super::super::error::PlatformError;
 use super::super::transport::Response;
-use super::super::{Answer, Class};
+use super::super::{Answer, BridgeWord, Class, scrub};
 use super::exchange::Call;
 use super::{Client, answer, unlike_page};
 use crate::policy::ChannelId;
 use axum::body::Bytes;
-use axum::http::Method;
+use axum::http::{Method, StatusCode};
+use secrecy::ExposeSecret;
 use serde_json::Value;
 use std::time::Duration;
 
 #[async_trait::async_trait]
 impl CallControl for Client {
-    async fn bridge(&self, order: BridgeOrder<'_>, timeout: Duration) -> Result<Answer<Option<String>>, PlatformError> {
+    async fn bridge(&self, order: BridgeOrder<'_>, timeout: Duration) -> Result<Answer<BridgeAnswer>, PlatformError> {
         let attempted = format!("POST bridge of call {}", order.call);
         let call = Call {
             method: Method::POST,
@@ -29,7 +30,9 @@ impl CallControl for Client {
         };
         let exchanged = self.call(&call, timeout).await?;
         answer(&call, &exchanged, |response| match body::json(response)? {
-            value @ Value::Object(_) => Ok(text(&value, "bridgeId")),
+            value @ Value::Object(_) => {
+                Ok(BridgeAnswer { id: text(&value, "bridgeId"), said: self.said(response, &value) })
+            }
             _ => Err(unlike_page(response, "an object")),
         })
     }
@@ -38,9 +41,9 @@ impl CallControl for Client {
         self.settings.paths.call.is_some()
     }
 
-    async fn call(&self, id: &str, timeout: Duration) -> Result<Answer<CallDoc>, PlatformError> {
+    async fn call(&self, id: &str, class: Class, timeout: Duration) -> Result<Answer<CallDoc>, PlatformError> {
         let attempted = format!("GET call {id}");
-        let call = Call::read(Endpoint::Call, Class::Call, &attempted, self.urls.call(id, &attempted)?);
+        let call = Call::read(Endpoint::Call, class, &attempted, self.urls.call(id, &attempted)?);
         let exchanged = self.call(&call, timeout).await?;
         answer(&call, &exchanged, |response| call_called(id, response))
     }
@@ -67,6 +70,35 @@ impl CallControl for Client {
     async fn lacking_scopes(&self, timeout: Duration) -> Result<Vec<String>, PlatformError> {
         let Some(granted) = self.authorise_now(timeout).await? else { return Ok(Vec::new()) };
         Ok(self.settings.scopes.iter().filter(|scope| !granted.contains(scope)).cloned().collect())
+    }
+}
+
+impl Client {
+    /// What a success says of the bridge: 202 is no bridge yet, whatever its body.
+    fn said(&self, response: &Response, body: &Value) -> BridgeWord {
+        let status = response.status.as_u16();
+        match BridgeWord::of(body) {
+            BridgeWord::Failed(how) => {
+                let current = self.auth.current();
+                let secrets = [Some(self.settings.client_secret.expose_secret()), current.as_ref().map(|t| t.expose())];
+                let secrets: Vec<&str> = secrets.into_iter().flatten().collect();
+                let said = scrub::error_text(&response.body, &secrets);
+                let how = scrub::shown(&how, &secrets);
+                BridgeWord::Failed(match said {
+                    Some(said) => {
+                        format!("{status}, and its answer tells of a failure ({how}). The platform says: {said}")
+                    }
+                    None => format!("{status}, and its answer tells of a failure ({how})"),
+                })
+            }
+            BridgeWord::Pending(how) => {
+                BridgeWord::Pending(format!("the platform took it and does not say that it is made ({how})"))
+            }
+            BridgeWord::Made if response.status == StatusCode::ACCEPTED => {
+                BridgeWord::Pending("the platform took it and does not say that it is made (202)".to_owned())
+            }
+            BridgeWord::Made => BridgeWord::Made,
+        }
     }
 }
 

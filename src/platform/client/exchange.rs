@@ -102,16 +102,21 @@ impl Client {
             let error = match self.attempt(call, &mut left, once).await {
                 Ok(exchanged) => return Ok(exchanged),
                 Err(Ended::Renew) => {
+                    came_back(call);
                     once.renewed = true;
                     continue;
                 }
                 Err(Ended::Reread) => {
+                    came_back(call);
                     once.reread = true;
                     continue;
                 }
                 Err(Ended::Failed(error)) => error,
             };
             let wait = error.retry_after.unwrap_or_else(|| self.jitter.before(attempt));
+            if error.class == ErrorClass::Retryable {
+                came_back(call);
+            }
             if error.class != ErrorClass::Retryable || attempt >= ATTEMPTS || wait >= left {
                 return Err(error);
             }
@@ -143,7 +148,7 @@ impl Client {
         }
         let slot = self.slot_for(call).await?;
         let (token, slot) = self.authorised(call, slot, left, once).await?;
-        self.may_send(call)?;
+        self.passes(call)?;
         let (sent, asked_at, answered_at) =
             self.send(call.endpoint, self.request(call, &token, *left), slot, left).await;
         let response = sent.map_err(|error| verdict::of_transport(call.endpoint, call.attempted, &error))?;
@@ -292,6 +297,11 @@ impl Client {
     }
 
     /// The last word before sending: a change may have been called back by now.
+    fn passes(&self, call: &Call<'_>) -> Result<(), PlatformError> {
+        let passed = call.gate.map_or(Ok(()), |gate| gate.pass(self.clock.now()));
+        passed.map_err(|why| withdrawn(call, Some(why)))
+    }
+
     fn may_send(&self, call: &Call<'_>) -> Result<(), PlatformError> {
         match call.gate.and_then(|gate| gate.closed_because(self.clock.now())) {
             None => Ok(()),
@@ -373,6 +383,13 @@ impl Client {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         let body = Some(Bytes::from(form.join("&")));
         Request { method: Method::POST, url: self.settings.token_url.clone(), headers, body, timeout }
+    }
+}
+
+/// It is known not to have been made.
+fn came_back(call: &Call<'_>) {
+    if let Some(gate) = call.gate {
+        gate.came_back();
     }
 }
 

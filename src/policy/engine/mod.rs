@@ -283,6 +283,12 @@ impl Engine {
         self.index.get(key).map(|i| self.channel_report(now, *i))
     }
 
+    /// Whether a channel is up, not suspect, and at home, with nothing of ours under way or perhaps made: nobody wants to move
+    /// its traffic.
+    pub fn is_settled_at_home(&self, key: &ChannelKey) -> bool {
+        self.index.get(key).is_some_and(|i| self.slots[*i].is_settled_at_home())
+    }
+
     /// Every channel that is watched, in a fixed order.
     pub fn channels(&self) -> impl Iterator<Item = &ChannelKey> {
         self.slots.iter().filter(|slot| slot.live).map(|slot| &slot.key)

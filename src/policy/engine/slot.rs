@@ -321,6 +321,12 @@ impl Slot {
         }
     }
 
+    /// Up, not suspect, and at home, with nothing under way or perhaps made.
+    pub(in crate::policy) fn is_settled_at_home(&self) -> bool {
+        let at_home = self.route.as_ref() == Some(&self.key.channel);
+        at_home && self.health() == Health::Up && !self.suspect && self.pending().is_none()
+    }
+
     /// The action that is under way, or may have been made.
     pub(in crate::policy) fn pending(&self) -> Option<&'static str> {
         let flight = self.flight.as_ref().map(|f| f.action.kind.name());

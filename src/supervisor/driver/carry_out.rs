@@ -5,8 +5,9 @@ use super::super::executor::{Execution, Told};
 use super::super::fact::{Fact, Place};
 use super::super::prober::Task;
 use super::{Driver, InFlight};
+use crate::calls::FailedOver;
 use crate::platform::Gate;
-use crate::policy::{Action, Command, EventType, Outcome, Reason, TenantId};
+use crate::policy::{Action, ChannelKey, Command, EventType, Fact as Word, Outcome, Reason, Record, TenantId, Time};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -37,6 +38,7 @@ impl Driver {
                     if let (EventType::OtherController, Some(tenant)) = (record.event, &record.tenant) {
                         self.counters.other_controller(tenant.as_str());
                     }
+                    self.rescue_after(now, &record);
                     self.ledger.write(entry::of_record(self.clock.wall(), record));
                 }
                 Command::Act(action) => self.act(action),
@@ -52,6 +54,16 @@ impl Driver {
         }
     }
 
+    /// A failover shows, at once or late: the calls that are still on its channel are rescued, where its policy says so.
+    fn rescue_after(&self, now: Time, record: &Record) {
+        let (EventType::FailoverCompleted, Some(Word::Route(to))) = (record.event, &record.after) else { return };
+        let (Some(tenant), Some(channel)) = (&record.tenant, &record.channel) else { return };
+        let key = ChannelKey::new(tenant.clone(), channel.clone());
+        if let Some(report) = self.engine.channel(now, &key) {
+            self.rescues.failed_over(FailedOver::of(report, to.clone()));
+        }
+    }
+
     fn act(&mut self, action: Action) {
         let (channel, op) = (action.channel.clone(), action.op);
         tracing::warn!(tenant = %channel.tenant, channel = %channel.channel, reason = %action.reason, "{}", entry::sentence(&action));
@@ -63,14 +75,9 @@ impl Driver {
         self.in_flight.insert(op, InFlight { action: action.clone(), gate: gate.clone() });
         let (clock, tell) = (self.clock.clone(), self.told.0.clone());
         if let (Some(platform), Some(doc)) = (self.platforms.get(&channel.tenant), doc) {
+            let others = self.makes_way(&action);
             let execution = Execution { action, doc: doc.1, gate, platform: Arc::clone(platform), clock, tell };
-            let others = self.makes_way(&channel);
-            self.executions.spawn(async move {
-                for over in others {
-                    over.cancelled().await;
-                }
-                execution.run(intent).await;
-            });
+            self.executions.spawn(execution.run_after(others, intent));
         } else {
             // What must stay beside the change is not known: it is not sent.
             let outcome = Outcome::NotSent { why: format!("{channel} was not read singly before the change") };
@@ -91,7 +98,7 @@ impl Driver {
     }
 }
 
-fn log(record: &crate::policy::Record) {
+fn log(record: &Record) {
     let (tenant, channel) = (record.tenant.as_ref().map_or("", TenantId::as_str), record.channel.as_ref());
     let channel = channel.map_or("", |c| c.as_str());
     let reason: &Reason = &record.reason;

@@ -1,30 +1,31 @@
 //! Permits: who else may change the platform, and when not.
 
-use super::super::permits::{Permit, PermitRequest};
+use super::super::fact::{Fact, Place};
+use super::super::permits::{Grant, MAY_SHOW_FOR, Permit, PermitRequest};
 use super::Driver;
 use crate::platform::Gate;
-use crate::policy::{ChannelKey, TenantId, TenantState};
+use crate::policy::{Action, ActionKind, ChannelKey, Health, TenantId, TenantState};
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// A permit that is out.
 pub struct Granted {
     tenant: TenantId,
     channel: Option<ChannelKey>,
-    gate: Gate,
-    over: CancellationToken,
+    grant: Grant,
 }
 
 impl Driver {
     /// Gives leave, or says why not.
     pub(super) fn permit(&mut self, PermitRequest { tenant, channel, reply }: PermitRequest) {
-        self.permits.retain(|granted| !granted.over.is_cancelled());
+        self.see_permits_end();
         let channel = channel.map(|id| ChannelKey::new(tenant.clone(), id));
         let answer = if let Some(why) = self.forbids(&tenant, channel.as_ref()) {
             Err(why)
         } else {
-            let gate = Gate::open();
-            let (permit, over) = Permit::new(gate.clone());
-            self.permits.push(Granted { tenant, channel, gate, over });
+            let route = channel.as_ref().and_then(|key| self.holds_route(key));
+            let (permit, grant) = Permit::new(Gate::open(), route);
+            self.permits.push(Granted { tenant, channel, grant });
             Ok(permit)
         };
         // Whoever asked may have gone; the permit then ends with its answer.
@@ -34,40 +35,79 @@ impl Driver {
     /// Calls every permit back: what they rest on has changed.
     pub(super) fn call_back_permits(&self, why: &str) {
         for granted in &self.permits {
-            granted.gate.close(why.to_owned());
+            granted.grant.call_back(why, false);
         }
     }
 
-    /// Calls back what people no longer allow.
+    /// Calls back what people, or the state of a channel, no longer allow.
     pub(super) fn call_back_forbidden(&mut self) {
-        self.permits.retain(|granted| !granted.over.is_cancelled());
+        self.see_permits_end();
         for granted in &self.permits {
             if let Some(why) = self.held(&granted.tenant) {
-                granted.gate.close(why);
+                granted.grant.call_back(&why, false);
+            }
+            if let Some(why) = granted.channel.as_ref().and_then(|key| self.holds_route(key)) {
+                granted.grant.hold_route(why);
             }
         }
     }
 
-    /// Before the engine acts on `channel`: whoever else holds a permit for it is called back, and what it has sent
-    /// already is waited for.
-    pub(super) fn makes_way(&mut self, channel: &ChannelKey) -> Vec<CancellationToken> {
-        let theirs = self.permits.iter().filter(|granted| granted.channel.as_ref() == Some(channel));
+    /// Before the engine acts: whoever else holds a permit for the channel is called back, and what that has sent already is
+    /// waited for.
+    pub(super) fn makes_way(&self, action: &Action) -> Vec<CancellationToken> {
+        let theirs = self.permits.iter().filter(|granted| granted.channel.as_ref() == Some(&action.channel));
+        let moves_route = !matches!(action.kind, ActionKind::Codec { .. });
         theirs
-            .map(|granted| {
-                granted.gate.close("the engine acts on the channel, which comes first".to_owned());
-                granted.over.clone()
+            .filter_map(|granted| {
+                granted.grant.call_back("the engine acts on the channel, which comes first", moves_route)
             })
             .collect()
     }
 
+    fn see_permits_end(&mut self) {
+        let (over, out): (Vec<_>, _) =
+            std::mem::take(&mut self.permits).into_iter().partition(|granted: &Granted| granted.grant.is_over());
+        self.permits = out;
+        for channel in over.into_iter().filter(|g| g.grant.may_show_late()).filter_map(|g| g.channel) {
+            self.may_show(&channel, MAY_SHOW_FOR);
+        }
+    }
+
+    /// A route that others sent as it was read, which is the channel's own, may still show: then it is nobody else's.
+    pub(super) fn may_show(&mut self, channel: &ChannelKey, lasts: Duration) {
+        let (now, primary) = (self.clock.now(), channel.channel.clone());
+        self.ledger.fact(now, Place::Channel(channel), &Fact::OwnChange { primary: primary.clone(), lasts });
+        self.engine.note_own_change(now, channel, &primary, now + lasts);
+    }
+
     fn forbids(&self, tenant: &TenantId, channel: Option<&ChannelKey>) -> Option<String> {
-        let acts = |key: &ChannelKey| self.in_flight.values().any(|flight| flight.action.channel == *key);
         let taken = |key: &ChannelKey| self.permits.iter().any(|granted| granted.channel.as_ref() == Some(key));
         match channel {
-            Some(key) if acts(key) => Some(format!("an action on {key} is under way, which comes first")),
+            Some(key) if self.acts(key) => Some(format!("an action on {key} is under way, which comes first")),
             Some(key) if taken(key) => Some(format!("{key} is being changed already")),
             _ => self.held(tenant),
         }
+    }
+
+    fn acts(&self, key: &ChannelKey) -> bool {
+        self.in_flight.values().any(|flight| flight.action.channel == *key)
+    }
+
+    /// Why nobody else may send the channel's route, not even as it was read: it may have to be another one at any moment.
+    fn holds_route(&self, key: &ChannelKey) -> Option<String> {
+        let acts = self.acts(key);
+        if !acts && self.engine.is_settled_at_home(key) {
+            return None;
+        }
+        let Some(report) = self.engine.channel(self.clock.now(), key) else {
+            return Some(format!("{key} is not watched yet, so that whether it is up is not known"));
+        };
+        Some(match (report.route, report.health) {
+            _ if acts => format!("an action on {key} is under way, which comes first"),
+            (Some(route), _) if route != key.channel => format!("its traffic goes to {route}"),
+            (Some(_), Health::Up) => "its traffic may have to move".to_owned(),
+            (_, health) => format!("it is {health}, and its traffic may have to move"),
+        })
     }
 
     fn held(&self, tenant: &TenantId) -> Option<String> {

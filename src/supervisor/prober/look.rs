@@ -45,7 +45,7 @@ impl Prober {
         let places = match class {
             Class::Action => &tenant.last_looks,
             Class::Suspect => &tenant.urgent,
-            Class::Call | Class::Poll | Class::Telemetry | Class::Rest => &tenant.routine,
+            Class::Call | Class::ReadBack | Class::Poll | Class::Telemetry | Class::Rest => &tenant.routine,
         };
         let (places, platform) = (Arc::clone(places), Arc::clone(&tenant.platform));
         let (clock, done) = (self.clock.clone(), self.done.0.clone());
