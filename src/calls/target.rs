@@ -3,7 +3,9 @@
 //! Must never: take a number that the whole of its text does not spell, or judge one type by another's rules.
 
 use phonenumber::Metadata;
-use phonenumber::metadata::DATABASE;
+use phonenumber::metadata::{DATABASE, Descriptor};
+use regex::Regex;
+use std::borrow::Cow;
 use std::fmt;
 
 /// A target's type.
@@ -86,8 +88,8 @@ impl fmt::Display for Target {
 /// Checks a target of a known type; with it comes what is worth a warning. The error says what to do.
 ///
 /// # Errors
-/// One sentence without the value, which may be anything.
-pub fn check_target(kind: Kind, value: &str) -> Result<(Target, Option<String>), &'static str> {
+/// One sentence without the value, which may be anything; of a number's digits, the number that was meant.
+pub fn check_target(kind: Kind, value: &str) -> Result<(Target, Option<String>), Cow<'static, str>> {
     let warning = match kind {
         Kind::Phone => phone(value)?,
         Kind::Sip => sip(value).map(|()| None)?,
@@ -99,27 +101,67 @@ pub fn check_target(kind: Kind, value: &str) -> Result<(Target, Option<String>),
 
 /// The whole text is `+` and 7 to 15 digits, and the numbering plan of its country knows numbers of that length. A range
 /// that is not assigned is a warning only: plans change faster than this program.
-fn phone(text: &str) -> Result<Option<String>, &'static str> {
+fn phone(text: &str) -> Result<Option<String>, Cow<'static, str>> {
     const E164: &str = "give the whole number as E.164: + and 7 to 15 digits, the first not 0, such as +12025550100";
     let digits = text.strip_prefix('+').ok_or(E164)?;
     let plain = digits.bytes().all(|b| b.is_ascii_digit()) && (7..=15).contains(&digits.len());
     if !plain || digits.starts_with('0') {
-        return Err(E164);
+        return Err(E164.into());
     }
     let number = phonenumber::parse(None, text).map_err(|_| "no country's numbering plan knows such a number")?;
     let code = number.code().value();
-    let length = u16::try_from(digits.len().saturating_sub(code.to_string().len())).unwrap_or(u16::MAX);
+    let national = digits.strip_prefix(&code.to_string()).unwrap_or_default();
     let plans = DATABASE.by_code(&code).unwrap_or_default();
-    if !plans.iter().any(|plan| is_possible(plan, length)) {
-        return Err("the number is too short or too long for its country: check its digits");
+    if let Some((prefix, rest)) = prefix_left_in(&plans, national) {
+        let meant = format!("+{code}{rest}");
+        return Err(format!(
+            "{prefix} is dialled within the country only, and not after +{code}: give {meant}, if that is meant"
+        )
+        .into());
     }
-    Ok((!number.is_valid())
+    let length = u16::try_from(national.len()).unwrap_or(u16::MAX);
+    if !plans.iter().any(|plan| is_possible(plan, length)) {
+        return Err("the number is too short or too long for its country: check its digits".into());
+    }
+    Ok((!plans.iter().any(|plan| is_valid(plan, national)))
         .then(|| format!("{text}: no range that the numbering plan assigns; it may not be reachable")))
+}
+
+/// The national prefix that was left in, and the number without it: where a plan names one, the number with it is in no
+/// range of its country's and the number without it is.
+fn prefix_left_in<'n>(plans: &[&'static Metadata], national: &'n str) -> Option<(&'static str, &'n str)> {
+    let valid = |number: &str| plans.iter().any(|plan| is_valid(plan, number));
+    if valid(national) {
+        return None;
+    }
+    let without = |plan: &&'static Metadata| {
+        let prefix = plan.national_prefix().filter(|prefix| !prefix.is_empty())?;
+        national.strip_prefix(prefix).filter(|rest| valid(rest)).map(|rest| (prefix, rest))
+    };
+    plans.iter().find_map(without)
+}
+
+/// Whether the plan assigns the national number as a whole to any kind.
+fn is_valid(plan: &Metadata, national: &str) -> bool {
+    let length = u16::try_from(national.len()).unwrap_or(u16::MAX);
+    let fits = |kind: &Descriptor| {
+        let lengths = kind.possible_length();
+        // The library takes a match at the beginning for one of the whole. Its patterns are written over several lines.
+        let whole = || Regex::new(&format!("(?x)^(?:{})$", kind.national_number().as_str()));
+        let fits = lengths.is_empty() || lengths.contains(&length);
+        fits && kind.is_match(national) && whole().is_ok_and(|whole| whole.is_match(national))
+    };
+    fits(plan.descriptors().general()) && dialled(plan).any(fits)
 }
 
 /// Whether any kind of number that can be dialled from elsewhere has so many digits in this plan. The plan's own general
 /// list of lengths is derived, and empty in the library's data.
 fn is_possible(plan: &Metadata, length: u16) -> bool {
+    dialled(plan).any(|kind| kind.possible_length().contains(&length))
+}
+
+/// The kinds of numbers of a plan that can be dialled from elsewhere.
+fn dialled(plan: &Metadata) -> impl Iterator<Item = &Descriptor> {
     let kinds = plan.descriptors();
     let dialled = [
         kinds.fixed_line(),
@@ -133,7 +175,7 @@ fn is_possible(plan: &Metadata, length: u16) -> bool {
         kinds.uan(),
         kinds.voicemail(),
     ];
-    dialled.into_iter().flatten().any(|kind| kind.possible_length().contains(&length))
+    dialled.into_iter().flatten()
 }
 
 /// `sip:` or `sips:`, a user, `@`, a host or an address, and a port if need be: no parameters, no headers, no password.

@@ -12,7 +12,7 @@ use super::provisioner::{Key, lock};
 use crate::clock::Clock;
 use crate::journal::Reader;
 use crate::platform::{ChannelDoc, Class, ErrorClass, Pages, Platform};
-use crate::policy::{ChannelId, ChannelKey, Codec, Part};
+use crate::policy::{ChannelId, ChannelKey, Codec, Part, Time};
 use secrecy::SecretString;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -271,10 +271,15 @@ impl Surveyor {
 
 /// One channel, singly.
 pub async fn single(platform: &dyn Platform, id: &ChannelId, class: Class) -> Sight {
+    dated(platform, id, class).await.0
+}
+
+/// The same, with how old the answer is.
+pub async fn dated(platform: &dyn Platform, id: &ChannelId, class: Class) -> (Sight, Option<Time>) {
     match platform.channel(id, class, TIMEOUT).await {
-        Ok(answer) => Sight::Exists(Box::new(answer.value)),
-        Err(error) if error.class == ErrorClass::NotFound => Sight::Gone(id.clone()),
-        Err(error) => Sight::Unseen(error.to_string()),
+        Ok(answer) => (Sight::Exists(Box::new(answer.value)), Some(answer.as_of)),
+        Err(error) if error.class == ErrorClass::NotFound => (Sight::Gone(id.clone()), None),
+        Err(error) => (Sight::Unseen(error.to_string()), None),
     }
 }
 

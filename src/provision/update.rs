@@ -4,7 +4,7 @@ use super::desired::Desired;
 use super::difference::{BACKUPS, Difference, PASSWORD, USERNAME, differences};
 use super::plan::{Done, Item, Result as Came, Sight, What, digest};
 use super::provisioner::{Provisioner, platform_of};
-use super::survey::{Surveyor, single};
+use super::survey::{Surveyor, dated, single};
 use super::wire;
 use crate::journal::Batch;
 use crate::platform::{ChannelDoc, Class, ErrorClass, Platform, Warrant};
@@ -110,8 +110,9 @@ impl Provisioner {
     ) -> (Came, Option<String>) {
         let mut reads = self.read_backs(desired);
         loop {
-            let read = single(platform, before.id(), reads.turn().await).await;
-            let over = reads.are_over();
+            let (read, as_of) = dated(platform, before.id(), reads.turn().await).await;
+            // An answer of a cache is no last word, for a while.
+            let over = as_of.map_or_else(|| reads.are_over(), |as_of| reads.are_over_by(as_of) || reads.are_given_up());
             match (read, &lost) {
                 (Sight::Exists(after), _) => {
                     let missing = not_shown(self, desired, &after, item);

@@ -96,6 +96,43 @@ fn a_type_that_the_tenant_does_not_allow_is_refused_by_name() {
 }
 
 #[test]
+fn a_national_prefix_that_was_left_in_is_refused_with_the_number_that_was_meant() {
+    for (typed, meant) in [
+        ("+490301234567", "+49301234567"),
+        ("+610291234567", "+61291234567"),
+        ("+43015350000", "+4315350000"),
+        ("+460812345678", "+46812345678"),
+        ("+310201234567", "+31201234567"),
+        ("+810312345678", "+81312345678"),
+        ("+4402079460018", "+442079460018"),
+        ("+330142685300", "+33142685300"),
+        // The prefix is 06 here, 8 and 1 there.
+        ("+360612345678", "+3612345678"),
+        ("+784957556983", "+74957556983"),
+        ("+112025550100", "+12025550100"),
+    ] {
+        let why = check_target(Kind::Phone, typed).unwrap_err();
+        assert!(why.contains(&format!("give {meant}, if")), "{typed}: {why}");
+        assert!(check_target(Kind::Phone, meant).is_ok(), "{meant}");
+    }
+    for (whole, why) in [
+        ("+390236618300", "the 0 belongs to an Italian number"),
+        ("+80012345678", "no plan, no prefix"),
+        ("+870773111632", ""),
+        ("+881612345678", ""),
+        ("+882161234567", ""),
+        ("+883510012345", ""),
+        ("+979123456789", ""),
+        ("+48221234567", "Poland has none"),
+        ("+74957556983", "a number may begin with what is no prefix of it"),
+        ("+78001234567", "and with the prefix, where it is valid so"),
+        ("+4930123456", ""),
+    ] {
+        assert!(check_target(Kind::Phone, whole).is_ok(), "{whole} {why}: {:?}", check_target(Kind::Phone, whole));
+    }
+}
+
+#[test]
 fn phone_numbers_are_judged_whole() {
     for good in ["+12025550100", "+4930123456", "+442079460000", "+390612345678", "+8613812345678", "+3545551234"] {
         assert!(check_target(Kind::Phone, good).is_ok(), "{good}: {:?}", check_target(Kind::Phone, good));

@@ -335,7 +335,13 @@ impl CallControl for NoCalls {
     }
 
     async fn calls(&self, _: &ChannelId, _: Option<&str>, _: Duration) -> Result<Answer<CallPage>, PlatformError> {
-        Ok(Answer { value: CallPage::default(), asked_at: Time::ZERO, answered_at: Time::ZERO, date: None })
+        Ok(Answer {
+            value: CallPage::default(),
+            asked_at: Time::ZERO,
+            answered_at: Time::ZERO,
+            as_of: Time::ZERO,
+            date: None,
+        })
     }
 
     async fn lacking_scopes(&self, _: Duration) -> Result<Vec<String>, PlatformError> {
