@@ -15,6 +15,8 @@ mod episodes;
 mod grounds;
 #[path = "policy/guards.rs"]
 mod guards;
+#[path = "policy/lag.rs"]
+mod lag;
 #[path = "policy/late.rs"]
 mod late;
 #[path = "policy/lifecycle.rs"]

@@ -46,7 +46,12 @@ impl Config {
             tenants: self
                 .tenants
                 .iter()
-                .map(|(id, t)| (id.clone(), crate::policy::TenantParams { latency: t.latency, limits: t.limits }))
+                .map(|(id, t)| {
+                    (
+                        id.clone(),
+                        crate::policy::TenantParams { latency: t.latency, limits: t.limits, read_lag: t.read_lag },
+                    )
+                })
                 .collect(),
             channels: self
                 .channels
@@ -110,6 +115,8 @@ pub struct Tenant {
     pub requests_per_minute: u32,
     /// What the platform's `latency_ms` means.
     pub latency: Latency,
+    /// How long what is read may lag behind what was written.
+    pub read_lag: Duration,
     /// A PEM file with further certificate authorities.
     pub ca_file: Option<PathBuf>,
     /// A proxy's URL.

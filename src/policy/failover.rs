@@ -42,7 +42,10 @@ impl Engine {
         if seen_since.is_some_and(|seen| slot.evidence.is_none_or(|at| at < seen)) {
             return Some(Ineligible::NotSeenSinceBlind);
         }
-        slot.route.clone().filter(|_| slot.away()).map(|to| Ineligible::RoutedElsewhere { to })
+        // Its route as last read: what is not believed yet counts against it all the same.
+        let read = slot.doubts.route.as_ref().map(|doubt| &doubt.of).filter(|read| *read != slot.id());
+        let away = slot.route.as_ref().filter(|_| slot.away());
+        read.or(away).map(|to| Ineligible::RoutedElsewhere { to: to.clone() })
     }
 
     /// What speaks against candidate `c` for the traffic of `user`, a last look left aside. `needed`: the score that a move

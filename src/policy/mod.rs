@@ -45,7 +45,7 @@ pub use observation::{ChannelView, Codec, LookError, Observation, Sample, Source
 pub use params::{
     ChannelParams, CodecParams, CodecTable, CodecValues, Damping, Failback, FailoverParams, GlobalLimits, HealthParams,
     Latency, Limits, Mode, OPUS_WIDEBAND, Order as CandidateOrder, Params, Policy, PolicyMode, ProposeFor,
-    QualityParams, Scorer, Statistic, TelemetryParams, TenantParams, Tier, Windows,
+    QualityParams, READ_LAG, Scorer, Statistic, TelemetryParams, TenantParams, Tier, Windows,
 };
 pub use reason::{Cause, Ineligible, Reason};
 pub use report::{CandidateReport, ChannelReport, MaintenanceReport, Quality, TenantReport};

@@ -18,6 +18,9 @@ const fn secs(s: u64) -> Duration {
     Duration::from_secs(s)
 }
 
+/// How long reads may lag behind writes, unless a tenant or its policies say less.
+pub const READ_LAG: Duration = secs(30);
+
 /// Everything the engine works by. A reload replaces the whole.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Params {
@@ -45,12 +48,20 @@ pub enum Mode {
 }
 
 /// One tenant.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TenantParams {
     /// What the platform's `latency_ms` means.
     pub latency: Latency,
     /// How much may be changed at once.
     pub limits: Limits,
+    /// How long what is read may lag behind what was written.
+    pub read_lag: Duration,
+}
+
+impl Default for TenantParams {
+    fn default() -> Self {
+        Self { latency: Latency::default(), limits: Limits::default(), read_lag: READ_LAG }
+    }
 }
 
 /// What the platform's `latency_ms` means.

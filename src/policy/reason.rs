@@ -253,6 +253,9 @@ pub enum Reason {
         now: ChannelId,
         /// Whether it undid a route of ours.
         reversal: bool,
+        /// Whether it happened while nobody looked.
+        #[serde(default)]
+        noticed: bool,
     },
     /// The platform shows a route that another writer of ours (provisioning) set.
     RouteOwn {

@@ -24,6 +24,8 @@ pub(super) struct Tenant {
     pub live: bool,
     pub params: TenantParams,
     pub paused: bool,
+    /// Whether it is paused because something else steers it.
+    pub other_controller: bool,
     /// When a pause lapses by itself.
     pub paused_until: Option<Time>,
     pub blind: bool,
@@ -61,6 +63,7 @@ impl Tenant {
             live: true,
             params,
             paused: false,
+            other_controller: false,
             paused_until: None,
             blind: false,
             blind_untold: false,
@@ -134,7 +137,8 @@ impl Tenant {
 
     /// One more outside reversal; how many there were lately.
     pub(super) fn count_reversal(&mut self, now: Time) -> usize {
-        while self.reversals.front().is_some_and(|until| *until < now) || self.reversals.len() >= 16 {
+        self.reversals.retain(|until| *until >= now);
+        if self.reversals.len() >= 16 {
             self.reversals.pop_front();
         }
         self.reversals.push_back(now + REVERSALS_WITHIN);

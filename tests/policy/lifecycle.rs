@@ -32,7 +32,7 @@ const STATES: [(&str, Make); 16] = [
     ("someone else's", foreign),
 ];
 
-const EVENTS: [(&str, Happen); 24] = [
+const EVENTS: [(&str, Happen); 26] = [
     ("good", |w| own(w, "healthy")),
     ("bad", |w| own(w, "unhealthy")),
     ("neither", |w| own(w, "degraded")),
@@ -47,6 +47,12 @@ const EVENTS: [(&str, Happen); 24] = [
     }),
     ("route at home", |w| {
         w.look("a", "active", "a");
+    }),
+    ("route at b twice", |w| {
+        w.moved("a", "active", "b");
+    }),
+    ("route at home twice", |w| {
+        w.moved("a", "active", "a");
     }),
     ("b good", |w| {
         w.look("b", "healthy", "b");
@@ -270,6 +276,6 @@ fn home_again() -> World {
 
 fn foreign() -> World {
     let mut w = World::three_up();
-    w.look("a", "healthy", "c");
+    w.moved("a", "healthy", "c");
     w
 }

@@ -78,6 +78,7 @@ fn a_target_that_is_not_fit_is_refused_with_or_without_force() {
         w.look("c", "healthy", "b");
         w.out.clear();
         assert!(refused(&mut w, &over("c", force)).ends_with("c is degraded"));
+        w.pass(2);
         w.look("c", "healthy", "b");
         w.out.clear();
         assert!(refused(&mut w, &over("c", force)).ends_with("c has its own traffic at b"));

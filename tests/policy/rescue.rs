@@ -274,9 +274,9 @@ fn an_operator_who_moves_what_came_home_long_ago_is_no_other_controller() {
         }
     }
     assert_eq!(home, 2);
-    w.look("a", "healthy", "c");
+    w.moved("a", "healthy", "c");
     w.pass(60);
-    w.look("d", "healthy", "c");
+    w.moved("d", "healthy", "c");
     assert_eq!(w.records(EventType::RouteChanged), 2);
     assert!(!w.engine.tenant(w.now, &acme()).unwrap().paused);
 }

@@ -48,7 +48,7 @@ fn a_channel_at_home_with_nothing_to_remember_is_not_kept() {
     assert_eq!(w.engine.save(w.now, &Part::Channel(key("z"))), None);
     assert_eq!(w.engine.save(w.now, &Part::Tenant(TenantId::from("umbrella"))), None);
     let mut w = World::three_up();
-    w.look("a", "healthy", "b");
+    w.moved("a", "healthy", "b");
     assert!(w.engine.save(w.now, &Part::Channel(key("a"))).is_some());
     let mut w = World::three_up();
     let action = w.fail_over();
@@ -65,7 +65,7 @@ fn what_shows_long_after_it_had_failed_is_someone_elses() {
         w.pass(1);
         w.look("a", "healthy", "a");
         w.pass(later - 1);
-        w.look("a", "healthy", "b");
+        w.moved("a", "healthy", "b");
         let told = (w.records(EventType::FailoverCompleted), w.records(EventType::RouteChanged));
         assert_eq!(told, (ours, 1 - ours), "after {later} s");
     }
@@ -87,8 +87,13 @@ fn an_order_of_codecs_that_was_read_before_ours_ended_is_nobody_elses() {
     let a = w.report("a");
     assert_eq!(a.codecs, order);
     assert!(a.explanation.quality.trial.is_some(), "ours still");
-    w.pass(1);
+    w.pass(28);
     w.look_from("a", w.now, Source::Single, with_codecs(&before));
+    assert_eq!(w.report("a").codecs, order, "reads may lag");
+    for _ in 0..2 {
+        w.pass(2);
+        w.look_from("a", w.now, Source::Single, with_codecs(&before));
+    }
     let a = w.report("a");
     assert_eq!((a.codecs, a.explanation.quality.trial), (before, None), "asked for later: someone else's");
 }
@@ -100,7 +105,7 @@ fn a_change_may_show_late_for_as_long_as_if_the_process_had_lived_on() {
         let action = w.fail_over();
         w.outcome(action.op, Outcome::NotApplied);
         let mut next = restarted(&mut w, away);
-        next.look("a", "healthy", "b");
+        next.moved("a", "healthy", "b");
         let told = (next.records(EventType::FailoverCompleted), next.records(EventType::RouteChanged));
         assert_eq!(told, (ours, 1 - ours), "after {away} s");
     }

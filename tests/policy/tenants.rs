@@ -312,9 +312,10 @@ fn two_reversals_within_ten_minutes_are_another_controller_and_two_that_are_furt
         let mut w = World::new(limited(channels, Limits::default()));
         w.up(&["a", "b", "x", "d"]);
         w.all_over_to("x", &["a", "b"]);
-        w.look("a", "unhealthy", "a");
-        w.pass(gap);
-        w.look("b", "unhealthy", "b");
+        w.pass(30);
+        w.moved("a", "unhealthy", "a");
+        w.pass(gap - 2);
+        w.moved("b", "unhealthy", "b");
         assert_eq!(w.records(EventType::RouteChanged), 2);
         assert_eq!(tenant(&w).paused, paused, "{gap} s apart");
     }
@@ -355,7 +356,8 @@ fn a_pause_that_another_controller_caused_ends_by_a_person_only() {
     w.pass(30);
     assert!(!tenant(&w).paused);
     w.all_over_to("x", &["a", "b"]);
-    w.look("a", "unhealthy", "a").look("b", "unhealthy", "b");
+    w.pass(30);
+    w.moved("a", "unhealthy", "a").moved("b", "unhealthy", "b");
     assert!(tenant(&w).paused);
     let refused = w.engine.operator(w.now, &pause_for(60), "alice", &mut w.out).unwrap_err().to_string();
     assert_eq!(refused, "tenant acme is paused since another controller undid our routes: until resumed");

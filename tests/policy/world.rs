@@ -96,6 +96,13 @@ impl World {
         self.look_from(id, self.now, Source::Single, view(status, route))
     }
 
+    /// Two looks that show the same route, as far apart as it takes to believe it.
+    pub fn moved(&mut self, id: &str, status: &str, route: &str) -> &mut Self {
+        self.look(id, status, route);
+        self.pass(2);
+        self.look(id, status, route)
+    }
+
     pub fn listed(&mut self, id: &str, status: &str, route: &str) -> &mut Self {
         self.look_from(id, self.now, Source::List, view(status, route))
     }

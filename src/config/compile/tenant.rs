@@ -7,10 +7,11 @@ use super::{Compiler, path};
 use crate::config::model::{Auth, Paths, SecretRef, Tenant};
 use crate::config::section::{Entry, Section, Value};
 use crate::config::source::Loc;
-use crate::policy::{Latency, Limits, Mode};
+use crate::policy::{Latency, Limits, Mode, READ_LAG};
 use reqwest::header::{self, HeaderName};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::time::Duration;
 
 /// The only scope that lets the daemon change a channel.
 const WRITE_SCOPE: &str = "channel:write";
@@ -45,7 +46,8 @@ impl Compiler<'_> {
             let wanted = provisions.iter().map(|d| &d.provision).filter(|p| p.tenant.as_str() == name);
             let most = used.map(|read| read.channel.policy.mode.0).chain(wanted.map(|p| p.policy.mode.0)).max();
             let most = most.or_else(|| policies.get("default").map(|p| p.policy.mode.0)).unwrap_or_default();
-            let value = self.tenant(name, section, dir, limits, daemon.min(most));
+            let mut value = self.tenant(name, section, dir, limits, daemon.min(most));
+            value.read_lag = self.read_lag(name, section, channels, provisions);
             tenants.insert(name.to_owned(), Placed { value, at });
         }
         let main = Loc { file: 0, start: 0, end: 0 };
@@ -69,6 +71,7 @@ impl Compiler<'_> {
                 "round_trip" => Latency::RoundTrip,
                 _ => Latency::OneWay,
             },
+            read_lag: READ_LAG,
             ca_file: path(section, "ca_file", dir),
             proxy: section.find::<String>("proxy").map(|found| found.value),
             headers: self.headers(section),
@@ -76,6 +79,25 @@ impl Compiler<'_> {
             paths: paths(&section.table("paths")),
             limits: limits_of(&section.table("limits").over(limits)),
         }
+    }
+
+    /// How long its reads may lag: no longer than any of its changes is read back for, or what lags would be called lost.
+    fn read_lag(&mut self, name: &str, section: &Section, channels: &[Read], provisions: &[Desired]) -> Duration {
+        let used =
+            channels.iter().filter(|read| read.channel.key.tenant.as_str() == name).map(|read| &read.channel.policy);
+        let wanted = provisions.iter().map(|d| &d.provision).filter(|p| p.tenant.as_str() == name).map(|p| &p.policy);
+        let shortest = used.chain(wanted).min_by_key(|policy| policy.failover.verify_for);
+        let Some(found) = section.find::<Duration>("read_lag") else {
+            return shortest.map_or(READ_LAG, |policy| READ_LAG.min(policy.failover.verify_for));
+        };
+        if let Some(policy) = shortest.filter(|policy| policy.failover.verify_for < found.value) {
+            let (policy, verify_for) = (policy.name.clone(), policy.failover.verify_for);
+            let message = format!("`read_lag` is longer than the policy `{policy}` reads a change back for");
+            self.error(found.at, message).label(format!("its verify_for is {verify_for:?}")).help(
+                "an answer that lags for longer would have the change called lost: raise verify_for, or lower read_lag",
+            );
+        }
+        found.value
     }
 
     fn auth(&mut self, name: &str, auth: &Section, base_url: &str, dir: &Path, mode: Mode) -> Auth {

@@ -105,6 +105,11 @@ static TENANT: Table = Table {
             "Our share of the tenant's request limit, all endpoints together.",
         ),
         or("latency", Kind::Word(&["one_way", "round_trip"]), r#""one_way""#, "What the platform's latency_ms means."),
+        absent(
+            "read_lag",
+            Kind::Duration(0),
+            "How long reads may lag behind writes; left out: 30s, or the shortest verify_for of its policies.",
+        ),
         absent("ca_file", Kind::Text(Format::File), "A PEM file with further certificate authorities."),
         absent("proxy", Kind::Text(Format::Url), "An HTTP proxy for this tenant; none is used unless configured."),
         absent("headers", Kind::Pairs(Format::HeaderValue), "Headers for every request to this tenant."),

@@ -212,9 +212,11 @@ impl Engine {
             let other = self.sibling(slot, id).filter(|other| *other != i);
             other.or_else(|| self.lookup(slot, id)).filter(|other| *other != i)
         };
+        let doubted = slot.doubts.route.as_ref().map(|doubt| &doubt.of);
         let route = slot.route.as_ref().or(slot.expected.as_ref()).filter(|_| !slot.missing);
         let at = route.filter(|route| *route != slot.id()).and_then(&find);
-        let to = slot.pending_to().and_then(&find).filter(|to| Some(*to) != at);
+        // Where it may go by what is in doubt counts, too.
+        let to = slot.pending_to().or(doubted.filter(|_| !slot.missing)).and_then(&find).filter(|to| Some(*to) != at);
         let before = slot.loads;
         if before == [at, to] {
             return;

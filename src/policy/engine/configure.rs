@@ -168,6 +168,7 @@ impl Engine {
         if slot.configured {
             backups.extend(slot.listed.as_ref().unwrap_or(&slot.backups_read).iter().cloned());
             places.extend([&slot.route, &slot.expected].into_iter().flatten().cloned());
+            places.extend(slot.doubts.route.as_ref().map(|doubt| doubt.of.clone()));
             places.extend(slot.ordered.as_ref().and_then(|ordered| ordered.to.clone()));
         }
         places.extend(slot.pending_to().cloned());

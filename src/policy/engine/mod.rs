@@ -4,7 +4,7 @@
 //! inputs give the same commands: only vectors and ordered sets are walked, never a hash map. A good look at a channel that
 //! is up allocates nothing; everything costlier happens only where something changes or is wanted.
 //!
-//! `observe` takes facts in, `route` tells whose route it is that they show, `quality` telemetry and what becomes of codec orders on trial, `probation` of routes taken for
+//! `observe` takes facts in, `doubt` tells how far they are believed, `route` whose route it is that they show, `quality` telemetry and what becomes of codec orders on trial, `probation` of routes taken for
 //! quality, `decide` finds what is wanted (`want`, `choice`), `hold` whether it may be done, `line` who is next, `act` does
 //! it, `outcome` takes what came of it, `sight` tells whether anything can be seen, `schedule` knows when to look and to
 //! evaluate again, `order`, `approval`, `ordered`, `pause` and `maintenance` take persons' orders, `configure` builds and rebuilds,
@@ -20,6 +20,7 @@ mod approval;
 mod choice;
 mod configure;
 mod decide;
+mod doubt;
 mod hold;
 mod line;
 mod maintenance;
@@ -258,6 +259,7 @@ impl Engine {
         for slot in self.slots.iter_mut().filter(|slot| slot.live) {
             slot.asked = slot.asked.max(Some(now));
             slot.single = None;
+            slot.doubts.seen = None;
             slot.good_since = None;
         }
         for i in 0..self.slots.len() {

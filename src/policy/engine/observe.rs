@@ -4,9 +4,10 @@ use super::super::channel::Event;
 use super::super::command::{Actor, Command, EventType, Fact, Health};
 use super::super::evidence::{self, judge};
 use super::super::mass;
-use super::super::observation::{ChannelView, Source, same_order};
+use super::super::observation::{ChannelView, Source};
 use super::super::reason::Reason;
 use super::super::time::Time;
+use super::doubt::Word;
 use super::slot::Single;
 use super::{Engine, Slot, channel_record, record};
 
@@ -34,14 +35,33 @@ impl Engine {
         }
         let single = source == Source::Single;
         let seq = self.seq;
+        self.slots[i].asked = Some(asked);
+        let unsure = self.slots[i].unsure.is_some();
+        if single && asked >= self.slots[i].route_from {
+            self.settle_unsure(now, i, asked, view, out);
+        }
+        let settled = unsure && self.slots[i].unsure.is_none();
+        let doubted = self.slots[i].doubts.route.as_ref().map(|doubt| doubt.since);
+        let weighed = self.slots[i].weigh(now, asked, single, view);
+        let doubted = doubted != self.slots[i].doubts.route.as_ref().map(|doubt| doubt.since);
+        if weighed.has(Word::Older) {
+            if settled || doubted {
+                self.refresh_needs(now, i, out);
+            }
+            self.follow_up(now, i, settled, out);
+            if settled {
+                self.drop_if_unneeded(i, out);
+            }
+            return;
+        }
         let slot = &mut self.slots[i];
-        slot.asked = Some(asked);
         let back = std::mem::replace(&mut slot.missing, false);
         slot.missing_looks = 0;
-        let (unsure, echo, set) = (slot.unsure.is_some(), slot.echo, slot.codecs_set.is_some());
+        let (echo, set) = (slot.echo, slot.codecs_set.is_some());
         let verdict = judge(slot, view);
         if single {
-            slot.single = Some(Single { asked, seq, verdict });
+            // What shows a route that is not believed yet tells nothing that a change could rest on.
+            slot.single = (!weighed.has(Word::Doubtful)).then_some(Single { asked, seq, verdict });
         }
         if slot.status != view.status {
             slot.status.clone_from(&view.status);
@@ -49,16 +69,15 @@ impl Engine {
         self.note_server(i, view, single);
         self.codecs_show_late(now, i, asked, single, view, out);
         let slot = &mut self.slots[i];
-        let needs_changed = note_view(slot, asked, view, single);
+        let needs_changed = note_view(slot, asked, view, single, weighed.codecs);
         if (echo, set) != (slot.echo, slot.codecs_set.is_some()) {
             self.mark_unsaved(i);
         }
-        let route_changed = self.note_route(now, i, asked, single, view, out);
+        let route_changed = self.note_route(now, i, (asked, single), view, weighed.route, out);
         if back {
             self.sync_load(i);
         }
-        let settled = unsure && self.slots[i].unsure.is_none();
-        if needs_changed || route_changed || settled {
+        if needs_changed || route_changed || settled || doubted {
             self.refresh_needs(now, i, out);
         }
         let mut health_changed = false;
@@ -118,6 +137,7 @@ impl Engine {
     pub(super) fn on_due(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
         self.stale_check(now, i, out);
         self.release_orphan(now, i, out);
+        self.look_after_doubts(now, i, out);
         self.evaluate(now, i, out);
     }
 
@@ -257,20 +277,18 @@ impl Engine {
 }
 
 /// Takes over what the decision needs of the rest. Whether the platform names other backups than before, where they count.
-fn note_view(slot: &mut Slot, asked: Time, view: &ChannelView, single: bool) -> bool {
+fn note_view(slot: &mut Slot, asked: Time, view: &ChannelView, single: bool, codecs: Word) -> bool {
+    if codecs == Word::Another {
+        // Someone else chose another order: it is theirs, and there is nothing of ours to take back.
+        (slot.codecs_set, slot.codecs_first, slot.trial, slot.doubts.codecs) = (None, None, None, None);
+        slot.doubts.forget_replaced(false);
+    }
     // An order that was asked for before our last action ended may be the one that it replaced.
     if let Some(codecs) = told(view.codecs.as_ref(), single)
         && slot.codecs != codecs
         && asked >= slot.route_from
     {
         slot.codecs = codecs.to_vec();
-        let theirs = slot.codecs_set.as_ref().is_some_and(|set| single && !same_order(set, &slot.codecs));
-        if theirs && slot.flight.is_none() && slot.unsure.is_none() {
-            // Someone else chose another order: it is theirs, and there is nothing of ours to take back.
-            slot.codecs_set = None;
-            slot.codecs_first = None;
-            slot.trial = None;
-        }
     }
     let Some(backups) = told(view.failover.as_ref(), single) else { return false };
     let backups = backups.get(..MAX_BACKUPS).unwrap_or(backups);
@@ -282,6 +300,6 @@ fn note_view(slot: &mut Slot, asked: Time, view: &ChannelView, single: bool) -> 
 }
 
 /// What an answer tells of a list: what is left out is empty where the channel itself was asked, and not told in a page.
-fn told<T>(read: Option<&Vec<T>>, single: bool) -> Option<&[T]> {
+pub(super) fn told<T>(read: Option<&Vec<T>>, single: bool) -> Option<&[T]> {
     read.map(Vec::as_slice).or(single.then_some(&[]))
 }

@@ -83,13 +83,16 @@ impl Engine {
     pub(super) fn complete(&mut self, now: Time, i: usize, kept: &Kept, reason: Reason, out: &mut Vec<Command>) {
         self.conclude(i, kept, events(&kept.kind).1, reason, out);
         self.block(now, i, &kept.kind);
+        let until = now + self.tenants[self.slots[i].tenant].params.read_lag;
         let slot = &mut self.slots[i];
+        slot.doubts.note_replaced(&kept.kind, until);
         *slot.retries.of_mut(kept.purpose()) = Retry::default();
         // What else may still show of ours stays remembered: a change that was thought lost may land after another one.
         slot.late.retain(|(late, _)| late.op != kept.op);
         slot.changed_at = Some(now);
         match &kept.kind {
             ActionKind::Failover { to, .. } => {
+                slot.doubts.seen = Some(now);
                 // Traffic that had to go on comes home as it would have from where it was: by measured quality where it left
                 // for that, by a person where a person, or somebody else, had moved it.
                 let went_on = matches!(kept.cause, Some(Cause::BackupDown { .. } | Cause::BackupMissing { .. }));
@@ -103,6 +106,7 @@ impl Engine {
                 self.begin_probation(now, i, to, kept.cause.as_ref());
             }
             ActionKind::Failback { .. } => {
+                slot.doubts.seen = Some(now);
                 slot.moved_for = None;
                 slot.probation = None;
                 let own = slot.id().clone();

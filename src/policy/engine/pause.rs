@@ -6,7 +6,6 @@ use super::super::command::{Actor, Command, EventType, Fact, Refusal};
 use super::super::guard::Span;
 use super::super::key::TenantId;
 use super::super::reason::Reason;
-use super::super::tenant::REVERSALS;
 use super::super::time::Time;
 use super::order::person;
 use super::{Engine, record};
@@ -27,7 +26,7 @@ impl Engine {
         if was && until.is_none() && lasts.is_none() {
             return Err(Refusal::NothingToDo(format!("{} is already paused", scope(tenant))));
         }
-        if t.is_some_and(|t| was && until.is_none() && self.tenants[t].reversals.len() >= REVERSALS) {
+        if t.is_some_and(|t| was && until.is_none() && self.tenants[t].other_controller) {
             let why = format!("{} is paused since another controller undid our routes: until resumed", scope(tenant));
             return Err(Refusal::NothingToDo(why));
         }
@@ -53,6 +52,7 @@ impl Engine {
         self.set_pause(t, false, None);
         if let Some(t) = t {
             self.tenants[t].reversals.clear();
+            self.tenants[t].other_controller = false;
         }
         let order = format!("resumed {}", scope(tenant));
         self.told_of_pause(now, t, tenant, (true, false), person(who), Reason::Ordered { order }, out);

@@ -7,12 +7,16 @@ use super::super::command::{ActionKind, Actor, Command, EventType, Fact};
 use super::super::key::{ChannelId, ChannelKey};
 use super::super::observation::ChannelView;
 use super::super::reason::Reason;
-use super::super::tenant::{REVERSALS, REVERSALS_WITHIN};
+use super::super::tenant::{HOUR, REVERSALS, REVERSALS_WITHIN};
 use super::super::time::Time;
-use super::{Engine, channel_record, record};
+use super::doubt::Word;
+use super::{Engine, Slot, channel_record, record};
+use std::time::Duration;
 
 /// Changes of other writers of ours that are remembered of one channel.
 const MAX_OWN_CHANGES: usize = 8;
+/// So many reversals of one channel within an hour, each noticed after a time in which nobody looked, mean another controller.
+pub(super) const MAX_NOTICED: usize = 3;
 
 impl Engine {
     /// Where the platform says that traffic goes. Whether the route that we hold for true changed.
@@ -20,17 +24,15 @@ impl Engine {
         &mut self,
         now: Time,
         i: usize,
-        asked: Time,
-        single: bool,
+        (asked, single): (Time, bool),
         view: &ChannelView,
+        word: Word,
         out: &mut Vec<Command>,
     ) -> bool {
         if asked < self.slots[i].route_from {
             return false;
         }
-        if single {
-            self.settle_unsure(now, i, asked, view, out);
-        } else if view.unrouted && self.slots[i].route.is_none() {
+        if !single && view.unrouted && self.slots[i].route.is_none() {
             // Only the channel itself can tell where its traffic goes.
             self.doubt_route(now, i, out);
         }
@@ -58,12 +60,24 @@ impl Engine {
         } else if slot.expected.is_none() && read == slot.key.channel {
             self.slots[i].route = Some(read.clone());
             self.slots[i].expected = Some(read);
-        } else if slot.expected.is_some() && !single {
-            self.doubt_route(now, i, out);
-            return false;
-        } else if !self.shows_late(now, i, &read, out) && !self.take_own_change(now, i, &read, out) {
+        } else if slot.may_be_ours(now, &read) {
+            if !single {
+                self.doubt_route(now, i, out);
+                return false;
+            }
+            if !self.shows_late(now, i, &read, out) {
+                self.take_own_change(now, i, &read, out);
+            }
+        } else if word == Word::Another {
             self.take_foreign_route(now, i, read, out);
+        } else {
+            if !single {
+                self.doubt_route(now, i, out);
+            }
+            self.sync_load(i);
+            return false;
         }
+        self.slots[i].doubts.route = None;
         self.sync_load(i);
         true
     }
@@ -80,9 +94,9 @@ impl Engine {
     }
 
     /// Another writer of ours set this route: it is nobody else's, and what it undid is free to be done again.
-    fn take_own_change(&mut self, now: Time, i: usize, read: &ChannelId, out: &mut Vec<Command>) -> bool {
+    fn take_own_change(&mut self, now: Time, i: usize, read: &ChannelId, out: &mut Vec<Command>) {
         let slot = &mut self.slots[i];
-        let Some(n) = slot.own_changes.iter().position(|(to, until)| to == read && now < *until) else { return false };
+        let Some(n) = slot.own_changes.iter().position(|(to, until)| to == read && now < *until) else { return };
         slot.own_changes.remove(n);
         let was = slot.expected.replace(read.clone());
         slot.route = Some(read.clone());
@@ -95,12 +109,11 @@ impl Engine {
         let change = (was.map(Fact::Route), Some(Fact::Route(read.clone())));
         out.push(Command::Record(channel_record(&slot.key, EventType::RouteChanged, Actor::System, reason, change)));
         self.mark_unsaved(i);
-        true
     }
 
     /// A page of the list shows another route or codec order than the channel had: it may be old, so the channel itself is
     /// asked.
-    fn doubt_route(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
+    pub(super) fn doubt_route(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
         let slot = &mut self.slots[i];
         let fast = slot.policy.health.fast_interval;
         if slot.doubted_at.is_none_or(|at| now.since(at) >= fast) {
@@ -110,7 +123,15 @@ impl Engine {
     }
 
     fn take_foreign_route(&mut self, now: Time, i: usize, read: ChannelId, out: &mut Vec<Command>) {
+        let slot = &self.slots[i];
+        let t = slot.tenant;
+        let (blind, seen_since) = (self.is_blind(t), self.tenants[t].seen_since);
         let slot = &mut self.slots[i];
+        let at = slot.doubts.route.take().map_or(now, |doubt| doubt.since);
+        // Between the last look that showed our route and the first that did not; or nobody was looking.
+        let looked = slot.doubts.seen.filter(|seen| !blind && seen_since.is_none_or(|since| *seen >= since)).is_some();
+        slot.doubts.seen = Some(now);
+        slot.doubts.forget_replaced(true);
         // A channel that came home long ago may be moved by anybody: that undoes nothing of ours.
         let left_away = slot.expected.as_ref().is_some_and(|expected| *expected != slot.key.channel);
         let reversal = slot.route_ours && (left_away || slot.blocked_until.is_some_and(|until| until > now));
@@ -121,26 +142,41 @@ impl Engine {
         slot.retries.end_moves();
         slot.moved_for = None;
         slot.blocked_until = Some(now + slot.policy.failover.block_period).max(slot.blocked_until);
-        let reason = Reason::RouteForeign { was: was.clone(), now: read.clone(), reversal };
+        let noticed = !looked && was.is_some();
+        let reason = Reason::RouteForeign { was: was.clone(), now: read.clone(), reversal, noticed };
         let change = (was.map(Fact::Route), Some(Fact::Route(read)));
         out.push(Command::Record(channel_record(&slot.key, EventType::RouteChanged, Actor::Outside, reason, change)));
         self.mark_unsaved(i);
-        if reversal {
-            self.count_reversal(now, self.slots[i].tenant, out);
+        if reversal && looked {
+            let reversals = self.tenants[t].count_reversal(at);
+            if reversals >= REVERSALS {
+                self.pause_for_other(now, t, reversals, REVERSALS_WITHIN, out);
+            }
+        } else if reversal {
+            let noticed = &mut self.slots[i].doubts.noticed;
+            noticed.retain(|until| *until > now);
+            noticed.push(now + HOUR);
+            if noticed.len() >= MAX_NOTICED {
+                let reversals = noticed.len();
+                noticed.clear();
+                self.pause_for_other(now, t, reversals, HOUR, out);
+            }
         }
     }
 
-    fn count_reversal(&mut self, now: Time, t: usize, out: &mut Vec<Command>) {
+    /// Something else steers the tenant.
+    fn pause_for_other(&mut self, now: Time, t: usize, reversals: usize, within: Duration, out: &mut Vec<Command>) {
         let tenant = &mut self.tenants[t];
-        let reversals = tenant.count_reversal(now);
+        tenant.other_controller = true;
+        tenant.unsaved = true;
         // A pause that lapses would let the fight go on by itself.
-        if reversals < REVERSALS || (tenant.paused && tenant.paused_until.is_none()) {
+        if tenant.paused && tenant.paused_until.is_none() {
             return;
         }
         let was = std::mem::replace(&mut tenant.paused, true);
         tenant.paused_until = None;
         let reversals = u32::try_from(reversals).unwrap_or(u32::MAX);
-        let reason = Reason::OtherController { reversals, within: REVERSALS_WITHIN };
+        let reason = Reason::OtherController { reversals, within };
         let mut told = record(EventType::OtherController, Some(tenant.id.clone()), None, Actor::Outside, reason);
         (told.before, told.after) = (Some(Fact::Paused(was)), Some(Fact::Paused(true)));
         out.push(Command::Record(told));
@@ -161,11 +197,7 @@ impl Engine {
         if asked < slot.route_from || slot.flight.is_some() || slot.unsure.is_some() {
             return;
         }
-        let shows = slot.late.iter().rposition(|(late, until)| match &late.kind {
-            ActionKind::Codec { order, .. } => now < *until && view.has_order(order) == Some(true),
-            ActionKind::Failover { .. } | ActionKind::Failback { .. } => false,
-        });
-        let Some(n) = shows else { return };
+        let Some(n) = slot.late_codecs(now, view) else { return };
         if !single {
             return self.doubt_route(now, i, out);
         }
@@ -177,15 +209,29 @@ impl Engine {
     /// A change that had not shown when its time was over shows now: it is ours, not someone else's.
     fn shows_late(&mut self, now: Time, i: usize, read: &ChannelId, out: &mut Vec<Command>) -> bool {
         let slot = &mut self.slots[i];
-        let shows = slot.late.iter().rposition(|(late, until)| match &late.kind {
-            ActionKind::Failover { to, .. } => now < *until && to == read,
-            ActionKind::Failback { .. } => now < *until && *read == slot.key.channel,
-            ActionKind::Codec { .. } => false,
-        });
-        let Some(n) = shows else { return false };
+        let Some(n) = slot.late_route(now, read) else { return false };
         let (kept, _) = slot.late.remove(n);
         let reason = Reason::ShowsLate { kind: kept.kind.name().to_owned() };
         self.complete(now, i, &kept, reason, out);
         true
+    }
+}
+
+impl Slot {
+    /// The last change of a route that had not shown in its time and shows by this; by its place.
+    pub(super) fn late_route(&self, now: Time, read: &ChannelId) -> Option<usize> {
+        self.late.iter().rposition(|(late, until)| match &late.kind {
+            ActionKind::Failover { to, .. } => now < *until && to == read,
+            ActionKind::Failback { .. } => now < *until && *read == self.key.channel,
+            ActionKind::Codec { .. } => false,
+        })
+    }
+
+    /// The same of a codec order.
+    pub(super) fn late_codecs(&self, now: Time, view: &ChannelView) -> Option<usize> {
+        self.late.iter().rposition(|(late, until)| match &late.kind {
+            ActionKind::Codec { order, .. } => now < *until && view.has_order(order) == Some(true),
+            ActionKind::Failover { .. } | ActionKind::Failback { .. } => false,
+        })
     }
 }

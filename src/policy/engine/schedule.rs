@@ -76,7 +76,9 @@ impl Engine {
         let ordered = slot.ordered.as_ref().map(|ordered| ordered.until);
         let maintenance = slot.maintenance.as_ref().map(|(until, _)| *until);
         let released = slot.flight.as_ref().and_then(super::slot::Flight::release_at);
-        let own = [released, stale, looked, patience, home, hour, unsure, ordered, maintenance, slot.proposal_until()];
+        let doubt = slot.doubts.look_at();
+        let own =
+            [released, doubt, stale, looked, patience, home, hour, unsure, ordered, maintenance, slot.proposal_until()];
         let quality = [low, degraded, fine, trial, probation];
         let retry = wish.and_then(|wish| slot.retries.of(wish.want.purpose()).at);
         let blocks = [slot.blocked_until, retry, slot.codec_until].into_iter().filter(|_| wish.is_some());

@@ -13,6 +13,7 @@ use super::super::report::Quality;
 use super::super::time::Time;
 use super::super::trial::{CodecTrial, Probation, Promise, Refutations, Timed, Verdict};
 use super::super::window::{Summary, Window};
+use super::doubt::Doubts;
 use super::retry::{Purpose, Retries};
 use super::want::Wish;
 use serde::{Deserialize, Serialize};
@@ -67,6 +68,7 @@ pub(in crate::policy) struct Slot {
     /// Routes and codecs asked for earlier speak of a time before our last action ended.
     pub route_from: Time,
     pub doubted_at: Option<Time>,
+    pub doubts: Doubts,
     /// Others whose traffic it carries or is about to.
     pub carries: u32,
     /// Whom its own traffic counts for.
@@ -244,6 +246,7 @@ impl Slot {
             echo: false,
             route_from: Time::ZERO,
             doubted_at: None,
+            doubts: Doubts::default(),
             carries: 0,
             loads: [None; 2],
             flight: None,
@@ -360,6 +363,7 @@ impl Slot {
             && self.flight.is_none()
             && self.unsure.is_none()
             && !self.suspect
+            && !self.doubts.any()
             && self.verdict == Some(Event::Good)
             && self.reason == Reason::Fine
             && self.low_since.is_none()

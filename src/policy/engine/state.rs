@@ -11,8 +11,10 @@ use super::super::time::Time;
 use super::super::trial::{CodecTrial, Probation, Refutations, SavedRefutations, SavedTimed, Timed};
 use super::super::window::SavedBaseline;
 use super::Engine;
+use super::doubt::{MAX_REPLACED, Replaced};
 use super::outcome::{LATE_FOR, MAX_LATE};
 use super::retry::{Retries, Retry};
+use super::route::MAX_NOTICED;
 use super::slot::{Kept, Slot, Unsure};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -78,6 +80,9 @@ pub enum Saved {
         /// For how much longer; `None`: until resumed.
         #[serde(default)]
         paused_for: Option<Duration>,
+        /// Whether because something else steers it.
+        #[serde(default)]
+        other_controller: bool,
         /// Ages of the last hour's actions.
         actions: Vec<Duration>,
         /// Ages of outside reversals of our routes.
@@ -116,6 +121,10 @@ pub struct SavedChannel {
     late_for: Option<Duration>,
     /// Actions that had not shown, and for how much longer each may still show as ours.
     lates: Vec<(Kept, Duration)>,
+    /// What our last changes replaced, and for how much longer that is nobody's change.
+    replaced: Vec<(Replaced, Duration)>,
+    /// Ages of reversals that happened nobody knows when.
+    noticed: Vec<Duration>,
     /// Where other writers of ours may have put its route, and for how much longer such a change may land.
     own_changes: Vec<(ChannelId, Duration)>,
     /// How long a maintenance that a person started goes on, and why.
@@ -161,7 +170,8 @@ impl Engine {
                 };
                 let (actions, reversals) = (ages(&tenant.actions, HOUR), ages(&tenant.reversals, REVERSALS_WITHIN));
                 let paused_for = tenant.paused_until.map(|until| until.since(now));
-                Some(Saved::Tenant { paused: tenant.paused, paused_for, actions, reversals })
+                let (paused, other_controller) = (tenant.paused, tenant.other_controller);
+                Some(Saved::Tenant { paused, paused_for, other_controller, actions, reversals })
             }
             Part::Channel(key) => {
                 let slot = &self.slots[*self.index.get(key)?];
@@ -178,10 +188,11 @@ impl Engine {
             (Part::Engine, Saved::Engine { paused, paused_for }) => {
                 self.restore_pause(now, None, paused, paused_for, elapsed);
             }
-            (Part::Tenant(id), Saved::Tenant { paused, paused_for, actions, reversals }) => {
+            (Part::Tenant(id), Saved::Tenant { paused, paused_for, other_controller, actions, reversals }) => {
                 let Some(&t) = self.tenant_index.get(id) else { return };
                 self.restore_pause(now, Some(t), paused, paused_for, elapsed);
                 let tenant = &mut self.tenants[t];
+                tenant.other_controller = other_controller;
                 let ends = |ages: Vec<Duration>, span: Duration| {
                     let left = ages.into_iter().filter_map(move |age| span.checked_sub(age + elapsed));
                     left.filter(|left| !left.is_zero()).map(|left| now + left).take(RESTORED).collect()
@@ -212,6 +223,10 @@ fn save_channel(now: Time, slot: &Slot) -> SavedChannel {
     let left = |until: Option<Time>| until.filter(|until| *until > now).map(|until| until.since(now));
     let retries = [&slot.retries.rescue, &slot.retries.failback, &slot.retries.codec];
     let lates = slot.late.iter().filter(|(_, until)| *until > now);
+    let still = |replaced: &[(Replaced, Time)]| {
+        let replaced = replaced.iter().filter(|(_, until)| *until > now);
+        replaced.map(|(value, until)| (value.clone(), until.since(now))).collect()
+    };
     SavedChannel {
         expected: slot.expected.clone(),
         route_ours: slot.route_ours,
@@ -230,6 +245,8 @@ fn save_channel(now: Time, slot: &Slot) -> SavedChannel {
         unsure: slot.unsure.as_ref().map(|unsure| (unsure.kept.clone(), unsure.until.since(now))),
         late: None,
         late_for: None,
+        replaced: still(&slot.doubts.replaced),
+        noticed: slot.doubts.noticed.iter().map(|until| HOUR.saturating_sub(until.since(now))).collect(),
         lates: lates.map(|(kept, until)| (kept.clone(), until.since(now))).collect(),
         own_changes: slot
             .own_changes
@@ -276,6 +293,10 @@ fn restore_channel(now: Time, slot: &mut Slot, saved: SavedChannel, elapsed: Dur
     let one = saved.late.map(|kept| (kept, saved.late_for.unwrap_or(LATE_FOR)));
     let lates = one.into_iter().chain(saved.lates).take(MAX_LATE);
     slot.late = lates.filter_map(|(kept, left)| Some((kept, until(Some(left))?))).collect();
+    let replaced = saved.replaced.into_iter().take(MAX_REPLACED);
+    slot.doubts.replaced = replaced.filter_map(|(value, left)| Some((value, until(Some(left))?))).collect();
+    let noticed = saved.noticed.into_iter().take(MAX_NOTICED);
+    slot.doubts.noticed = noticed.filter_map(|age| until(HOUR.checked_sub(age))).collect();
     slot.own_changes = saved.own_changes.into_iter().filter_map(|(to, left)| Some((to, until(Some(left))?))).collect();
     // One that ended meanwhile is told of by the first evaluation.
     slot.maintenance = saved.maintenance.map(|(left, reason)| (now + left.saturating_sub(elapsed), reason));

@@ -115,11 +115,10 @@ impl fmt::Display for Reason {
             Self::AwayUnmeasured { at } => {
                 write!(f, "traffic went to {at} for quality and stays there: no telemetry says that home is good again")
             }
-            Self::RouteForeign { was: Some(was), now, reversal: true } => {
-                write!(f, "someone else moved traffic from {was}, where we had put it, to {now}")
-            }
-            Self::RouteForeign { was: Some(was), now, .. } => {
-                write!(f, "someone else moved traffic from {was} to {now}")
+            Self::RouteForeign { was: Some(was), now, reversal, noticed } => {
+                let ours = if *reversal { ", where we had put it," } else { "" };
+                write!(f, "someone else moved traffic from {was}{ours} to {now}")?;
+                f.write_str(if *noticed { "; when is not known, since nobody looked" } else { "" })
             }
             Self::RouteForeign { was: None, now, .. } => {
                 write!(f, "traffic goes to {now} at first sight, by someone else's doing")

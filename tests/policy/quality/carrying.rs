@@ -39,7 +39,7 @@ fn its_own_traffic_stays_while_it_carries_others_and_leaves_once_they_have() {
     let why = w.engine.operator(w.now, &order, "alice", &mut w.out).unwrap_err().to_string();
     assert!(why.ends_with("b carries the traffic of 1 others"), "{why}");
     // Somebody takes it home.
-    w.look("a", "healthy", "a").look("a", "healthy", "a");
+    w.moved("a", "healthy", "a");
     w.out.clear();
     w.pass(30);
     w.look("b", "healthy", "b").look("c", "healthy", "c");
