@@ -19,6 +19,8 @@ mod guards;
 mod lag;
 #[path = "policy/late.rs"]
 mod late;
+#[path = "policy/left.rs"]
+mod left;
 #[path = "policy/lifecycle.rs"]
 mod lifecycle;
 #[path = "policy/limits.rs"]

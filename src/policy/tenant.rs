@@ -15,6 +15,8 @@ use std::time::Duration;
 pub(super) const REVERSALS_WITHIN: Duration = Duration::from_mins(10);
 /// So many of them mean another controller.
 pub(super) const REVERSALS: usize = 2;
+/// What left the file is kept for so long, where it has no end of its own.
+pub(super) const LEFT_FOR: Duration = Duration::from_hours(24);
 pub(super) const HOUR: Duration = Duration::from_hours(1);
 
 /// A tenant.
@@ -22,6 +24,8 @@ pub(super) const HOUR: Duration = Duration::from_hours(1);
 pub(super) struct Tenant {
     pub id: TenantId,
     pub live: bool,
+    /// Since when it is not configured any more, and for how long it was not before that; `None`: it is.
+    pub left: Option<(Time, Duration)>,
     pub params: TenantParams,
     pub paused: bool,
     /// Whether it is paused because something else steers it.
@@ -61,6 +65,7 @@ impl Tenant {
         Self {
             id,
             live: true,
+            left: None,
             params,
             paused: false,
             other_controller: false,
@@ -82,6 +87,17 @@ impl Tenant {
             wanting: BTreeSet::new(),
             unsaved: false,
         }
+    }
+
+    /// How long it has been out of the file.
+    pub(super) fn out_for(&self, now: Time) -> Option<Duration> {
+        self.left.map(|(since, before)| before + now.since(since))
+    }
+
+    /// When it is forgotten, out of the file for so long.
+    pub(super) fn left_due(&self) -> Option<Time> {
+        let (since, before) = self.left.filter(|_| !self.live)?;
+        Some(since + LEFT_FOR.saturating_sub(before))
     }
 
     /// The interval that looks are expected at, at the longest.

@@ -192,7 +192,12 @@ impl Ledger {
         self.checkpoint_at = now + CHECKPOINT_EVERY;
         self.fact(now, Place::Begin, &Fact::Checkpoint);
         let channels = engine.channels().map(|key| Part::Channel(key.clone()));
-        for part in [Part::Engine].into_iter().chain(tenants.map(|id| Part::Tenant(id.clone()))).chain(channels) {
+        for part in [Part::Engine]
+            .into_iter()
+            .chain(tenants.map(|id| Part::Tenant(id.clone())))
+            .chain(channels)
+            .chain(engine.left())
+        {
             if let Some(state) = engine.save(now, &part) {
                 let fact = Fact::Restored { part: part.to_string(), state, elapsed: Duration::ZERO };
                 self.fact(now, Place::of_part(&part), &fact);

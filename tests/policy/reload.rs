@@ -246,9 +246,12 @@ fn what_has_to_be_saved_is_named_once() {
     assert_eq!(saved, [Part::Tenant(TenantId::from("acme")), Part::Channel(key("a"))]);
     w.applied(action.op);
     assert_eq!(w.engine.take_unsaved(), [Part::Channel(key("a"))]);
-    // One that leaves is named, and once, so that what was kept of it can be forgotten.
+    // One that leaves is named, and once; and again a day later, so that what was kept of it can be forgotten.
     w.order(&Order::Acknowledge { channel: key("a") });
     reload(&mut w, &Policy::default(), &THREE[1..]);
+    assert_eq!(w.engine.take_unsaved(), [Part::Channel(key("a"))]);
+    assert!(w.engine.save(w.now, &Part::Channel(key("a"))).is_some());
+    w.pass(24 * 3600);
     assert_eq!(w.engine.take_unsaved(), [Part::Channel(key("a"))]);
     assert_eq!(w.engine.save(w.now, &Part::Channel(key("a"))), None);
 }

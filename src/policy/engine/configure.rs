@@ -11,10 +11,11 @@ use super::slot::Slot;
 use super::{Engine, channel_record};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 impl Engine {
     pub(super) fn configure(&mut self, now: Time, params: Params, out: &mut Vec<Command>) {
-        self.configure_tenants(&params);
+        self.configure_tenants(now, &params);
         let stay: BTreeSet<&ChannelKey> = params.channels.iter().map(|channel| &channel.key).collect();
         let removed: Vec<usize> = (0..self.slots.len())
             .filter(|i| self.slots[*i].live && self.slots[*i].configured && !stay.contains(&self.slots[*i].key))
@@ -35,7 +36,7 @@ impl Engine {
             self.unconfigure(now, i, out);
         }
         for i in 0..self.slots.len() {
-            self.drop_if_unneeded(i, out);
+            self.drop_if_unneeded(now, i, out);
         }
         self.recount(now, out);
         for i in 0..self.slots.len() {
@@ -46,9 +47,12 @@ impl Engine {
         }
     }
 
-    fn configure_tenants(&mut self, params: &Params) {
-        for tenant in &mut self.tenants {
-            tenant.live = params.tenants.contains_key(&tenant.id);
+    fn configure_tenants(&mut self, now: Time, params: &Params) {
+        for t in 0..self.tenants.len() {
+            let stays = params.tenants.contains_key(&self.tenants[t].id);
+            if stays != self.tenants[t].live {
+                self.tenant_left(now, t, (!stays).then_some(Duration::ZERO));
+            }
         }
         for (id, tenant) in &params.tenants {
             let t = self.ensure_tenant(id);
@@ -56,7 +60,7 @@ impl Engine {
         }
     }
 
-    fn ensure_tenant(&mut self, id: &TenantId) -> usize {
+    pub(super) fn ensure_tenant(&mut self, id: &TenantId) -> usize {
         if let Some(&t) = self.tenant_index.get(id) {
             self.tenants[t].live = true;
             return t;
@@ -72,6 +76,9 @@ impl Engine {
             Some(&i) => (i, false),
             None => (self.add_slot(now, channel.key.clone(), channel.policy.clone()), true),
         };
+        if !self.slots[i].configured {
+            self.come_back(now, i, new);
+        }
         let slot = &mut self.slots[i];
         let promoted = !std::mem::replace(&mut slot.configured, true);
         if promoted && self.started {
@@ -100,9 +107,11 @@ impl Engine {
     /// The channel left the configuration: never moved again, watched on while somebody needs it.
     fn unconfigure(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
         self.unwish(i);
+        self.remember_left(now, i, false);
         let slot = &mut self.slots[i];
         slot.ordered = None;
-        slot.maintenance = None;
+        slot.doubts.route = None;
+        slot.doubts.codecs = None;
         slot.configured = false;
         slot.suspect = false;
         let left_at = slot.route.clone().filter(|route| *route != slot.key.channel);
@@ -110,7 +119,7 @@ impl Engine {
         let (event, reason) = (EventType::ChannelUnwatched, Reason::Removed { left_at });
         out.push(Command::Record(channel_record(&slot.key, event, Actor::Config, reason, change)));
         self.refresh_needs(now, i, out);
-        self.drop_if_unneeded(i, out);
+        self.drop_if_unneeded(now, i, out);
     }
 
     /// Counts anew what tenants count, after the set of channels changed.
@@ -146,7 +155,8 @@ impl Engine {
 
     fn add_slot(&mut self, now: Time, key: ChannelKey, policy: Arc<Policy>) -> usize {
         let t = self.ensure_tenant(&key.tenant);
-        let slot = Slot { stretch: self.tenants[t].stretch, ..Slot::new(now, key.clone(), t, policy) };
+        let maintenance = self.left.maintenance(&key);
+        let slot = Slot { stretch: self.tenants[t].stretch, maintenance, ..Slot::new(now, key.clone(), t, policy) };
         let i = if let Some(i) = self.free.pop() {
             self.slots[i] = slot;
             i
@@ -191,7 +201,7 @@ impl Engine {
         for c in before.into_iter().filter(|c| !needs.contains(c)) {
             self.slots[c].users.retain(|user| *user != i);
             self.refresh_cadence(c, out);
-            self.drop_if_unneeded(c, out);
+            self.drop_if_unneeded(now, c, out);
         }
     }
 
@@ -229,7 +239,7 @@ impl Engine {
         self.index.get(&ChannelKey { tenant: slot.key.tenant.clone(), channel: id.clone() }).copied()
     }
 
-    pub(super) fn drop_if_unneeded(&mut self, i: usize, out: &mut Vec<Command>) {
+    pub(super) fn drop_if_unneeded(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
         let slot = &mut self.slots[i];
         if !slot.live || slot.configured || slot.flight.is_some() || slot.unsure.is_some() {
             return;
@@ -242,6 +252,8 @@ impl Engine {
             }
             return;
         }
+        self.remember_left(now, i, true);
+        let slot = &mut self.slots[i];
         slot.live = false;
         let key = slot.key.clone();
         let carried = slot.carries > 0;

@@ -69,7 +69,7 @@ impl Engine {
         who: &str,
         out: &mut Vec<Command>,
     ) -> Result<(), Refusal> {
-        let i = self.find_channel(key)?;
+        let Ok(i) = self.find_channel(key) else { return self.end_left_maintenance(now, key, who, out) };
         if self.slots[i].maintenance.take().is_none() {
             let why = if self.slots[i].in_maintenance() {
                 format!("{key} is in a maintenance window of its policy, which ends by the calendar")
@@ -108,7 +108,7 @@ impl Engine {
     }
 
     /// The channel, and those that want something and might take it as their target.
-    fn after_maintenance(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
+    pub(super) fn after_maintenance(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
         self.mark_users_changed(i);
         self.evaluate(now, i, out);
         for n in 0..self.slots[i].users.len() {

@@ -8,7 +8,7 @@
 //! quality, `decide` finds what is wanted (`want`, `choice`), `hold` whether it may be done, `line` who is next, `act` does
 //! it, `outcome` takes what came of it, `sight` tells whether anything can be seen, `schedule` knows when to look and to
 //! evaluate again, `order`, `approval`, `ordered`, `pause` and `maintenance` take persons' orders, `configure` builds and rebuilds,
-//! `state` keeps what survives a restart, `show` and `watch` report.
+//! `left` remembers what left the file, `state` keeps what survives a restart, `show` and `watch` report.
 //!
 //! Whoever else of ours writes a channel's routing (provisioning does) says so by `note_own_change`, with the primary that it
 //! sends and until when that may land: such a route is nobody else's.
@@ -22,6 +22,7 @@ mod configure;
 mod decide;
 mod doubt;
 mod hold;
+mod left;
 mod line;
 mod maintenance;
 mod observe;
@@ -85,6 +86,7 @@ pub struct Engine {
     unsaved: Vec<usize>,
     own_unsaved: bool,
     forgotten: Vec<Part>,
+    left: left::Shelf,
     seq: u64,
 }
 
@@ -115,6 +117,7 @@ impl Engine {
             unsaved: Vec::new(),
             own_unsaved: false,
             forgotten: Vec::new(),
+            left: left::Shelf::default(),
             seq: 0,
         };
         engine.configure(now, params, &mut Vec::new());
@@ -168,6 +171,7 @@ impl Engine {
     /// Does what time alone brings about: staleness, blocks that end, looks that were not answered.
     pub fn tick(&mut self, now: Time, out: &mut Vec<Command>) {
         self.lapse_pauses(now, out);
+        self.lapse_left(now, out);
         while let Some(&Reverse((at, i))) = self.deadlines.peek() {
             if at > now {
                 break;
@@ -185,7 +189,7 @@ impl Engine {
     pub fn next_deadline(&self) -> Option<Time> {
         let channels = self.deadlines.peek().map(|Reverse((at, _))| *at);
         let pauses = self.pauses.first().map(|(at, _)| *at);
-        [channels, pauses, self.places.next_change()].into_iter().flatten().min()
+        [channels, pauses, self.places.next_change(), self.left.next_due()].into_iter().flatten().min()
     }
 
     /// Works by other parameters from now on. A channel that did not change keeps its state, schedule and blocks.
@@ -334,6 +338,11 @@ impl Engine {
     /// The parts whose persistent state changed since the last call.
     pub fn take_unsaved(&mut self) -> Vec<Part> {
         self.unsaved_parts()
+    }
+
+    /// What is kept of channels and tenants that left the configuration, beside the parts of those that are in it.
+    pub fn left(&self) -> impl Iterator<Item = Part> {
+        self.left_parts()
     }
 
     /// What has to survive a restart; `None`: nothing, forget what was kept.

@@ -50,7 +50,7 @@ impl Engine {
             }
             self.follow_up(now, i, settled, out);
             if settled {
-                self.drop_if_unneeded(i, out);
+                self.drop_if_unneeded(now, i, out);
             }
             return;
         }
@@ -91,7 +91,7 @@ impl Engine {
         }
         self.follow_up(now, i, health_changed || route_changed, out);
         if settled {
-            self.drop_if_unneeded(i, out);
+            self.drop_if_unneeded(now, i, out);
         }
     }
 

@@ -75,7 +75,7 @@ impl Engine {
         self.mark_unsaved(i);
         self.refresh_needs(now, i, out);
         self.evaluate(now, i, out);
-        self.drop_if_unneeded(i, out);
+        self.drop_if_unneeded(now, i, out);
         self.evaluate_wanting(now, t, out);
     }
 

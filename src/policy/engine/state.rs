@@ -6,7 +6,7 @@ use super::super::key::{ChannelId, ChannelKey, TenantId};
 use super::super::observation::Codec;
 use super::super::places::MAX_PER_HOUR;
 use super::super::reason::Cause;
-use super::super::tenant::{HOUR, REVERSALS_WITHIN};
+use super::super::tenant::{HOUR, LEFT_FOR, REVERSALS_WITHIN};
 use super::super::time::Time;
 use super::super::trial::{CodecTrial, Probation, Refutations, SavedRefutations, SavedTimed, Timed};
 use super::super::window::SavedBaseline;
@@ -83,6 +83,9 @@ pub enum Saved {
         /// Whether because something else steers it.
         #[serde(default)]
         other_controller: bool,
+        /// For how long it has been out of the file; `None`: it is in it.
+        #[serde(default)]
+        left_for: Option<Duration>,
         /// Ages of the last hour's actions.
         actions: Vec<Duration>,
         /// Ages of outside reversals of our routes.
@@ -133,8 +136,44 @@ pub struct SavedChannel {
     refuted: SavedRefutations,
     probation: Option<SavedTimed<Probation>>,
     baseline: Option<SavedBaseline>,
+    /// For how long it has been out of the file, and how much older everything else is; `None`: it is in it.
+    left: Option<(Duration, Duration)>,
     /// Its SIP server, as the channel itself told.
     sip_server: Option<String>,
+}
+
+impl SavedChannel {
+    /// Whether it says nothing that would not be known without it.
+    pub(super) fn is_plain(&self, own: &ChannelId) -> bool {
+        let plain = Self { expected: self.expected.clone(), ..Self::default() };
+        self.expected.as_ref().is_none_or(|route| route == own) && *self == plain
+    }
+
+    /// For how long it has been out of the file, and how much older the rest is.
+    pub(super) fn take_left(&mut self) -> (Option<Duration>, Duration) {
+        self.left.take().map_or((None, Duration::ZERO), |(out_for, older)| (Some(out_for), older))
+    }
+
+    pub(super) fn with_left(self, out_for: Duration, older: Duration) -> Self {
+        Self { left: Some((out_for, older)), ..self }
+    }
+
+    /// Only what a person ordered.
+    pub(super) fn ordered_only(self) -> Self {
+        Self { maintenance: self.maintenance, ..Self::default() }
+    }
+
+    pub(super) fn maintenance_left(&self) -> Option<Duration> {
+        self.maintenance.as_ref().map(|(left, _)| *left)
+    }
+
+    pub(super) fn maintenance_reason(&self) -> Option<&str> {
+        self.maintenance.as_ref().map(|(_, reason)| reason.as_str())
+    }
+
+    pub(super) fn end_maintenance(&mut self) {
+        self.maintenance = None;
+    }
 }
 
 impl Engine {
@@ -171,14 +210,17 @@ impl Engine {
                 let (actions, reversals) = (ages(&tenant.actions, HOUR), ages(&tenant.reversals, REVERSALS_WITHIN));
                 let paused_for = tenant.paused_until.map(|until| until.since(now));
                 let (paused, other_controller) = (tenant.paused, tenant.other_controller);
-                Some(Saved::Tenant { paused, paused_for, other_controller, actions, reversals })
+                let left_for = tenant.out_for(now);
+                let known = tenant.live || left_for.is_some();
+                known.then_some(Saved::Tenant { paused, paused_for, other_controller, left_for, actions, reversals })
             }
             Part::Channel(key) => {
+                if let Some(left) = self.save_left(now, key) {
+                    return Some(left);
+                }
                 let slot = &self.slots[*self.index.get(key)?];
                 let saved = save_channel(now, slot);
-                let plain = SavedChannel { expected: saved.expected.clone(), ..SavedChannel::default() };
-                let home = saved.expected.as_ref().is_none_or(|route| route == slot.id());
-                (!home || saved != plain).then(|| Saved::Channel(Box::new(saved)))
+                (!saved.is_plain(slot.id())).then(|| Saved::Channel(Box::new(saved)))
             }
         }
     }
@@ -188,8 +230,13 @@ impl Engine {
             (Part::Engine, Saved::Engine { paused, paused_for }) => {
                 self.restore_pause(now, None, paused, paused_for, elapsed);
             }
-            (Part::Tenant(id), Saved::Tenant { paused, paused_for, other_controller, actions, reversals }) => {
-                let Some(&t) = self.tenant_index.get(id) else { return };
+            (
+                Part::Tenant(id),
+                Saved::Tenant { paused, paused_for, other_controller, left_for, actions, reversals },
+            ) => {
+                let out_for = left_for.map_or(Duration::ZERO, |left_for| left_for + elapsed);
+                let known = self.tenant_index.get(id).copied();
+                let t = known.unwrap_or_else(|| self.stray_tenant(now, id, out_for));
                 self.restore_pause(now, Some(t), paused, paused_for, elapsed);
                 let tenant = &mut self.tenants[t];
                 tenant.other_controller = other_controller;
@@ -202,11 +249,14 @@ impl Engine {
                 tenant.reversals = ends(reversals, REVERSALS_WITHIN);
             }
             (Part::Channel(key), Saved::Channel(saved)) => {
-                let Some(&i) = self.index.get(key) else { return };
-                if !self.slots[i].configured {
-                    return;
+                let configured = self.index.get(key).copied().filter(|i| self.slots[*i].configured);
+                let Some(i) = configured else { return self.restore_left(now, key, *saved, elapsed) };
+                let mut saved = *saved;
+                let (out_for, older) = saved.take_left();
+                if out_for.is_some_and(|out_for| out_for + elapsed >= LEFT_FOR) {
+                    saved = saved.ordered_only();
                 }
-                restore_channel(now, &mut self.slots[i], *saved, elapsed);
+                restore_channel(now, &mut self.slots[i], saved, elapsed + older);
                 let slot = &self.slots[i];
                 self.tenants[slot.tenant].mass.regroup(i, slot.group(i), slot.bad_since);
                 self.refresh_needs(now, i, &mut Vec::new());
@@ -219,7 +269,7 @@ impl Engine {
 /// Of what was counted, no more than this is taken back.
 const RESTORED: usize = MAX_PER_HOUR as usize;
 
-fn save_channel(now: Time, slot: &Slot) -> SavedChannel {
+pub(super) fn save_channel(now: Time, slot: &Slot) -> SavedChannel {
     let left = |until: Option<Time>| until.filter(|until| *until > now).map(|until| until.since(now));
     let retries = [&slot.retries.rescue, &slot.retries.failback, &slot.retries.codec];
     let lates = slot.late.iter().filter(|(_, until)| *until > now);
@@ -259,11 +309,12 @@ fn save_channel(now: Time, slot: &Slot) -> SavedChannel {
         refuted: slot.refuted.save(now),
         probation: slot.probation.as_ref().map(|probation| probation.save(now)),
         baseline: slot.window.save(),
+        left: None,
         sip_server: slot.server.as_ref().filter(|(_, alone)| *alone).map(|(server, _)| server.clone()),
     }
 }
 
-fn restore_channel(now: Time, slot: &mut Slot, saved: SavedChannel, elapsed: Duration) {
+pub(super) fn restore_channel(now: Time, slot: &mut Slot, saved: SavedChannel, elapsed: Duration) {
     let until = |left: Option<Duration>| {
         left.and_then(|left| left.checked_sub(elapsed)).filter(|left| !left.is_zero()).map(|left| now + left)
     };

@@ -145,7 +145,7 @@ impl Replay {
         if !self.restoring {
             let tenants = self.params.tenants.keys().map(|id| Part::Tenant(id.clone()));
             let channels = old.channels().map(|key| Part::Channel(key.clone()));
-            for part in [Part::Engine].into_iter().chain(tenants).chain(channels) {
+            for part in [Part::Engine].into_iter().chain(tenants).chain(channels).chain(old.left()) {
                 if let Some(saved) = old.save(was, &part) {
                     engine.restore(now, &part, saved, now.since(was));
                 }
