@@ -7,10 +7,12 @@ LOG is a journal (journal.db, read only), an export (.jsonl) or an archived segm
 the other, as one log. Exit code 0: all holds. 1: it does not, and the first entry at which it shows is named. 2: usage.
 
 What is checked: each entry's number and its tie to the one before (SHA-256), the Merkle tree of RFC 6962 over them against
-every checkpoint in the log and every one given, and the Ed25519 signature of each checkpoint (RFC 8032).
+every checkpoint in the log and every one given, the Ed25519 signature of each checkpoint (RFC 8032), and that little of the
+end is covered by none.
 """
 import argparse
 import base64
+import datetime
 import gzip
 import hashlib
 import json
@@ -121,14 +123,37 @@ def texts(path):
             yield from (line.rstrip(b"\n") for line in lines)
     else:
         db = sqlite3.connect(f"file:{urllib.parse.quote(path)}?mode=ro", uri=True)
+        # A view could show one thing here and another elsewhere.
+        kinds = dict(db.execute("SELECT name, type FROM sqlite_master WHERE type = 'view' OR name IN ('audit', 'segments')"))
+        if set(kinds.values()) != {"table"}:
+            raise ValueError(f"{path} is not a journal as trunkwarden makes it: it holds a view, or lacks a table")
         # What is archived may not be removed yet; it is in the archive's file.
         cut = db.execute("SELECT coalesce(max(last), 0) FROM segments").fetchone()[0]
         yield from (row[0].encode() for row in db.execute("SELECT entry FROM audit WHERE seq > ? ORDER BY seq", (cut,)))
 
 
-def verify(paths, keys, held):
+def moment(entry):
+    return datetime.datetime.fromisoformat(entry["timestamp"].replace("Z", "+00:00"))
+
+
+def check_cover(covered, sealed, last, size, most):
+    """Little of the end is covered by no checkpoint: who can write the log can have written that."""
+    after, (entries, hours) = size - covered - 1, most
+    if sealed is None:
+        raise SystemExit("broken: no checkpoint by a key that was given covers any of it")
+    if after > entries or after > 0 and moment(last) - moment(sealed) > datetime.timedelta(hours=hours):
+        raise SystemExit(f"broken: the newest checkpoint covers entries 1 to {covered}, and {after} came after it")
+
+
+def verify(paths, keys, held, most):
     tree, before, checkpoints = Tree(), "0" * 64, 0
-    expected = {size: root for size, root in held}
+    covered, sealed, entry, doubtful, accepted = 0, None, None, [], {}
+    expected = {}
+    for size, root in held:
+        if expected.setdefault(size, root) != root:
+            raise SystemExit(f"broken: two checkpoints of {size} entries that were kept elsewhere contradict each other")
+    if expected.pop(0, tree.root()) != tree.root():
+        raise SystemExit("broken: a checkpoint of no entries has the root of some")
     for path in paths:
         for text in texts(path):
             seq = tree.size + 1
@@ -136,19 +161,28 @@ def verify(paths, keys, held):
                 entry = json.loads(text)
                 if entry["seq"] != seq or entry["prev_hash"] != before:
                     raise ValueError("it does not follow the one before it")
+                if entry["event_type"] == "journal.accepted":
+                    accepted.update((digest, seq) for digest in entry["details"]["set_aside"])
                 if entry["event_type"] == "journal.checkpoint":
-                    size, root = parse_checkpoint(entry["details"]["note"], keys)
-                    if (size, root) != (tree.size, tree.root()):
-                        raise ValueError("its checkpoint does not cover the entries before it")
-                    checkpoints += 1
+                    try:
+                        if parse_checkpoint(entry["details"]["note"], keys) != (tree.size, tree.root()):
+                            raise ValueError("its checkpoint does not cover the entries before it")
+                        checkpoints, covered, sealed = checkpoints + 1, tree.size, entry
+                    except ValueError as error:
+                        # Unless a person has set it aside, in an entry that a later checkpoint covers.
+                        doubtful.append((seq, hashlib.sha256(entry["details"]["note"].encode()).hexdigest(), error))
             except (ValueError, KeyError, TypeError) as error:
                 raise SystemExit(f"broken at entry {seq}: {error}")
             tree.push(text)
             before = hashlib.sha256(text).hexdigest()
             if expected.pop(tree.size, tree.root()) != tree.root():
                 raise SystemExit(f"broken: entries 1 to {tree.size} are not those of the checkpoint that was kept elsewhere")
+    for seq, digest, error in doubtful:
+        if not seq < accepted.get(digest, 0) <= covered:
+            raise SystemExit(f"broken at entry {seq}: {error}")
     if expected:
         raise SystemExit(f"broken: a checkpoint covers {max(expected)} entries and the log has {tree.size}: cut off")
+    check_cover(covered, sealed, entry, tree.size, most)
     print(f"whole: {tree.size} entries, {checkpoints} checkpoints\nhead {before}\nroot {base64.b64encode(tree.root()).decode()}")
 
 
@@ -156,12 +190,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--key", action="append", required=True, help="NAME+ID+KEY, from `trunkwarden audit key`")
     parser.add_argument("--checkpoint", action="append", default=[], help="a checkpoint that was kept elsewhere")
+    parser.add_argument("--cover-entries", type=int, default=2000, help="entries that no checkpoint may cover at the end")
+    parser.add_argument("--cover-hours", type=float, default=2, help="hours after the newest checkpoint, where there are any")
     parser.add_argument("log", nargs="+")
     args = parser.parse_args()
     try:
         keys = [parse_key(key) for key in args.key]
         held = [parse_checkpoint(open(path, encoding="utf-8").read(), keys) for path in args.checkpoint]
-        verify(args.log, keys, held)
+        verify(args.log, keys, held, (args.cover_entries, args.cover_hours))
     except (OSError, ValueError, sqlite3.Error) as error:
         raise SystemExit(f"cannot verify: {error}")
 

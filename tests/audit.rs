@@ -20,3 +20,5 @@ mod place;
 mod proofs;
 #[path = "audit/script.rs"]
 mod script;
+#[path = "audit/trust.rs"]
+mod trust;

@@ -154,6 +154,7 @@ fn snapshot() -> Snapshot {
         paused: false,
         references: vec![ReferenceReading { target: "192.0.2.1:443".to_owned(), up: true, known: true }],
         journal_writable: true,
+        unaccepted: None,
         orphans_resolved: true,
         tenants: BTreeMap::from([
             ("acme".into(), tenant(TenantState::Seen, Some(-1250))),
@@ -201,6 +202,7 @@ impl World {
             switchboard: None,
             audit: Some(entries(Arc::clone(&asked))),
             checkpoint: Some(Arc::new(|| Ok(Some(checkpoint())))),
+            accept: None,
             delivery: None,
             reads: Reads::default(),
         };
@@ -683,6 +685,7 @@ const OWN: &[&str] = &[
     "actions_total",
     "audit_checkpoint_entries",
     "audit_checkpoint_timestamp_seconds",
+    "audit_unaccepted",
     "bridge_duration_seconds",
     "bridge_success_ratio",
     "bridges_total",

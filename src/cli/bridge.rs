@@ -11,7 +11,7 @@ use crate::calls::{
 use crate::cli::terminal;
 use crate::clock::Clock;
 use crate::config::{Config, load};
-use crate::journal::{Batch, Journal, Options, Recovered};
+use crate::journal::{Batch, Journal, Recovered};
 use crate::policy::{Actor, Engine, Mode, TenantId};
 use crate::supervisor::{Clients, Counters, recent_key, recent_of, state_of};
 use clap::Args;
@@ -158,10 +158,7 @@ impl Alone {
         // The other tenants' secrets and connections are none of this command's business.
         config.tenants.retain(|id, _| *id == tenant);
         config.channels.retain(|channel| channel.key.tenant == tenant);
-        let options = Options {
-            compliance_tag: config.audit.compliance_tag.clone(),
-            ..Options::new(config.daemon.state_dir.join("journal.db"), clock.clone())
-        };
+        let options = super::run::signed(&config, clock.clone()).map_err(|error| Said::of(1, error))?;
         let (journal, recovered) = Journal::open(options).map_err(|error| Said::of(1, error.to_string()))?;
         let counters = Counters::new();
         let mut clients = Clients::new(connect(clock.clone(), counters.clone()));

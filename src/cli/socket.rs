@@ -62,6 +62,14 @@ pub enum SocketError {
     /// The socket belongs to another user.
     #[error("not allowed to use {}: run this as the daemon's user or as root", .0.display())]
     NotAllowed(PathBuf),
+    /// Somebody else may be listening in its place.
+    #[error("{} is not used: {why}", .socket.display())]
+    Stranger {
+        /// The socket.
+        socket: PathBuf,
+        /// Why it is not trusted.
+        why: String,
+    },
     /// The daemon said no.
     #[error("{0}")]
     Refused(String),
@@ -94,6 +102,7 @@ impl Daemon {
             Some(path) => path.clone(),
             None => state_dir(&args.config)?.join("control.sock"),
         };
+        known(&socket)?;
         // A client without roots of trust: nothing on this socket speaks TLS.
         let client = Client::builder()
             .unix_socket(socket.as_path())
@@ -168,6 +177,29 @@ impl Daemon {
         }
         let why = if error.is_timeout() { "it took too long" } else { "the connection broke" };
         if writes { SocketError::Unknown(why.to_owned()) } else { SocketError::Answer(why.to_owned()) }
+    }
+}
+
+/// Whose socket it is: ours, root's, or that of the owner of its folder, in which nobody else may put another one in its place.
+/// Whether anybody answers is not asked here.
+fn known(socket: &Path) -> Result<(), SocketError> {
+    use std::os::unix::fs::MetadataExt;
+    let Ok(stream) = std::os::unix::net::UnixStream::connect(socket) else { return Ok(()) };
+    let stranger = |why: String| Err(SocketError::Stranger { socket: socket.to_owned(), why });
+    let folder = socket.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let Ok(there) = std::fs::metadata(folder) else { return Ok(()) };
+    if there.mode() & 0o022 != 0 {
+        let (folder, mode) = (folder.display(), there.mode() & 0o7777);
+        return stranger(format!("others can put a socket of theirs into {folder} (mode {mode:04o})"));
+    }
+    let own = rustix::process::geteuid().as_raw();
+    match rustix::net::sockopt::socket_peercred(&stream) {
+        Ok(peer) if [own, 0, there.uid()].contains(&peer.uid.as_raw()) => Ok(()),
+        Ok(peer) => {
+            let peer = peer.uid.as_raw();
+            stranger(format!("uid {peer} answers on it, and its folder belongs to uid {}", there.uid()))
+        }
+        Err(error) => stranger(format!("the system does not tell who answers on it ({error})")),
     }
 }
 

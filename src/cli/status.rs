@@ -96,6 +96,9 @@ fn daemon_line(daemon: &DaemonView) -> String {
     for (_, words) in signs.iter().filter(|(is, _)| *is) {
         let _ = write!(out, "; {words}");
     }
+    if let Some(why) = &daemon.audit_unaccepted {
+        let _ = write!(out, "; the audit log is not signed until `trunkwarden audit accept`: {}", plain(why));
+    }
     out.push('\n');
     out
 }

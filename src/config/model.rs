@@ -314,4 +314,8 @@ pub struct Proof {
     pub checkpoint_interval: Duration,
     /// Entries older than this are archived and removed; `None`: never.
     pub retention: Option<Duration>,
+    /// The longest that a sink holds back archiving.
+    pub hold_for: Duration,
+    /// The sink that is asked at a start which checkpoints it holds.
+    pub witness: Option<String>,
 }

@@ -23,7 +23,7 @@ fn definitions() -> Value {
         })
     };
     json!({
-        "duration": { "type": "string", "pattern": "^[0-9]+(ms|s|m|h)$", "examples": ["250ms", "30s", "5m", "1h"] },
+        "duration": { "type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$", "examples": ["250ms", "30s", "5m", "1h"] },
         "secret": {
             "description": "Where the secret is found; never the secret itself.",
             "oneOf": [

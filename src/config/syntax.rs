@@ -89,7 +89,7 @@ pub(crate) fn name(text: &str) -> Result<(), String> {
     }
 }
 
-/// Milliseconds of "250ms", "30s", "5m" or "1h".
+/// Milliseconds of "250ms", "30s", "5m", "1h" or "7d".
 pub(crate) fn duration(text: &str) -> Result<u64, String> {
     let unit_at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (digits, unit) = text.split_at(unit_at);
@@ -98,6 +98,7 @@ pub(crate) fn duration(text: &str) -> Result<u64, String> {
         "s" => 1000,
         "m" => 60_000,
         "h" => 3_600_000,
+        "d" => 86_400_000,
         _ => 0,
     };
     if digits.is_empty() || factor == 0 {

@@ -1,7 +1,7 @@
-//! One POST to a sink, over reqwest and rustls. Behind a trait, so that tests put sinks of their own in its place.
+//! One POST to a sink, or a GET of its address, over reqwest and rustls. Behind a trait, so that tests put sinks of their own in its place.
 //!
-//! Must never: follow a redirect, take a proxy from the environment, repeat a request by itself, or keep anything of an
-//! answer's body: the status says all that is needed.
+//! Must never: follow a redirect, take a proxy from the environment, repeat a request by itself, or keep anything of the
+//! answer's body to a POST: the status says all that is needed.
 
 use crate::config::sink::HttpSink;
 use crate::platform::{Lane, TransportError, authorities, broken, client, given_up, innermost};
@@ -66,6 +66,36 @@ impl HttpPost {
         let client = builder.build().map_err(|error| format!("TLS cannot be set up: {}", innermost(&error)))?;
         let lane = Lane::new().map_err(|error| format!("no thread can be started for it: {error}"))?;
         Ok(Self { client, lane })
+    }
+}
+
+impl HttpPost {
+    /// One GET, of whose answer `most` bytes are read at most.
+    ///
+    /// # Errors
+    /// Why there is no whole answer, without secrets.
+    pub async fn get(
+        &self,
+        url: &str,
+        headers: HeaderMap,
+        timeout: Duration,
+        most: u64,
+    ) -> Result<(StatusCode, Vec<u8>), String> {
+        let request = self.client.get(url).headers(headers).timeout(timeout);
+        let done = self.lane.run(move |head| async move {
+            let words = |error: reqwest::Error| broken(&error).to_string();
+            let mut answer = request.send().await.map_err(words)?;
+            head.store(true, Ordering::Relaxed);
+            let mut body = Vec::new();
+            while let Some(chunk) = answer.chunk().await.map_err(words)? {
+                body.extend_from_slice(&chunk);
+                if body.len() as u64 > most {
+                    return Err(format!("its answer is longer than {most} bytes"));
+                }
+            }
+            Ok((answer.status(), body))
+        });
+        done.await.unwrap_or_else(|why| Err(given_up(why).to_string()))
     }
 }
 

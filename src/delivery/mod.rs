@@ -17,6 +17,7 @@ mod sign;
 mod standing;
 mod target;
 mod verdict;
+mod witness;
 mod worker;
 
 pub use breaker::Pace;
@@ -25,6 +26,7 @@ pub use meters::Meters;
 pub use order::{Order, OutboxError, Verb};
 pub use standing::{SinkView, Standing};
 pub use target::{Connect, SinkError, over_http};
+pub use witness::witnessed;
 
 use crate::clock::Clock;
 use crate::config::Config;

@@ -208,7 +208,8 @@ fn entry(due: &Due) -> Option<Entry> {
     Entry::read(due.text.as_deref()?, due.hash.as_deref())
 }
 
-fn headers(credentials: &Credentials) -> Result<HeaderMap, String> {
+/// The headers that authorise a request to a sink.
+pub(super) fn headers(credentials: &Credentials) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     let mut set = |name: &str, text: &str| {
         let refused = || format!("the header `{name}` has a value that no header can hold");

@@ -1,16 +1,21 @@
-//! `/api/v1/audit`: the journal's entries, newest first; `/api/v1/audit/checkpoint`: the newest signed checkpoint.
+//! `/api/v1/audit`: the journal's entries, newest first; `/api/v1/audit/checkpoint`: the newest signed checkpoint;
+//! `/api/v1/audit/accept`: a person's word that the log is to be gone on with.
 
 use super::error::ApiError;
+use super::orders::{Answer, Giver};
 use super::query::{Pairs, Parameters, bad};
 use super::{App, Reads};
 use crate::journal::{Filter, Page};
+use crate::policy::Actor;
 use axum::Json;
 use axum::body::{Body, Bytes};
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use futures_util::future::BoxFuture;
 use futures_util::stream;
 use serde::Serialize;
+use serde_json::json;
 use std::sync::Arc;
 
 /// Reads entries, blocking; called where blocking is allowed.
@@ -33,6 +38,16 @@ pub struct CheckpointView {
 
 /// Reads the newest checkpoint, blocking; `None` before the first.
 pub type CheckpointSource = Arc<dyn Fn() -> Result<Option<CheckpointView>, String> + Send + Sync>;
+
+/// Accepts the log as it stands, in the name of whoever is given: what was found; `None`: there is nothing to accept.
+pub type AcceptOrder = Arc<dyn Fn(String) -> BoxFuture<'static, Result<Option<String>, String>> + Send + Sync>;
+
+pub(super) async fn accept(State(app): State<Arc<App>>, giver: Extension<Giver>) -> Answer {
+    let order = app.accept.clone().ok_or(ApiError::NoJournal)?;
+    let who = Actor::Operator(giver.0.name()).to_string();
+    let why = order(who).await.map_err(ApiError::Audit)?.ok_or(ApiError::NothingToAccept)?;
+    Ok(Json(json!({ "done": true, "accepted": why })))
+}
 
 pub(super) async fn checkpoint(State(app): State<Arc<App>>) -> Result<Json<CheckpointView>, ApiError> {
     let source = app.checkpoint.clone().ok_or(ApiError::NoJournal)?;

@@ -45,6 +45,8 @@ pub(super) enum ApiError {
     Unauthorised,
     #[error("{0}")]
     Refused(String),
+    #[error("the audit log is what was signed: there is nothing to accept")]
+    NothingToAccept,
     #[error("{0}")]
     NotOnDisk(String),
     #[error("the daemon is stopping; nothing was changed")]
@@ -86,6 +88,7 @@ impl ApiError {
             Self::CrossSite => (StatusCode::FORBIDDEN, "cross_site"),
             Self::Unauthorised => (StatusCode::UNAUTHORIZED, "unauthorised"),
             Self::Refused(_) => (StatusCode::CONFLICT, "refused"),
+            Self::NothingToAccept => (StatusCode::CONFLICT, "nothing_to_accept"),
             Self::NotOnDisk(_) => (StatusCode::SERVICE_UNAVAILABLE, "not_on_disk"),
             Self::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
             Self::Audit(_) => (StatusCode::SERVICE_UNAVAILABLE, "audit_unreadable"),

@@ -58,6 +58,16 @@ const FAMILIES: &[Family] = &[
         of: Of::Daemon(|snapshot, s| s.add(&[], flag(snapshot.journal_writable))),
     },
     Family {
+        name: "trunkwarden_audit_unaccepted",
+        help: "Whether a person has to accept the audit log found at the start: it contradicts what was signed (nothing is changed), or nothing of it is signed.",
+        of: Of::Daemon(|snapshot, s| {
+            let found = snapshot.unaccepted.as_ref().map(|(word, _)| *word);
+            for why in ["contradicts", "unsigned"] {
+                s.add(&[("why", why)], flag(found == Some(why)));
+            }
+        }),
+    },
+    Family {
         name: "trunkwarden_reference_up",
         help: "Whether a reference target outside the platforms answers; where none does, our own network is gone.",
         of: Of::Daemon(|snapshot, s| {

@@ -29,7 +29,7 @@ mod stranded;
 pub mod views;
 
 pub use access::Access;
-pub use audit::{AuditSource, CheckpointSource, CheckpointView};
+pub use audit::{AcceptOrder, AuditSource, CheckpointSource, CheckpointView};
 pub use guesses::Report as GuessReport;
 pub use outbox::OutboxView;
 pub use reads::Reads;
@@ -77,6 +77,8 @@ pub struct App {
     pub access: Access,
     /// What is read for people.
     pub reads: Reads,
+    /// Where a person's acceptance of the log goes; `None`: there is no journal.
+    pub accept: Option<AcceptOrder>,
     /// What leaves through the outbox; `None`: nothing does.
     pub delivery: Option<Delivery>,
 }
@@ -119,6 +121,7 @@ fn writes() -> Router<Arc<App>> {
         .route("/api/v1/outbox/retry", post(outbox::retry))
         .route("/api/v1/outbox/drop", post(outbox::give_up))
         .route("/api/v1/resume", post(orders::resume))
+        .route("/api/v1/audit/accept", post(audit::accept))
         .route("/api/v1/provisioning/plan", post(provisioning::plan))
         .route("/api/v1/provisioning/apply", post(provisioning::apply))
         .route("/api/v1/provisioning/adopt", post(provisioning::adopt))

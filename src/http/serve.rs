@@ -7,7 +7,7 @@ use super::places::{Peer, Places};
 use super::{App, connection, control, public};
 use axum::Router;
 use std::io;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,6 +70,15 @@ pub fn bind_control(path: &Path) -> io::Result<UnixListener> {
     if let Ok(there) = std::fs::symlink_metadata(path) {
         if !there.file_type().is_socket() {
             let why = format!("{} is in the way and is no socket: move it away", path.display());
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
+        }
+        let own = rustix::process::geteuid().as_raw();
+        if there.uid() != own {
+            let why = format!(
+                "{} is a socket of uid {}, and this process is uid {own}: see who made it, and remove it",
+                path.display(),
+                there.uid()
+            );
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
         }
         if std::os::unix::net::UnixStream::connect(path).is_ok() {

@@ -25,6 +25,9 @@ pub struct DaemonView {
     pub paused: bool,
     /// Whether the journal can be written; otherwise no actions.
     pub journal_writable: bool,
+    /// Why a person has to accept the audit log (`trunkwarden audit accept`); null: nobody has to.
+    #[serde(default)]
+    pub audit_unaccepted: Option<String>,
     /// Whether what a crash left open is resolved.
     pub orphans_resolved: bool,
     /// Whether the last attempt to load the configuration succeeded.
@@ -191,6 +194,7 @@ impl DaemonView {
             mode: snapshot.mode,
             paused: snapshot.paused,
             journal_writable: snapshot.journal_writable,
+            audit_unaccepted: snapshot.unaccepted.as_ref().map(|(_, why)| why.clone()),
             orphans_resolved: snapshot.orphans_resolved,
             config_ok: snapshot.config_ok,
             config_loaded_at: rfc3339(snapshot.config_loaded_at),

@@ -4,19 +4,26 @@
 
 use super::model::JournalError;
 use super::outbox;
-use super::schema::{ADD, APPLICATION_ID, CREATE, FIRST_VERSION, UPGRADES, VERSION};
+use super::schema::{self, ADD, APPLICATION_ID, CREATE, FIRST_VERSION, UPGRADES, VERSION};
+use rusqlite::limits::Limit;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
-use std::fs::{DirBuilder, File, OpenOptions, Permissions};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::fs::{DirBuilder, File, Metadata, OpenOptions, Permissions};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
 /// What a person does about a file that cannot be used.
 const KEEP_IT: &str = "keep it (it is evidence), move it away and restore a backup, or start with a new one";
 
-/// Creates the folder of `journal` (0700) where it is missing.
+/// Creates the folder of `journal` (0700) where it is missing. One that others could change is refused: whoever can replace
+/// the journal, its key or the control socket is the daemon.
 pub(in crate::journal) fn create_folder(journal: &Path) -> Result<(), JournalError> {
     let folder = folder_of(journal);
+    if let Ok(there) = std::fs::metadata(folder)
+        && there.is_dir()
+    {
+        return private_folder(folder, &there);
+    }
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -26,10 +33,15 @@ pub(in crate::journal) fn create_folder(journal: &Path) -> Result<(), JournalErr
 
 /// The writing connection: the file exists (0600), is a sound journal of this version, and commits are durable.
 pub(in crate::journal) fn open_for_writing(path: &Path, max_pages: Option<u32>) -> Result<Connection, JournalError> {
+    look_first(path)?;
     create_private(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags).map_err(JournalError::sqlite("open the journal"))?;
+    bound(&db).map_err(JournalError::sqlite("open the journal"))?;
     let state = recognise(&db, path)?;
+    if state == State::Ours {
+        no_strangers(&db, path)?;
+    }
     check(&db, path)?;
     prepare(&db, max_pages).map_err(|e| damaged_or("set up the journal", path, e))?;
     match state {
@@ -40,6 +52,8 @@ pub(in crate::journal) fn open_for_writing(path: &Path, max_pages: Option<u32>) 
         State::Ours => {}
     }
     add_tables(&db).map_err(JournalError::sqlite("add to the journal's tables"))?;
+    no_strangers(&db, path)?;
+    nothing_missing(&db, path)?;
     // The names of the file and of its WAL are durable only once their folder is.
     let folder = folder_of(path);
     File::open(folder).and_then(|f| f.sync_all()).map_err(JournalError::io("sync the state directory", folder))?;
@@ -51,8 +65,9 @@ pub(in crate::journal) fn open_for_reading(path: &Path) -> Result<Connection, Jo
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags).map_err(JournalError::sqlite("open the journal for reading"))?;
     db.busy_timeout(BUSY).map_err(JournalError::sqlite("open the journal for reading"))?;
+    bound(&db).map_err(JournalError::sqlite("open the journal for reading"))?;
     match recognise(&db, path)? {
-        State::Ours => Ok(db),
+        State::Ours => no_strangers(&db, path).map(|()| db),
         State::Empty => Err(corrupt(path, format!("it holds nothing at all; {KEEP_IT}"))),
         State::Older(_) => {
             let why =
@@ -91,6 +106,81 @@ fn folder_of(journal: &Path) -> &Path {
         _ => Path::new("."),
     }
 }
+
+fn private_folder(folder: &Path, there: &Metadata) -> Result<(), JournalError> {
+    let own = rustix::process::geteuid().as_raw();
+    let refused =
+        |why: String| Err(JournalError::Io { attempted: "use the state directory", path: folder.to_owned(), why });
+    if there.uid() != own {
+        return refused(format!(
+            "it belongs to uid {} and this process is uid {own}: chown it, or run as its owner",
+            there.uid()
+        ));
+    }
+    if there.mode() & 0o022 != 0 {
+        let mode = there.mode() & 0o7777;
+        return refused(format!("others can change what is in it (mode {mode:04o}): take that away with chmod go-w"));
+    }
+    Ok(())
+}
+
+/// A file that is there is looked at before anything of it is changed, its mode included.
+fn look_first(path: &Path) -> Result<(), JournalError> {
+    let there = match std::fs::symlink_metadata(path) {
+        Ok(there) => there,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(JournalError::io("look at the journal", path)(e)),
+    };
+    let own = rustix::process::geteuid().as_raw();
+    if !there.is_file() {
+        return Err(corrupt(path, "it is no file of its own (a link, a folder or a device)".to_owned()));
+    }
+    if there.uid() != own {
+        return Err(corrupt(path, format!("it belongs to uid {} and this process is uid {own}", there.uid())));
+    }
+    if there.len() == 0 {
+        return Ok(());
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags).map_err(|e| damaged_or("look at the journal", path, e))?;
+    bound(&db).and_then(|()| db.busy_timeout(BUSY)).map_err(JournalError::sqlite("look at the journal"))?;
+    recognise(&db, path).map(drop)
+}
+
+/// Whatever the file says, nothing that is read from it is longer than this.
+fn bound(db: &Connection) -> rusqlite::Result<()> {
+    db.set_limit(Limit::SQLITE_LIMIT_LENGTH, MOST_BYTES)?;
+    db.set_limit(Limit::SQLITE_LIMIT_TRIGGER_DEPTH, 8)?;
+    db.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
+    db.pragma_update(None, "trusted_schema", "OFF")
+}
+
+/// Nothing is in the file that is not ours exactly as we make it: a view can show what is not there, a trigger undo what
+/// is written.
+fn no_strangers(db: &Connection, path: &Path) -> Result<(), JournalError> {
+    let expected = schema::expected().map_err(JournalError::sqlite("know the journal's tables"))?;
+    let found = schema::objects(db).map_err(|e| damaged_or("read the journal's tables", path, e))?;
+    let stranger = found.iter().find(|(name, object)| expected.get(*name) != Some(object));
+    match stranger {
+        None => Ok(()),
+        Some((name, (kind, _))) => {
+            let name: String = name.chars().filter(|c| !c.is_control()).take(100).collect();
+            Err(corrupt(path, format!("the {kind} `{name}` in it is not as trunkwarden makes it; {KEEP_IT}")))
+        }
+    }
+}
+
+fn nothing_missing(db: &Connection, path: &Path) -> Result<(), JournalError> {
+    let expected = schema::expected().map_err(JournalError::sqlite("know the journal's tables"))?;
+    let found = schema::objects(db).map_err(|e| damaged_or("read the journal's tables", path, e))?;
+    match expected.iter().find(|(name, _)| !found.contains_key(*name)) {
+        None => Ok(()),
+        Some((name, (kind, _))) => Err(corrupt(path, format!("the {kind} `{name}` is not in it any more; {KEEP_IT}"))),
+    }
+}
+
+/// Bytes of the longest text: a state has 8 MiB.
+const MOST_BYTES: i32 = 32 * 1024 * 1024;
 
 /// Creates the file where it is missing, and takes it away from group and others where it exists. SQLite gives its WAL
 /// the same permissions.

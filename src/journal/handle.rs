@@ -10,6 +10,7 @@ use super::pending::{Answer, Pending};
 use super::queue::{Admission, Job, Queue, Stamped};
 use super::reader::Reader;
 use super::store::Store;
+use super::trust::Trust;
 use super::writer::{self, Standing, Writer};
 use crate::clock::Clock;
 use crate::policy::{OpId, WallMs};
@@ -149,6 +150,29 @@ impl Journal {
         self.0.ids.lock().unwrap_or_else(PoisonError::into_inner).next(wall)
     }
 
+    /// How the log that was found at the start stands to what was signed of it.
+    pub fn trust(&self) -> Trust {
+        self.0.standing.trust()
+    }
+
+    /// `who` accepts the log as it stands: written down, and signed from then on.
+    ///
+    /// The answer is [`JournalError::Unfit`] where there is nothing to accept, or it cannot be gone on with.
+    pub fn accept(&self, who: String) -> Pending {
+        let wall = self.0.clock.wall();
+        let id = self.0.ids.lock().unwrap_or_else(PoisonError::into_inner).next(wall);
+        match &self.0.back {
+            Back::Inline { store } => {
+                let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
+                let Some(store) = store.as_mut() else { return Pending::ready(Err(JournalError::Closed)) };
+                Pending::ready(writer::accept(store, (&who, wall, id), &self.0.standing))
+            }
+            Back::Thread { queue, .. } => {
+                self.queue(queue, false, |reply| Job::Accept { who, wall, id, reply }).into_pending()
+            }
+        }
+    }
+
     /// Whether the journal can be written: false after a commit failed for the disk's sake, true again once a write
     /// succeeded. Mode `Thread` tries one every second by itself, mode `Inline` with the next batch.
     pub fn writable(&self) -> watch::Receiver<bool> {
@@ -269,6 +293,7 @@ impl Journal {
         let ids = Mutex::new(Ids::new(options.ids, store.entries().wrapping_add(last_op.0)));
         let standing = Arc::new(Standing::new());
         standing.sealed(store.sealed());
+        standing.set_trust(store.trust());
         let back = match options.mode {
             WriterMode::Inline => Back::Inline { store: Box::new(Mutex::new(Some(store))) },
             WriterMode::Thread => {

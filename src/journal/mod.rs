@@ -5,6 +5,7 @@
 //! groups from a bounded queue; under simulation the same code is called in line. Must never: change or remove an audit
 //! entry, hand out a receipt before the commit, or hold a secret.
 
+mod accept;
 mod archive;
 mod chain;
 mod check;
@@ -33,6 +34,7 @@ mod seal;
 mod store;
 mod tip;
 pub mod tree;
+mod trust;
 mod verify;
 mod writer;
 
@@ -53,4 +55,5 @@ pub use proof::{Proof, ProofError};
 pub use reader::{Filter, Page, Reader};
 pub use recorded::Recorded;
 pub use seal::Signing;
-pub use verify::{Against, Archive, Broken, Fault, Verified};
+pub use trust::Trust;
+pub use verify::{Against, Archive, Broken, Cover, Fault, Verified};

@@ -214,6 +214,14 @@ pub enum JournalError {
         /// What became of its name.
         why: &'static str,
     },
+    /// What was found at the start is not what was signed. Nothing is written to it until a person has looked.
+    #[error(
+        "the audit log is not what was signed ({why}): nothing is written to it and nothing is changed until `trunkwarden audit accept`"
+    )]
+    Contradicts {
+        /// What is wrong.
+        why: String,
+    },
     /// It was wanted for a time only, and is never committed from now on.
     #[error("the journal did not write it down within {} s, and does not any more: the disk or another program holds it up", limit.as_secs())]
     Late {
@@ -251,7 +259,7 @@ impl JournalError {
         use rusqlite::ErrorCode as Code;
         let source = match self {
             Self::Sqlite { source, .. } => source,
-            Self::Io { .. } | Self::Replaced { .. } => return true,
+            Self::Io { .. } | Self::Replaced { .. } | Self::Contradicts { .. } => return true,
             _ => return false,
         };
         matches!(
@@ -296,6 +304,7 @@ impl JournalError {
             Self::InUse { path } => Self::InUse { path: path.clone() },
             Self::Replaced { path, why } => Self::Replaced { path: path.clone(), why },
             Self::Late { limit } => Self::Late { limit: *limit },
+            Self::Contradicts { why } => Self::Contradicts { why: why.clone() },
             Self::Unfit { what, why } => Self::Unfit { what, why: why.clone() },
             Self::Full { bound } => Self::Full { bound: *bound },
             Self::Sqlite { .. } | Self::Closed => Self::Closed,

@@ -1,6 +1,7 @@
 //! How a journal is opened, and what it counts.
 
 use super::ids::IdSource;
+use super::note::Checkpoint;
 use super::outbox::Subscription;
 use super::seal::Signing;
 use crate::clock::Clock;
@@ -38,6 +39,8 @@ pub struct Options {
     pub signing: Option<Signing>,
     /// Who is told of entries from the first one on that this process writes; `None`: whoever was told of the last ones.
     pub subscriptions: Option<Vec<Subscription>>,
+    /// Checkpoints that a witness holds: those that our key has signed are held against the log.
+    pub witnessed: Vec<Checkpoint>,
     /// A bound on the file, in pages of 4 KiB: lets a test fill the disk.
     #[doc(hidden)]
     pub max_pages: Option<u32>,
@@ -56,6 +59,7 @@ impl Options {
             queue: 4096,
             signing: None,
             subscriptions: None,
+            witnessed: Vec::new(),
             max_pages: None,
         }
     }
@@ -84,4 +88,6 @@ pub struct JournalCounters {
     pub checkpoint_size: u64,
     /// When the newest checkpoint was made; `None` before the first.
     pub checkpoint_at: Option<WallMs>,
+    /// What a person has to accept before the log is signed again, in one word; `None`: nothing.
+    pub unaccepted: Option<&'static str>,
 }

@@ -49,6 +49,13 @@ pub(in crate::journal) enum Job {
         id: Uuid,
         reply: oneshot::Sender<Answer>,
     },
+    /// A person accepts the log as it stands.
+    Accept {
+        who: String,
+        wall: WallMs,
+        id: Uuid,
+        reply: oneshot::Sender<Answer>,
+    },
     /// A checkpoint where one is due at `wall`; with `at_once`, where there is anything new.
     Seal {
         wall: WallMs,

@@ -5,10 +5,29 @@ use std::collections::BTreeMap;
 
 /// The triggers of this version, by name: what keeps the log from being changed by the way.
 pub(in crate::journal) fn expected_rules() -> rusqlite::Result<BTreeMap<String, String>> {
+    check::rules(&fresh()?)
+}
+
+/// Every object of a database: its kind and how it is made, by its name.
+pub(in crate::journal) type Objects = BTreeMap<String, (String, Option<String>)>;
+
+/// Those of this version.
+pub(in crate::journal) fn expected() -> rusqlite::Result<Objects> {
+    objects(&fresh()?)
+}
+
+/// Those of `db`.
+pub(in crate::journal) fn objects(db: &rusqlite::Connection) -> rusqlite::Result<Objects> {
+    db.prepare("SELECT name, type, sql FROM sqlite_master")?
+        .query_map([], |r| Ok((r.get(0)?, (r.get(1)?, r.get(2)?))))?
+        .collect()
+}
+
+fn fresh() -> rusqlite::Result<rusqlite::Connection> {
     let db = rusqlite::Connection::open_in_memory()?;
     file::create_tables(&db)?;
     file::add_tables(&db)?;
-    check::rules(&db)
+    Ok(db)
 }
 
 /// `PRAGMA application_id`: what makes an SQLite file a journal of ours ("TrkW").
@@ -85,6 +104,11 @@ CREATE TABLE IF NOT EXISTS operations (
 CREATE INDEX IF NOT EXISTS operations_by_key ON operations (tenant, kind, key);
 CREATE INDEX IF NOT EXISTS operations_open ON operations (opened_at) WHERE outcome IS NULL;
 CREATE INDEX IF NOT EXISTS operations_by_closed_at ON operations (closed_at) WHERE closed_at IS NOT NULL;
+CREATE TABLE IF NOT EXISTS refuted (
+    size  INTEGER NOT NULL,
+    note  TEXT NOT NULL,
+    entry INTEGER NOT NULL
+) STRICT;
 ";
 
 /// The first tables, for an empty file. `audit.entry` is the text that is hashed; the columns after `hash` repeat parts of it

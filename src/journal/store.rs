@@ -3,11 +3,13 @@
 //! The end is kept in memory and moves only with a commit; after a failed one it is read anew, since a commit that
 //! reports an error may have reached the disk all the same.
 
+use super::accept::{self, Acceptance};
 use super::archive::{self, Segment};
 use super::file;
 use super::lock::Lock;
 use super::model::{JournalError, Recovered};
 use super::names::Names;
+use super::note::VerifierKey;
 use super::operation;
 use super::options::Options;
 use super::outbox::{self, OutboxChange, Subscribed};
@@ -16,6 +18,7 @@ use super::recovery;
 use super::rows::{self, Log};
 use super::seal::{self, Signing};
 use super::tip::{self, Sealed, Tip};
+use super::trust::{self, Trust};
 use crate::policy::WallMs;
 use rusqlite::{Connection, TransactionBehavior, params};
 use std::path::{Path, PathBuf};
@@ -40,6 +43,7 @@ pub(in crate::journal) struct Store {
     sinks: Subscribed,
     /// `None`: no checkpoints are made.
     signing: Option<Signing>,
+    trust: Trust,
     /// The log does not tell yet that it is signed by this key.
     is_key_untold: bool,
     compliance_tag: String,
@@ -49,7 +53,7 @@ pub(in crate::journal) struct Store {
     /// None in memory.
     names: Names,
     /// Held until the store is dropped; none in memory.
-    _lock: Option<Lock>,
+    lock: Option<Lock>,
 }
 
 impl Store {
@@ -72,7 +76,7 @@ impl Store {
         &mut self,
         jobs: impl IntoIterator<Item = &'a Stamped>,
     ) -> Result<u64, JournalError> {
-        self.names.check()?;
+        self.check()?;
         let mut wall = None;
         self.extend(|tx, log| {
             jobs.into_iter().try_for_each(|job| {
@@ -89,7 +93,7 @@ impl Store {
 
     /// Makes a checkpoint where one is due at `wall`; with `at_once`, where there is anything new.
     pub(in crate::journal) fn seal(&mut self, wall: WallMs, at_once: bool) -> Result<u64, JournalError> {
-        let Some(signing) = &self.signing else { return Ok(0) };
+        let Some(signing) = self.signing() else { return Ok(0) };
         let is_wanted = at_once && seal::is_new(&self.tip, self.sealed);
         if !is_wanted && !signing.is_due(&self.tip, self.sealed, wall) {
             return Ok(0);
@@ -106,6 +110,7 @@ impl Store {
         })?;
         self.is_key_untold = false;
         self.sealed = made;
+        self.keep_sealed();
         Ok(entries)
     }
 
@@ -116,6 +121,7 @@ impl Store {
         wall: WallMs,
         id: Uuid,
     ) -> Result<u64, JournalError> {
+        self.check()?;
         self.extend(|tx, log| {
             rows::archive(tx, log, segment, wall, id)?;
             Ok(Some(wall))
@@ -137,14 +143,80 @@ impl Store {
         self.set_aside
     }
 
-    /// Whether the files that are open are still the ones that their names mean.
-    pub(in crate::journal) fn check_names(&self) -> Result<(), JournalError> {
+    /// How the log stands to what was signed of it.
+    pub(in crate::journal) const fn trust(&self) -> &Trust {
+        &self.trust
+    }
+
+    /// A person accepts the log as it stands; it is signed at once. How many entries came of it.
+    pub(in crate::journal) fn accept(&mut self, who: &str, wall: WallMs, id: Uuid) -> Result<u64, JournalError> {
+        self.names.check()?;
+        let (Some(_), Some(signing)) = (self.trust.word(), &self.signing) else {
+            let why = "it is what was signed: there is nothing to accept".to_owned();
+            return Err(JournalError::Unfit { what: "to accept the audit log", why });
+        };
+        let key = signing.signer.public().clone();
+        let trust = std::mem::take(&mut self.trust);
+        let done = self.accept_as(&key, &trust, (who, wall, id));
+        if done.is_err() {
+            self.trust = trust;
+        }
+        done
+    }
+
+    fn accept_as(
+        &mut self,
+        key: &VerifierKey,
+        trust: &Trust,
+        (who, wall, id): (&str, WallMs, Uuid),
+    ) -> Result<u64, JournalError> {
+        let refuted = trust::refuted(&lock(&self.db), &self.path, &self.tip, key)?;
+        let before = self.sealed;
+        if refuted.iter().any(|(size, _)| u64::try_from(*size) == Ok(before.size)) {
+            // The newest one goes: the next is due at once.
+            self.sealed = Sealed::default();
+        }
+        let acceptance = Acceptance { who, trust, refuted: &refuted, wall, id };
+        let written = self.extend(|tx, log| {
+            accept::write(tx, log, &acceptance)?;
+            Ok(Some(wall))
+        });
+        match written {
+            Ok(entries) => Ok(entries + self.seal(wall, true)?),
+            Err(error) => {
+                self.sealed = before;
+                Err(error)
+            }
+        }
+    }
+
+    /// Whether anything may be written: the files are the ones that their names mean, and the log is what was signed.
+    pub(in crate::journal) fn check(&self) -> Result<(), JournalError> {
+        if let Trust::Contradicts(why) = &self.trust {
+            return Err(JournalError::Contradicts { why: why.clone() });
+        }
         self.names.check()
+    }
+
+    /// Who signs, where what is there may be signed.
+    fn signing(&self) -> Option<&Signing> {
+        self.signing.as_ref().filter(|_| self.trust == Trust::Sound)
+    }
+
+    /// The newest checkpoint once more, beside the key; nothing in memory.
+    fn keep_sealed(&self) {
+        if self.lock.is_some()
+            && let Ok(note) =
+                lock(&self.db)
+                    .query_row("SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1", [], |r| r.get::<_, String>(0))
+        {
+            trust::keep(&self.path, &note);
+        }
     }
 
     /// Whether the file can be written and can grow: 64 KiB, written and removed again.
     pub(in crate::journal) fn probe(&self) -> Result<(), JournalError> {
-        self.names.check()?;
+        self.check()?;
         let db = lock(&self.db);
         db.execute("INSERT OR REPLACE INTO probe (id, filling) VALUES (1, zeroblob(65536))", [])
             .and_then(|_| db.execute("DELETE FROM probe", []))
@@ -155,6 +227,7 @@ impl Store {
     /// Removes one step of what is too old at `now`, and of audit entries that are archived; whether there is more. Other
     /// audit entries and what is open stay, and the greatest intent number with them.
     pub(in crate::journal) fn prune(&self, now: WallMs) -> Result<bool, JournalError> {
+        self.check()?;
         let mut db = lock(&self.db);
         transact(&mut db, |tx| {
             let prune = || {
@@ -196,7 +269,19 @@ impl Store {
     }
 
     fn start(mut db: Connection, lock: Option<Lock>, options: &Options) -> Result<(Self, Recovered), JournalError> {
-        let tip = tip::read(&db, &options.path)?;
+        let key = options.signing.as_ref().map(|signing| signing.signer.public());
+        let tip = tip::read(&db, &options.path, key)?;
+        let trust = match key {
+            Some(key) => {
+                let held =
+                    if lock.is_some() { trust::held(&options.path, &options.witnessed, key) } else { Vec::new() };
+                trust::judge(&db, &tip, key, &held)?
+            }
+            None => Trust::Sound,
+        };
+        if let Some(why) = trust.why() {
+            tracing::error!(why, found = trust.word(), "the audit log is not signed until `trunkwarden audit accept`");
+        }
         let sealed = tip::sealed(&db)?;
         let recovered = recovery::read(&db, &options.path)?;
         let mut sinks = outbox::subscriptions(&db)?;
@@ -213,12 +298,13 @@ impl Store {
             sealed,
             sinks,
             signing: options.signing.clone(),
+            trust,
             is_key_untold,
             compliance_tag: options.compliance_tag.clone(),
             observation_retention: options.observation_retention,
             set_aside: 0,
             names,
-            _lock: lock,
+            lock,
         };
         Ok((store, recovered))
     }
@@ -235,7 +321,7 @@ impl Store {
         let mut log = Log { tip: self.tip.clone(), sinks: Arc::clone(&self.sinks), tag, set_aside: Vec::new() };
         let done = transact(&mut db, |tx| {
             let wall = work(tx, &mut log)?;
-            let (Some(signing), Some(wall)) = (&self.signing, wall) else { return Ok(false) };
+            let (Some(signing), Some(wall)) = (self.signing(), wall) else { return Ok(false) };
             // With the first entries of this process, so that it goes wherever they go.
             let is_told = self.is_key_untold && log.tip.head.seq > self.tip.head.seq;
             if is_told {
@@ -252,7 +338,12 @@ impl Store {
                 self.note_set_aside(&set_aside);
                 self.is_key_untold &= !is_told;
                 let entries = tip.head.seq - self.tip.head.seq;
+                let is_sealed = sealed != self.sealed;
                 (self.tip, self.sinks, self.sealed) = (tip, sinks, sealed);
+                drop(db);
+                if is_sealed {
+                    self.keep_sealed();
+                }
                 Ok(entries)
             }
             Err(e) => {
@@ -280,7 +371,8 @@ impl Store {
         if recovery::head(db).is_ok_and(|head| head == self.tip.head) {
             return;
         }
-        if let (Ok(tip), Ok(sealed)) = (tip::read(db, &self.path), tip::sealed(db)) {
+        let key = self.signing.as_ref().map(|signing| signing.signer.public());
+        if let (Ok(tip), Ok(sealed)) = (tip::read(db, &self.path, key), tip::sealed(db)) {
             (self.tip, self.sealed) = (tip, sealed);
         }
     }

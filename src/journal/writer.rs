@@ -13,6 +13,7 @@ use super::pending::Answer;
 use super::queue::{Job, Queue, Stamped};
 use super::store::Store;
 use super::tip::Sealed;
+use super::trust::Trust;
 use crate::policy::WallMs;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -46,6 +47,7 @@ pub(in crate::journal) struct Standing {
     pub(in crate::journal) dropped: AtomicU64,
     set_aside: AtomicU64,
     sealed: Mutex<Sealed>,
+    trust: Mutex<Trust>,
 }
 
 impl Standing {
@@ -62,6 +64,7 @@ impl Standing {
             dropped: zero(),
             set_aside: zero(),
             sealed: Mutex::default(),
+            trust: Mutex::default(),
         }
     }
 
@@ -72,6 +75,7 @@ impl Standing {
     pub(in crate::journal) fn counters(&self, queued: usize) -> JournalCounters {
         let read = |n: &AtomicU64| n.load(Ordering::Relaxed);
         let sealed = *self.sealed.lock().unwrap_or_else(PoisonError::into_inner);
+        let unaccepted = self.trust.lock().unwrap_or_else(PoisonError::into_inner).word();
         JournalCounters {
             entries_total: read(&self.entries),
             batches_total: read(&self.batches),
@@ -83,6 +87,7 @@ impl Standing {
             queued: u64::try_from(queued).unwrap_or(u64::MAX),
             checkpoint_size: sealed.size,
             checkpoint_at: sealed.at,
+            unaccepted,
         }
     }
 
@@ -91,6 +96,19 @@ impl Standing {
         self.entries.fetch_add(entries, Ordering::Relaxed);
         if entries > 0 || more {
             self.outbox.send_modify(|commits| *commits += 1);
+        }
+    }
+
+    /// How the log stands to what was signed of it.
+    pub(in crate::journal) fn trust(&self) -> Trust {
+        self.trust.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes note of that. One that contradicts cannot be written.
+    pub(in crate::journal) fn set_trust(&self, trust: &Trust) {
+        trust.clone_into(&mut self.trust.lock().unwrap_or_else(PoisonError::into_inner));
+        if matches!(trust, Trust::Contradicts(_)) {
+            self.set_writable(false);
         }
     }
 
@@ -169,6 +187,22 @@ pub(in crate::journal) fn archived(
     Ok(None)
 }
 
+/// A person accepts the log as it stands.
+pub(in crate::journal) fn accept(
+    store: &mut Store,
+    (who, wall, id): (&str, WallMs, Uuid),
+    standing: &Standing,
+) -> Answer {
+    let result = store.accept(who, wall, id);
+    standing.set_trust(store.trust());
+    let entries = result?;
+    standing.note(Ok(()));
+    standing.sealed(store.sealed());
+    standing.appended(entries, false);
+    tracing::warn!(who, "the audit log was accepted as it stands; it is signed from now on");
+    Ok(None)
+}
+
 /// A checkpoint where one is due at `wall`; with `at_once`, where there is anything new.
 pub(in crate::journal) fn seal(store: &mut Store, wall: WallMs, at_once: bool, standing: &Standing) -> Answer {
     let result = store.seal(wall, at_once);
@@ -235,7 +269,7 @@ impl Writer {
     fn idle(&self) {
         if !*self.standing.writable.borrow() {
             self.standing.note(self.store.probe().as_ref().map(drop));
-        } else if let Err(error) = self.store.check_names() {
+        } else if let Err(error) = self.store.check() {
             self.standing.note(Err(&error));
         }
     }
@@ -264,6 +298,9 @@ impl Writer {
                 Job::Prune { reply, .. } => answer(reply, Err(JournalError::Full { bound: PRUNINGS })),
                 // After what was submitted before it.
                 Job::Seal { wall, at_once, reply } => seals.push((wall, at_once, reply)),
+                Job::Accept { who, wall, id, reply } => {
+                    answer(reply, accept(&mut self.store, (&who, wall, id), &self.standing));
+                }
                 Job::Archived { segment, wall, id, reply } => {
                     answer(reply, archived(&mut self.store, &segment, wall, id, &self.standing));
                 }

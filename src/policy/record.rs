@@ -195,6 +195,9 @@ pub enum EventType {
     /// A segment of the log was archived; its entries are removed after this.
     #[serde(rename = "journal.archived")]
     JournalArchived,
+    /// A person accepted the log as it stands, though it is not what was signed, or nothing was.
+    #[serde(rename = "journal.accepted")]
+    JournalAccepted,
 }
 
 /// A value before or after.

@@ -72,6 +72,8 @@ pub struct Daemon {
     pub switchboard: Switchboard,
     /// Reads the audit log.
     pub reader: Reader,
+    /// The journal, for what is ordered of the log itself.
+    pub journal: Journal,
     /// Stops it.
     pub stop: CancellationToken,
     driver: JoinHandle<()>,
@@ -119,7 +121,7 @@ impl Daemon {
         let (orders, order_requests) = Orders::channel();
         let (seen_sender, seen) = mpsc::channel(SEEN_BOUND);
         let (tasks, tasks_receiver) = mpsc::channel(TASKS_BOUND);
-        let reader = journal.reader();
+        let (reader, kept) = (journal.reader(), journal.clone());
         let writable = journal.writable();
         calls.resume(&reader, others);
         let switchboard = calls.switchboard.clone();
@@ -162,6 +164,9 @@ impl Daemon {
             liveness: liveness.clone(),
             clock: clock.clone(),
         };
+        if !*driver.wiring.writable.borrow_and_update() {
+            driver.journal_writable(now, false);
+        }
         driver.restore(recovered);
         liveness.beat(now);
         let prober = Prober::new(clock, counters.clone(), seen_sender);
@@ -175,6 +180,7 @@ impl Daemon {
             orders,
             switchboard,
             reader,
+            journal: kept,
             stop,
             prober: tokio::spawn(prober.run(tasks_receiver)),
             driver: tokio::spawn(driver.run()),

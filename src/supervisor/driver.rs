@@ -311,7 +311,7 @@ impl Driver {
         self.carry_out();
     }
 
-    fn journal_writable(&mut self, now: Time, writable: bool) {
+    pub(super) fn journal_writable(&mut self, now: Time, writable: bool) {
         if writable {
             tracing::info!("the journal can be written again");
         } else {

@@ -9,7 +9,7 @@ use super::entry;
 use super::fact::{self, Fact, Place};
 use super::orders::{ORDER_WITHIN, OrderAnswer, OrderError};
 use crate::clock::Clock;
-use crate::journal::{Batch, Closed, Entry, Journal, JournalCounters, JournalError, ObservationRow, Pending};
+use crate::journal::{Batch, Closed, Entry, Journal, JournalCounters, JournalError, ObservationRow, Pending, Trust};
 use crate::policy::{Action, Actor, ChannelKey, Engine, EventType, Observation, Part, Reason, TenantId, Time, WallMs};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
@@ -234,6 +234,11 @@ impl Ledger {
     /// Whether commits can succeed; until then they are kept.
     pub fn set_writable(&mut self, writable: bool) {
         self.writable = writable;
+    }
+
+    /// How the log stands to what was signed of it.
+    pub fn trust(&self) -> Trust {
+        self.journal.trust()
     }
 
     /// What the journal has done.

@@ -3,6 +3,7 @@
 use super::reasons::Reasons;
 use super::references::ReferenceReading;
 use super::snapshot::{Channels, Snapshot, SnapshotCell, TenantSnapshot};
+use crate::journal::Trust;
 use crate::platform::Platform;
 use crate::policy::{ChannelKey, Engine, Mode, Params, TenantId, TenantReport, TenantState, Time, WallMs};
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +26,7 @@ pub struct Publisher {
     mode: Mode,
     references: Vec<ReferenceReading>,
     journal_writable: bool,
+    unaccepted: Option<(&'static str, String)>,
     config_loaded_at: WallMs,
     config_ok: bool,
 }
@@ -51,6 +53,7 @@ impl Publisher {
             mode: Mode::Observe,
             references: Vec::new(),
             journal_writable: true,
+            unaccepted: None,
             config_loaded_at: WallMs(0),
             config_ok: false,
         }
@@ -89,6 +92,14 @@ impl Publisher {
     pub fn journal_writable(&mut self, writable: bool) {
         self.journal_writable = writable;
         self.dirty = true;
+    }
+
+    /// What of the audit log a person has to accept, in one word; `trust` tells why.
+    pub fn unaccepted(&mut self, word: Option<&'static str>, trust: impl FnOnce() -> Trust) {
+        if self.unaccepted.as_ref().map(|(word, _)| *word) != word {
+            self.unaccepted = word.map(|word| (word, trust().why().unwrap_or_default().to_owned()));
+            self.dirty = true;
+        }
     }
 
     /// The longest routine interval that the budget really allows.
@@ -144,6 +155,7 @@ impl Publisher {
             paused: engine.paused(),
             references: self.references.clone(),
             journal_writable: self.journal_writable,
+            unaccepted: self.unaccepted.clone(),
             orphans_resolved,
             tenants,
             channels: self.channels.clone(),

@@ -25,6 +25,8 @@ pub struct Snapshot {
     pub references: Vec<ReferenceReading>,
     /// Whether the journal can be written; otherwise no actions.
     pub journal_writable: bool,
+    /// What of the audit log a person has to accept: a word of a closed list, and why. `None`: nothing.
+    pub unaccepted: Option<(&'static str, String)>,
     /// Whether intents that a crash left open are resolved (or their tenant is blind).
     pub orphans_resolved: bool,
     /// The tenants.

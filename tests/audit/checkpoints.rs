@@ -133,8 +133,10 @@ fn a_start_goes_on_with_the_tree_where_it_was() {
 fn a_log_that_lost_its_end_is_not_gone_on_with() {
     let place = Place::with(5, 3);
     place.unguarded().execute("DELETE FROM audit WHERE seq > 3", []).unwrap();
-    let refused = Journal::open(place.options(3)).unwrap_err().to_string();
+    let unsigned = Options { signing: None, ..place.options(3) };
+    let refused = Journal::open(unsigned).unwrap_err().to_string();
     assert!(refused.contains("cut off") && refused.contains("restore a backup"), "{refused}");
+    assert_eq!(Journal::open(place.options(3)).unwrap().0.trust().word(), Some("contradicts"));
     // Killed, so that no checkpoint covers what is missing.
     let place = Place::new();
     let journal = place.open(1000);
@@ -150,9 +152,13 @@ fn a_key_is_told_once_and_so_is_the_next_one() {
     let place = Place::with(2, 100);
     let mut other = place.copy();
     close(place.open(100));
+    std::fs::write(other.state().join("audit.vkey"), format!("{}\n", place.key())).unwrap();
     other.signer = trunkwarden::journal::Signer::new("log.example/audit", &[8; 32]).unwrap();
     let journal = other.open(100);
+    // Whose the other key is, nobody can tell but a person.
     write(&journal, 3);
+    assert_eq!(journal.trust().word(), Some("unsigned"));
+    now(journal.accept("operator:alice".to_owned()));
     close(journal);
     let told = |place: &Place| -> Vec<Value> {
         let filter = Filter { event_type: Some("journal.key_changed".into()), ..Filter::default() };
@@ -172,8 +178,10 @@ fn a_key_is_told_once_and_so_is_the_next_one() {
 fn a_checkpoint_kept_from_after_the_log_was_given_another_key_and_name_holds() {
     let mut place = Place::with(2, 100);
     let (first, kept) = (place.key(), place.newest());
+    std::fs::write(place.state().join("audit.vkey"), format!("{first}\n")).unwrap();
     place.signer = trunkwarden::journal::Signer::new("trunkwarden/00000001", &[8; 32]).unwrap();
     let journal = place.open(100);
+    now(journal.accept("operator:alice".to_owned()));
     write(&journal, 3);
     close(journal);
     let (keys, held) = (Some(vec![first, place.key()]), vec![kept, place.newest()]);
@@ -187,10 +195,8 @@ fn a_journal_of_the_first_version_is_brought_up_to_date() {
     let db = place.unguarded();
     db.execute_batch("DROP TABLE checkpoints; DROP TABLE segments; DELETE FROM audit; PRAGMA user_version = 1;")
         .unwrap();
-    for name in ["audit_no_update", "audit_no_delete"] {
-        db.execute_batch(&format!("CREATE TRIGGER {name} BEFORE DELETE ON audit BEGIN SELECT 1; END")).unwrap();
-    }
     drop(db);
+    std::fs::remove_file(place.state().join("audit.signed")).unwrap();
     let refused = Reader::open(&place.path()).unwrap_err().to_string();
     assert!(refused.contains("older trunkwarden"), "{refused}");
     let journal = place.open(100);

@@ -139,6 +139,39 @@ fn an_export_is_every_line_as_it_was_hashed_or_a_table() {
 }
 
 #[test]
+fn a_cell_that_a_spreadsheet_would_run_is_text() {
+    let place = Place::new();
+    let journal = place.open(100);
+    let formulas = ["=cmd|' /C calc'!A0", "+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\u{ff1d}1", "it is 1=1"];
+    for formula in formulas {
+        let entry = trunkwarden::journal::Entry { reason: formula.to_owned(), ..super::place::entry(1) };
+        now(journal.submit(trunkwarden::journal::Batch { entries: vec![entry], ..Default::default() }));
+    }
+    close(journal);
+    let output = on(&place, &["audit", "export", "--format", "csv", "--event", "health."]);
+    let mut table = csv::Reader::from_reader(output.stdout.as_slice());
+    let cells: Vec<String> = table.records().map(|row| row.unwrap()[6].to_owned()).collect();
+    let mut want: Vec<String> = formulas.iter().map(|formula| format!("'{formula}")).collect();
+    want[8] = formulas[8].to_owned();
+    assert_eq!(cells, want);
+}
+
+#[test]
+fn a_log_that_no_checkpoint_covers_does_not_verify_under_a_key() {
+    let place = Place::new();
+    let journal = place.open(100_000);
+    (0..2010).for_each(|n| write(&journal, n % 3));
+    drop(journal);
+    let key = place.key().to_string();
+    let output = on(&place, &["audit", "verify", "--key", &key]);
+    let text = said(&output);
+    assert!(output.status.code() == Some(1) && text.contains("came after it"), "{text}");
+    assert_eq!(on(&place, &["audit", "verify"]).status.code(), Some(1), "no key at all, and checkpoints to check");
+    std::fs::write(place.state().join("audit.vkey"), format!("{key}\n")).unwrap();
+    assert!(said(&on(&place, &["audit", "verify"])).contains("came after it"), "the one that is configured");
+}
+
+#[test]
 fn tail_shows_the_newest_and_follows() {
     let place = Place::with(20, 100);
     let output = on(&place, &["audit", "tail", "-n", "3", "--event", "health."]);
@@ -192,6 +225,9 @@ fn check_and_backup_work_beside_a_daemon_that_writes() {
     }
     std::fs::copy(&copy, place.path()).unwrap();
     let journal = place.open(5);
+    // A backup is a shorter log than the one that was signed last.
+    assert_eq!(journal.trust().word(), Some("contradicts"));
+    now(journal.accept("operator:alice".to_owned()));
     write(&journal, 52);
     close(journal);
     assert!(place.verify().unwrap().entries > entries);
@@ -200,7 +236,8 @@ fn check_and_backup_work_beside_a_daemon_that_writes() {
 #[test]
 fn a_journal_that_is_not_sound_is_said_to_be_so_and_what_to_do() {
     let rules = Place::with(9, 5);
-    drop(rules.unguarded());
+    let db = rusqlite::Connection::open(rules.path()).unwrap();
+    db.execute_batch("DROP TRIGGER audit_no_update").unwrap();
     let changed = Place::with(9, 5);
     changed.unguarded().execute("UPDATE audit SET actor = 1", []).unwrap_err();
     let db = changed.unguarded();
@@ -210,9 +247,11 @@ fn a_journal_that_is_not_sound_is_said_to_be_so_and_what_to_do() {
     let mut bytes = std::fs::read(damaged.path()).unwrap();
     bytes[16384..].iter_mut().for_each(|b| *b ^= 0x5a);
     std::fs::write(damaged.path(), bytes).unwrap();
-    for (place, words) in
-        [(&rules, "which keeps the log as it is, is not there"), (&changed, "is not there"), (&damaged, "damaged")]
-    {
+    for (place, words) in [
+        (&rules, "which keeps the log as it is, is not there"),
+        (&changed, "broken at entry 4 (changed)"),
+        (&damaged, "damaged"),
+    ] {
         let output = on(place, &["journal", "check"]);
         let text = said(&output);
         assert_eq!(output.status.code(), Some(1), "{text}");

@@ -31,14 +31,13 @@ fn a_check_names_the_rules_that_are_gone_or_replaced() {
     let place = Place::with(5, 5);
     assert_eq!(place.reader().check().unwrap(), Vec::<String>::new());
     let db = rusqlite::Connection::open(place.path()).unwrap();
-    db.execute_batch(
-        "DROP TRIGGER audit_no_update; DROP TRIGGER segments_no_delete;
-         CREATE TRIGGER segments_no_delete BEFORE DELETE ON segments BEGIN SELECT 1; END",
-    )
-    .unwrap();
+    db.execute_batch("DROP TRIGGER audit_no_update; DROP TRIGGER segments_no_delete").unwrap();
     let found = place.reader().check().unwrap();
     assert!(
-        found.len() == 2 && found[0].contains("audit_no_update") && found[1].contains("is another one"),
+        found.len() == 2 && found[0].contains("audit_no_update") && found[1].contains("segments_no_delete"),
         "{found:?}"
     );
+    db.execute_batch("CREATE TRIGGER segments_no_delete BEFORE DELETE ON segments BEGIN SELECT 1; END").unwrap();
+    let refused = Reader::open(&place.path()).unwrap_err().to_string();
+    assert!(refused.contains("the trigger `segments_no_delete`"), "{refused}");
 }

@@ -3,6 +3,7 @@
 use futures_util::FutureExt;
 use rusqlite::Connection;
 use serde_json::{Value, json};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -34,6 +35,17 @@ impl Place {
         let journal = place.open(every);
         (0..count).for_each(|n| write(&journal, n));
         close(journal);
+        place
+    }
+
+    /// A log of a process that was killed: four entries after its only checkpoint, the last of them an hour and a half later.
+    pub fn killed() -> Self {
+        let place = Self::new();
+        let journal = place.open(100);
+        (0..4).for_each(|n| write(&journal, n));
+        let at = WallMs(Clock::system().wall().0 + 5_400_000);
+        now(journal.submit(Batch { entries: vec![Entry { at, ..entry(4) }], ..Batch::default() }));
+        drop(journal);
         place
     }
 
@@ -85,21 +97,22 @@ impl Place {
     }
 
     /// The database without the rules that it enforces.
-    pub fn unguarded(&self) -> Connection {
+    /// They are back once it is dropped: without them the file would not be taken for a journal at all.
+    pub fn unguarded(&self) -> Unguarded {
         let db = Connection::open(self.path()).unwrap();
         // Nothing here has to outlast the machine.
         db.pragma_update(None, "synchronous", "OFF").unwrap();
-        let names: Vec<String> = db
-            .prepare("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+        let rules: Vec<(String, String)> = db
+            .prepare("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
             .unwrap()
-            .query_map([], |r| r.get(0))
+            .query_map([], |r| Ok((r.get(0)?, r.get(1)?)))
             .unwrap()
             .collect::<Result<_, _>>()
             .unwrap();
-        for name in names {
+        for (name, _) in &rules {
             db.execute_batch(&format!("DROP TRIGGER {name}")).unwrap();
         }
-        db
+        Unguarded { db, rules: rules.into_iter().map(|(_, sql)| sql).collect() }
     }
 
     /// Another place with the same files.
@@ -107,6 +120,29 @@ impl Place {
         let copy = Self { dir: TempDir::new().unwrap(), signer: self.signer.clone() };
         copy_folder(&self.state(), &copy.state());
         copy
+    }
+}
+
+/// A journal whose rules stand aside.
+pub struct Unguarded {
+    db: Connection,
+    rules: Vec<String>,
+}
+
+impl Deref for Unguarded {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.db
+    }
+}
+
+impl Drop for Unguarded {
+    fn drop(&mut self) {
+        for rule in &self.rules {
+            // A table that the test took away takes its rules with it.
+            let _ = self.db.execute_batch(rule);
+        }
     }
 }
 

@@ -47,6 +47,20 @@ fn the_script_finds_the_same_head_and_root() {
 }
 
 #[test]
+fn the_script_knows_what_a_person_accepted() {
+    let place = Place::with(20, 5);
+    rewrite(&place.unguarded(), 5, |e| e["actor"] = json!("nobody"));
+    place.unguarded().execute("DELETE FROM audit WHERE seq > 24", []).unwrap();
+    let journal = place.open(5);
+    assert_eq!(journal.trust().word(), Some("contradicts"));
+    super::place::now(journal.accept("operator:alice".to_owned()));
+    super::place::write(&journal, 77);
+    super::place::close(journal);
+    let (verified, (code, said)) = (place.verify(), script(&place, &[], &[&place.path()]));
+    assert_eq!(code == Some(0), verified.is_ok(), "{verified:?} {said}");
+}
+
+#[test]
 fn the_script_finds_what_is_not_whole() {
     let place = Place::with(8, 5);
     let held = place.state().join("held");
@@ -67,6 +81,33 @@ fn the_script_finds_what_is_not_whole() {
     cut.unguarded().execute("DELETE FROM audit WHERE seq >= ?", [i64::try_from(kept.size).unwrap()]).unwrap();
     let (code, said) = script(&cut, &["--checkpoint", held.to_str().unwrap()], &[&cut.path()]);
     assert!(code == Some(1) && said.contains("cut off"), "{said}");
+    let twice = place.state().join("twice");
+    std::fs::write(&twice, place.signer.checkpoint(kept.size, &[1; 32])).unwrap();
+    for order in [[&held, &twice], [&twice, &held]] {
+        let [first, second] = order.map(|path| path.to_str().unwrap());
+        let (code, said) = script(&place, &["--checkpoint", first, "--checkpoint", second], &[&place.path()]);
+        assert!(code == Some(1) && said.contains("contradict each other"), "{said}");
+    }
+    let beyond = place.state().join("beyond");
+    std::fs::write(&beyond, place.signer.checkpoint(0, &[1; 32])).unwrap();
+    let (code, said) = script(&place, &["--checkpoint", beyond.to_str().unwrap()], &[&place.path()]);
+    assert!(code == Some(1) && said.contains("of no entries"), "{said}");
+    let bare = place.copy();
+    bare.unguarded().execute("DELETE FROM audit WHERE seq > 2", []).unwrap();
+    let (code, said) = script(&bare, &[], &[&bare.path()]);
+    assert!(code == Some(1) && said.contains("covers any of it"), "{said}");
+    let (code, said) = script(&place, &["--cover-entries", "0"], &[&place.path()]);
+    assert_eq!(code, Some(0), "a clean stop leaves nothing uncovered: {said}");
+    let killed = Place::killed();
+    assert_eq!(script(&killed, &[], &[&killed.path()]).0, Some(0));
+    for little in [["--cover-entries", "3"], ["--cover-hours", "1"]] {
+        let (code, said) = script(&killed, &little, &[&killed.path()]);
+        assert!(code == Some(1) && said.contains("came after it"), "{said}");
+    }
+    let planted = place.copy();
+    rusqlite::Connection::open(planted.path()).unwrap().execute_batch("CREATE VIEW more AS SELECT 1").unwrap();
+    let (code, said) = script(&planted, &[], &[&planted.path()]);
+    assert!(code == Some(1) && said.contains("holds a view"), "{said}");
     let mut strange = place.copy();
     strange.signer = trunkwarden::journal::Signer::new("log.example/audit", &[8; 32]).unwrap();
     let (code, said) = script(&strange, &[], &[&strange.path()]);

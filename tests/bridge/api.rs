@@ -32,6 +32,7 @@ impl Face {
             switchboard: Some(world.board.clone()),
             audit: None,
             checkpoint: None,
+            accept: None,
             provisioning: None,
             delivery: None,
             access: Access::new(&world.counters, &world.clock).with_token(TOKEN.to_owned().into()),

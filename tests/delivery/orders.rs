@@ -25,6 +25,7 @@ impl Face {
             switchboard: None,
             audit: None,
             checkpoint: None,
+            accept: None,
             provisioning: None,
             delivery: Some(world.delivery.clone()),
             access: Access::new(&world.counters, &world.clock).with_token(TOKEN.to_owned().into()),

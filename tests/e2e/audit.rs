@@ -3,7 +3,7 @@
 use super::world::World;
 use rustix::process::Signal;
 use serde_json::Value;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use trunkwarden::journal::note::Checkpoint;
 use trunkwarden::journal::read_public_keys;
 
@@ -46,6 +46,59 @@ async fn the_log_of_a_running_daemon_is_signed_and_verified_from_outside() {
     world.start().await;
     assert_eq!(world.entries("journal.key_changed", "").len(), 1);
     drop(world.take_daemon());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_put_back_to_an_earlier_day_is_found_by_its_witness_and_waits_for_a_person() {
+    let witness = "[audit]\ncheckpoint_entries = 2\nwitness = \"file\"\n[[audit.file]]\nname = \"file\"\npath = \"audit.jsonl\"\n\n[policies.default]\n";
+    let mut world = World::of(super::world::unlimited(4), |text| text.replace("[policies.default]\n", witness)).await;
+    let stopped = async |world: &mut World| {
+        let daemon = world.take_daemon();
+        daemon.signal(Signal::TERM);
+        assert_eq!(daemon.ended().await.0.code(), Some(0));
+    };
+    world.start().await;
+    world.all_up().await;
+    stopped(&mut world).await;
+    let (state, away) = (world.state_dir(), world.folder.path().join("away"));
+    copy(&state, &away);
+    world.start().await;
+    world.all_up().await;
+    world.metric_becomes("trunkwarden_audit_unaccepted{why=\"contradicts\"}", 0.0).await;
+    world.metric_becomes("trunkwarden_outbox_pending{sink=\"file\"}", 0.0).await;
+    stopped(&mut world).await;
+    // Whoever writes the disk puts back all that is on it; the witness remembers.
+    std::fs::remove_dir_all(&state).unwrap();
+    copy(&away, &state);
+    let entries = world.audit().len();
+    world.start().await;
+    world.metric_becomes("trunkwarden_audit_unaccepted{why=\"contradicts\"}", 1.0).await;
+    let (status, why) = world.get("/readyz").await;
+    assert!(status == 503 && why.contains("trunkwarden audit accept"), "{status} {why}");
+    world.until("it watches", async || world.channel("ch-0001").await["health"] == "up").await;
+    world.platform.turn("ch-0001", "unhealthy");
+    world.until("the failover is held", async || world.channel("ch-0001").await["held"] == "journal").await;
+    assert_eq!((world.platform.patches().len(), world.audit().len()), (0, entries), "nothing is written to it");
+    let status = world.cli(&["status"]).await;
+    assert!(String::from_utf8_lossy(&status.stdout).contains("cut off"), "{status:?}");
+
+    world.order(&["audit", "accept"]).await;
+    world.until("it is ready to act", async || world.get("/readyz").await.0 == 200).await;
+    world.entry("failover.completed", "ch-0001").await;
+    let accepted = world.entry("journal.accepted", "").await;
+    assert!(accepted["actor"].as_str().unwrap().starts_with("operator:uid:"), "{accepted}");
+    let again = world.cli(&["audit", "accept"]).await;
+    assert!(String::from_utf8_lossy(&again.stderr).contains("nothing to accept"), "{again:?}");
+    assert!(world.cli(&["audit", "verify"]).await.status.success());
+}
+
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::DirBuilder::new().mode(0o700).create(to).unwrap();
+    for file in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        if file.file_type().unwrap().is_file() {
+            std::fs::copy(file.path(), to.join(file.file_name())).unwrap();
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

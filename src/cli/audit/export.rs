@@ -110,13 +110,13 @@ impl Out {
             Self::Jsonl(out) => writeln!(out, "{}", listed.text),
             Self::Csv(table) => {
                 let entry: Value = serde_json::from_str(&listed.text)?;
-                let cell = |name: &&str| match entry.get(*name) {
+                let cell = |name: &&'static str| match entry.get(*name) {
                     None if *name == "hash" => listed.hash.clone(),
                     None | Some(Value::Null) => String::new(),
                     Some(Value::String(text)) => text.clone(),
                     Some(other) => other.to_string(),
                 };
-                table.write_record(COLUMNS.iter().map(cell)).map_err(words)
+                table.write_record(COLUMNS.iter().map(|name| harmless(cell(name)))).map_err(words)
             }
         }
     }
@@ -127,6 +127,13 @@ impl Out {
             Self::Csv(table) => table.flush(),
         }
     }
+}
+
+/// A cell that a spreadsheet would take for a formula begins with an apostrophe, which makes it text.
+fn harmless(cell: String) -> String {
+    const BEGINNINGS: [char; 11] =
+        ['=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
+    if cell.starts_with(BEGINNINGS) { format!("'{cell}") } else { cell }
 }
 
 fn words(error: csv::Error) -> std::io::Error {

@@ -1,7 +1,8 @@
 //! `audit`: the log for whoever has to trust it. Verified, proved, shown and handed on, all without the daemon.
 //!
-//! Reads the journal's file, also while a daemon writes it. Must never write to it.
+//! Reads the journal's file, also while a daemon writes it. Must never write to it: to accept a log is an order to the daemon.
 
+mod accept;
 mod export;
 mod key;
 mod prove;
@@ -9,11 +10,12 @@ mod tail;
 mod verify;
 
 use super::socket::{SocketError, state_dir};
-use crate::journal::{Filter, Reader, VerifierKey, public_keys_file, read_public_keys};
+use crate::journal::{Cover, Filter, Reader, VerifierKey, public_keys_file, read_public_keys};
 use crate::policy::WallMs;
 use clap::{Args, Subcommand};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Verify, prove, show and export the audit log
 #[derive(Debug, Args)]
@@ -34,6 +36,8 @@ enum AuditCommand {
     Export(export::ExportArgs),
     /// Show the newest entries, and with -f those to come
     Tail(tail::TailArgs),
+    /// Accept the log that the running daemon found at its start, though it is not what was signed, or nothing was
+    Accept(accept::AcceptArgs),
     /// Show the public keys under which this log's checkpoints are checked
     Key(key::KeyArgs),
 }
@@ -48,6 +52,7 @@ impl AuditArgs {
             AuditCommand::Export(args) => args.run(),
             AuditCommand::Tail(args) => args.run().await,
             AuditCommand::Key(args) => args.run(),
+            AuditCommand::Accept(args) => args.run().await,
         }
     }
 }
@@ -76,6 +81,19 @@ impl LogArgs {
             other => other.to_string(),
         })?;
         Ok(folder.join("journal.db"))
+    }
+
+    /// How much of the log's end no checkpoint may cover: twice what the configuration lets come between two of them.
+    pub(super) fn cover(&self) -> Cover {
+        let file: Option<toml::Table> = std::fs::read_to_string(&self.config).ok().and_then(|text| text.parse().ok());
+        let audit = file.as_ref().and_then(|file| file.get("audit"));
+        let entries = audit.and_then(|a| a.get("checkpoint_entries")).and_then(toml::Value::as_integer);
+        let within = audit.and_then(|a| a.get("checkpoint_interval")).and_then(toml::Value::as_str);
+        let within = within.and_then(|text| crate::config::duration_ms(text).ok()).map(Duration::from_millis);
+        Cover {
+            entries: entries.and_then(|n| u64::try_from(n).ok()).unwrap_or(1000).saturating_mul(2),
+            within: within.unwrap_or(Duration::from_hours(1)).saturating_mul(2),
+        }
     }
 
     pub(super) fn reader(&self) -> Result<Reader, String> {

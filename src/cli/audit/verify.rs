@@ -72,7 +72,9 @@ impl VerifyArgs {
             (None, false) => Archive::Beside,
             (None, true) => Archive::NotAtHand,
         };
-        let against = Against { keys: Some(keys), held: held.collect::<Result<_, String>>()?, archive };
+        // Without any key there is nobody whose signature could be missing.
+        let cover = (!keys.is_empty()).then(|| self.log.cover());
+        let against = Against { keys: Some(keys), held: held.collect::<Result<_, String>>()?, archive, cover };
         let remarks = remarks.into_iter().map(str::to_owned).collect();
         Ok(Outcome { result: reader.verify_against(&against), remarks })
     }
@@ -99,7 +101,7 @@ impl Outcome {
         match &self.result {
             Ok(v) => json!({
                 "whole": true, "entries": v.entries, "head": v.head, "root": v.root, "checkpoints": v.checkpoints,
-                "covered": v.covered, "archived": v.archived, "archives_read": v.archives_read, "remarks": self.remarks,
+                "covered": v.covered, "archived": v.archived, "archives_read": v.archives_read, "accepted": v.accepted, "remarks": self.remarks,
             }),
             Err(b) => json!({ "whole": false, "seq": b.seq, "fault": b.fault.name(), "what": b.what }),
         }
@@ -119,6 +121,10 @@ impl Outcome {
             let read =
                 if v.archives_read { "read and whole" } else { "NOT read: verified from the checkpoint at their end" };
             let _ = writeln!(out, "entries 1 to {} are archived, {read}", v.archived);
+        }
+        for seq in &v.accepted {
+            let _ =
+                writeln!(out, "note: a person accepted the log as it stood before entry {seq}, which says who and why");
         }
         for remark in &self.remarks {
             let _ = writeln!(out, "note: {remark}");

@@ -5,7 +5,7 @@ use crate::cli::run::connect;
 use crate::cli::terminal;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::journal::{Batch, IdSource, Journal, Options, Reader, Recovered};
+use crate::journal::{Batch, IdSource, Journal, Reader, Recovered};
 use crate::policy::{Actor, ChannelId, TenantId};
 use crate::provision::{Digests, Done, Plan, Provisioner, Setup, Surveyor, all_known, desired};
 use crate::supervisor::{Counters, Permits, recent_requests, recent_state};
@@ -26,8 +26,7 @@ impl Alone {
         let clock = Clock::system();
         let path = config.daemon.state_dir.join("journal.db");
         let (journal, recovered, reader) = if changes {
-            let compliance_tag = config.audit.compliance_tag.clone();
-            let options = Options { compliance_tag, ..Options::new(path, clock.clone()) };
+            let options = crate::cli::run::signed(config, clock.clone())?;
             let (journal, recovered) = Journal::open(options).map_err(|error| error.to_string())?;
             let reader = journal.reader();
             (Some(journal), recovered, Some(reader))

@@ -3,10 +3,22 @@
 use super::Start;
 use crate::clock::Clock;
 use crate::config::{Config, Proof, SecretRef};
-use crate::http::CheckpointView;
-use crate::journal::{self, Options, Reader, Signing};
+use crate::delivery;
+use crate::http::{AcceptOrder, CheckpointView};
+use crate::journal::note::Checkpoint;
+use crate::journal::{self, Journal, Options, Reader, Signing};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The same for a command that changes something while no daemon runs: the log is held against what was signed all the same. An
+/// error is one sentence.
+pub(in crate::cli) fn signed(config: &Config, clock: Clock) -> Result<Options, String> {
+    options(config, clock).map_err(|error| match error {
+        Start::Config(why) | Start::Failed(why) => why,
+    })
+}
 
 /// The journal's options by the configuration. Makes the signing key where there is none.
 pub(super) fn options(config: &Config, clock: Clock) -> Result<Options, Start> {
@@ -22,6 +34,43 @@ pub(super) fn options(config: &Config, clock: Clock) -> Result<Options, Start> {
         compliance_tag: config.audit.compliance_tag.clone(),
         signing: Some(Signing { signer, entries: u64::from(*checkpoint_entries), interval: *checkpoint_interval }),
         ..Options::new(path, clock)
+    })
+}
+
+/// How long the witness may take to tell.
+const WITNESS_WITHIN: Duration = Duration::from_secs(15);
+
+/// The checkpoints that the witness holds. One that cannot be asked is no reason not to start.
+pub(super) async fn witnessed(config: &Config) -> Vec<Checkpoint> {
+    match tokio::time::timeout(WITNESS_WITHIN, delivery::witnessed(config)).await {
+        Ok(None) => Vec::new(),
+        Ok(Some(Ok(held))) => held,
+        Ok(Some(Err(why))) => {
+            tracing::warn!("{why}; the log is held against what is on this machine alone");
+            Vec::new()
+        }
+        Err(_) => {
+            tracing::warn!("the witness takes too long; the log is held against what is on this machine alone");
+            Vec::new()
+        }
+    }
+}
+
+/// How long an acceptance waits for the disk.
+const ACCEPTED_WITHIN: Duration = Duration::from_secs(8);
+
+/// The way for a person's acceptance of the log.
+pub(super) fn accept(journal: Journal) -> AcceptOrder {
+    Arc::new(move |who| {
+        let (trust, accepted) = (journal.trust(), journal.clone());
+        Box::pin(async move {
+            let Some(why) = trust.why().map(str::to_owned) else { return Ok(None) };
+            match tokio::time::timeout(ACCEPTED_WITHIN, accepted.accept(who)).await {
+                Ok(Ok(_)) => Ok(Some(why)),
+                Ok(Err(error)) => Err(error.to_string()),
+                Err(_) => Err("the journal does not answer; look at the status before repeating it".to_owned()),
+            }
+        })
     })
 }
 

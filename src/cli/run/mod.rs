@@ -10,6 +10,7 @@ mod refusals;
 mod reload;
 mod serve;
 
+pub(super) use audit::signed;
 pub(super) use serve::{Served, Sockets, connect, serve};
 
 use super::EX_CONFIG;
@@ -97,7 +98,12 @@ impl Process {
         let outward = over_http();
         let sinks = Sinks::of(&config, &outward).map_err(|error| Start::Config(error.to_string()))?;
         // With the journal, so that its sinks are told of the first entry too.
-        let options = Options { subscriptions: Some(sinks.subscriptions()), ..audit::options(&config, clock.clone())? };
+        let witnessed = audit::witnessed(&config).await;
+        let options = Options {
+            subscriptions: Some(sinks.subscriptions()),
+            witnessed,
+            ..audit::options(&config, clock.clone())?
+        };
         let (journal, recovered) = Journal::open(options).map_err(|error| failed(error.to_string()))?;
         let sockets = sockets.with_control(&config).map_err(failed)?;
         let counters = Counters::new();

@@ -77,6 +77,7 @@ pub(in crate::cli) fn serve(
         checkpoint: Some(checkpoint),
         access,
         reads: http::Reads::default(),
+        accept: Some(super::audit::accept(daemon.journal.clone())),
         delivery,
     });
     let stop = CancellationToken::new();

@@ -20,6 +20,7 @@ const OURS: &[&str] = &[
     "journal.lock",
     "audit.key",
     "audit.vkey",
+    "audit.signed",
     "provision.key",
     "control.sock",
     "archive",

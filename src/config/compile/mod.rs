@@ -60,6 +60,7 @@ impl Compiler<'_> {
         let audit = self.audit(&root.table("audit"), dir);
         let webhooks = self.webhooks();
         self.sink_names(&root.table("audit"), (&audit, &webhooks));
+        self.witness(&root.table("audit"), (&audit, &webhooks));
         self.sink_files(&root.table("audit"), &audit, &daemon.state_dir);
         let config = Config {
             global_limits: GlobalLimits {

@@ -1,8 +1,10 @@
 //! What of `[audit]` proves the log: who signs, how often, and what is archived.
 
 use super::Compiler;
-use crate::config::model::Proof;
+use crate::config::model::{Audit, Proof};
 use crate::config::section::Section;
+use crate::config::sink::Webhook;
+use crate::journal::event_matches;
 use crate::journal::note::is_name;
 use std::path::Path;
 use std::time::Duration;
@@ -20,7 +22,27 @@ impl Compiler<'_> {
             signing_key: self.secret(audit, "signing_key", "audit.signing_key", dir),
             checkpoint_entries: audit.get("checkpoint_entries").value,
             checkpoint_interval: audit.get("checkpoint_interval").value,
+            hold_for: audit.get("hold_for").value,
+            witness: audit.find::<String>("witness").map(|witness| witness.value),
             retention: audit.find::<u32>("retention_days").map(|days| Duration::from_hours(24 * u64::from(days.value))),
+        }
+    }
+
+    /// The witness is a sink, and is sent checkpoints.
+    pub(super) fn witness(&mut self, audit: &Section, (sinks, webhooks): (&Audit, &[Webhook])) {
+        let Some(witness) = audit.find::<String>("witness") else { return };
+        let exports = sinks.exports.iter().map(|export| (&export.sink.name, &export.sink.events));
+        let files = sinks.files.iter().map(|file| (&file.name, &file.events));
+        let hooks = webhooks.iter().map(|hook| (&hook.sink.name, &hook.sink.events));
+        let all: Vec<_> = exports.chain(files).chain(hooks).collect();
+        let Some((_, events)) = all.iter().find(|(name, _)| **name == witness.value) else {
+            let names = all.iter().map(|(name, _)| name.as_str());
+            self.unknown(witness.at, "sink", &witness.value, names);
+            return;
+        };
+        if !events.iter().any(|glob| event_matches(glob, "journal.checkpoint")) {
+            self.error(witness.at, "`witness` is a sink that is not sent checkpoints")
+                .help("add \"journal.checkpoint\" to its `events`");
         }
     }
 }

@@ -311,6 +311,17 @@ static AUDIT: Table = Table {
             Kind::Whole(1, 36_500),
             "Entries older than this are archived to {state_dir}/archive and removed; left out: they stay for ever.",
         ),
+        or(
+            "hold_for",
+            Kind::Duration(60_000),
+            r#""7d""#,
+            "The longest that a sink may hold back archiving; what it still waits for is then copied as dead letters.",
+        ),
+        absent(
+            "witness",
+            Kind::Text(Format::SinkName),
+            "The name of a sink that is asked at a start which checkpoints it holds: the log is held against them.",
+        ),
         absent("export", Kind::Tables(&EXPORT), "Where entries are sent."),
         absent("file", Kind::Tables(&FILE), "Files that get each entry as a line of JSON."),
     ],

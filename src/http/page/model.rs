@@ -207,6 +207,9 @@ fn alarms(app: &App, s: &Snapshot) -> Vec<String> {
         (!s.orphans_resolved, "Changes that the last process left open are being resolved."),
         (!s.config_ok, "The last configuration was refused: the one before it stays in force."),
     ];
+    if let Some((_, why)) = &s.unaccepted {
+        alarms.push(format!("The audit log is not signed until `trunkwarden audit accept`: {why}."));
+    }
     alarms.extend(simple.into_iter().filter(|(is, _)| *is).map(|(_, text)| text.to_owned()));
     alarms
 }

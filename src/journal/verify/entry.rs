@@ -9,7 +9,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 /// Entries that tell of what is kept in tables of their own.
-const TOLD: [&str; 2] = ["journal.checkpoint", "journal.archived"];
+const TOLD: [&str; 3] = ["journal.checkpoint", "journal.archived", "journal.accepted"];
 
 /// An entry as it is kept.
 #[derive(Debug)]

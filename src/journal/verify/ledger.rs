@@ -1,6 +1,7 @@
 //! The log as a whole: archives, what is left of them in the journal, the live entries; and the tables that say what was signed
 //! and archived, held against the entries that tell of it.
 
+use super::accepted::Accepted;
 use super::entry::{Columns, Kept, Seen, from_hex, to_hex};
 use super::walk::walk;
 use super::{Against, Broken, Fault, Verified, blame};
@@ -16,6 +17,7 @@ use rusqlite::{Connection, Row, Rows};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 /// Verifies what `db` holds; `folder` is where archives are, `None`: not at hand.
 pub(super) fn verify(db: &Connection, folder: Option<&Path>, against: &Against) -> Result<Verified, Broken> {
@@ -30,7 +32,9 @@ pub(super) fn verify(db: &Connection, folder: Option<&Path>, against: &Against) 
     }
     left_over(db, cut, segments.last())?;
     state.live(cut)?;
-    state.finish(&rows, &segments, folder.is_some())
+    let verified = state.finish(&rows, &segments, folder.is_some())?;
+    covered(db, &rows, &verified, against)?;
+    Ok(verified)
 }
 
 /// A checkpoint as its row has it.
@@ -55,6 +59,7 @@ struct State<'a> {
     began: u64,
     /// Entries that tell of a checkpoint or an archive, by their number.
     told: BTreeMap<u64, Box<Value>>,
+    accepted: Accepted,
 }
 
 impl<'a> State<'a> {
@@ -72,7 +77,17 @@ impl<'a> State<'a> {
         }
         let frontiers = rows.iter().map(|row| (row.checkpoint.size, &row.frontier)).collect();
         let (head, tree) = ([0; 32], Frontier::default());
-        Ok(Self { db, head, tree, expected, frontiers, agreed: 0, began: 0, told: BTreeMap::new() })
+        Ok(Self {
+            db,
+            head,
+            tree,
+            expected,
+            frontiers,
+            agreed: 0,
+            began: 0,
+            told: BTreeMap::new(),
+            accepted: Accepted::default(),
+        })
     }
 
     /// Without archives: the tree at the cut is the one that was signed there.
@@ -179,8 +194,10 @@ impl<'a> State<'a> {
     }
 
     fn note(&mut self, seen: Seen) {
-        if let Some(told) = seen.told {
-            self.told.insert(self.tree.size(), told);
+        match seen.told {
+            Some(told) if is(&told, "journal.accepted") => self.accepted.note(self.tree.size(), &told),
+            Some(told) => _ = self.told.insert(self.tree.size(), told),
+            None => {}
         }
     }
 
@@ -200,6 +217,9 @@ impl<'a> State<'a> {
                 return Err(Broken::new(segment.entry, Fault::Archive, what));
             }
         }
+        self.accepted.check(self.db, rows.last().map_or(0, |row| row.checkpoint.size))?;
+        let accepted = &self.accepted;
+        self.told.retain(|seq, entry| !(is(entry, "journal.checkpoint") && accepted.names(*seq, entry)));
         match self.told.first_key_value() {
             None => Ok(()),
             Some((seq, entry)) if is(entry, "journal.checkpoint") => {
@@ -228,8 +248,34 @@ impl<'a> State<'a> {
             covered: rows.last().map_or(0, |row| row.checkpoint.size),
             archived: segments.last().map_or(0, |s| s.last),
             archives_read,
+            accepted: self.accepted.entries(),
         })
     }
+}
+
+/// What no checkpoint covers is little.
+fn covered(db: &Connection, rows: &[Sealed], verified: &Verified, against: &Against) -> Result<(), Broken> {
+    let Some(cover) = against.cover else { return Ok(()) };
+    let Some(newest) = rows.last() else {
+        let what = "no checkpoint covers any of it: that it is this key's log is not shown at all";
+        return Err(Broken::new(1, Fault::Checkpoint, what));
+    };
+    let size = newest.checkpoint.size;
+    // The entry after it tells of it.
+    let after = verified.entries.saturating_sub(size + 1);
+    let last: Option<i64> = db
+        .query_row("SELECT at FROM audit ORDER BY seq DESC LIMIT 1", [], |r| r.get(0))
+        .map_err(|e| Broken::unreadable(size + 1, &JournalError::sqlite("read the newest audit entry")(e)))?;
+    let passed = last.map_or(Duration::ZERO, |last| WallMs(last).since(WallMs(newest.at)));
+    if after > cover.entries || (after > 0 && passed > cover.within) {
+        let what = format!(
+            "the newest checkpoint covers entries 1 to {size}, and {after} came after it, up to {} min later: who can write \
+             the file can have written those",
+            passed.as_secs() / 60
+        );
+        return Err(Broken::new(size + 1, Fault::Checkpoint, what));
+    }
+    Ok(())
 }
 
 const SELECT: &str =

@@ -4,6 +4,7 @@
 //! Reads one snapshot, also while a daemon writes. Must never trust what it has not computed: what the tables say of an entry,
 //! a root or an archive is held against the entries themselves.
 
+mod accepted;
 mod blame;
 mod entry;
 mod ledger;
@@ -17,6 +18,7 @@ use super::note::{Checkpoint, VerifierKey};
 use super::reader::Reader;
 use super::store::lock;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// What a log is held against, besides itself. The default: nothing.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +29,17 @@ pub struct Against {
     pub held: Vec<Checkpoint>,
     /// Where archived segments are.
     pub archive: Archive,
+    /// How much of its end no checkpoint may cover; `None`: that is not looked at.
+    pub cover: Option<Cover>,
+}
+
+/// How much of a log's end no checkpoint may cover: more of it is as good as unsigned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cover {
+    /// Entries after the newest checkpoint, at most.
+    pub entries: u64,
+    /// From the newest checkpoint to the newest entry, at most.
+    pub within: Duration,
 }
 
 /// Where archived segments are.
@@ -59,6 +72,8 @@ pub struct Verified {
     pub archived: u64,
     /// Whether those archives were read.
     pub archives_read: bool,
+    /// Entries at which a person accepted the log as it stood.
+    pub accepted: Vec<u64>,
 }
 
 /// In which way a log is not whole.

@@ -18,6 +18,7 @@ impl Driver {
         self.counters.journal_entries(journal.entries_total);
         self.counters.observations_dropped(journal.observations_dropped_total);
         self.counters.journal_set_aside(journal.set_aside_total);
+        self.publisher.unaccepted(journal.unaccepted, || self.ledger.trust());
         self.counters.checkpoint(journal.checkpoint_size, journal.checkpoint_at);
     }
 }
