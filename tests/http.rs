@@ -120,7 +120,15 @@ fn candidate(id: &str, score: Option<f64>, against: Option<(Ineligible, &str)>) 
 
 fn tenant(state: TenantState, clock_skew_ms: Option<i64>) -> TenantSnapshot {
     TenantSnapshot {
-        report: TenantReport { state, paused: false, mass_hold: false, in_flight: 0, actions_last_hour: 2, up: 2 },
+        report: TenantReport {
+            state,
+            paused: false,
+            mass_hold: false,
+            in_flight: 0,
+            actions_last_hour: 2,
+            up: 2,
+            credentials_lost: Vec::new(),
+        },
         budget: BudgetReading { configured: 60, limit: 45, available: 17, waiting: 0 },
         effective_interval: Duration::from_millis(30_500),
         clock_skew_ms,

@@ -9,6 +9,8 @@ mod approvals;
 mod called_back;
 #[path = "policy/candidates.rs"]
 mod candidates;
+#[path = "policy/credentials.rs"]
+mod credentials;
 #[path = "policy/episodes.rs"]
 mod episodes;
 #[path = "policy/grounds.rs"]

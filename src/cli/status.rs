@@ -114,6 +114,13 @@ fn tenant_line(t: &TenantView) -> String {
     if t.paused {
         out.push_str(", paused");
     }
+    for channel in &t.credentials_lost {
+        let _ = write!(
+            out,
+            ", CREDENTIALS LOST by a codec change: {channel} (enter them again, then `trunkwarden acknowledge {}/{channel}`)",
+            t.tenant
+        );
+    }
     if let Some(why) = &t.not_authorised {
         let _ = write!(out, ", not authorised: {why}");
     }

@@ -47,10 +47,13 @@ impl Config {
                 .tenants
                 .iter()
                 .map(|(id, t)| {
-                    (
-                        id.clone(),
-                        crate::policy::TenantParams { latency: t.latency, limits: t.limits, read_lag: t.read_lag },
-                    )
+                    let params = crate::policy::TenantParams {
+                        latency: t.latency,
+                        limits: t.limits,
+                        read_lag: t.read_lag,
+                        patch: t.patch,
+                    };
+                    (id.clone(), params)
                 })
                 .collect(),
             channels: self
@@ -117,6 +120,8 @@ pub struct Tenant {
     pub latency: Latency,
     /// How long what is read may lag behind what was written.
     pub read_lag: Duration,
+    /// What the platform does with what a `PATCH` leaves out; `None`: found out.
+    pub patch: Option<crate::policy::Patch>,
     /// A PEM file with further certificate authorities.
     pub ca_file: Option<PathBuf>,
     /// A proxy's URL.

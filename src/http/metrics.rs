@@ -110,6 +110,15 @@ const FAMILIES: &[Family] = &[
         of: Of::Tenant(|t, s| s.add(&[], flag(t.report.mass_hold))),
     },
     Family {
+        name: "trunkwarden_credentials_lost",
+        help: "Channels whose credentials a codec change lost: 1 until they are entered again and that is acknowledged.",
+        of: Of::Tenant(|t, s| {
+            for channel in &t.report.credentials_lost {
+                s.add(&[("channel", channel.as_str())], 1.0);
+            }
+        }),
+    },
+    Family {
         name: "trunkwarden_request_budget_available",
         help: "Requests to the platform that could be sent now.",
         of: Of::Tenant(|t, s| s.add(&[], f64::from(t.budget.available))),

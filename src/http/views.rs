@@ -55,6 +55,9 @@ pub struct TenantView {
     pub actions_last_hour: u32,
     /// Its channels that are up.
     pub channels_up: u32,
+    /// Channels whose credentials a codec change lost, and which nobody has acknowledged.
+    #[serde(default)]
+    pub credentials_lost: Vec<String>,
     /// Requests a minute that the file allows.
     pub budget_configured_per_minute: u32,
     /// Requests a minute in force.
@@ -214,6 +217,7 @@ impl TenantView {
             in_flight: t.report.in_flight,
             actions_last_hour: t.report.actions_last_hour,
             channels_up: t.report.up,
+            credentials_lost: t.report.credentials_lost.iter().map(ToString::to_string).collect(),
             budget_configured_per_minute: t.budget.configured,
             budget_limit_per_minute: t.budget.limit,
             budget_available: t.budget.available,

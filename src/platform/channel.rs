@@ -1,6 +1,6 @@
 //! Channels, list pages and telemetry as the platform writes them.
 
-use crate::policy::{ChannelId, ChannelView, Codec, Sample, WallMs};
+use crate::policy::{AuthenticationSeen, ChannelId, ChannelView, Codec, Sample, WallMs};
 use serde_json::{Map, Value};
 use std::fmt;
 use std::time::Duration;
@@ -12,6 +12,7 @@ pub struct ChannelDoc {
     fields: Map<String, Value>,
     etag: Option<String>,
     row: bool,
+    authentication: Option<AuthenticationSeen>,
 }
 
 impl fmt::Debug for ChannelDoc {
@@ -24,11 +25,12 @@ impl ChannelDoc {
     /// Takes a JSON value that is an object with a string `id`; anything else is not a channel.
     pub fn from_value(value: Value, etag: Option<String>) -> Option<Self> {
         let Value::Object(mut fields) = value else { return None };
+        let mut authentication = None;
         if let Some(Value::Object(configuration)) = fields.get_mut("configuration") {
-            configuration.remove("authentication");
+            authentication = configuration.remove("authentication").as_ref().and_then(seen);
         }
         let id = ChannelId::from(fields.get("id")?.as_str()?);
-        Some(Self { id, fields, etag, row: false })
+        Some(Self { id, fields, etag, row: false, authentication })
     }
 
     /// The same for a row of the list: what it leaves out is not told.
@@ -76,6 +78,7 @@ impl ChannelDoc {
                 .map(|codecs| codecs.iter().filter_map(codec).collect()),
             dtmf_mode: text(inside(configuration, "dtmf_mode").as_ref()),
             rtp_payload_type: text(inside(configuration, "rtp_payload_type").as_ref()),
+            authentication: self.authentication,
             sip_server: text(inside(configuration, "sip_server").as_ref()),
         }
     }
@@ -84,6 +87,19 @@ impl ChannelDoc {
 fn codec(value: &Value) -> Option<Codec> {
     let priority = u32::try_from(value.get("priority")?.as_u64()?).ok()?;
     Some(Codec { name: value.get("name")?.as_str()?.to_owned(), priority })
+}
+
+/// What stands in an `authentication` object, its values left out.
+fn seen(authentication: &Value) -> Option<AuthenticationSeen> {
+    let text = |name: &str| authentication.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    authentication
+        .is_object()
+        .then(|| AuthenticationSeen { user: text("username").map(digest), password: text("password").is_some() })
+}
+
+/// FNV-1a: by it a name is known again from one process to the next, and not told.
+fn digest(text: &str) -> u32 {
+    text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
 /// A page of the list.
@@ -117,4 +133,33 @@ pub struct TelemetryAnswer {
     pub items: Vec<(Option<ChannelId>, Sample)>,
     /// Items that were no objects.
     pub malformed: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn read(authentication: Value) -> Option<AuthenticationSeen> {
+        let configuration = json!({ "authentication": authentication });
+        ChannelDoc::from_value(json!({ "id": "a", "configuration": configuration }), None)
+            .unwrap()
+            .view()
+            .authentication
+    }
+
+    #[test]
+    fn of_credentials_it_is_known_whether_they_are_there_and_whose() {
+        let whole = read(json!({ "username": "u", "password": "canary" })).unwrap();
+        assert!(whole.user.is_some() && whole.password);
+        assert_eq!(read(json!({ "username": "u", "password": "other" })), Some(whole));
+        assert_ne!(read(json!({ "username": "v", "password": "canary" })), Some(whole));
+        let nothing = Some(AuthenticationSeen::default());
+        for empty in [json!({}), json!({ "username": "", "password": null }), json!({ "username": 1 })] {
+            assert_eq!(read(empty), nothing);
+        }
+        assert_eq!((read(json!(null)), read(json!("u:canary"))), (None, None));
+        let none = ChannelDoc::from_value(json!({ "id": "a" }), None).unwrap();
+        assert_eq!(none.view().authentication, None);
+    }
 }

@@ -125,6 +125,18 @@ pub enum Hold {
     },
     /// An operator moved the traffic, and the way back is an operator's too.
     OrderedRoute,
+    /// Another codec change of the tenant has not shown yet whether the platform keeps credentials.
+    CodecVerdict {
+        /// Whose.
+        channel: ChannelId,
+    },
+    /// A codec change lost a channel's credentials, and nobody has acknowledged it.
+    CredentialsLost {
+        /// Whose.
+        channel: ChannelId,
+    },
+    /// The platform replaces objects, and would lose credentials.
+    PatchReplaces,
     /// It carries the traffic of others, for whom it would not be fit any more.
     Carries {
         /// How many.
@@ -163,6 +175,9 @@ impl Hold {
             Self::Maintenance => "maintenance",
             Self::Lapsed { .. } => "lapsed",
             Self::Carries { .. } => "carries",
+            Self::CodecVerdict { .. } => "codec_verdict",
+            Self::CredentialsLost { .. } => "credentials_lost",
+            Self::PatchReplaces => "patch_replaces",
         }
     }
 
@@ -196,6 +211,9 @@ impl Hold {
             Self::FailbackMargin { .. } => 24,
             Self::GlobalKeepFit { .. } => 25,
             Self::Carries { .. } => 26,
+            Self::CodecVerdict { .. } => 27,
+            Self::CredentialsLost { .. } => 28,
+            Self::PatchReplaces => 29,
         }
     }
 }
@@ -250,6 +268,17 @@ impl fmt::Display for Hold {
             Self::Outdated => f.write_str("what it was decided on is no longer so"),
             Self::Lapsed { after } => write!(f, "it was proposed, and nobody approved it within {}", Span(*after)),
             Self::Maintenance => f.write_str("the channel is in maintenance"),
+            Self::CodecVerdict { channel } => write!(
+                f,
+                "the codecs of {channel} are being changed, which has to show first whether the platform keeps credentials"
+            ),
+            Self::CredentialsLost { channel } => write!(
+                f,
+                "a codec change lost the credentials of {channel}, which have to be entered again; nobody has acknowledged it"
+            ),
+            Self::PatchReplaces => f.write_str(
+                "the platform replaces what it is sent, so credentials would be lost (patch = \"replaces\")",
+            ),
             Self::Carries { others } => write!(
                 f,
                 "it carries the traffic of {others} other{}, for whom it is fit only while its own goes to itself",

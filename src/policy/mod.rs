@@ -41,10 +41,12 @@ pub use explanation::{
 };
 pub use guard::Hold;
 pub use key::{ChannelId, ChannelKey, TenantId};
-pub use observation::{ChannelView, Codec, LookError, Observation, Sample, Source, TelemetryReading, ranked};
+pub use observation::{
+    AuthenticationSeen, ChannelView, Codec, LookError, Observation, Sample, Source, TelemetryReading, ranked,
+};
 pub use params::{
     ChannelParams, CodecParams, CodecTable, CodecValues, Damping, Failback, FailoverParams, GlobalLimits, HealthParams,
-    Latency, Limits, Mode, OPUS_WIDEBAND, Order as CandidateOrder, Params, Policy, PolicyMode, ProposeFor,
+    Latency, Limits, Mode, OPUS_WIDEBAND, Order as CandidateOrder, Params, Patch, Policy, PolicyMode, ProposeFor,
     QualityParams, READ_LAG, Scorer, Statistic, TelemetryParams, TenantParams, Tier, Windows,
 };
 pub use reason::{Cause, Ineligible, Reason};

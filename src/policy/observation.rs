@@ -90,6 +90,18 @@ pub struct ChannelView {
     /// `configuration.sip_server`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sip_server: Option<String>,
+    /// What stands in `configuration.authentication`, never its values; `None` where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authentication: Option<AuthenticationSeen>,
+}
+
+/// A channel's credentials as far as their presence goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthenticationSeen {
+    /// A digest of the user name, by which it is known again; `None`: there is none.
+    pub user: Option<u32>,
+    /// Whether a password stands there.
+    pub password: bool,
 }
 
 impl ChannelView {

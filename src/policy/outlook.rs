@@ -164,6 +164,12 @@ impl ChannelReport {
                 format!("the codecs' cooldown {}, or `trunkwarden acknowledge {key}`", left(BlockKind::Codec))
             }
             Hold::OrderedRoute => format!("`trunkwarden failback {key}`, or `trunkwarden acknowledge {key}`"),
+            Hold::CodecVerdict { channel } => format!("the codec change of {channel} has to show, or to fail"),
+            Hold::CredentialsLost { channel } => format!(
+                "the credentials of {channel} have to be entered again, then `trunkwarden acknowledge {}/{channel}`",
+                key.tenant
+            ),
+            Hold::PatchReplaces => format!("`patch` of tenant {} would have to say otherwise", key.tenant),
             Hold::Carries { .. } => "the traffic of others that it carries has to leave it first".to_owned(),
             Hold::Lapsed { .. } => format!("an order, such as `trunkwarden {wanted} {key}`: its proposal lapsed"),
             other => format!("this has to end: {other}"),

@@ -56,12 +56,24 @@ pub struct TenantParams {
     pub limits: Limits,
     /// How long what is read may lag behind what was written.
     pub read_lag: Duration,
+    /// What the platform does with what a `PATCH` leaves out of an object; `None`: found out.
+    pub patch: Option<Patch>,
 }
 
 impl Default for TenantParams {
     fn default() -> Self {
-        Self { latency: Latency::default(), limits: Limits::default(), read_lag: READ_LAG }
+        Self { latency: Latency::default(), limits: Limits::default(), read_lag: READ_LAG, patch: None }
     }
+}
+
+/// What a platform does with what a `PATCH` leaves out of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Patch {
+    /// It stays.
+    Merges,
+    /// It is gone.
+    Replaces,
 }
 
 /// What the platform's `latency_ms` means.

@@ -164,6 +164,11 @@ pub enum Reason {
         /// The time in which too little telemetry came.
         within: Duration,
     },
+    /// A codec change lost a channel's credentials.
+    CredentialsLost {
+        /// Whose.
+        channel: ChannelId,
+    },
     /// Codecs are (to be) put back into the order first read.
     CodecRestored {
         /// How long conditions have been good.

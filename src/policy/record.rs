@@ -96,6 +96,9 @@ pub enum EventType {
     /// A codec order was measured against what it promised, or could not be.
     #[serde(rename = "codec.measured")]
     CodecMeasured,
+    /// A codec change lost a channel's credentials: they have to be entered again.
+    #[serde(rename = "codec.credentials_lost")]
+    CredentialsLost,
     /// A person gave an order.
     #[serde(rename = "operator.ordered")]
     OperatorOrdered,

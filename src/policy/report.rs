@@ -160,4 +160,6 @@ pub struct TenantReport {
     pub actions_last_hour: u32,
     /// Its channels that are `Up`.
     pub up: u32,
+    /// Channels whose credentials a codec change lost, and which nobody has acknowledged.
+    pub credentials_lost: Vec<ChannelId>,
 }

@@ -3,7 +3,7 @@
 //! Must never: hold anything of one channel.
 
 use super::guard::Looks;
-use super::key::TenantId;
+use super::key::{ChannelId, TenantId};
 use super::mass::Mass;
 use super::params::TenantParams;
 use super::places::MAX_PER_HOUR;
@@ -45,6 +45,12 @@ pub(super) struct Tenant {
     /// By how much the budget stretches every routine interval; 1 or more.
     pub stretch: f64,
     pub mass: Mass,
+    /// Whether a codec change has shown that the platform keeps a channel's credentials.
+    pub proven: bool,
+    /// Channels whose credentials a codec change lost, and which nobody has acknowledged yet.
+    pub lost: BTreeSet<ChannelId>,
+    /// Channels with a codec change that is under way, or may have been made.
+    pub codecs_open: BTreeSet<usize>,
     /// When each of the last hour's actions, and each outside reversal of late, no longer counts: such times lie ahead,
     /// so that they survive a restart, whose clock may begin after the action.
     pub actions: VecDeque<Time>,
@@ -78,6 +84,9 @@ impl Tenant {
             longest: Duration::ZERO,
             stretch: 1.0,
             mass: Mass::default(),
+            proven: false,
+            lost: BTreeSet::new(),
+            codecs_open: BTreeSet::new(),
             actions: VecDeque::new(),
             reversals: VecDeque::new(),
             in_flight: 0,

@@ -78,6 +78,35 @@ async fn a_platform_that_replaces_keeps_its_routing_and_what_else_is_lost_is_rep
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_platform_that_loses_credentials_has_one_codec_order_changed_and_pages_by_the_channels_name() {
+    let mut scenario = unlimited(4);
+    for channel in &mut scenario.channels[2..4] {
+        channel.codecs = Some(["PCMU", "OPUS", "G729"].map(str::to_owned).to_vec());
+    }
+    let mut world = World::of(scenario, |text| text.replace("[policies.default.codec]\nenabled = false", "")).await;
+    world.start().await;
+    world.all_up().await;
+    world.platform.patching(PatchMode::Lose, None);
+    for channel in ["ch-0003", "ch-0004"] {
+        world.platform.happen(Incident::Telemetry {
+            channel: channel.into(),
+            latency_ms: None,
+            jitter_ms: None,
+            loss_pct: Some(6.0),
+            lasts: None,
+        });
+    }
+    let lost = world.entry("codec.credentials_lost", "").await;
+    let channel = lost["channel_id"].as_str().unwrap().to_owned();
+    let other = if channel == "ch-0003" { "ch-0004" } else { "ch-0003" };
+    assert!(lost["reason"].as_str().unwrap().contains(&format!("lost the credentials of {channel}")), "{lost}");
+    world.metric_becomes(&format!(r#"trunkwarden_credentials_lost{{channel="{channel}",tenant="acme"}}"#), 1.0).await;
+    world.until("the other is held", async || world.channel(other).await["held"] == "credentials_lost").await;
+    assert_eq!(world.platform.patches().len(), 1);
+    world.verify_journal();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_channel_that_changed_since_it_was_read_is_read_and_decided_again() {
     let mut scenario = unlimited(4);
     scenario.options.etag = true;

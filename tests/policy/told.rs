@@ -1,7 +1,7 @@
 //! What an answer leaves out: a page of the list that lacks a field says nothing of it, the channel itself has none.
 
-use super::world::{World, params, view};
-use trunkwarden::policy::{ChannelView, Codec, Policy, Source};
+use super::world::{World, key, params, view};
+use trunkwarden::policy::{ChannelView, Codec, Command, Policy, Source};
 
 /// A row of a list that leaves out `configuration` and `routing`.
 fn bare(status: &str) -> ChannelView {
@@ -90,4 +90,32 @@ fn an_order_whose_outcome_is_unknown_is_not_given_up_over_an_answer_without_code
     w.pass(1);
     w.look_from("a", w.now, Source::Single, ChannelView { codecs: None, ..view("healthy", "a") });
     assert_eq!(w.records(trunkwarden::policy::EventType::CodecFailed), 0);
+}
+
+#[test]
+fn a_channel_whose_codecs_no_row_tells_is_asked_itself_once_where_another_order_may_help() {
+    let mut w = World::new(params(&Policy::default(), &[("a", Some(&[]))]));
+    let row = ChannelView { codecs: None, ..view("healthy", "a") };
+    let asked = |w: &mut World| {
+        let out = std::mem::take(&mut w.out).into_iter();
+        out.filter(|command| matches!(command, Command::LookNow { channel } if *channel == key("a"))).count()
+    };
+    for loss in [0.0, 5.0] {
+        for _ in 0..2 {
+            w.look_from("a", w.now, Source::List, row.clone());
+        }
+        w.out.clear();
+        w.telemetry("a", 30.0, loss);
+        assert_eq!(asked(&mut w), usize::from(loss > 0.0), "{loss} %");
+        w.pass(30);
+    }
+    w.look_from("a", w.now, Source::Single, view("healthy", "a"));
+    assert!(w.text("a").starts_with("codec wanted"), "{}", w.text("a"));
+    // One that has none itself is not asked again and again.
+    let mut w = World::new(params(&Policy::default(), &[("a", Some(&[]))]));
+    for _ in 0..2 {
+        w.look_from("a", w.now, Source::Single, row.clone());
+    }
+    w.telemetry("a", 30.0, 5.0);
+    assert_eq!(asked(&mut w), 0);
 }

@@ -163,11 +163,11 @@ impl Try<'_> {
         let mine = self.config.channels.iter().filter(|c| c.key.tenant == *self.id);
         let shortest = mine.map(|c| c.policy.health.interval).min().unwrap_or(Duration::MAX);
         let fine = oldest < shortest.saturating_mul(3);
-        println!(
+        terminal::line(&format!(
             "  {}  answers come from a cache, up to {} s old; have it pass on what carries `Cache-Control: no-cache`",
             if fine { "ok  " } else { "FAIL" },
             oldest.as_secs()
-        );
+        ));
         fine
     }
 

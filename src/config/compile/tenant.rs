@@ -7,7 +7,7 @@ use super::{Compiler, path};
 use crate::config::model::{Auth, Paths, SecretRef, Tenant};
 use crate::config::section::{Entry, Section, Value};
 use crate::config::source::Loc;
-use crate::policy::{Latency, Limits, Mode, READ_LAG};
+use crate::policy::{Latency, Limits, Mode, Patch, READ_LAG};
 use reqwest::header::{self, HeaderName};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -72,6 +72,10 @@ impl Compiler<'_> {
                 _ => Latency::OneWay,
             },
             read_lag: READ_LAG,
+            patch: section.find::<String>("patch").map(|found| match found.value.as_str() {
+                "replaces" => Patch::Replaces,
+                _ => Patch::Merges,
+            }),
             ca_file: path(section, "ca_file", dir),
             proxy: section.find::<String>("proxy").map(|found| found.value),
             headers: self.headers(section),

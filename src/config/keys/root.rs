@@ -110,6 +110,11 @@ static TENANT: Table = Table {
             Kind::Duration(0),
             "How long reads may lag behind writes; left out: 30s, or the shortest verify_for of its policies.",
         ),
+        absent(
+            "patch",
+            Kind::Word(&["merges", "replaces"]),
+            "What the platform does with what a PATCH leaves out; left out: found out, one codec change at a time.",
+        ),
         absent("ca_file", Kind::Text(Format::File), "A PEM file with further certificate authorities."),
         absent("proxy", Kind::Text(Format::Url), "An HTTP proxy for this tenant; none is used unless configured."),
         absent("headers", Kind::Pairs(Format::HeaderValue), "Headers for every request to this tenant."),

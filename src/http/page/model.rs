@@ -246,6 +246,11 @@ impl TenantRow {
         if t.report.paused {
             notes.push("paused by an operator".to_owned());
         }
+        notes.extend(t.report.credentials_lost.iter().map(|channel| {
+            format!(
+                "a codec change lost the credentials of {channel}: enter them again, then `trunkwarden acknowledge {id}/{channel}`"
+            )
+        }));
         notes.extend(t.not_authorised.iter().map(|why| format!("not authorised: {why}")));
         let lowered = if t.budget.limit < t.budget.configured { " (lowered)" } else { "" };
         let waiting = if t.budget.waiting > 0 { format!(", {} waiting", t.budget.waiting) } else { String::new() };

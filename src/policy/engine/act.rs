@@ -153,6 +153,11 @@ impl Engine {
         self.places.count(now);
         let t = self.slots[i].tenant;
         self.mark_tenant_unsaved(t);
+        if matches!(action.kind, ActionKind::Codec { .. }) {
+            let slot = &mut self.slots[i];
+            // What an earlier attempt may have cost shows against what was there before that one.
+            slot.credentials_before = slot.credentials_before.or(slot.credentials.filter(|seen| seen.shows_any()));
+        }
         self.fly(i, Flight { action, started: now, orphan: false, released: false, cause });
     }
 
@@ -165,6 +170,7 @@ impl Engine {
         let tenant = &mut self.tenants[slot.tenant];
         tenant.in_flight += 1;
         self.places.fly();
+        self.sync_codecs_open(i);
         self.sync_load(i);
         self.mark_users_changed(i);
         self.mark_unsaved(i);

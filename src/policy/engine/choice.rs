@@ -18,7 +18,7 @@ impl Engine {
         let well = slot.health() == Health::Up && !slot.last_bad();
         let mut wants = Vec::new();
         if let Some(undo) = slot.undo(now).filter(|_| well)
-            && slot.opens(&mut wants, undo)
+            && self.opens(slot, &mut wants, undo)
         {
             return (wants, self.quiet_reason(i));
         }
@@ -28,13 +28,13 @@ impl Engine {
             if let Some(hold) = slot.not_yet() {
                 return (wants, Reason::CodecKept { score: quality.score, hold });
             }
-            if slot.opens(&mut wants, Want::Failover(cause)) {
+            if self.opens(slot, &mut wants, Want::Failover(cause)) {
                 return (wants, self.quiet_reason(i));
             }
         }
         if well && slot.policy.codec.enabled {
             match self.wanted_codec(now, i, quality.score) {
-                Ok(want) => drop(slot.opens(&mut wants, want)),
+                Ok(want) => drop(self.opens(slot, &mut wants, want)),
                 Err(reason) => return (wants, reason),
             }
         }
@@ -47,7 +47,7 @@ impl Engine {
         let rules = &slot.policy.failover;
         let mut wants = Vec::new();
         if let Some(cause) = self.worse_there(now, i).filter(|_| rules.enabled)
-            && slot.opens(&mut wants, Want::Rollback(cause))
+            && self.opens(slot, &mut wants, Want::Rollback(cause))
         {
             return (wants, Reason::AwayUnmeasured { at: route.clone() });
         }
@@ -80,27 +80,29 @@ impl Engine {
     }
 }
 
-impl Slot {
+impl Engine {
     /// Adds a choice. Whether it is open: it may be made, and neither it nor, for the codecs, another order was proposed in vain.
-    fn opens(&self, wants: &mut Vec<Want>, want: Want) -> bool {
-        let open = self.is_open(&want);
+    fn opens(&self, slot: &Slot, wants: &mut Vec<Want>, want: Want) -> bool {
+        let open = self.is_open(slot, &want);
         wants.push(want);
         open
     }
 
-    fn is_open(&self, want: &Want) -> bool {
-        // Another remedy may do while it may not leave.
-        if self.carries > 0 && matches!(want, Want::Failover(cause) if cause.is_quality()) {
-            return false;
-        }
+    fn is_open(&self, slot: &Slot, want: &Want) -> bool {
+        // Another remedy may do while it may not leave, or no codecs are changed.
+        let closed = match want {
+            Want::Failover(cause) => slot.carries > 0 && cause.is_quality(),
+            Want::Codec(_) => self.codecs_ended(slot).is_some(),
+            Want::Cascade(..) | Want::Failback | Want::Rollback(_) => false,
+        };
         let codec = |want: &Want| want.purpose() == Purpose::Codec;
         let taken = |lapsed: &Wish| lapsed.want.same_episode(want) || (codec(&lapsed.want) && codec(want));
-        !self.lapsed.iter().any(taken)
+        !closed && !slot.lapsed.iter().any(taken)
     }
 
     /// The first choice that is open, else the first.
-    pub(super) fn choose(&self, mut wants: Vec<Want>) -> Option<Want> {
-        let n = wants.iter().position(|want| self.is_open(want)).unwrap_or(0);
+    pub(super) fn choose(&self, slot: &Slot, mut wants: Vec<Want>) -> Option<Want> {
+        let n = wants.iter().position(|want| self.is_open(slot, want)).unwrap_or(0);
         (n < wants.len()).then(|| wants.swap_remove(n))
     }
 }

@@ -272,6 +272,7 @@ impl Engine {
             }
         }
         let tenant = &mut self.tenants[self.slots[i].tenant];
+        tenant.codecs_open.remove(&i);
         tenant.watched = tenant.watched.saturating_sub(1);
         if let Some(since) = self.slots[i].bad_since {
             tenant.mass.turned_good(since, i);

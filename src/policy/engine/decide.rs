@@ -103,7 +103,7 @@ impl Engine {
             return Err(self.quiet_reason(i));
         }
         let (wants, reason) = self.remedies(now, i);
-        slot.choose(wants).ok_or(reason)
+        self.choose(slot, wants).ok_or(reason)
     }
 
     fn wanted_away(&self, now: Time, i: usize, route: &ChannelId) -> Result<Want, Reason> {
@@ -119,7 +119,7 @@ impl Engine {
             }
         }
         let (wants, reason) = self.ways_home(now, i, route);
-        slot.choose(wants).ok_or(reason)
+        self.choose(slot, wants).ok_or(reason)
     }
 
     /// The reason where nothing is wanted at home: what is known of the channel's health.

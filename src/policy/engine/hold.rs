@@ -23,6 +23,9 @@ impl Engine {
         if let Want::Failover(cause) = want {
             stays_fit(slot, cause)?;
         }
+        if matches!(want, Want::Codec(_)) {
+            self.credentials_at_risk(i)?;
+        }
         let left = |until: Option<Time>| until.filter(|until| *until > now).map(|until| until.since(now));
         let retry = slot.retries.of(want.purpose());
         if let Some(left) = left(retry.at) {
@@ -111,6 +114,9 @@ impl Engine {
         }
         if let Reason::Failover { cause, .. } = &action.reason {
             stays_fit(slot, cause)?;
+        }
+        if let (ActionKind::Codec { .. }, Some(hold)) = (&action.kind, self.codecs_ended(slot)) {
+            return Err(hold);
         }
         let well_again = |id: &ChannelId| {
             self.lookup(slot, id).is_some_and(|c| !self.slots[c].missing && self.slots[c].verdict == Some(Event::Good))

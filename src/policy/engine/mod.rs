@@ -7,7 +7,7 @@
 //! `observe` takes facts in, `doubt` tells how far they are believed, `route` whose route it is that they show, `quality` telemetry and what becomes of codec orders on trial, `probation` of routes taken for
 //! quality, `decide` finds what is wanted (`want`, `choice`), `hold` whether it may be done, `line` who is next, `act` does
 //! it, `outcome` takes what came of it, `sight` tells whether anything can be seen, `schedule` knows when to look and to
-//! evaluate again, `order`, `approval`, `ordered`, `pause` and `maintenance` take persons' orders, `configure` builds and rebuilds,
+//! evaluate again, `credentials` what a codec change may cost, `order`, `approval`, `ordered`, `pause` and `maintenance` take persons' orders, `configure` builds and rebuilds,
 //! `left` remembers what left the file, `state` keeps what survives a restart, `show` and `watch` report.
 //!
 //! Whoever else of ours writes a channel's routing (provisioning does) says so by `note_own_change`, with the primary that it
@@ -19,6 +19,7 @@ mod act;
 mod approval;
 mod choice;
 mod configure;
+mod credentials;
 mod decide;
 mod doubt;
 mod hold;

@@ -67,6 +67,9 @@ impl Engine {
             slot.status.clone_from(&view.status);
         }
         self.note_server(i, view, single);
+        if single {
+            self.slots[i].credentials = view.authentication;
+        }
         self.codecs_show_late(now, i, asked, single, view, out);
         let slot = &mut self.slots[i];
         let needs_changed = note_view(slot, asked, view, single, weighed.codecs);

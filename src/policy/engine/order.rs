@@ -46,7 +46,12 @@ impl Engine {
     }
 
     fn acknowledge(&mut self, now: Time, key: &ChannelKey, who: &str, out: &mut Vec<Command>) -> Result<(), Refusal> {
-        let i = self.find_channel(key)?;
+        let entered = self.credentials_entered(now, key, who, out);
+        let i = match self.find_channel(key) {
+            // It left the file since its credentials were lost.
+            Err(_) if entered => return Ok(()),
+            found => found?,
+        };
         let slot = &mut self.slots[i];
         let blocked = slot.blocked_until.take().is_some_and(|until| until > now);
         // Whoever releases the block has judged what led to it: the next move counts as the first.
@@ -66,6 +71,7 @@ impl Engine {
             (false, true, true) => "released the block and the codecs",
             (false, true, false) => "released the block",
             (false, false, true) => "released the codecs",
+            (false, false, false) if entered => return Ok(()),
             (false, false, false) => {
                 let why = format!("nothing of {key} is blocked or in cooldown, and its route is not someone else's");
                 return Err(Refusal::NothingToDo(why));

@@ -56,6 +56,8 @@ impl Engine {
                 self.attempt_failed(now, i, &kept);
                 if outcome == Outcome::NotApplied {
                     self.remember_late(now, i, kept);
+                } else {
+                    self.forget_credentials(i, &kept.kind);
                 }
             }
             Outcome::NotSent { .. } | Outcome::Conflict | Outcome::Withdrawn { .. } => {
@@ -64,6 +66,7 @@ impl Engine {
                 self.places.uncount(flight.started);
                 self.mark_tenant_unsaved(t);
                 self.clear_echo(i, &kept);
+                self.forget_credentials(i, &kept.kind);
                 // What was called back waits too: where its ground comes and goes, it would be decided at every look.
                 if counts {
                     let recalled = matches!(outcome, Outcome::Withdrawn { .. });
@@ -72,6 +75,7 @@ impl Engine {
             }
         }
         self.sync_load(i);
+        self.sync_codecs_open(i);
         self.mark_unsaved(i);
         self.refresh_needs(now, i, out);
         self.evaluate(now, i, out);
@@ -119,6 +123,7 @@ impl Engine {
                 slot.codecs_set = Some(order.clone());
                 slot.fine_since = None;
                 self.begin_trial(now, i, kept.promise.as_ref(), order, before);
+                self.judge_credentials(i, out);
             }
         }
         self.mark_unsaved(i);
@@ -233,6 +238,7 @@ impl Engine {
             self.remember_late(now, i, kept);
         }
         self.sync_load(i);
+        self.sync_codecs_open(i);
         self.mark_unsaved(i);
     }
 }

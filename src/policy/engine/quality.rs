@@ -44,9 +44,19 @@ impl Engine {
         }
         self.mark_changed(i);
         self.judge_trial(now, i, out);
+        self.ask_for_codecs(now, i, out);
         self.evaluate(now, i, out);
         self.follow_up(now, i, false, out);
         self.evaluate_on_probation(now, i, out);
+    }
+
+    /// The list may leave codecs out for good: where another order may help, the channel itself is asked once.
+    fn ask_for_codecs(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
+        let slot = &self.slots[i];
+        let poor = slot.quality_now(now).is_some_and(|quality| quality.score < slot.policy.quality.optimise_below);
+        if poor && slot.configured && slot.policy.codec.enabled && slot.codecs.is_empty() && slot.single.is_none() {
+            self.doubt_route(now, i, out);
+        }
     }
 
     /// Those whose route to channel `b` has to prove itself.

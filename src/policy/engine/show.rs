@@ -116,6 +116,7 @@ impl Engine {
             in_flight: tenant.in_flight,
             actions_last_hour: tenant.actions_last_hour(now),
             up: tenant.up,
+            credentials_lost: tenant.lost.iter().cloned().collect(),
         }
     }
 }

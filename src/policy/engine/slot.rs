@@ -6,7 +6,7 @@ use super::super::guard::Hold;
 use super::super::hold_down::HoldDown;
 use super::super::key::{ChannelId, ChannelKey};
 use super::super::mass::Group;
-use super::super::observation::Codec;
+use super::super::observation::{AuthenticationSeen, Codec};
 use super::super::params::{Policy, Windows};
 use super::super::reason::{Cause, Reason};
 use super::super::report::Quality;
@@ -99,6 +99,9 @@ pub(in crate::policy) struct Slot {
     pub codec_until: Option<Time>,
     pub codecs_first: Option<Vec<Codec>>,
     pub codecs_set: Option<Vec<Codec>>,
+    /// Its credentials as last read alone; and as read before the codec change that has not shown yet, where there were any.
+    pub credentials: Option<AuthenticationSeen>,
+    pub credentials_before: Option<AuthenticationSeen>,
     /// Since when its score is too far below what is usual for it.
     pub degraded_since: Option<Time>,
     /// When its last action showed: decisions for the sake of quality rest on telemetry that was asked for later.
@@ -269,6 +272,8 @@ impl Slot {
             codec_until: None,
             codecs_first: None,
             codecs_set: None,
+            credentials: None,
+            credentials_before: None,
             degraded_since: None,
             changed_at: None,
             trial: None,

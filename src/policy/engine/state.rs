@@ -3,7 +3,7 @@
 
 use super::super::hold_down::{HoldDown, decayed};
 use super::super::key::{ChannelId, ChannelKey, TenantId};
-use super::super::observation::Codec;
+use super::super::observation::{AuthenticationSeen, Codec};
 use super::super::places::MAX_PER_HOUR;
 use super::super::reason::Cause;
 use super::super::tenant::{HOUR, LEFT_FOR, REVERSALS_WITHIN};
@@ -11,6 +11,7 @@ use super::super::time::Time;
 use super::super::trial::{CodecTrial, Probation, Refutations, SavedRefutations, SavedTimed, Timed};
 use super::super::window::SavedBaseline;
 use super::Engine;
+use super::credentials::MAX_LOST;
 use super::doubt::{MAX_REPLACED, Replaced};
 use super::outcome::{LATE_FOR, MAX_LATE};
 use super::retry::{Retries, Retry};
@@ -90,6 +91,12 @@ pub enum Saved {
         actions: Vec<Duration>,
         /// Ages of outside reversals of our routes.
         reversals: Vec<Duration>,
+        /// Whether a codec change has shown that the platform keeps credentials.
+        #[serde(default)]
+        keeps_credentials: bool,
+        /// Channels whose credentials a codec change lost, and which nobody has acknowledged.
+        #[serde(default)]
+        credentials_lost: Vec<ChannelId>,
     },
     /// A channel's.
     Channel(Box<SavedChannel>),
@@ -140,6 +147,8 @@ pub struct SavedChannel {
     left: Option<(Duration, Duration)>,
     /// Its SIP server, as the channel itself told.
     sip_server: Option<String>,
+    /// Its credentials as they stood before the codec change that has not shown yet.
+    credentials_before: Option<AuthenticationSeen>,
 }
 
 impl SavedChannel {
@@ -211,8 +220,17 @@ impl Engine {
                 let paused_for = tenant.paused_until.map(|until| until.since(now));
                 let (paused, other_controller) = (tenant.paused, tenant.other_controller);
                 let left_for = tenant.out_for(now);
-                let known = tenant.live || left_for.is_some();
-                known.then_some(Saved::Tenant { paused, paused_for, other_controller, left_for, actions, reversals })
+                let known = tenant.live || left_for.is_some() || !tenant.lost.is_empty();
+                known.then(|| Saved::Tenant {
+                    paused,
+                    paused_for,
+                    other_controller,
+                    left_for,
+                    actions,
+                    reversals,
+                    keeps_credentials: tenant.proven,
+                    credentials_lost: tenant.lost.iter().cloned().collect(),
+                })
             }
             Part::Channel(key) => {
                 if let Some(left) = self.save_left(now, key) {
@@ -232,7 +250,16 @@ impl Engine {
             }
             (
                 Part::Tenant(id),
-                Saved::Tenant { paused, paused_for, other_controller, left_for, actions, reversals },
+                Saved::Tenant {
+                    paused,
+                    paused_for,
+                    other_controller,
+                    left_for,
+                    actions,
+                    reversals,
+                    keeps_credentials,
+                    credentials_lost,
+                },
             ) => {
                 let out_for = left_for.map_or(Duration::ZERO, |left_for| left_for + elapsed);
                 let known = self.tenant_index.get(id).copied();
@@ -247,6 +274,8 @@ impl Engine {
                 tenant.actions = ends(actions, HOUR);
                 self.places.restore(tenant.actions.iter().copied());
                 tenant.reversals = ends(reversals, REVERSALS_WITHIN);
+                tenant.proven = keeps_credentials;
+                tenant.lost = credentials_lost.into_iter().take(MAX_LOST).collect();
             }
             (Part::Channel(key), Saved::Channel(saved)) => {
                 let configured = self.index.get(key).copied().filter(|i| self.slots[*i].configured);
@@ -257,6 +286,7 @@ impl Engine {
                     saved = saved.ordered_only();
                 }
                 restore_channel(now, &mut self.slots[i], saved, elapsed + older);
+                self.sync_codecs_open(i);
                 let slot = &self.slots[i];
                 self.tenants[slot.tenant].mass.regroup(i, slot.group(i), slot.bad_since);
                 self.refresh_needs(now, i, &mut Vec::new());
@@ -309,6 +339,7 @@ pub(super) fn save_channel(now: Time, slot: &Slot) -> SavedChannel {
         refuted: slot.refuted.save(now),
         probation: slot.probation.as_ref().map(|probation| probation.save(now)),
         baseline: slot.window.save(),
+        credentials_before: slot.credentials_before,
         left: None,
         sip_server: slot.server.as_ref().filter(|(_, alone)| *alone).map(|(server, _)| server.clone()),
     }
@@ -354,6 +385,7 @@ pub(super) fn restore_channel(now: Time, slot: &mut Slot, saved: SavedChannel, e
     slot.trial = saved.trial.map(|saved| Box::new(Timed::restore(saved, now)));
     slot.refuted = Refutations::restore(saved.refuted, now, elapsed, &slot.policy.codec);
     slot.probation = saved.probation.map(|saved| Box::new(Timed::restore(saved, now)));
+    slot.credentials_before = saved.credentials_before;
     slot.server = saved.sip_server.map(|server| (server, true));
     if let Some(baseline) = saved.baseline {
         slot.window.restore(baseline);

@@ -73,6 +73,11 @@ impl fmt::Display for Reason {
             Self::CodecUnmeasured { to, within } => {
                 write!(f, "too little telemetry within {} to measure codec {to} first: it stays", Span(*within))
             }
+            Self::CredentialsLost { channel } => write!(
+                f,
+                "the codec change lost the credentials of {channel}: they have to be entered again on the platform; no codecs of its \
+                 tenant are changed until that is acknowledged"
+            ),
             Self::CodecRestored { good_for } => {
                 write!(f, "put the codecs back into the order first read: conditions good for {}", Span(*good_for))
             }

@@ -1,0 +1,121 @@
+//! Whether a platform keeps a channel's credentials when its codecs are changed.
+//!
+//! A codec change leaves `authentication` out: it is never sent. A platform that merges keeps it; one that replaces loses it, and
+//! nobody here can give it back. So until a read-back has shown it as before, one codec change of the whole tenant is under way at
+//! a time; the first loss ends them all, and a person has to say that the credentials were entered again. The file may say in
+//! advance what the platform does (`patch`).
+//!
+//! Must never: hold back a move of traffic, or forget a loss that nobody acknowledged.
+
+use super::super::command::{Action, ActionKind, Actor, Command, EventType};
+use super::super::guard::Hold;
+use super::super::key::ChannelKey;
+use super::super::observation::AuthenticationSeen;
+use super::super::params::Patch;
+use super::super::reason::Reason;
+use super::super::time::Time;
+use super::order::person;
+use super::{Engine, Slot, channel_record};
+
+/// Channels of a tenant whose loss is remembered; codec changes have ended long before.
+pub(super) const MAX_LOST: usize = 1024;
+
+impl Engine {
+    /// What ends codec changes of the slot's tenant: its platform loses credentials, or has.
+    pub(super) fn codecs_ended(&self, slot: &Slot) -> Option<Hold> {
+        let tenant = &self.tenants[slot.tenant];
+        if let Some(channel) = tenant.lost.first() {
+            return Some(Hold::CredentialsLost { channel: channel.clone() });
+        }
+        (tenant.params.patch == Some(Patch::Replaces)).then_some(Hold::PatchReplaces)
+    }
+
+    /// What forbids changing the codecs of channel `i` for the sake of credentials.
+    pub(super) fn credentials_at_risk(&self, i: usize) -> Result<(), Hold> {
+        let slot = &self.slots[i];
+        if let Some(hold) = self.codecs_ended(slot) {
+            return Err(hold);
+        }
+        let tenant = &self.tenants[slot.tenant];
+        if tenant.proven || tenant.params.patch == Some(Patch::Merges) {
+            return Ok(());
+        }
+        let open = tenant.codecs_open.iter().find(|other| **other != i).map(|other| self.slots[*other].id().clone());
+        let stray =
+            |action: &&Action| action.channel.tenant == tenant.id && matches!(action.kind, ActionKind::Codec { .. });
+        let open = open.or_else(|| self.strays.values().find(stray).map(|action| action.channel.channel.clone()));
+        open.map_or(Ok(()), |channel| Err(Hold::CodecVerdict { channel }))
+    }
+
+    /// Counts a codec change that is under way, or may have been made.
+    pub(super) fn sync_codecs_open(&mut self, i: usize) {
+        let slot = &self.slots[i];
+        let kinds = [slot.flight.as_ref().map(|f| &f.action.kind), slot.unsure.as_ref().map(|u| &u.kept.kind)];
+        let open = kinds.into_iter().flatten().any(|kind| matches!(kind, ActionKind::Codec { .. }));
+        let all = &mut self.tenants[slot.tenant].codecs_open;
+        let _ = if open { all.insert(i) } else { all.remove(&i) };
+    }
+
+    /// A person acknowledges the loss of a channel's credentials. Whether there was one.
+    pub(super) fn credentials_entered(
+        &mut self,
+        now: Time,
+        key: &ChannelKey,
+        who: &str,
+        out: &mut Vec<Command>,
+    ) -> bool {
+        let Ok(t) = self.find_tenant(&key.tenant) else { return false };
+        if !self.tenants[t].lost.remove(&key.channel) {
+            return false;
+        }
+        self.mark_tenant_unsaved(t);
+        let reason = Reason::Ordered { order: format!("acknowledged that the credentials of {key} were lost") };
+        let (event, nothing) = (EventType::OperatorOrdered, (None, None));
+        out.push(Command::Record(channel_record(key, event, person(who), reason, nothing)));
+        self.evaluate_wanting(now, t, out);
+        true
+    }
+
+    /// A codec change was not made: what stands there by the next one is nobody's loss.
+    pub(super) fn forget_credentials(&mut self, i: usize, kind: &ActionKind) {
+        if matches!(kind, ActionKind::Codec { .. }) {
+            self.slots[i].credentials_before = None;
+        }
+    }
+
+    /// A codec order of ours shows: by the answer that showed it, the credentials are there as before, or they are not.
+    pub(super) fn judge_credentials(&mut self, i: usize, out: &mut Vec<Command>) {
+        let slot = &mut self.slots[i];
+        let Some(before) = slot.credentials_before.take() else { return };
+        let kept = before.is_kept_by(slot.credentials);
+        let tenant = &mut self.tenants[slot.tenant];
+        if kept {
+            if !std::mem::replace(&mut tenant.proven, true) {
+                tenant.unsaved = true;
+            }
+            return;
+        }
+        tenant.proven = false;
+        tenant.unsaved = true;
+        if tenant.lost.len() < MAX_LOST {
+            tenant.lost.insert(slot.key.channel.clone());
+        }
+        let reason = Reason::CredentialsLost { channel: slot.key.channel.clone() };
+        let event = EventType::CredentialsLost;
+        out.push(Command::Record(channel_record(&slot.key, event, Actor::Outside, reason, (None, None))));
+        self.mark_changed(i);
+    }
+}
+
+impl AuthenticationSeen {
+    /// Whether `after` shows all of it.
+    fn is_kept_by(self, after: Option<Self>) -> bool {
+        after
+            .is_some_and(|after| (self.user.is_none() || after.user == self.user) && (after.password || !self.password))
+    }
+
+    /// Whether there is anything that could be lost.
+    pub(super) const fn shows_any(self) -> bool {
+        self.user.is_some() || self.password
+    }
+}
