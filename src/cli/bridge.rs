@@ -82,7 +82,7 @@ pub async fn bridge(args: BridgeArgs) -> ExitCode {
         terminal::out(&format!("{}\n", plain(&said.text)));
     } else if said.code == EX_CONFIG {
         // Our own lines, as `check` prints them.
-        terminal::complain(&format!("{}", said.text));
+        terminal::complain(&said.text);
     } else {
         terminal::complain(&format!("trunkwarden: {}", plain(&said.text)));
     }

@@ -61,13 +61,10 @@ async fn answer(
     ticket: Arc<Ticket>,
     mut request: Request<Incoming>,
 ) -> Result<Response<Placed>, Infallible> {
-    let serving = match ticket.serve(Errand::of(request.uri().path())) {
-        Ok(serving) => serving,
-        Err(_) => {
-            let mut response = ApiError::Busy.into_response();
-            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-            return Ok(response.map(|body| Placed { body, _serving: None }));
-        }
+    let Ok(serving) = ticket.serve(Errand::of(request.uri().path())) else {
+        let mut response = ApiError::Busy.into_response();
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        return Ok(response.map(|body| Placed { body, _serving: None }));
     };
     request.extensions_mut().insert(ticket.peer);
     if let Peer::User(uid) = ticket.peer {

@@ -84,11 +84,11 @@ impl Guesses {
 
     fn name(&mut self, peer: Peer) {
         let name = peer.to_string();
-        if self.report.peers.contains(&name) {
-        } else if self.report.peers.len() < NAMED {
-            self.report.peers.push(name);
-        } else {
-            self.report.more_peers = true;
+        let report = &mut self.report;
+        match report.peers.contains(&name) {
+            true => {}
+            false if report.peers.len() < NAMED => report.peers.push(name),
+            false => report.more_peers = true,
         }
     }
 }

@@ -21,7 +21,7 @@ pub(super) enum Called {
 /// Whether the request calls us by one name that is ours, from no other site's page.
 pub(super) fn check(method: &Method, uri: &Uri, headers: &HeaderMap, known: &[String]) -> Result<(), Called> {
     let host = one(headers)?;
-    let named = uri.authority().map(|authority| authority.as_str()).or(host);
+    let named = uri.authority().map(axum::http::uri::Authority::as_str).or(host);
     // Without a name (HTTP/1.0) there is nothing that a browser could have been made to believe.
     let Some(named) = named else { return Ok(()) };
     for name in [Some(named), host].into_iter().flatten() {

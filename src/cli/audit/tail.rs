@@ -2,11 +2,10 @@
 
 use super::{FilterArgs, LogArgs};
 use crate::cli::failed;
-use crate::cli::terminal::plain;
+use crate::cli::terminal::{self, plain};
 use crate::journal::{Filter, Listed, Reader};
 use clap::Args;
 use serde_json::Value;
-use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -75,12 +74,11 @@ impl TailArgs {
 
     /// Those up to `last`; whether anybody still reads.
     fn print(&self, entries: &[Listed], last: u64) -> bool {
-        let mut out = std::io::stdout().lock();
         let mut lines = entries.iter().filter(|listed| listed.seq <= last);
         lines.all(|listed| {
             let text = if self.json { listed.text.clone() } else { line(listed) };
-            writeln!(out, "{text}").is_ok()
-        }) && out.flush().is_ok()
+            terminal::try_out(&(text + "\n")).is_ok()
+        })
     }
 }
 

@@ -97,7 +97,7 @@ impl Refused {
         match self {
             Self::Socket(error) => error.report(),
             Self::Config(why) => {
-                terminal::complain(&why.to_string());
+                terminal::complain(&why);
                 ExitCode::from(EX_CONFIG)
             }
             Self::Failed(why) => failed(&plain(&why)),
