@@ -4,16 +4,18 @@
 //! snapshot, so that nothing is kept twice and a removed channel leaves no series behind. Must never: take a label that
 //! the outside chooses without a bound; a channel is never a label of a counter.
 
+mod doors;
+mod meddling;
 mod provision;
 
 use crate::calls::BridgeMetrics;
 use crate::platform::RequestEvent;
 use crate::policy::WallMs;
+use doors::Doors;
+use meddling::Meddling;
 use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
 use prometheus::proto::MetricFamily;
-use prometheus::{
-    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-};
+use prometheus::{Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 use provision::Provisions;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -62,8 +64,8 @@ struct Families {
     malformed: IntCounterVec,
     actions: IntCounterVec,
     action_seconds: HistogramVec,
-    siblings_lost: IntCounterVec,
-    other_controllers: IntCounterVec,
+    meddling: Meddling,
+    doors: Doors,
     provisions: Provisions,
     journal_entries: Total,
     observations_dropped: Total,
@@ -73,9 +75,6 @@ struct Families {
     reload_ok: IntGauge,
     reload_at: Gauge,
     loop_lag: Histogram,
-    log_lines_dropped: IntCounter,
-    http_connections: IntGaugeVec,
-    http_refused: IntCounterVec,
     bridges: BridgeMetrics,
 }
 
@@ -118,16 +117,7 @@ impl Counters {
                     &["tenant", "endpoint", "code"],
                 ),
             ),
-            malformed: add(
-                &registry,
-                IntCounterVec::new(
-                    opts(
-                        "malformed_answers_total",
-                        "Answers of the platform that could not be understood and were left out of account.",
-                    ),
-                    &["tenant"],
-                ),
-            ),
+            malformed: malformed(&registry),
             actions: add(
                 &registry,
                 IntCounterVec::new(
@@ -146,23 +136,8 @@ impl Counters {
                     &["tenant"],
                 ),
             ),
-            siblings_lost: add(
-                &registry,
-                IntCounterVec::new(
-                    opts(
-                        "siblings_lost_total",
-                        "Changes of channels that were made, and by which the platform lost fields beside them.",
-                    ),
-                    &["tenant", "action"],
-                ),
-            ),
-            other_controllers: add(
-                &registry,
-                IntCounterVec::new(
-                    opts("other_controllers_total", "Times that a tenant was paused because something else steers it."),
-                    &["tenant"],
-                ),
-            ),
+            doors: Doors::new(&registry),
+            meddling: Meddling::new(&registry),
             provisions: Provisions::new(&registry),
             journal_entries: Total::of(add(
                 &registry,
@@ -199,27 +174,6 @@ impl Counters {
                 )),
             ),
             loop_lag: loop_lag(&registry),
-            log_lines_dropped: add(
-                &registry,
-                IntCounter::with_opts(opts(
-                    "log_lines_dropped_total",
-                    "Log lines that were lost: standard error was not read fast enough, or could not be written.",
-                )),
-            ),
-            http_connections: add(
-                &registry,
-                IntGaugeVec::new(opts("http_connections", "Open connections to the daemon's own doors."), &["face"]),
-            ),
-            http_refused: add(
-                &registry,
-                IntCounterVec::new(
-                    opts(
-                        "http_refused_total",
-                        "Connections dropped and requests refused at the daemon's own doors, by why.",
-                    ),
-                    &["reason"],
-                ),
-            ),
             bridges: BridgeMetrics::new(&registry),
             registry,
         };
@@ -247,16 +201,6 @@ impl Counters {
         self.0.actions.with_label_values(&[tenant, action, result]).inc();
     }
 
-    /// An `action` was made, and the platform lost fields beside what it changed.
-    pub fn siblings_lost(&self, tenant: &str, action: &str) {
-        self.0.siblings_lost.with_label_values(&[tenant, action]).inc();
-    }
-
-    /// A tenant was paused because something else steers it.
-    pub fn other_controller(&self, tenant: &str) {
-        self.0.other_controllers.with_label_values(&[tenant]).inc();
-    }
-
     /// A tenant is configured: whatever may be counted of it is there from now on, at 0, so that the first event is seen as
     /// a rise.
     pub fn tenant(&self, tenant: &str) {
@@ -267,7 +211,6 @@ impl Counters {
             for outcome in OUTCOMES {
                 self.0.actions.with_label_values(&[tenant, action, outcome]);
             }
-            self.0.siblings_lost.with_label_values(&[tenant, action]);
         }
         for endpoint in ENDPOINTS {
             for code in ALERTED.iter().chain(&REQUEST_WORDS) {
@@ -275,7 +218,7 @@ impl Counters {
             }
         }
         self.0.malformed.with_label_values(&[tenant]);
-        self.0.other_controllers.with_label_values(&[tenant]);
+        self.0.meddling.tenant(tenant);
         self.0.provisions.tenant(tenant);
         self.0.bridges.tenant(tenant);
     }
@@ -319,21 +262,6 @@ impl Counters {
         self.0.loop_lag.observe(late.as_secs_f64());
     }
 
-    /// Counts log lines that are lost, for whoever writes them.
-    pub fn log_lines_dropped(&self) -> IntCounter {
-        self.0.log_lines_dropped.clone()
-    }
-
-    /// So many connections are open at a door.
-    pub fn http_connections(&self, face: &str, open: usize) {
-        self.0.http_connections.with_label_values(&[face]).set(i64::try_from(open).unwrap_or(i64::MAX));
-    }
-
-    /// So many more were turned away for `reason`, from a closed list of the doors'.
-    pub fn http_refused(&self, reason: &str, more: u64) {
-        self.0.http_refused.with_label_values(&[reason]).inc_by(more);
-    }
-
     /// An answer could not be understood.
     pub fn malformed(&self, tenant: &str) {
         self.0.malformed.with_label_values(&[tenant]).inc();
@@ -352,8 +280,7 @@ impl Counters {
         forget(&self.0.malformed, tenant);
         forget(&self.0.actions, tenant);
         forget(&self.0.action_seconds, tenant);
-        forget(&self.0.siblings_lost, tenant);
-        forget(&self.0.other_controllers, tenant);
+        self.0.meddling.forget_tenant(tenant);
         self.0.provisions.forget_tenant(tenant);
         self.0.bridges.forget(tenant);
     }
@@ -394,6 +321,11 @@ fn checkpoint_gauges(registry: &Registry) -> (Gauge, IntGauge) {
     );
     let size = opts("audit_checkpoint_entries", "How many audit entries the newest signed checkpoint covers.");
     (add(registry, Gauge::with_opts(at)), add(registry, IntGauge::with_opts(size)))
+}
+
+fn malformed(registry: &Registry) -> IntCounterVec {
+    let help = "Answers of the platform that could not be understood and were left out of account.";
+    add(registry, IntCounterVec::new(opts("malformed_answers_total", help), &["tenant"]))
 }
 
 fn loop_lag(registry: &Registry) -> Histogram {
