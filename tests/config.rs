@@ -362,6 +362,23 @@ mod warnings {
     }
 
     #[test]
+    fn a_limit_into_which_no_failover_fits_names_the_least_that_works() {
+        let at = |limit: u32| {
+            let limited = format!("[tenants.acme]\nrequests_per_minute = {limit}\n");
+            let health =
+                "[policies.default.health]\ninterval = \"10m\"\n[policies.default.telemetry]\ninterval = \"10m\"\n";
+            with(&format!("{health}{}", channels(1))).replacen("[tenants.acme]\n", &limited, 1)
+        };
+        for limit in 1..4 {
+            let found = loaded(&at(limit)).warnings;
+            assert_eq!(found.len(), 1, "at {limit}");
+            let told = found[0].render();
+            assert!(told.contains("may never fail over") && told.contains("requests_per_minute to 4"), "{told}");
+        }
+        assert_eq!((of(&at(4)), of(&at(6))), (Vec::new(), Vec::new()));
+    }
+
+    #[test]
     fn a_plan_that_fits_keeps_its_interval() {
         let plan = config::plan(&read(&with(&channels(5))), &"acme".into());
         assert!(plan.fits);

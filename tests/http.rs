@@ -129,7 +129,7 @@ fn tenant(state: TenantState, clock_skew_ms: Option<i64>) -> TenantSnapshot {
             up: 2,
             credentials_lost: Vec::new(),
         },
-        budget: BudgetReading { configured: 60, limit: 45, available: 17, waiting: 0 },
+        budget: BudgetReading { configured: 60, limit: 45, looks: 45, available: 17, waiting: 0 },
         effective_interval: Duration::from_millis(30_500),
         clock_skew_ms,
         not_authorised: None,

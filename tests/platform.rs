@@ -20,7 +20,8 @@ use tokio::net::{TcpListener, TcpStream};
 use trunkwarden::clock::Clock;
 use trunkwarden::config::Paths;
 use trunkwarden::platform::{
-    Class, Client, ClientSettings, HttpTransport, Platform, Request, Transport, TransportBuildError, TransportError,
+    Class, Client, ClientSettings, HttpTransport, Platform, Request, Spent, Transport, TransportBuildError,
+    TransportError,
 };
 
 const LIMIT: usize = 64 * 1024;
@@ -406,7 +407,7 @@ async fn client_and_transport_together_speak_the_contract() {
         bridge_scopes: None,
         headers: std::collections::BTreeMap::new(),
         requests_per_minute: 60_000,
-        recent: Some(Vec::new()),
+        recent: Spent::Ages(Vec::new()),
         seed: 1,
     };
     let client = Client::new(settings, Arc::new(transport()), Clock::system(), Arc::new(|_| {}));

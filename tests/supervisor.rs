@@ -7,6 +7,8 @@
 mod desired;
 #[path = "supervisor/interrupted.rs"]
 mod interrupted;
+#[path = "supervisor/looking.rs"]
+mod looking;
 #[path = "supervisor/permits.rs"]
 mod permits;
 #[path = "supervisor/platform.rs"]
@@ -15,6 +17,8 @@ mod platform;
 mod read_back;
 #[path = "supervisor/references.rs"]
 mod references;
+#[path = "supervisor/scene.rs"]
+mod scene;
 
 use platform::{WALL, World};
 use serde_json::json;

@@ -26,6 +26,6 @@ pub use model::{
     Audit, Auth, Bridge, Calendar, Channel, Config, Daemon, HealthCheck, Paths, Proof, Provision, Provisioning,
     ProvisioningMode, References, Rescue, SecretRef, Tenant,
 };
-pub use plan::{Plan, available_per_minute, plan};
+pub use plan::{Plan, plan};
 pub use secrets::{MIN_TOKEN_LENGTH, SecretError};
 pub(crate) use syntax::duration as duration_ms;

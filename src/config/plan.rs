@@ -1,6 +1,7 @@
 //! Whether a tenant's polls fit its request limit, and which interval would.
 
 use super::model::Config;
+use crate::policy::plan::{available_per_minute, per_minute};
 use crate::policy::{Policy, TenantId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,7 +36,6 @@ pub fn plan(config: &Config, tenant: &TenantId) -> Plan {
         by_policy.entry(policy.name.as_str()).or_insert_with(|| (Arc::clone(policy), 0)).1 += 1;
     }
     let available = available_per_minute(limit);
-    let per_minute = |interval: Duration| 60.0 / interval.as_secs_f64().max(0.001);
     let looks: f64 = by_policy.values().map(|(p, n)| *n as f64 * per_minute(p.health.interval)).sum();
     let queries: f64 =
         by_policy.values().map(|(p, n)| n.div_ceil(IDS_PER_QUERY) as f64 * per_minute(p.telemetry.interval)).sum();
@@ -52,12 +52,6 @@ pub fn plan(config: &Config, tenant: &TenantId) -> Plan {
         fitting_interval: fitting,
         effective_interval: fitting.max(shortest),
     }
-}
-
-/// What is left for polls: 10 % of the limit and at least 2 a minute are the reserve of actions, but never more than half.
-pub fn available_per_minute(limit: u32) -> f64 {
-    let limit = f64::from(limit);
-    (limit - (limit * 0.1).max(2.0)).max(limit / 2.0)
 }
 
 /// Up to the next whole second, or tenth of one below a second: what people write.

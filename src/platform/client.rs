@@ -53,7 +53,7 @@ pub struct Client {
 impl Client {
     /// A client without a token yet; its request budget starts now.
     pub fn new(settings: ClientSettings, transport: Arc<dyn Transport>, clock: Clock, observer: Observer) -> Self {
-        let budget = Budget::new(settings.requests_per_minute, settings.recent.as_deref(), clock.clone());
+        let budget = Budget::of(settings.requests_per_minute, &settings.recent, &clock);
         let calls = settings.bridge_scopes.clone().map(|scopes| {
             let settings = ClientSettings { scopes, bridge_scopes: None, ..settings.clone() };
             let (transport, clock, observer) = (Arc::clone(&transport), clock.clone(), Arc::clone(&observer));
@@ -177,6 +177,10 @@ impl Platform for Client {
 
     fn budget(&self) -> BudgetReading {
         self.budget.reading()
+    }
+
+    fn shared_budget(&self) -> Option<Budget> {
+        Some(self.budget.clone())
     }
 
     fn recent_requests(&self) -> Vec<Duration> {

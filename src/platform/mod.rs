@@ -32,6 +32,7 @@ mod transport;
 mod verdict;
 
 pub use bridge_word::BridgeWord;
+pub use budget::{Budget, Spent};
 pub use calls::{BridgeAnswer, BridgeOrder, CallBridge, CallControl, CallDoc, CallPage};
 pub use channel::{ChannelDoc, ListPage, TelemetryAnswer, TelemetryQuery};
 pub use client::{Client, Observer};
@@ -113,6 +114,8 @@ pub struct BudgetReading {
     pub configured: u32,
     /// Requests a minute in force: lower after a 429, until probed upwards again.
     pub limit: u32,
+    /// Of those, the requests that looks may take at most: fewer where the platform slows their endpoint alone.
+    pub looks: u32,
     /// Slots that could be used now.
     pub available: u32,
     /// Requests that wait for a slot.
@@ -210,6 +213,11 @@ pub trait Platform: Send + Sync + 'static {
 
     /// The request budget now.
     fn budget(&self) -> BudgetReading;
+
+    /// The request budget itself, for another client of the same tenant.
+    fn shared_budget(&self) -> Option<Budget> {
+        None
+    }
 
     /// When each request of the last minute was sent, as ages: what a clean stop leaves for the next start.
     fn recent_requests(&self) -> Vec<Duration>;

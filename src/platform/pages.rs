@@ -56,6 +56,16 @@ impl Pages {
         }
         Ok(Some(next))
     }
+
+    /// Pages read.
+    pub const fn read(&self) -> usize {
+        self.read
+    }
+
+    /// Whether as many were read as may be.
+    pub const fn is_full(&self) -> bool {
+        self.read >= self.most
+    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! What a client is built with.
 
+use super::budget::Spent;
 use crate::config::{Paths, SecretRef, Tenant};
 use crate::policy::TenantId;
 use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::Duration;
 
 /// One tenant's platform and how to be authorised there. `Debug` shows no secret and no header's value.
 #[derive(Clone)]
@@ -32,15 +32,15 @@ pub struct ClientSettings {
     pub headers: BTreeMap<String, String>,
     /// Our share of the tenant's request limit.
     pub requests_per_minute: u32,
-    /// Ages of the requests of the last minute, as the journal knows them; `None`: unknown, the minute counts as full.
-    pub recent: Option<Vec<Duration>>,
+    /// What is known of the last minute's requests.
+    pub recent: Spent,
     /// Where jitter begins.
     pub seed: u64,
 }
 
 impl ClientSettings {
     /// Those of a tenant as configured, with what the file does not hold.
-    pub fn of(tenant: &Tenant, client_secret: SecretString, recent: Option<Vec<Duration>>, seed: u64) -> Self {
+    pub fn of(tenant: &Tenant, client_secret: SecretString, recent: Spent, seed: u64) -> Self {
         Self {
             tenant: tenant.id.clone(),
             base_url: tenant.base_url.clone(),

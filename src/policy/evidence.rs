@@ -23,7 +23,6 @@ use super::channel::Event;
 use super::command::Health;
 use super::engine::Slot;
 use super::observation::ChannelView;
-use super::params::{HealthParams, TelemetryParams};
 use super::report::Quality;
 use super::time::Time;
 use std::time::Duration;
@@ -40,16 +39,6 @@ pub(super) enum Finding {
     Failed,
     /// It works, well or badly: telemetry, where it is fresh, tells which.
     Works,
-}
-
-/// How old a status may be: its three intervals, each as long as the budget makes it.
-pub(super) fn status_limit(health: &HealthParams, stretch: f64) -> Duration {
-    stretched(health.interval, stretch) * 3
-}
-
-/// How old telemetry may be.
-pub(super) fn telemetry_limit(telemetry: &TelemetryParams, stretch: f64) -> Duration {
-    (stretched(telemetry.interval, stretch) * 3).max(telemetry.window)
 }
 
 impl Slot {
@@ -74,9 +63,15 @@ impl Slot {
         }
     }
 
+    /// How old its status may be: three of its intervals, each as long as the budget makes it.
+    pub(super) fn status_limit(&self) -> Duration {
+        self.pace.interval(&self.policy.health, self.cadence.as_ref()) * 3
+    }
+
     /// How old its telemetry may be.
     pub(super) fn telemetry_limit(&self) -> Duration {
-        telemetry_limit(&self.policy.telemetry, self.stretch)
+        let telemetry = &self.policy.telemetry;
+        (self.pace.telemetry(telemetry) * 3).max(telemetry.window)
     }
 }
 
@@ -96,8 +91,4 @@ pub(super) fn judge(slot: &mut Slot, view: &ChannelView) -> Option<Event> {
         "healthy" => Event::Good,
         _ => Event::Neither,
     })
-}
-
-fn stretched(interval: Duration, stretch: f64) -> Duration {
-    if stretch > 1.0 { interval.mul_f64(stretch) } else { interval }
 }

@@ -20,6 +20,7 @@ mod observation;
 mod outlook;
 mod params;
 mod places;
+pub mod plan;
 mod reason;
 mod record;
 mod report;
@@ -49,6 +50,7 @@ pub use params::{
     Latency, Limits, Mode, OPUS_WIDEBAND, Order as CandidateOrder, Params, Patch, Policy, PolicyMode, ProposeFor,
     QualityParams, READ_LAG, Scorer, Statistic, TelemetryParams, TenantParams, Tier, Windows,
 };
+pub use plan::Pace;
 pub use reason::{Cause, Ineligible, Reason};
 pub use report::{CandidateReport, ChannelReport, MaintenanceReport, Quality, TenantReport};
 pub use time::{Time, WallMs};

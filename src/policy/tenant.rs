@@ -7,6 +7,7 @@ use super::key::{ChannelId, TenantId};
 use super::mass::Mass;
 use super::params::TenantParams;
 use super::places::MAX_PER_HOUR;
+use super::plan::Pace;
 use super::time::Time;
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
@@ -38,12 +39,10 @@ pub(super) struct Tenant {
     /// When it could last be seen again after having been blind.
     pub seen_since: Option<Time>,
     pub looks: Looks,
-    /// What the request budget really allows, where it was told.
-    pub effective: Option<Duration>,
     /// The longest of its policies' intervals.
     pub longest: Duration,
-    /// By how much the budget stretches every routine interval; 1 or more.
-    pub stretch: f64,
+    /// By how much the request budget stretches all of them.
+    pub pace: Pace,
     pub mass: Mass,
     /// Whether a codec change has shown that the platform keeps a channel's credentials.
     pub proven: bool,
@@ -80,9 +79,8 @@ impl Tenant {
             blind_untold: false,
             seen_since: None,
             looks: Looks::new(Duration::ZERO),
-            effective: None,
             longest: Duration::ZERO,
-            stretch: 1.0,
+            pace: Pace::default(),
             mass: Mass::default(),
             proven: false,
             lost: BTreeSet::new(),
@@ -109,16 +107,9 @@ impl Tenant {
         Some(since + LEFT_FOR.saturating_sub(before))
     }
 
-    /// The interval that looks are expected at, at the longest.
+    /// The interval that routine looks are expected at, at the longest.
     pub(super) fn interval(&self) -> Duration {
-        self.effective.unwrap_or(Duration::ZERO).max(self.longest)
-    }
-
-    /// After `effective` or `longest` changed. The budget's word is of the longest interval; it stretches all alike.
-    pub(super) fn set_stretch(&mut self) {
-        let effective = self.effective.unwrap_or_default().as_secs_f64();
-        let longest = self.longest.as_secs_f64();
-        self.stretch = if longest > 0.0 { (effective / longest).max(1.0) } else { 1.0 };
+        self.pace.routine(self.longest)
     }
 
     /// How many bad channels make a mass change: at least 3, and at least half, which of fewer than 6 are more than half.

@@ -1,24 +1,25 @@
-//! A client for each tenant, kept across reloads where nothing about its connection changed: its token, its connections
-//! and its spent budget stay.
+//! A client for each tenant, kept across reloads where nothing about its connection changed: its token and its connections
+//! stay. Its request budget is the tenant's: it outlives every client.
 
 use super::calendar::Calendar;
 use super::prober::TenantPlan;
 use crate::config::{Config, References, Tenant};
-use crate::platform::Platform;
+use crate::platform::{Budget, Platform, Spent};
 use crate::policy::{Params, TelemetryParams, TenantId};
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Makes a client for a tenant, given its secret and the ages of its last minute's requests, where those are known.
-pub type Connect =
-    Box<dyn Fn(&Tenant, SecretString, Option<Vec<Duration>>) -> Result<Arc<dyn Platform>, String> + Send + Sync>;
+/// Makes a client for a tenant, given its secret and what is known of its last minute's requests.
+pub type Connect = Box<dyn Fn(&Tenant, SecretString, Spent) -> Result<Arc<dyn Platform>, String> + Send + Sync>;
 
 /// The clients of all tenants.
 pub struct Clients {
     connect: Connect,
     known: BTreeMap<TenantId, Client>,
+    /// One for each tenant, and for one that was taken out until its last minute is over.
+    budgets: BTreeMap<TenantId, Budget>,
 }
 
 struct Client {
@@ -64,7 +65,7 @@ pub struct ConnectError {
 impl Clients {
     /// No clients yet.
     pub fn new(connect: Connect) -> Self {
-        Self { connect, known: BTreeMap::new() }
+        Self { connect, known: BTreeMap::new(), budgets: BTreeMap::new() }
     }
 
     /// Connects every tenant of `config`: all of them, or an error and nothing is changed.
@@ -82,6 +83,9 @@ impl Clients {
         for client in next.values() {
             client.platform.set_limit(client.tenant.requests_per_minute);
         }
+        self.budgets.retain(|id, budget| next.contains_key(id) || !budget.recent().is_empty());
+        let budgets = next.iter().filter_map(|(id, client)| Some((id.clone(), client.platform.shared_budget()?)));
+        self.budgets.extend(budgets);
         self.known = next;
         let platforms: BTreeMap<TenantId, Arc<dyn Platform>> =
             self.known.iter().map(|(id, client)| (id.clone(), Arc::clone(&client.platform))).collect();
@@ -91,6 +95,7 @@ impl Clients {
                 id: id.clone(),
                 platform: Arc::clone(platform),
                 telemetry: telemetry_of(config, id),
+                pages: None,
             })
             .collect();
         Ok(Reload {
@@ -111,9 +116,12 @@ impl Clients {
         {
             return Ok(Client { tenant: tenant.clone(), secret, platform: Arc::clone(&known.platform) });
         }
-        // A new client of a known tenant starts with what the old one has spent.
-        let recent = known.map(|k| k.platform.recent_requests()).or(recent);
-        let platform = (self.connect)(tenant, secret.clone(), recent)?;
+        // A new client of a known tenant spends from the same budget, as the requests of the old one still do.
+        let spent = match self.budgets.get(&tenant.id) {
+            Some(budget) => Spent::Shared(budget.clone()),
+            None => recent.into(),
+        };
+        let platform = (self.connect)(tenant, secret.clone(), spent)?;
         Ok(Client { tenant: tenant.clone(), secret, platform })
     }
 }

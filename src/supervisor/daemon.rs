@@ -101,7 +101,10 @@ impl Daemon {
             poked: Arc::clone(&poked),
             calls: calls.clone(),
         };
-        let start = taking.prepare(config, &recent_requests(config, &recovered, wall), String::new())?;
+        let mut start = taking.prepare(config, &recent_requests(config, &recovered, wall), String::new())?;
+        for plan in &mut start.plans {
+            plan.pages = pages_known(&plan.id, &recovered);
+        }
         let given = Reloads::new(taking);
         let (desk, desk_orders) = Desk::open(&clock);
         let digests = Digests::new(&config.daemon.state_dir);
@@ -224,6 +227,12 @@ pub fn recent_requests(config: &Config, recovered: &Recovered, wall: WallMs) -> 
         Some((id.clone(), ledger::recent_of(&value.1, wall)?))
     };
     config.tenants.keys().filter_map(one).collect()
+}
+
+/// How many pages a tenant's list has, as far as an earlier process learnt it.
+fn pages_known(tenant: &TenantId, recovered: &Recovered) -> Option<usize> {
+    let key = ledger::pages_key(tenant.as_str());
+    ledger::pages_of(&recovered.states.iter().find(|(known, _)| *known == key)?.1)
 }
 
 impl Driver {

@@ -245,11 +245,12 @@ impl Driver {
     fn seen(&mut self, now: Time, seen: Seen) {
         match seen {
             Seen::Channel(channel, observation, doc) => self.observe(now, &channel, &observation, doc),
-            Seen::EffectiveInterval(tenant, interval) => {
-                self.publisher.effective_interval(&tenant, interval);
-                self.ledger.fact(now, Place::Tenant(&tenant), &Fact::EffectiveInterval(interval));
-                self.engine.set_effective_interval(now, &tenant, interval, &mut self.commands);
+            Seen::Paced(tenant, pace) => {
+                self.publisher.touch();
+                self.ledger.fact(now, Place::Tenant(&tenant), &Fact::Paced(pace));
+                self.engine.set_pace(now, &tenant, pace, &mut self.commands);
             }
+            Seen::Pages(tenant, pages) => self.ledger.pages(tenant.as_str(), pages),
             Seen::ClockSkew(tenant, ms) => self.publisher.clock_skew(&tenant, ms),
             Seen::NotAuthorised(tenant, why) => self.publisher.not_authorised(&tenant, why),
         }

@@ -9,8 +9,8 @@
 
 use crate::journal::ObservationRow;
 use crate::policy::{
-    Action, ChannelId, ChannelKey, Observation, OpId, Order, Outcome, Part, Reason, Saved, TenantId, Time, WallMs,
-    Windows,
+    Action, ChannelId, ChannelKey, Observation, OpId, Order, Outcome, Pace, Part, Reason, Saved, TenantId, Time,
+    WallMs, Windows,
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -39,7 +39,9 @@ pub enum Fact {
     Adopted(Action),
     /// The prober saw something.
     Observed(Observation),
-    /// The request budget allows no shorter interval.
+    /// By how much the request budget stretches what the policies ask for.
+    Paced(Pace),
+    /// The same, as older versions wrote it: what it makes of the longest interval.
     EffectiveInterval(Duration),
     /// The engine ordered an action.
     Acted(Action),

@@ -252,6 +252,11 @@ impl Ledger {
         self.batch.states.extend(tenants.map(|id| (recent_key(id.as_str()), None)));
     }
 
+    /// How many pages a tenant's list has: what the next start plans by.
+    pub fn pages(&mut self, tenant: &str, pages: usize) {
+        self.batch.states.push((pages_key(tenant), Some(json!({ "pages": pages }))));
+    }
+
     /// Writes the last words and closes the journal.
     pub async fn stop(mut self, now: Time, engine: &mut Engine, recent: Vec<(String, Vec<Duration>)>) {
         self.save(now, engine);
@@ -372,6 +377,17 @@ pub fn recent_key(tenant: &str) -> String {
 pub fn recent_state(tenant: &str, ages: &[Duration], saved_at: WallMs) -> (String, Option<Value>) {
     let ages: Vec<u64> = ages.iter().map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)).collect();
     (recent_key(tenant), Some(json!({ "saved_at": saved_at, "ages_ms": ages })))
+}
+
+/// Where it is kept how many pages a tenant's list has.
+pub fn pages_key(tenant: &str) -> String {
+    format!("pages/{tenant}")
+}
+
+/// What [`pages_key`] holds; `None` for what makes no sense.
+pub fn pages_of(value: &Value) -> Option<usize> {
+    let pages = value.get("pages")?.as_u64()?;
+    usize::try_from(pages).ok().filter(|pages| (1..=1_000_000).contains(pages))
 }
 
 /// The ages that [`recent_key`] holds, as old as they are now; those over a minute no longer count.

@@ -33,7 +33,6 @@ pub struct Publisher {
 
 #[derive(Default)]
 struct Known {
-    effective_interval: Duration,
     clock_skew_ms: Option<i64>,
     not_authorised: Option<String>,
 }
@@ -102,9 +101,9 @@ impl Publisher {
         }
     }
 
-    /// The longest routine interval that the budget really allows.
-    pub fn effective_interval(&mut self, tenant: &TenantId, interval: Duration) {
-        self.note(tenant, |known| known.effective_interval = interval);
+    /// Something that the engine tells of a tenant changed.
+    pub const fn touch(&mut self) {
+        self.dirty = true;
     }
 
     /// Our calendar minus the platform's.
@@ -177,7 +176,7 @@ impl Publisher {
             let snapshot = TenantSnapshot {
                 report,
                 budget: platforms.get(id).map(|p| p.budget()).unwrap_or_default(),
-                effective_interval: known.effective_interval,
+                effective_interval: engine.effective_interval(id).unwrap_or_default(),
                 clock_skew_ms: known.clock_skew_ms,
                 not_authorised: known.not_authorised.clone(),
             };

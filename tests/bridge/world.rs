@@ -136,7 +136,7 @@ impl World {
         let asked: Held = Arc::new(move |_| why.lock().unwrap().clone());
         let board = Switchboard::new(journal.clone(), clock.clone(), counters.clone(), asked);
         let tenant = &config.tenants[&TenantId::from("acme")];
-        let settings = ClientSettings::of(tenant, "secret".to_owned().into(), Some(Vec::new()), 7);
+        let settings = ClientSettings::of(tenant, "secret".to_owned().into(), Some(Vec::new()).into(), 7);
         let says = Says::default();
         let model_now = InProcess::new(Arc::clone(&model), clock.clone());
         let transport = Wire { model: model_now, says: says.clone(), asked: Mutex::default() };

@@ -4,7 +4,7 @@ use crate::world::{START, secs, unlimited};
 use std::sync::{Arc, Mutex};
 use trunkwarden::clock::Clock;
 use trunkwarden::config::Paths;
-use trunkwarden::platform::{Class, Client, ClientSettings, ErrorClass, Platform, TelemetryQuery};
+use trunkwarden::platform::{Class, Client, ClientSettings, ErrorClass, Platform, Spent, TelemetryQuery};
 use trunkwarden::policy::{ChannelId, TenantId, WallMs};
 use trunkwarden::sim::{FaultKind, InProcess, Incident, Model, Scenario};
 
@@ -28,7 +28,7 @@ fn settings() -> ClientSettings {
         bridge_scopes: None,
         headers: std::collections::BTreeMap::default(),
         requests_per_minute: 6_000,
-        recent: Some(Vec::new()),
+        recent: Spent::Ages(Vec::new()),
         seed: 1,
     }
 }

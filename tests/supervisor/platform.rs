@@ -305,7 +305,7 @@ impl Platform for Fake {
 
     fn budget(&self) -> BudgetReading {
         let limit = self.with(|held| held.limit).unwrap_or(600);
-        BudgetReading { configured: 600, limit, available: limit, waiting: 0 }
+        BudgetReading { configured: 600, limit, looks: limit, available: limit, waiting: 0 }
     }
 
     fn recent_requests(&self) -> Vec<Duration> {

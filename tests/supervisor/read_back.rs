@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use trunkwarden::clock::Clock;
 use trunkwarden::journal::{IdSource, Journal, Options, WriterMode};
-use trunkwarden::platform::{Class, Client, ClientSettings, Platform};
+use trunkwarden::platform::{Class, Client, ClientSettings, Platform, Spent};
 use trunkwarden::policy::Time;
 use trunkwarden::sim::{InProcess, Incident, Model, PatchMode, Scenario};
 use trunkwarden::supervisor::{Clients, Counters, Daemon, Parts, Pulse};
@@ -90,8 +90,9 @@ async fn moved_after(stuck: &[&str]) -> Duration {
         folder = folder.path().display()
     );
     let (given, now) = (Arc::clone(&model), clock.clone());
-    let connect = move |tenant: &trunkwarden::config::Tenant, secret, recent: Option<Vec<Duration>>| {
-        let settings = ClientSettings::of(tenant, secret, Some(recent.unwrap_or_default()), 7);
+    let connect = move |tenant: &trunkwarden::config::Tenant, secret, recent: Spent| {
+        let recent = if let Spent::Unknown = recent { Spent::Ages(Vec::new()) } else { recent };
+        let settings = ClientSettings::of(tenant, secret, recent, 7);
         let transport = Arc::new(InProcess::new(Arc::clone(&given), now.clone()));
         Ok(Arc::new(Client::new(settings, transport, now.clone(), Arc::new(|_| {}))) as Arc<dyn Platform>)
     };

@@ -91,7 +91,7 @@ fn connected(config: &Config, recovered: &Recovered, clock: &Clock) -> Result<Se
     for (id, tenant) in config.tenants.iter().filter(|(id, _)| desired.iter().any(|d| d.spec.tenant == **id)) {
         let told = |why: String| format!("tenant `{id}`: {why}");
         let secret = tenant.auth.client_secret.resolve().map_err(|error| told(error.to_string()))?;
-        let platform = connect(tenant, secret, recent.remove(id)).map_err(told)?;
+        let platform = connect(tenant, secret, recent.remove(id).into()).map_err(told)?;
         setup.platforms.insert(id.clone(), platform);
     }
     setup.desired = desired;

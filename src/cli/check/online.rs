@@ -9,7 +9,7 @@ use crate::cli::terminal::plain;
 use crate::clock::Clock;
 use crate::config::{Config, Tenant};
 use crate::journal::Reader;
-use crate::platform::{ChannelDoc, Class, ErrorClass, Pages, Platform, PlatformError};
+use crate::platform::{ChannelDoc, Class, ErrorClass, Pages, Platform, PlatformError, Spent};
 use crate::policy::{ChannelId, TenantId};
 use crate::provision::{self, Desired, Digests, Plan, Surveyor};
 use crate::supervisor::Counters;
@@ -36,7 +36,7 @@ pub(super) async fn run(config: &Config) -> ExitCode {
             .resolve()
             .map_err(|error| error.to_string())
             // Nothing is known of the last minute, which a running daemon may have spent: paced from the start.
-            .and_then(|secret| connect(tenant, secret, None));
+            .and_then(|secret| connect(tenant, secret, Spent::Unknown));
         match platform {
             Ok(platform) => fine &= Try { config, id, tenant, platform }.run().await,
             Err(why) => {

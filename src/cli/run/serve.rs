@@ -4,7 +4,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Tenant};
 use crate::delivery::Delivery;
 use crate::http::{self, Access, App};
-use crate::platform::{Client, ClientSettings, HttpTransport, Platform, RequestEvent};
+use crate::platform::{Client, ClientSettings, HttpTransport, Platform, RequestEvent, Spent};
 use crate::supervisor::{Connect, Counters, Daemon};
 use secrecy::SecretString;
 use std::net::SocketAddr;
@@ -131,7 +131,7 @@ pub(in crate::cli) fn connect(clock: Clock, counters: Counters) -> Connect {
 fn client(
     tenant: &Tenant,
     client_secret: SecretString,
-    recent: Option<Vec<Duration>>,
+    recent: Spent,
     clock: &Clock,
     counters: Counters,
 ) -> Result<Client, String> {

@@ -21,7 +21,8 @@ use super::plan;
 use super::section::Section;
 use super::source::{Loc, Sources};
 use super::syntax;
-use crate::policy::{GlobalLimits, Mode};
+use crate::policy::plan::{ACTION_REQUESTS, reserve};
+use crate::policy::{GlobalLimits, Mode, TenantId};
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -108,6 +109,7 @@ impl Compiler<'_> {
         }
         let documents = self.documents;
         for (_, name, at, section) in documents.named("tenants") {
+            self.action_fits(config, name, at, section);
             let plan = plan::plan(config, &name.into());
             if plan.fits {
                 continue;
@@ -125,6 +127,23 @@ impl Compiler<'_> {
                 syntax::spell(plan.fitting_interval),
             ));
         }
+    }
+
+    /// A warning where what one action has to ask for does not fit into the time that its evidence is good for: then the change
+    /// waits for a slot until it is called back, again and again.
+    fn action_fits(&mut self, config: &Config, name: &str, at: Loc, section: Option<&Section>) {
+        let Some(tenant) = config.tenants.get(&TenantId::from(name)) else { return };
+        let limit = tenant.requests_per_minute;
+        if reserve(limit) >= ACTION_REQUESTS {
+            return;
+        }
+        let least = (limit..).find(|limit| reserve(*limit) >= ACTION_REQUESTS).unwrap_or(limit);
+        let at = section.filter(|s| s.has("requests_per_minute")).map_or(at, |s| s.key_at("requests_per_minute"));
+        let message = format!(
+            "at {limit} requests a minute `{name}` may never fail over: a failover needs {ACTION_REQUESTS} requests within its \
+             action_timeout (a last look at the channel and at its target, and the change)"
+        );
+        self.warning(at, message).help(format!("set requests_per_minute to {least} or more"));
     }
 
     fn error(&mut self, at: Loc, message: impl Into<String>) -> Finding<'_> {

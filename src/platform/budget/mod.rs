@@ -4,9 +4,11 @@
 //! task serves the queue while anyone is in it. Must never: wake a waiter without a slot, or hold its lock over an await.
 
 mod slots;
+mod slowed;
 #[cfg(test)]
 mod tests;
 
+use super::endpoint::Endpoint;
 use crate::clock::Clock;
 use crate::platform::{BudgetReading, Class};
 use crate::policy::Time;
@@ -36,8 +38,27 @@ struct Queue {
 pub struct Slot {
     budget: Budget,
     class: Class,
+    endpoint: Endpoint,
     granted_at: Time,
     begun: bool,
+}
+
+/// What is known of a tenant's last minute when a client begins.
+#[derive(Clone, Default)]
+pub enum Spent {
+    /// Nothing: it counts as full.
+    #[default]
+    Unknown,
+    /// How long ago each of its requests was sent.
+    Ages(Vec<Duration>),
+    /// The budget that another client of the tenant has spent from, and may still.
+    Shared(Budget),
+}
+
+impl From<Option<Vec<Duration>>> for Spent {
+    fn from(ages: Option<Vec<Duration>>) -> Self {
+        ages.map_or(Self::Unknown, Self::Ages)
+    }
 }
 
 /// Too many requests wait for a slot already.
@@ -56,12 +77,21 @@ impl Budget {
         Self(Arc::new(Shared { clock, queue, changed: Notify::new() }))
     }
 
+    /// The budget of a tenant of which so much is known. A shared one keeps its limit until another one is set.
+    pub fn of(requests_per_minute: u32, spent: &Spent, clock: &Clock) -> Self {
+        match spent {
+            Spent::Unknown => Self::new(requests_per_minute, None, clock.clone()),
+            Spent::Ages(ages) => Self::new(requests_per_minute, Some(ages), clock.clone()),
+            Spent::Shared(budget) => budget.clone(),
+        }
+    }
+
     /// Waits for a slot. Needs a tokio runtime. Dropping the future gives the place up.
-    pub async fn acquire(&self, class: Class) -> Result<Slot, QueueFull> {
+    pub async fn acquire(&self, class: Class, endpoint: Endpoint) -> Result<Slot, QueueFull> {
         let (sender, receiver) = oneshot::channel();
         let ticket = {
             let mut queue = self.queue();
-            let ticket = queue.slots.enqueue(class).ok_or(QueueFull)?;
+            let ticket = queue.slots.enqueue(class, endpoint).ok_or(QueueFull)?;
             queue.waiters.insert(ticket, sender);
             ticket
         };
@@ -72,9 +102,9 @@ impl Budget {
     }
 
     /// See [`Slots::throttled`].
-    pub fn throttled(&self, pause: Duration) {
+    pub fn throttled(&self, endpoint: Endpoint, pause: Duration) {
         let now = self.0.clock.now();
-        self.queue().slots.throttled(now, pause);
+        self.queue().slots.throttled(now, endpoint, pause);
         self.0.changed.notify_one();
     }
 
@@ -107,8 +137,8 @@ impl Budget {
         let mut granted = Vec::new();
         {
             let mut queue = self.queue();
-            while let Some((ticket, class)) = queue.slots.grant(now) {
-                let slot = Slot { budget: self.clone(), class, granted_at: now, begun: false };
+            while let Some((ticket, class, endpoint)) = queue.slots.grant(now) {
+                let slot = Slot { budget: self.clone(), class, endpoint, granted_at: now, begun: false };
                 granted.push((queue.waiters.remove(&ticket), slot));
             }
         }
@@ -167,7 +197,7 @@ impl Drop for Slot {
         if self.begun {
             queue.slots.finish(now);
         } else {
-            queue.slots.refund(self.class, self.granted_at);
+            queue.slots.refund(self.class, self.endpoint, self.granted_at);
         }
         drop(queue);
         self.budget.0.changed.notify_one();

@@ -4,9 +4,12 @@
 //! so no span of [`WINDOW`] ever sees more than `limit` requests begun. Must never: hand out a slot that is held, let
 //! anything but an action use the reserve, or leave a class unserved for ever.
 
+use super::super::endpoint::Endpoint;
+use super::slowed::Endpoints;
 use crate::platform::{BudgetReading, Class};
 use crate::policy::Time;
-use std::collections::{BTreeSet, VecDeque};
+use crate::policy::plan::reserve;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 /// The span over which the platform counts.
@@ -15,10 +18,8 @@ pub const WINDOW: Duration = Duration::from_mins(1);
 pub const MAX_WAITING: usize = 100_000;
 /// Requests a minute at most: each slot takes memory.
 const MAX_LIMIT: u32 = 1_000_000;
-/// The reserve at most: several failovers at once with their looks and read-backs.
-const MAX_RESERVE: u32 = 60;
 /// A limit is cut at most once in this span: answers of requests already under way all say the same thing.
-const BETWEEN_CUTS: Duration = Duration::from_secs(5);
+pub const BETWEEN_CUTS: Duration = Duration::from_secs(5);
 
 /// A place in the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,7 +27,7 @@ pub struct Ticket(u64);
 
 #[derive(Debug, Default)]
 struct Lane {
-    waiting: BTreeSet<Ticket>,
+    waiting: BTreeMap<Ticket, Endpoint>,
     granted: VecDeque<Time>,
     last_grant: Option<Time>,
 }
@@ -37,6 +38,8 @@ struct Cooling {
     frees_at: Time,
     /// Until when the platform counts the request that it was used for; not after now where there was none.
     counts_until: Time,
+    /// Nothing is known of any such request.
+    unknown: bool,
 }
 
 /// The slots of one tenant and who waits for them.
@@ -47,6 +50,7 @@ pub struct Slots {
     in_flight: u32,
     cooling: VecDeque<Cooling>,
     lanes: [Lane; Class::ALL.len()],
+    endpoints: Endpoints,
     next_ticket: u64,
     not_before: Time,
     last_cut: Option<Time>,
@@ -72,6 +76,7 @@ impl Slots {
             .map(|(left, i)| Cooling {
                 frees_at: now + left.max(share_of_window(i.saturating_add(1).min(configured), configured)),
                 counts_until: now + left,
+                unknown: recent.is_none(),
             })
             .collect();
         Self {
@@ -80,6 +85,7 @@ impl Slots {
             in_flight: 0,
             cooling,
             lanes: Default::default(),
+            endpoints: Endpoints::default(),
             next_ticket: 0,
             not_before: Time::ZERO,
             last_cut: None,
@@ -88,13 +94,13 @@ impl Slots {
     }
 
     /// Takes a place at the end of the class's queue; `None` where [`MAX_WAITING`] wait there already.
-    pub fn enqueue(&mut self, class: Class) -> Option<Ticket> {
+    pub fn enqueue(&mut self, class: Class, endpoint: Endpoint) -> Option<Ticket> {
         if self.lane(class).waiting.len() >= MAX_WAITING {
             return None;
         }
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
-        self.lane(class).waiting.insert(ticket);
+        self.lane(class).waiting.insert(ticket, endpoint);
         Some(ticket)
     }
 
@@ -107,43 +113,61 @@ impl Slots {
 
     /// Serves one waiter where a slot may be used now. Actions go first; then a class that has had less than its minimum in
     /// the last minute, the one served longest ago before the others; then by priority; none beyond the most that it
-    /// may have. First come, first served in a class.
-    pub fn grant(&mut self, now: Time) -> Option<(Ticket, Class)> {
+    /// may have. First come, first served in a class, but for those whose endpoint is held.
+    pub fn grant(&mut self, now: Time) -> Option<(Ticket, Class, Endpoint)> {
         self.advance(now);
         let class = self.next_class(now)?;
+        let (ticket, endpoint) = self.first(now, class)?;
         let lane = self.lane(class);
-        let ticket = lane.waiting.pop_first()?;
+        lane.waiting.remove(&ticket);
         lane.granted.push_back(now);
         lane.last_grant = Some(now);
+        self.endpoints.sends(now, endpoint);
         self.in_flight += 1;
-        Some((ticket, class))
+        Some((ticket, class, endpoint))
     }
 
     /// The request of a granted slot is over: answered or abandoned.
     pub fn finish(&mut self, now: Time) {
         self.in_flight = self.in_flight.saturating_sub(1);
         let at = now + WINDOW;
-        self.cooling.push_back(Cooling { frees_at: at, counts_until: at });
+        self.cooling.push_back(Cooling { frees_at: at, counts_until: at, unknown: false });
     }
 
     /// A slot granted at `granted_at` comes back unused: nothing was sent.
-    pub fn refund(&mut self, class: Class, granted_at: Time) {
+    pub fn refund(&mut self, class: Class, endpoint: Endpoint, granted_at: Time) {
         self.in_flight = self.in_flight.saturating_sub(1);
+        self.endpoints.takes_back(granted_at, endpoint);
         let granted = &mut self.lane(class).granted;
         if let Some(i) = granted.iter().rposition(|at| *at == granted_at) {
             granted.remove(i);
         }
     }
 
-    /// The platform answered 429: everything but actions stands still for `pause` ([`WINDOW`] at most), and the limit falls by
-    /// a quarter. It rises again by a tenth of the configured one for each minute without a 429.
-    pub fn throttled(&mut self, now: Time, pause: Duration) {
+    /// An endpoint of the platform answered 429: everything but actions of it stands still for `pause` ([`WINDOW`] at most), and
+    /// there is less of it. Where another endpoint did so within a minute, everything but actions stands still, and its limit
+    /// falls by a quarter; it rises again by a tenth of the configured one for each minute without a 429.
+    pub fn throttled(&mut self, now: Time, endpoint: Endpoint, pause: Duration) {
         self.advance(now);
-        self.not_before = self.not_before.max(now + pause.min(WINDOW));
+        let pause = pause.min(WINDOW);
         self.quiet_since = now;
+        if !self.endpoints.throttled(now, endpoint, pause) {
+            return;
+        }
+        self.not_before = self.not_before.max(now + pause);
         if self.last_cut.is_none_or(|at| now.since(at) >= BETWEEN_CUTS) {
             self.last_cut = Some(now);
-            self.limit = (self.limit - self.limit.div_ceil(4)).max(1);
+            let before = self.limit;
+            self.limit = (before - before.div_ceil(4)).max(1);
+            self.forget_unknown(before - self.limit);
+        }
+    }
+
+    /// Slots that are full only because nothing is known of the last minute do not count against a limit that was cut.
+    fn forget_unknown(&mut self, slots: u32) {
+        for _ in 0..slots {
+            let Some(last) = self.cooling.iter().rposition(|slot| slot.unknown) else { return };
+            self.cooling.remove(last);
         }
     }
 
@@ -155,7 +179,7 @@ impl Slots {
         self.limit = if self.limit == old { new } else { self.limit.min(new) };
         self.configured = new;
         let more = new.saturating_sub(old);
-        let fresh = |i| Cooling { frees_at: now + share_of_window(i + 1, more), counts_until: now };
+        let fresh = |i| Cooling { frees_at: now + share_of_window(i + 1, more), counts_until: now, unknown: false };
         self.cooling.extend((0..more).map(fresh));
         self.cooling.make_contiguous().sort_unstable_by_key(|slot| slot.frees_at);
     }
@@ -173,7 +197,8 @@ impl Slots {
             .zip(&self.lanes)
             .filter(|(class, lane)| !lane.waiting.is_empty() && lane.granted.len() >= most(*class, self.limit));
         let again = full.filter_map(|(_, lane)| lane.granted.front().map(|at| *at + WINDOW)).min();
-        [freed, resumed, raised, again].into_iter().flatten().min()
+        let endpoints = self.endpoints.next_change(now);
+        [freed, resumed, raised, again, endpoints].into_iter().flatten().min()
     }
 
     /// Nobody waits.
@@ -187,6 +212,7 @@ impl Slots {
         BudgetReading {
             configured: self.configured,
             limit: self.limit,
+            looks: self.endpoints.looks().map_or(self.limit, |looks| looks.min(self.limit)),
             available: self.limit.saturating_sub(self.used()),
             waiting: u32::try_from(self.waiting()).unwrap_or(u32::MAX),
         }
@@ -203,15 +229,18 @@ impl Slots {
     fn next_class(&self, now: Time) -> Option<Class> {
         let used = self.used();
         let [actions, others @ ..] = &self.lanes;
-        if used < self.limit && !actions.waiting.is_empty() {
+        // A limit that was learnt is for the others: an action tries its luck, and goes again when it is told to.
+        if used < self.configured && !actions.waiting.is_empty() {
             return Some(Class::Action);
         }
-        if now < self.not_before || used >= self.limit - reserve(self.limit) {
+        let others_may = |limit: u32| limit.saturating_sub(reserve(limit));
+        if now < self.not_before || used >= others_may(self.limit).min(others_may(self.configured)) {
             return None;
         }
         let [_, classes @ ..] = Class::ALL;
-        let may_go =
-            |(class, lane): &(Class, &Lane)| !lane.waiting.is_empty() && lane.granted.len() < most(*class, self.limit);
+        let may_go = |(class, lane): &(Class, &Lane)| {
+            lane.granted.len() < most(*class, self.limit) && self.first_of(now, *class, lane).is_some()
+        };
         let waiting = || classes.into_iter().zip(others).filter(may_go);
         waiting()
             .filter(|(class, lane)| lane.granted.len() < minimum(*class, self.limit))
@@ -220,7 +249,18 @@ impl Slots {
             .map(|(class, _)| class)
     }
 
+    /// Who of a class is served next.
+    fn first(&self, now: Time, class: Class) -> Option<(Ticket, Endpoint)> {
+        self.first_of(now, class, &self.lanes[class as usize])
+    }
+
+    fn first_of(&self, now: Time, class: Class, lane: &Lane) -> Option<(Ticket, Endpoint)> {
+        let free = |endpoint| class == Class::Action || self.endpoints.may_send(now, endpoint);
+        lane.waiting.iter().find(|(_, endpoint)| free(**endpoint)).map(|(ticket, endpoint)| (*ticket, *endpoint))
+    }
+
     fn advance(&mut self, now: Time) {
+        self.endpoints.advance(now, self.configured);
         while self.cooling.front().is_some_and(|slot| slot.frees_at <= now) {
             self.cooling.pop_front();
         }
@@ -245,15 +285,6 @@ impl Slots {
 
     fn lane(&mut self, class: Class) -> &mut Lane {
         &mut self.lanes[class as usize]
-    }
-}
-
-/// Slots that only actions may use: a tenth, at least one of four and two of ten, [`MAX_RESERVE`] at most.
-pub fn reserve(limit: u32) -> u32 {
-    match limit {
-        0..4 => 0,
-        4..10 => 1,
-        _ => (limit / 10).clamp(2, MAX_RESERVE),
     }
 }
 

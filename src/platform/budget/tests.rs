@@ -1,8 +1,9 @@
 //! The budget: never more than its limit in a minute, actions first, nobody starved, nothing leaked.
 
-use super::slots::{Slots, WINDOW, minimum, most, reserve};
+use super::slots::{Slots, WINDOW, minimum, most};
 use super::*;
 use crate::policy::WallMs;
+use crate::policy::plan::reserve;
 use proptest::prelude::*;
 
 const fn secs(s: u64) -> Duration {
@@ -20,12 +21,28 @@ fn idle(requests_per_minute: u32) -> (Slots, Time) {
 
 fn wait(slots: &mut Slots, class: Class, how_many: usize) {
     for _ in 0..how_many {
-        slots.enqueue(class).unwrap();
+        slots.enqueue(class, of(class)).unwrap();
     }
 }
 
+/// Where a request of a class goes.
+const fn of(class: Class) -> Endpoint {
+    match class {
+        Class::Suspect | Class::Poll => Endpoint::Channel,
+        Class::Telemetry => Endpoint::Telemetry,
+        Class::Call => Endpoint::Bridge,
+        _ => Endpoint::Patch,
+    }
+}
+
+/// The platform means all of us.
+fn throttled(slots: &mut Slots, now: Time, pause: Duration) {
+    slots.throttled(now, Endpoint::Token, pause);
+    slots.throttled(now, Endpoint::Calls, pause);
+}
+
 fn grants(slots: &mut Slots, now: Time) -> Vec<Class> {
-    std::iter::from_fn(|| slots.grant(now)).map(|(_, class)| class).collect()
+    std::iter::from_fn(|| slots.grant(now)).map(|(_, class, _)| class).collect()
 }
 
 #[test]
@@ -93,13 +110,6 @@ fn read_backs_have_a_fifth_at_most_and_are_served_again_a_minute_later() {
 }
 
 #[test]
-fn small_limits_have_small_reserves() {
-    for (limit, expected) in [(1, 0), (3, 0), (4, 1), (9, 1), (10, 2), (60, 6), (100_000, 60)] {
-        assert_eq!(reserve(limit), expected, "of {limit}");
-    }
-}
-
-#[test]
 fn below_actions_the_more_urgent_class_goes_first_once_everyone_has_its_minimum() {
     let (mut slots, start) = idle(20);
     for class in Class::ALL {
@@ -114,12 +124,12 @@ fn below_actions_the_more_urgent_class_goes_first_once_everyone_has_its_minimum(
             wait(&mut one, other, 100);
         }
         let all = grants(&mut one, start);
-        assert_eq!(all.len(), 18);
+        assert_eq!(all.len(), 17);
         let count = all.iter().filter(|granted| **granted == class).count();
         served.push(count);
         assert!(count >= minimum(class, 20), "{} got {count}", class.name());
     }
-    assert_eq!(served, [4, 6, 4, 1, 2, 1], "what is above the minima is all for the calls");
+    assert_eq!(served, [4, 5, 4, 1, 2, 1], "what is above the minima is all for the calls");
 }
 
 #[test]
@@ -142,8 +152,8 @@ fn a_limit_of_one_is_shared_in_turn() {
 #[test]
 fn a_429_stops_everything_but_actions_and_lowers_the_limit_until_it_has_been_quiet() {
     let (mut slots, start) = idle(40);
-    slots.throttled(start, secs(10));
-    slots.throttled(start + secs(1), secs(10));
+    throttled(&mut slots, start, secs(10));
+    throttled(&mut slots, start + secs(1), secs(10));
     assert_eq!(slots.reading(start + secs(1)).limit, 30, "cut once for answers of the same moment");
     wait(&mut slots, Class::Poll, 1);
     wait(&mut slots, Class::Action, 1);
@@ -156,10 +166,61 @@ fn a_429_stops_everything_but_actions_and_lowers_the_limit_until_it_has_been_qui
 }
 
 #[test]
+fn one_endpoints_429_slows_that_endpoint_and_a_second_ones_within_a_minute_the_tenant() {
+    let (mut slots, start) = idle(40);
+    wait(&mut slots, Class::Telemetry, 8);
+    assert_eq!(grants(&mut slots, start).len(), 8);
+    slots.throttled(start, Endpoint::Telemetry, secs(10));
+    wait(&mut slots, Class::Telemetry, 20);
+    wait(&mut slots, Class::Poll, 2);
+    assert_eq!(grants(&mut slots, start + secs(1)), [Class::Poll; 2], "looks go on");
+    assert_eq!(slots.reading(start + secs(1)).limit, 40);
+    assert_eq!(grants(&mut slots, start + secs(59)).len(), 0, "it sent more in this minute than it now may");
+    assert_eq!(
+        grants(&mut slots, start + secs(60)).len(),
+        10,
+        "a quarter less than before, and a tenth of the limit more by now"
+    );
+    // Another one much later means nothing for the tenant; soon after, it does.
+    slots.throttled(start + secs(121), Endpoint::Channel, secs(10));
+    assert_eq!(slots.reading(start + secs(121)).limit, 40);
+    assert!(slots.reading(start + secs(121)).looks < 40, "whoever plans looks is told");
+    slots.throttled(start + secs(150), Endpoint::Telemetry, secs(20));
+    assert_eq!(slots.reading(start + secs(150)).limit, 30);
+    wait(&mut slots, Class::Call, 1);
+    assert_eq!(grants(&mut slots, start + secs(169)).len(), 0);
+    assert!(grants(&mut slots, start + secs(170)).contains(&Class::Call));
+}
+
+#[test]
+fn what_is_full_only_because_nothing_is_known_does_not_count_against_a_limit_that_was_cut() {
+    let mut slots = Slots::new(40, None, Time::ZERO);
+    wait(&mut slots, Class::Poll, 100);
+    let before = grants(&mut slots, at(15)).len();
+    throttled(&mut slots, at(15), secs(1));
+    let after = grants(&mut slots, at(20)).len();
+    assert_eq!((before, slots.reading(at(20)).limit), (6, 30));
+    assert!((2..=4).contains(&after), "{after} came free within 5 s, as without the cut");
+}
+
+#[test]
+fn a_limit_that_was_learnt_holds_no_action() {
+    let (mut slots, start) = idle(40);
+    for i in 0..8 {
+        throttled(&mut slots, start + secs(5 * i), secs(60));
+    }
+    let now = start + secs(40);
+    assert!(slots.reading(now).limit < 10);
+    wait(&mut slots, Class::Poll, 1);
+    wait(&mut slots, Class::Action, 20);
+    assert_eq!(grants(&mut slots, now), [Class::Action; 20]);
+}
+
+#[test]
 fn a_dishonest_retry_after_pauses_for_a_minute_at_most_and_the_limit_never_reaches_zero() {
     let (mut slots, start) = idle(4);
     for i in 0..20 {
-        slots.throttled(start + secs(5 * i), secs(1_000_000));
+        throttled(&mut slots, start + secs(5 * i), secs(1_000_000));
     }
     assert_eq!(slots.reading(start + secs(95)).limit, 1);
     wait(&mut slots, Class::Poll, 1);
@@ -197,8 +258,8 @@ fn what_a_stop_leaves_is_what_a_start_takes_back() {
 fn the_queue_is_bounded() {
     let mut slots = Slots::new(1, None, Time::ZERO);
     wait(&mut slots, Class::Rest, slots::MAX_WAITING);
-    assert_eq!(slots.enqueue(Class::Rest), None);
-    assert!(slots.enqueue(Class::Action).is_some(), "a crowd of others keeps no action out");
+    assert_eq!(slots.enqueue(Class::Rest, Endpoint::Create), None);
+    assert!(slots.enqueue(Class::Action, Endpoint::Patch).is_some(), "a crowd of others keeps no action out");
 }
 
 #[derive(Clone, Debug)]
@@ -241,7 +302,7 @@ proptest! {
         let mut oldest_first = std::collections::BTreeMap::<Class, Ticket>::new();
         for step in steps {
             match step {
-                Step::Wait(class) => tickets.extend(slots.enqueue(class)),
+                Step::Wait(class) => tickets.extend(slots.enqueue(class, of(class))),
                 Step::Leave(i) if !tickets.is_empty() => slots.cancel(tickets.swap_remove(i % tickets.len())),
                 Step::Pass(ms) => now = now + Duration::from_millis(ms),
                 Step::Finish(i) if !open.is_empty() => {
@@ -251,12 +312,12 @@ proptest! {
                 }
                 Step::Refund(i) if !open.is_empty() => {
                     let (class, granted_at) = open.swap_remove(i % open.len());
-                    slots.refund(class, granted_at);
+                    slots.refund(class, of(class), granted_at);
                 }
-                Step::Throttle(ms) => slots.throttled(now, Duration::from_millis(ms)),
+                Step::Throttle(ms) => throttled(&mut slots, now, Duration::from_millis(ms)),
                 _ => {}
             }
-            while let Some((ticket, class)) = slots.grant(now) {
+            while let Some((ticket, class, _)) = slots.grant(now) {
                 prop_assert!(tickets.contains(&ticket), "served who had left, or twice");
                 tickets.retain(|waiting| *waiting != ticket);
                 prop_assert!(oldest_first.insert(class, ticket).is_none_or(|last| last < ticket), "out of turn");
@@ -294,7 +355,7 @@ async fn waiters_are_served_as_slots_come_free() {
     let budget = budget(1).await;
     let began = budget.0.clock.now();
     for _ in 0..3 {
-        let mut slot = budget.acquire(Class::Poll).await.unwrap();
+        let mut slot = budget.acquire(Class::Poll, of(Class::Poll)).await.unwrap();
         slot.begin();
         tokio::time::sleep(secs(10)).await;
     }
@@ -304,13 +365,13 @@ async fn waiters_are_served_as_slots_come_free() {
 #[tokio::test(start_paused = true)]
 async fn a_waiter_that_leaves_frees_its_place_and_a_slot_unused_comes_back_at_once() {
     let budget = budget(1).await;
-    let unused = budget.acquire(Class::Poll).await.unwrap();
-    let left = tokio::time::timeout(secs(1), budget.acquire(Class::Poll)).await;
+    let unused = budget.acquire(Class::Poll, of(Class::Poll)).await.unwrap();
+    let left = tokio::time::timeout(secs(1), budget.acquire(Class::Poll, of(Class::Poll))).await;
     assert!(left.is_err());
     assert_eq!(budget.reading().waiting, 0);
     let next = tokio::spawn({
         let budget = budget.clone();
-        async move { budget.acquire(Class::Rest).await.map(drop) }
+        async move { budget.acquire(Class::Rest, of(Class::Rest)).await.map(drop) }
     });
     tokio::task::yield_now().await;
     let before = budget.0.clock.now();
@@ -323,13 +384,13 @@ async fn a_waiter_that_leaves_frees_its_place_and_a_slot_unused_comes_back_at_on
 #[tokio::test(start_paused = true)]
 async fn an_action_that_comes_later_goes_before_polls_that_wait() {
     let budget = budget(1).await;
-    budget.acquire(Class::Poll).await.unwrap().begin();
+    budget.acquire(Class::Poll, of(Class::Poll)).await.unwrap().begin();
     let order = Arc::new(Mutex::new(Vec::new()));
     let mut tasks = tokio::task::JoinSet::new();
     for class in [Class::Poll, Class::Poll, Class::Action] {
         let (budget, order) = (budget.clone(), Arc::clone(&order));
         tasks.spawn(async move {
-            let mut slot = budget.acquire(class).await.unwrap();
+            let mut slot = budget.acquire(class, of(class)).await.unwrap();
             slot.begin();
             order.lock().unwrap().push(class);
         });
@@ -342,10 +403,10 @@ async fn an_action_that_comes_later_goes_before_polls_that_wait() {
 #[tokio::test(start_paused = true)]
 async fn a_limit_that_rises_serves_those_who_wait() {
     let budget = budget(1).await;
-    budget.acquire(Class::Poll).await.unwrap().begin();
+    budget.acquire(Class::Poll, of(Class::Poll)).await.unwrap().begin();
     let waiter = tokio::spawn({
         let budget = budget.clone();
-        async move { budget.acquire(Class::Action).await.map(drop) }
+        async move { budget.acquire(Class::Action, of(Class::Action)).await.map(drop) }
     });
     tokio::task::yield_now().await;
     let before = budget.0.clock.now();
@@ -362,7 +423,8 @@ async fn threads_that_come_use_return_and_leave_all_get_through() {
         let budget = budget.clone();
         tasks.spawn(async move {
             let class = Class::ALL[usize::try_from(i).unwrap() % Class::ALL.len()];
-            let Ok(slot) = tokio::time::timeout(secs(if i % 7 == 0 { 0 } else { 600 }), budget.acquire(class)).await
+            let Ok(slot) =
+                tokio::time::timeout(secs(if i % 7 == 0 { 0 } else { 600 }), budget.acquire(class, of(class))).await
             else {
                 return;
             };

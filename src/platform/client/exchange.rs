@@ -128,14 +128,14 @@ impl Client {
 
     /// Fetches a token whatever is cached, as [`Class::Rest`].
     pub(super) async fn authorise_now(&self, timeout: Duration) -> Result<Option<Vec<String>>, PlatformError> {
-        let slot = self.slot(Class::Rest, FETCHING).await?;
+        let slot = self.slot(Class::Rest, Endpoint::Token, FETCHING).await?;
         let mut left = timeout;
         let turn = self.within(&mut left, FETCHING, self.auth.insist()).await?;
         let mut fetched = self.fetch(slot, &mut left).await;
         if let Err(error) = &fetched
             && self.reread_secret(error).await
         {
-            fetched = self.fetch(self.slot(Class::Rest, FETCHING).await?, &mut left).await;
+            fetched = self.fetch(self.slot(Class::Rest, Endpoint::Token, FETCHING).await?, &mut left).await;
         }
         drop(turn);
         fetched.map(|(_, scopes)| scopes)
@@ -265,7 +265,7 @@ impl Client {
         (sent, asked_at, answered_at)
     }
 
-    /// The error of an answer outside 2xx; a 429 also slows the whole tenant down.
+    /// The error of an answer outside 2xx; a 429 also slows its endpoint down, or the tenant.
     fn refused(
         &self,
         endpoint: Endpoint,
@@ -280,18 +280,18 @@ impl Client {
             tokens.chain([secret.expose_secret()]).chain(hidden.iter().map(String::as_str)).collect();
         let error = verdict::of_status(endpoint, attempted, response, &secrets, self.clock.wall());
         if response.status == StatusCode::TOO_MANY_REQUESTS {
-            self.budget.throttled(error.retry_after.unwrap_or_else(|| self.jitter.after_limit()));
+            self.budget.throttled(endpoint, error.retry_after.unwrap_or_else(|| self.jitter.after_limit()));
         }
         error
     }
 
     /// A slot for the call, unless its gate closes while it waits.
     async fn slot_for(&self, call: &Call<'_>) -> Result<Slot, PlatformError> {
-        let Some(gate) = call.gate else { return self.slot(call.class, call.attempted).await };
+        let Some(gate) = call.gate else { return self.slot(call.class, call.endpoint, call.attempted).await };
         self.may_send(call)?;
         tokio::select! {
             biased;
-            slot = self.slot(call.class, call.attempted) => slot,
+            slot = self.slot(call.class, call.endpoint, call.attempted) => slot,
             () = gate.closed(self.clock.now()) => Err(withdrawn(call, gate.closed_because(self.clock.now()))),
         }
     }
@@ -309,8 +309,8 @@ impl Client {
         }
     }
 
-    async fn slot(&self, class: Class, attempted: &str) -> Result<Slot, PlatformError> {
-        self.budget.acquire(class).await.map_err(|full: QueueFull| PlatformError {
+    async fn slot(&self, class: Class, endpoint: Endpoint, attempted: &str) -> Result<Slot, PlatformError> {
+        self.budget.acquire(class, endpoint).await.map_err(|full: QueueFull| PlatformError {
             class: ErrorClass::Retryable,
             look: LookError::RateLimited,
             status: None,

@@ -6,7 +6,7 @@ mod token;
 
 use super::*;
 use crate::config::Paths;
-use crate::platform::{ErrorClass, PlatformError, Request, TransportError};
+use crate::platform::{ErrorClass, PlatformError, Request, Spent, TransportError};
 use crate::policy::{OpId, Time, WallMs};
 use axum::http::StatusCode;
 use secrecy::SecretString;
@@ -107,7 +107,7 @@ fn settings() -> ClientSettings {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into(),
         requests_per_minute: 6000,
-        recent: Some(Vec::new()),
+        recent: Spent::Ages(Vec::new()),
         seed: 7,
     }
 }

@@ -141,10 +141,6 @@ impl Engine {
         }
         for (tenant, members) in self.tenants.iter_mut().zip(members) {
             tenant.mass.rebuild(members);
-            tenant.set_stretch();
-        }
-        for slot in &mut self.slots {
-            slot.stretch = self.tenants[slot.tenant].stretch;
         }
         for t in 0..self.tenants.len() {
             let interval = self.tenants[t].interval();
@@ -156,7 +152,7 @@ impl Engine {
     fn add_slot(&mut self, now: Time, key: ChannelKey, policy: Arc<Policy>) -> usize {
         let t = self.ensure_tenant(&key.tenant);
         let maintenance = self.left.maintenance(&key);
-        let slot = Slot { stretch: self.tenants[t].stretch, maintenance, ..Slot::new(now, key.clone(), t, policy) };
+        let slot = Slot { pace: self.tenants[t].pace, maintenance, ..Slot::new(now, key.clone(), t, policy) };
         let i = if let Some(i) = self.free.pop() {
             self.slots[i] = slot;
             i

@@ -52,6 +52,7 @@ use super::key::{ChannelId, ChannelKey, TenantId};
 use super::observation::Observation;
 use super::params::{Params, Windows};
 use super::places::Places;
+use super::plan::Pace;
 use super::reason::Reason;
 use super::report::{ChannelReport, TenantReport};
 use super::tenant::Tenant;
@@ -199,26 +200,36 @@ impl Engine {
         self.serve_line(now, out);
     }
 
-    /// The request budget allows no shorter interval than this for a tenant's routine looks.
-    pub fn set_effective_interval(&mut self, now: Time, tenant: &TenantId, interval: Duration, out: &mut Vec<Command>) {
+    /// The request budget stretches a tenant's looks and telemetry by so much from now on.
+    pub fn set_pace(&mut self, now: Time, tenant: &TenantId, pace: Pace, out: &mut Vec<Command>) {
         let Some(&t) = self.tenant_index.get(tenant) else { return };
         let tenant = &mut self.tenants[t];
-        if tenant.effective == Some(interval) {
+        if tenant.pace == pace {
             return;
         }
-        tenant.effective = Some(interval);
-        tenant.set_stretch();
+        tenant.pace = pace;
         let longest = tenant.interval();
         tenant.looks.set_interval(now, longest);
-        let stretch = tenant.stretch;
         for i in 0..self.slots.len() {
             if self.slots[i].live && self.slots[i].tenant == t {
-                self.slots[i].stretch = stretch;
+                self.slots[i].pace = pace;
                 self.stale_check(now, i, out);
                 self.arm(now, i);
             }
         }
         self.serve_line(now, out);
+    }
+
+    /// The same, told by what becomes of the longest of its policies' intervals: as older journals have it.
+    pub fn set_effective_interval(&mut self, now: Time, tenant: &TenantId, interval: Duration, out: &mut Vec<Command>) {
+        let Some(&t) = self.tenant_index.get(tenant) else { return };
+        let longest = self.tenants[t].longest.as_secs_f64().max(0.001);
+        self.set_pace(now, tenant, Pace::even(interval.as_secs_f64() / longest), out);
+    }
+
+    /// How far apart routine looks at a tenant's channels really are, at the longest; `None`: there is no such tenant.
+    pub fn effective_interval(&self, tenant: &TenantId) -> Option<Duration> {
+        self.tenant_index.get(tenant).map(|&t| self.tenants[t].interval())
     }
 
     /// So many of the reference targets outside the platforms answer now, of those that ever did; where none of them does,

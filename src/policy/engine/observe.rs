@@ -2,7 +2,7 @@
 
 use super::super::channel::Event;
 use super::super::command::{Actor, Command, EventType, Fact, Health};
-use super::super::evidence::{self, judge};
+use super::super::evidence::judge;
 use super::super::mass;
 use super::super::observation::{ChannelView, Source};
 use super::super::reason::Reason;
@@ -187,7 +187,7 @@ impl Engine {
 
     /// How old its status may be.
     pub(super) fn stale_limit(&self, i: usize) -> std::time::Duration {
-        evidence::status_limit(&self.slots[i].policy.health, self.slots[i].stretch)
+        self.slots[i].status_limit()
     }
 
     pub(super) fn stale_check(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {

@@ -8,6 +8,7 @@ use super::super::key::{ChannelId, ChannelKey};
 use super::super::mass::Group;
 use super::super::observation::{AuthenticationSeen, Codec};
 use super::super::params::{Policy, Windows};
+use super::super::plan::Pace;
 use super::super::reason::{Cause, Reason};
 use super::super::report::Quality;
 use super::super::time::Time;
@@ -43,8 +44,8 @@ pub(in crate::policy) struct Slot {
     pub suspect: bool,
     /// Evidence.
     pub machine: Machine,
-    /// By how much the request budget stretches its intervals; 1 or more.
-    pub stretch: f64,
+    /// By how much the request budget stretches its intervals.
+    pub pace: Pace,
     pub verdict: Option<Event>,
     pub missing: bool,
     /// Answers in a row that the platform has no such channel.
@@ -229,7 +230,7 @@ impl Slot {
             cadence: None,
             suspect: false,
             machine: Machine::new(now),
-            stretch: 1.0,
+            pace: Pace::default(),
             verdict: None,
             missing: false,
             missing_looks: 0,

@@ -43,9 +43,9 @@ impl Prober {
         }
         let timeout = watched.cadence.timeout;
         let places = match class {
-            Class::Action => &tenant.last_looks,
-            Class::Suspect => &tenant.urgent,
-            Class::Call | Class::ReadBack | Class::Poll | Class::Telemetry | Class::Rest => &tenant.routine,
+            Class::Action => &tenant.places.last_looks,
+            Class::Suspect => &tenant.places.urgent,
+            Class::Call | Class::ReadBack | Class::Poll | Class::Telemetry | Class::Rest => &tenant.places.routine,
         };
         let (places, platform) = (Arc::clone(places), Arc::clone(&tenant.platform));
         let (clock, done) = (self.clock.clone(), self.done.0.clone());
@@ -86,8 +86,8 @@ impl Prober {
         }
         if again {
             self.look(channel, Class::Action);
-        } else if let Some(next) = self.next_in(&channel) {
-            self.arm(&channel, next);
+        } else {
+            self.rearm(&channel);
         }
     }
 

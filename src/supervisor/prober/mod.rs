@@ -12,16 +12,19 @@ mod list;
 mod look;
 mod plan;
 mod telemetry;
+mod tenant;
+
+pub use tenant::TenantPlan;
 
 use crate::clock::Clock;
-use crate::platform::{ChannelDoc, Platform};
-use crate::policy::{Cadence, ChannelId, ChannelKey, LookError, Observation, TelemetryParams, TenantId, Time};
+use crate::platform::ChannelDoc;
+use crate::policy::{Cadence, ChannelId, ChannelKey, LookError, Observation, Pace, TelemetryParams, TenantId, Time};
 use crate::supervisor::Counters;
 use futures_util::StreamExt;
-use plan::Tenant;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tenant::Tenant;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::time::{DelayQueue, delay_queue};
@@ -30,6 +33,8 @@ use tokio_util::time::{DelayQueue, delay_queue};
 const DONE_BOUND: usize = 256;
 /// How often the plan is held against the request budget, which a 429 lowers and time raises.
 const REPLAN_EVERY: Duration = Duration::from_secs(5);
+/// How soon after the set of suspect channels, or of all, became another one.
+const REPLAN_SOON: Duration = Duration::from_millis(100);
 /// The golden ratio's fraction: its multiples spread any number of channels evenly over an interval.
 const SPREAD: f64 = 0.618_033_988_749_894_9;
 
@@ -45,23 +50,15 @@ pub enum Task {
     LookNow(ChannelKey),
 }
 
-/// A tenant as far as looking at it goes.
-pub struct TenantPlan {
-    /// Its name.
-    pub id: TenantId,
-    /// Its platform.
-    pub platform: Arc<dyn Platform>,
-    /// The ways in which telemetry is asked for; together, for all watched channels whose cadence says the same.
-    pub telemetry: Vec<TelemetryParams>,
-}
-
 /// What the prober tells the driver.
 #[derive(Debug)]
 pub enum Seen {
     /// Something about one channel, with the document where a single `GET` brought it.
     Channel(ChannelKey, Observation, Option<Arc<ChannelDoc>>),
-    /// The longest routine interval that the budget really allows.
-    EffectiveInterval(TenantId, Duration),
+    /// By how much the request budget stretches what the policies ask for.
+    Paced(TenantId, Pace),
+    /// How many pages the list of channels has.
+    Pages(TenantId, usize),
     /// Our calendar minus the platform's.
     ClockSkew(TenantId, i64),
     /// The platform does not authorise us, and why; `None`: it does again.
@@ -79,11 +76,20 @@ pub struct Prober {
     done: (mpsc::Sender<Done>, mpsc::Receiver<Done>),
     requests: JoinSet<()>,
     watched_so_far: u32,
+    replan: Option<delay_queue::Key>,
+    replans_soon: bool,
 }
 
 struct Watched {
     cadence: Cadence,
     due: Option<delay_queue::Key>,
+    /// From when its interval counts, and which part of it passes until the next look.
+    from: Time,
+    part: f64,
+    /// Its next look is a single one, even where there is a list.
+    alone: bool,
+    /// The last sweep did not show it: its looks are single ones until one does.
+    absent: bool,
     looking: bool,
     last_look: LastLook,
 }
@@ -108,7 +114,8 @@ enum Done {
     Look(look::Looked),
     Page(list::Page),
     Sweep(list::Swept),
-    Telemetry(telemetry::Asked),
+    Telemetry(telemetry::Told),
+    TelemetryOver(telemetry::Asked),
 }
 
 impl Prober {
@@ -124,12 +131,14 @@ impl Prober {
             done: mpsc::channel(DONE_BOUND),
             requests: JoinSet::new(),
             watched_so_far: 0,
+            replan: None,
+            replans_soon: false,
         }
     }
 
     /// Works until the driver lets go of its end. Requests that are under way then are dropped: they change nothing.
     pub async fn run(mut self, mut tasks: mpsc::Receiver<Task>) {
-        self.queue.insert(Due::Replan, Duration::ZERO);
+        self.replan = Some(self.queue.insert(Due::Replan, Duration::ZERO));
         loop {
             tokio::select! {
                 biased;
@@ -158,17 +167,26 @@ impl Prober {
     }
 
     fn watch(&mut self, channel: &ChannelKey, cadence: Cadence) {
-        let first = if let Some(watched) = self.channels.get_mut(channel) {
-            watched.cadence = cadence;
-            cadence.interval
+        let from = self.clock.now();
+        let planned = if let Some(watched) = self.channels.get_mut(channel) {
+            let before = std::mem::replace(&mut watched.cadence, cadence);
+            (watched.from, watched.part) = (from, 1.0);
+            before.suspect == cadence.suspect
         } else {
-            let watched = Watched { cadence, due: None, looking: false, last_look: LastLook::None };
-            self.channels.insert(channel.clone(), watched);
-            let share = (f64::from(self.watched_so_far) * SPREAD).fract();
+            let part = (f64::from(self.watched_so_far) * SPREAD).fract();
             self.watched_so_far = self.watched_so_far.wrapping_add(1);
-            cadence.interval.mul_f64(share)
+            let last_look = LastLook::None;
+            let watched =
+                Watched { cadence, due: None, from, part, alone: false, absent: false, looking: false, last_look };
+            self.channels.insert(channel.clone(), watched);
+            false
         };
-        self.arm(channel, first);
+        self.arm(channel);
+        if let Some(replan) = self.replan.as_ref().filter(|_| !planned && !self.replans_soon) {
+            // Soon: others may come with it.
+            self.queue.reset(replan, REPLAN_SOON);
+            self.replans_soon = true;
+        }
     }
 
     fn look_now(&mut self, channel: ChannelKey) {
@@ -184,8 +202,9 @@ impl Prober {
             Due::Channel(channel) => self.channel_due(channel),
             Due::Telemetry(tenant, group, epoch) => self.telemetry_due(tenant, group, epoch),
             Due::Replan => {
-                self.replan().await;
-                self.queue.insert(Due::Replan, REPLAN_EVERY);
+                self.replans_soon = false;
+                self.replan_all().await;
+                self.replan = Some(self.queue.insert(Due::Replan, REPLAN_EVERY));
             }
         }
     }
@@ -196,9 +215,10 @@ impl Prober {
         if watched.looking {
             return;
         }
+        let alone = std::mem::take(&mut watched.alone) || watched.absent;
         if watched.cadence.suspect {
             self.look(channel, crate::platform::Class::Suspect);
-        } else if !self.sweep_instead(&channel) {
+        } else if !self.sweep_instead(&channel, alone) {
             self.look(channel, crate::platform::Class::Poll);
         }
     }
@@ -208,7 +228,8 @@ impl Prober {
             Done::Look(looked) => self.looked(looked).await,
             Done::Page(page) => self.page(page).await,
             Done::Sweep(swept) => self.swept(swept).await,
-            Done::Telemetry(asked) => self.telemetry_asked(asked).await,
+            Done::Telemetry(told) => self.telemetry_told(told).await,
+            Done::TelemetryOver(asked) => self.telemetry_asked(asked).await,
         }
     }
 
@@ -230,22 +251,6 @@ impl Prober {
         params: &'a TelemetryParams,
     ) -> impl Iterator<Item = &'a ChannelId> {
         self.watched(tenant).filter(move |(_, w)| w.cadence.telemetry == *params).map(|(key, _)| &key.channel)
-    }
-
-    /// Sets when the channel is looked at next, whatever was set before.
-    fn arm(&mut self, channel: &ChannelKey, after: Duration) {
-        let Some(watched) = self.channels.get_mut(channel) else { return };
-        match &watched.due {
-            Some(key) => self.queue.reset(key, after),
-            None => watched.due = Some(self.queue.insert(Due::Channel(channel.clone()), after)),
-        }
-    }
-
-    /// The time to the next look: a routine interval is stretched to what the budget allows.
-    fn next_in(&self, channel: &ChannelKey) -> Option<Duration> {
-        let cadence = self.channels.get(channel)?.cadence;
-        let stretch = self.tenants.get(&channel.tenant).map_or(1.0, |t| t.stretch);
-        Some(if cadence.suspect { cadence.interval } else { cadence.interval.mul_f64(stretch) })
     }
 
     async fn tell(&self, seen: Seen) {
@@ -278,7 +283,7 @@ impl Prober {
     fn note_age(&mut self, tenant: &TenantId, asked_at: Time, as_of: Time) {
         let (now, age) = (self.clock.now(), asked_at.since(as_of));
         let Some(state) = self.tenants.get_mut(tenant).filter(|_| !age.is_zero()) else { return };
-        if state.cached_said.is_none_or(|at| now.since(at) >= plan::LOG_AGAIN_AFTER) {
+        if state.cached_said.is_none_or(|at| now.since(at) >= tenant::LOG_AGAIN_AFTER) {
             state.cached_said = Some(now);
             let age_seconds = age.as_secs();
             tracing::warn!(%tenant, age_seconds, "answers come from a cache: they are as old as it says, and count as that");

@@ -1,95 +1,13 @@
-//! What a tenant's looking costs, held against what its request budget allows.
+//! What a tenant's looking costs, held against what its request budget allows; and when each channel's turn comes for it.
+//!
+//! What is armed keeps the moment that its interval counts from, so that it is timed anew whenever the plan changes.
 
-use super::{Due, Prober, Seen, TenantPlan, telemetry};
-use crate::platform::{Platform, Skew};
-use crate::policy::{ChannelId, LookError, TelemetryParams, TenantId, Time};
-use std::collections::{BTreeMap, HashSet};
-use std::sync::Arc;
+use super::list::WORTH_A_LIST;
+use super::tenant::{Tenant, TenantPlan};
+use super::{Due, Prober, Seen, Watched, telemetry};
+use crate::policy::plan::{Demand, per_minute};
+use crate::policy::{ChannelKey, Pace, TenantId};
 use std::time::Duration;
-use tokio::sync::Semaphore;
-
-/// Requests of one tenant under way at once, for each: routine looks, suspect ones, and last looks.
-const AT_ONCE: usize = 64;
-/// The same kind of error is logged once in this time.
-pub(super) const LOG_AGAIN_AFTER: Duration = Duration::from_mins(5);
-/// A change of the clock skew below this is not worth telling.
-const SKEW_STEP_MS: i64 = 500;
-
-/// What looks at suspect channels leave to the others at the least: the budget's own minimum share of polls.
-const ROUTINE_SHARE: f64 = 0.2;
-
-/// A tenant as the prober knows it.
-pub(super) struct Tenant {
-    pub(super) platform: Arc<dyn Platform>,
-    pub(super) telemetry: Vec<TelemetryParams>,
-    /// Rises with each new plan: what an older one had scheduled no longer counts.
-    pub(super) epoch: u64,
-    pub(super) routine: Arc<Semaphore>,
-    pub(super) urgent: Arc<Semaphore>,
-    pub(super) last_looks: Arc<Semaphore>,
-    pub(super) sweeping: bool,
-    pub(super) swept: HashSet<ChannelId>,
-    pub(super) pages: Option<usize>,
-    pub(super) list_off_until: Option<Time>,
-    pub(super) one_by_one: bool,
-    pub(super) skew_ms: Option<i64>,
-    skew: Skew,
-    /// When it was last said that its answers come from a cache.
-    pub(super) cached_said: Option<Time>,
-    pub(super) not_authorised: Option<String>,
-    /// By how much every routine interval is stretched so that the plan fits the budget; 1 or more.
-    pub(super) stretch: f64,
-    told_interval: Option<Duration>,
-    logged: BTreeMap<LookError, Time>,
-}
-
-impl Tenant {
-    fn new(plan: TenantPlan, epoch: u64) -> Self {
-        Self {
-            platform: plan.platform,
-            telemetry: plan.telemetry,
-            epoch,
-            routine: Arc::new(Semaphore::new(AT_ONCE)),
-            urgent: Arc::new(Semaphore::new(AT_ONCE)),
-            last_looks: Arc::new(Semaphore::new(AT_ONCE)),
-            sweeping: false,
-            swept: HashSet::new(),
-            pages: None,
-            list_off_until: None,
-            one_by_one: false,
-            skew_ms: None,
-            skew: Skew::default(),
-            cached_said: None,
-            not_authorised: None,
-            stretch: 1.0,
-            told_interval: None,
-            logged: BTreeMap::new(),
-        }
-    }
-
-    pub(super) fn turn_list_off(&mut self, until: Time) {
-        self.list_off_until = Some(until);
-        self.pages = None;
-    }
-
-    pub(super) fn should_log(&mut self, error: LookError, now: Time) -> bool {
-        let lately = self.logged.get(&error).is_some_and(|at| now.since(*at) < LOG_AGAIN_AFTER);
-        if !lately {
-            self.logged.insert(error, now);
-        }
-        !lately
-    }
-
-    /// Takes a new reading of the skew; brings it back where it is worth telling.
-    pub(super) fn note_skew(&mut self, skew_ms: i64) -> Option<i64> {
-        let skew_ms = self.skew.note(skew_ms);
-        let told = self.skew_ms.is_some_and(|known| (known - skew_ms).abs() < SKEW_STEP_MS);
-        (!told).then(|| {
-            self.skew_ms = Some(skew_ms);
-            skew_ms
-        })
-    }
-}
 
 impl Prober {
     /// Takes a new set of tenants. One that stays keeps what was learnt of it.
@@ -99,9 +17,7 @@ impl Prober {
             let id = plan.id.clone();
             let tenant = match before.remove(&id) {
                 Some(mut known) => {
-                    known.epoch += 1;
-                    known.platform = plan.platform;
-                    known.telemetry = plan.telemetry;
+                    known.replan(plan);
                     known
                 }
                 None => Tenant::new(plan, 0),
@@ -112,54 +28,119 @@ impl Prober {
             }
             self.tenants.insert(id, tenant);
         }
-        self.replan().await;
+        self.replan_all().await;
     }
 
-    /// Stretches every tenant's intervals to what its budget allows now, and tells the driver where that changed.
-    pub(super) async fn replan(&mut self) {
+    /// Plans every tenant anew.
+    pub(super) async fn replan_all(&mut self) {
         let ids: Vec<TenantId> = self.tenants.keys().cloned().collect();
         for id in ids {
-            let Some((needed, longest)) = self.needed_per_minute(&id) else { continue };
-            let urgent = self.urgent_per_minute(&id);
-            let Some(tenant) = self.tenants.get_mut(&id) else { continue };
-            let available = crate::config::available_per_minute(tenant.platform.budget().limit);
-            let allowed = (available - urgent).max(available * ROUTINE_SHARE);
-            tenant.stretch = (needed / allowed).max(1.0);
-            let effective = longest.mul_f64(tenant.stretch);
-            let told = tenant.told_interval.map_or(0.0, |d| d.as_secs_f64());
-            if (told - effective.as_secs_f64()).abs() > 0.01 * effective.as_secs_f64() {
-                tenant.told_interval = Some(effective);
-                self.tell(Seen::EffectiveInterval(id, effective)).await;
-            }
+            self.replan(&id).await;
         }
     }
 
-    /// Requests a minute that looks at suspect channels want; they go first.
-    fn urgent_per_minute(&self, id: &TenantId) -> f64 {
-        self.watched(id).filter(|(_, w)| w.cadence.suspect).map(|(_, w)| per_minute(w.cadence.interval)).sum()
+    /// Stretches a tenant's intervals to what its budget allows now, tells the driver where that changed, and times anew what
+    /// is armed.
+    pub(super) async fn replan(&mut self, id: &TenantId) {
+        let Some(demand) = self.demand(id) else { return };
+        let slow = self.slowed_by_the_list(id);
+        let Some(tenant) = self.tenants.get_mut(id) else { return };
+        let budget = tenant.platform.budget();
+        let mut share = demand.share(budget.limit);
+        let slowed = demand.looks / f64::from(budget.looks.clamp(1, budget.limit.max(1)));
+        share.pace.looks = share.pace.looks.max(slow).max(slowed);
+        let retimed = share.pace.looks.to_bits() != tenant.share.pace.looks.to_bits();
+        tenant.share = share;
+        let told = share.pace.differs(&tenant.told);
+        if told {
+            tenant.told = share.pace;
+        }
+        if retimed {
+            let armed: Vec<ChannelKey> =
+                self.routine(id).filter(|(_, w)| w.due.is_some()).map(|(key, _)| key.clone()).collect();
+            armed.iter().for_each(|channel| self.arm(channel));
+        }
+        if told {
+            self.tell(Seen::Paced(id.clone(), share.pace)).await;
+        }
     }
 
-    /// Requests a minute that the tenant's plan needs, and its longest routine interval.
-    fn needed_per_minute(&self, id: &TenantId) -> Option<(f64, Duration)> {
+    /// What looking at the tenant as its policies want would cost.
+    fn demand(&self, id: &TenantId) -> Option<Demand> {
         let tenant = self.tenants.get(id)?;
-        let intervals = || self.routine(id).map(|(_, watched)| watched.cadence.interval);
-        let longest = intervals().max()?;
-        let looks = match (tenant.pages, intervals().min()) {
-            (Some(pages), Some(shortest)) => pages as f64 * per_minute(shortest),
-            _ => intervals().map(per_minute).sum(),
+        let every = |watched: &Watched| watched.cadence.interval;
+        let (mut routine, mut singles, mut suspects, mut all) = (0usize, 0.0, 0.0, 0usize);
+        for (_, watched) in self.watched(id) {
+            all += 1;
+            if watched.cadence.suspect {
+                suspects += per_minute(every(watched));
+            } else {
+                routine += 1;
+                singles += per_minute(every(watched));
+            }
+        }
+        let shortest = self.routine(id).map(|(_, watched)| every(watched)).min();
+        let looks = match shortest.filter(|_| routine >= WORTH_A_LIST).zip(tenant.list.requests(all)) {
+            Some((shortest, requests)) => (requests as f64 * per_minute(shortest)).min(singles),
+            None => singles,
         };
         let queries = |channels: usize| {
-            if tenant.one_by_one { channels } else { channels.div_ceil(telemetry::PER_QUERY) }
+            if tenant.apart.one_by_one(self.clock.now()) { channels } else { channels.div_ceil(telemetry::PER_QUERY) }
         };
-        let telemetry: f64 = tenant
-            .telemetry
-            .iter()
-            .map(|how| queries(self.measured(id, how).count()) as f64 * per_minute(how.interval))
-            .sum();
-        Some((looks + telemetry, longest))
+        let telemetry = |how| queries(self.measured(id, how).count()) as f64 * per_minute(how.interval);
+        Some(Demand { looks, suspects, telemetry: tenant.telemetry.iter().map(telemetry).sum() })
     }
-}
 
-fn per_minute(every: Duration) -> f64 {
-    60.0 / every.as_secs_f64().max(0.001)
+    /// Where a sweep takes longer than the shortest interval, that is how far apart looks are, whatever the limit.
+    fn slowed_by_the_list(&self, id: &TenantId) -> f64 {
+        let took = self.tenants.get(id).map_or(Duration::ZERO, |tenant| tenant.list.takes());
+        let shortest = self.routine(id).map(|(_, watched)| watched.cadence.interval).min();
+        shortest.map_or(1.0, |shortest| took.as_secs_f64() / shortest.as_secs_f64().max(0.001)).max(1.0)
+    }
+
+    /// How much asking the tenant's channels one by one would stretch their intervals.
+    pub(super) fn stretch_of_singles(&self, id: &TenantId) -> f64 {
+        let Some(tenant) = self.tenants.get(id) else { return 1.0 };
+        let singles = self.routine(id).map(|(_, watched)| per_minute(watched.cadence.interval)).sum();
+        Demand { looks: singles, ..Demand::default() }.share(tenant.platform.budget().limit).pace.looks
+    }
+
+    /// Sets when the channel is looked at next, whatever was set before: a routine interval is as long as the budget allows,
+    /// and counts from where it began.
+    pub(super) fn arm(&mut self, channel: &ChannelKey) {
+        let pace = self.tenants.get(&channel.tenant).map_or_else(Pace::default, |tenant| tenant.share.pace);
+        let now = self.clock.now();
+        let Some(watched) = self.channels.get_mut(channel) else { return };
+        let Watched { cadence, from, part, .. } = *watched;
+        let interval = if cadence.suspect { cadence.interval } else { pace.routine(cadence.interval) };
+        let after = (from + interval.mul_f64(part)).since(now);
+        match &watched.due {
+            Some(key) => self.queue.reset(key, after),
+            None => watched.due = Some(self.queue.insert(Due::Channel(channel.clone()), after)),
+        }
+    }
+
+    /// The same for a channel whose interval begins now.
+    pub(super) fn rearm(&mut self, channel: &ChannelKey) {
+        let now = self.clock.now();
+        if let Some(watched) = self.channels.get_mut(channel) {
+            (watched.from, watched.part) = (now, 1.0);
+            self.arm(channel);
+        }
+    }
+
+    /// Lets these channels be asked for singly, one after the other as fast as the limit allows, whatever their interval: they
+    /// should have been seen by now.
+    pub(super) fn catch_up(&mut self, id: &TenantId, channels: &[ChannelKey]) {
+        let Some(looks) = self.tenants.get(id).map(|tenant| tenant.share.looks) else { return };
+        let gap = Duration::from_secs_f64(60.0 / looks.max(0.001));
+        let now = self.clock.now();
+        for (n, channel) in (0u32..).zip(channels) {
+            if let Some(watched) = self.channels.get_mut(channel) {
+                watched.alone = true;
+                (watched.from, watched.part) = (now + gap.saturating_mul(n), 0.0);
+                self.arm(channel);
+            }
+        }
+    }
 }

@@ -238,6 +238,11 @@ impl Replay {
                     }
                 }
             }
+            Fact::Paced(pace) => {
+                if let Some(tenant) = tenant {
+                    engine.set_pace(now, tenant, pace, out);
+                }
+            }
             Fact::EffectiveInterval(interval) => {
                 if let Some(tenant) = tenant {
                     engine.set_effective_interval(now, tenant, interval, out);

@@ -335,8 +335,8 @@ async fn an_action_does_not_wait_behind_a_token_that_a_poll_waits_to_fetch() {
     let mut few = settings();
     few.requests_per_minute = 12;
     let world = world_with(few, |n, _| granted(n, 20), |_, _| (NOW, reply(200, HEALTHY))).await;
-    // Ten of twelve slots go, for a token and nine looks; the other two are the reserve. Then the token expires.
-    for _ in 0..9 {
+    // Nine of twelve slots go, for a token and eight looks; the other three are the reserve. Then the token expires.
+    for _ in 0..8 {
         world.look().await.unwrap();
     }
     tokio::time::sleep(Duration::from_secs(30)).await;
