@@ -304,8 +304,7 @@ fn entries(asked: Asked) -> AuditSource {
 fn exercised() -> Counters {
     let counters = Counters::new();
     counters.poll("acme", "ok", Duration::from_millis(20));
-    let event =
-        RequestEvent { endpoint: "channel", code: "200".to_owned(), took: Duration::from_millis(20), odd_age: false };
+    let event = RequestEvent { endpoint: "channel", code: "200".to_owned(), took: Duration::from_millis(20) };
     counters.request("acme", &event);
     counters.action("acme", "failover", "applied");
     counters.action_latency("acme", Duration::from_millis(7));
@@ -314,7 +313,7 @@ fn exercised() -> Counters {
     counters.config_reload(true, WallMs(1_795_251_000_000));
     counters.loop_lag(Duration::from_micros(300));
     counters.tenant("acme");
-    counters.malformed("acme");
+    counters.malformed("acme", trunkwarden::platform::Malformed::Answer, 1);
     counters.provision("acme", "created");
     counters.provision_drift("acme", "trunk-west", true);
     let made = Outcome::Completed { bridge_id: None, read_back: false };
@@ -723,7 +722,7 @@ const OWN: &[&str] = &[
     "journal_writable",
     "log_lines_dropped_total",
     "loop_lag_seconds",
-    "malformed_answers_total",
+    "malformed_total",
     "network_up",
     "no_candidate",
     "observations_dropped_total",

@@ -1,16 +1,24 @@
-//! Bodies, both ways: the telemetry query as the contract writes it, and answers into channels, pages and samples.
+//! Bodies, both ways: the telemetry query as the contract writes it, and answers into channels and pages.
 //!
 //! Must never: hand on or quote a body that it cannot read (bodies carry SIP passwords), or let a hostile one grow in memory.
 
-use super::channel::{ChannelDoc, ListPage, TelemetryAnswer, TelemetryQuery};
+use super::channel::{ChannelDoc, ListPage, TelemetryQuery};
+use super::raw::{Raw, decode};
 use super::transport::Response;
-use crate::policy::{ChannelId, Sample, WallMs};
+use super::unread::{Malformed, Unread};
+use crate::policy::{ChannelId, WallMs};
+use axum::body::Bytes;
 use axum::http::header;
 use serde_json::{Value, json};
 use std::time::Duration;
+use zeroize::Zeroize;
 
-/// Values in one body at most; each costs many times its bytes once parsed.
-const MAX_VALUES: usize = 500_000;
+/// Values in one body that is built, at most; each costs many times its bytes.
+const MAX_VALUES: usize = 100_000;
+/// Rows of one page at most.
+const MAX_ROWS: usize = 20_000;
+/// Bytes of the name of a page at most.
+pub const MAX_TOKEN: usize = 2048;
 
 /// The telemetry query's body.
 pub fn telemetry_query(query: &TelemetryQuery) -> Value {
@@ -29,88 +37,79 @@ pub fn telemetry_query(query: &TelemetryQuery) -> Value {
 }
 
 /// A channel from an answer. The error says length, content type and place, never content.
-pub fn channel(response: &Response) -> Result<ChannelDoc, String> {
+pub fn channel(response: &Response, unread: &mut Unread) -> Result<ChannelDoc, String> {
     let etag = response.headers.get(header::ETAG).and_then(|etag| etag.to_str().ok()).map(str::to_owned);
-    ChannelDoc::from_value(json(response)?, etag).ok_or_else(|| unlike(response, "an object with a text `id`"))
+    let (text, replaced) = decode(&response.body);
+    ChannelDoc::read(document(response, &text)?, etag, replaced, unread)
+        .ok_or_else(|| unlike(response, "an object with a text `id`"))
 }
 
-/// A page of the list from an answer.
-pub fn list(response: &Response) -> Result<ListPage, String> {
-    let mut value = json(response)?;
-    let Some(Value::Array(entries)) = value.get_mut("channels").map(Value::take) else {
+/// A page of the list from an answer. A row that is no channel costs itself alone.
+pub fn list(response: &Response, unread: &mut Unread) -> Result<ListPage, String> {
+    let (text, replaced) = decode(&response.body);
+    let picked = document(response, &text)?.pick(["channels", "next"]);
+    // Some platforms write an empty list as `null`.
+    let Some([Some(rows), next]) = picked.filter(|[rows, _]| rows.is_some_and(|r| r.is_array() || r.is_null())) else {
         return Err(unlike(response, "an object with an array `channels`"));
     };
-    let next = match value.get("next") {
-        None | Some(Value::Null) => None,
-        Some(Value::String(next)) => (!next.is_empty()).then(|| next.clone()),
-        Some(Value::Number(next)) => Some(next.to_string()),
-        Some(_) => return Err(unlike(response, "`next` as text")),
-    };
+    let next = page_token(next).ok_or_else(|| unlike(response, "`next` as text of 2048 characters at most"))?;
     let mut page = ListPage { next, ..ListPage::default() };
-    for entry in entries {
-        match ChannelDoc::from_row(entry) {
+    for (n, row) in rows.items().enumerate() {
+        let channel = if page.channels.len() < MAX_ROWS { ChannelDoc::read_row(row, replaced, unread) } else { None };
+        match channel {
             Some(channel) => page.channels.push(channel),
-            None => page.malformed = page.malformed.saturating_add(1),
+            None => {
+                unread.note(Malformed::Channel, || format!("channels[{n}]"));
+                page.malformed = page.malformed.saturating_add(1);
+            }
         }
     }
     Ok(page)
 }
 
-/// Telemetry from an answer.
-pub fn telemetry(response: &Response) -> Result<TelemetryAnswer, String> {
-    let value = json(response)?;
-    let Some(Value::Array(items)) = value.get("metrics") else {
-        return Err(unlike(response, "an object with an array `metrics`"));
+/// The next page: `None` where there is none, nothing at all where it is no token.
+pub fn page_token(raw: Option<Raw<'_>>) -> Option<Option<String>> {
+    let Some(raw) = raw.filter(|raw| !raw.is_null()) else { return Some(None) };
+    let token = match raw.string() {
+        Some(text) => text.into_owned(),
+        None => raw.number().map(|_| raw.as_str().to_owned())?,
     };
-    let mut answer = TelemetryAnswer::default();
-    for value in items {
-        match item(value) {
-            Some(item) => answer.items.push(item),
-            None => answer.malformed = answer.malformed.saturating_add(1),
-        }
-    }
-    Ok(answer)
+    (token.len() <= MAX_TOKEN).then(|| Some(token).filter(|token| !token.is_empty()))
 }
 
-/// The body as JSON; nesting is bounded by serde_json.
-pub fn json(response: &Response) -> Result<Value, String> {
-    if response.body.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count() > MAX_VALUES {
-        return Err(unlike(response, "fewer than 500000 values"));
-    }
-    serde_json::from_slice(&response.body).map_err(|error| {
-        let place = format!("JSON (it breaks at line {}, column {})", error.line(), error.column());
-        unlike(response, &place)
+/// The body as it was written; where it breaks otherwise.
+pub fn document<'a>(response: &Response, text: &'a str) -> Result<Raw<'a>, String> {
+    Raw::document(text).map_err(|at| {
+        let before = text.get(..at).unwrap_or(text);
+        let line = before.matches('\n').count() + 1;
+        let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+        unlike(response, &format!("JSON (it breaks at line {line}, column {column})"))
     })
 }
 
-fn unlike(response: &Response, expected: &str) -> String {
+/// The body, built: for answers that are small.
+pub fn json(response: &Response) -> Result<Value, String> {
+    if response.body.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count() > MAX_VALUES {
+        return Err(unlike(response, "fewer than 100000 values"));
+    }
+    let (text, _) = decode(&response.body);
+    document(response, &text).map(Raw::value)
+}
+
+/// Overwrites a body that may hold passwords, where nobody else holds it.
+pub fn wipe(body: Bytes) {
+    if let Ok(mut bytes) = body.try_into_mut() {
+        bytes.as_mut().zeroize();
+    }
+}
+
+pub fn unlike(response: &Response, expected: &str) -> String {
     let kind = response.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("none");
     let kind: String = kind.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(60).collect();
     let (status, length) = (response.status.as_u16(), response.body.len());
     format!(
         "{status}: the answer ({length} bytes, content type {kind}) is not {expected}; is base_url the platform's API?"
     )
-}
-
-fn item(value: &Value) -> Option<(Option<ChannelId>, Sample)> {
-    let fields = value.as_object()?;
-    let text = |name: &str| match fields.get(name) {
-        None | Some(Value::Null) => Some(None),
-        Some(Value::String(text)) => Some(Some(text.as_str())),
-        Some(_) => None,
-    };
-    let at = match text("timestamp")? {
-        None => None,
-        Some(text) => Some(WallMs(text.parse::<jiff::Timestamp>().ok()?.as_millisecond())),
-    };
-    let number = |name: &str| fields.get(name).and_then(Value::as_f64);
-    let sample = Sample {
-        at,
-        latency_ms: number("latency_ms"),
-        jitter_ms: number("jitter_ms"),
-        packet_loss_pct: number("packet_loss_pct"),
-    };
-    Some((text("channelId")?.map(ChannelId::from), sample))
 }
 
 fn interval(bucket: Duration) -> String {

@@ -3,7 +3,9 @@
 //! The contract fixes the bridge request alone. What a call looks like when it is read is read tolerantly, and whatever is
 //! missing there counts as not told: it is never taken for the absence of a leg or of a bridge.
 
-use super::{Answer, BridgeWord, Class, Gate, PlatformError};
+use super::body::MAX_TOKEN;
+use super::unread::{Malformed, Unread};
+use super::{Answer, BridgeWord, Class, Gate, PlatformError, scrub};
 use crate::journal::OperationReceipt;
 use crate::policy::ChannelId;
 use serde_json::Value;
@@ -46,12 +48,21 @@ impl CallDoc {
             ["ended", "completed", "disconnected", "terminated", "closed"]
                 .contains(&status.to_ascii_lowercase().as_str())
         });
-        let parts = |name: &str| value.get(name).and_then(Value::as_array).map(|all| all.iter().take(MAX_PARTS));
+        // A list that is too long, or that holds what cannot be read, does not tell that something is not on it.
+        let parts = |name: &str| {
+            let all = value.get(name)?.as_array()?;
+            (all.len() <= MAX_PARTS && all.iter().all(Value::is_object)).then_some(all)
+        };
         let legs = parts("legs").map(|legs| {
-            legs.map(|leg| (text(leg, "type").unwrap_or_default(), text(leg, "value").unwrap_or_default())).collect()
+            let part = |leg: &Value, name| text(leg, name).unwrap_or_default();
+            legs.iter().map(|leg| (part(leg, "type"), part(leg, "value"))).collect()
         });
-        let bridge = |bridge| Some(CallBridge { request: text(bridge, "requestId")?, said: BridgeWord::of(bridge) });
-        let bridges = parts("bridges").map(|all| all.filter_map(bridge).collect());
+        let told = |bridge: &Value| match bridge.get("requestId") {
+            None | Some(Value::Null) => Some(None),
+            Some(_) => Some(Some(CallBridge { request: text(bridge, "requestId")?, said: BridgeWord::of(bridge) })),
+        };
+        let bridges = parts("bridges").and_then(|all| all.iter().map(told).collect::<Option<Vec<_>>>());
+        let bridges = bridges.map(|all| all.into_iter().flatten().collect());
         Some(Self { id, direction: text(value, "direction"), over, legs, bridges })
     }
 }
@@ -69,12 +80,20 @@ pub struct CallPage {
 
 impl CallPage {
     /// Takes an object with an array `calls`.
-    pub(super) fn from_value(value: &Value) -> Option<Self> {
-        let mut page = Self { next: text(value, "next").filter(|next| !next.is_empty()), ..Self::default() };
-        for entry in value.get("calls")?.as_array()? {
+    pub(super) fn from_value(value: &Value, unread: &mut Unread) -> Option<Self> {
+        let mut page = Self { next: next(value.get("next"))?, ..Self::default() };
+        let none = Vec::new();
+        let entries = match value.get("calls")? {
+            Value::Null => &none,
+            entries => entries.as_array()?,
+        };
+        for (n, entry) in entries.iter().enumerate() {
             match CallDoc::from_value(entry) {
                 Some(call) => page.calls.push(call),
-                None => page.malformed = page.malformed.saturating_add(1),
+                None => {
+                    unread.note(Malformed::Call, || format!("calls[{n}]"));
+                    page.malformed = page.malformed.saturating_add(1);
+                }
             }
         }
         Some(page)
@@ -132,7 +151,24 @@ pub trait CallControl: Send + Sync + 'static {
     async fn lacking_scopes(&self, timeout: Duration) -> Result<Vec<String>, PlatformError>;
 }
 
-/// A short text field.
+/// A short text field; a number as it is written. A blank one, and one of which something would have to be cut or
+/// replaced, is none.
 pub(super) fn text(value: &Value, name: &str) -> Option<String> {
-    value.get(name)?.as_str().filter(|text| text.len() <= MAX_TEXT).map(str::to_owned)
+    let text = match value.get(name)? {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        _ => return None,
+    };
+    (text.len() <= MAX_TEXT && !text.trim().is_empty() && scrub::is_clean(&text)).then_some(text)
+}
+
+/// The next page; nothing at all where what stands there names none.
+fn next(value: Option<&Value>) -> Option<Option<String>> {
+    match value {
+        None | Some(Value::Null) => Some(None),
+        Some(Value::String(text)) if text.is_empty() => Some(None),
+        Some(Value::String(text)) => (text.len() <= MAX_TOKEN).then(|| Some(text.clone())),
+        Some(Value::Number(number)) => Some(Some(number.to_string())),
+        Some(_) => None,
+    }
 }

@@ -19,8 +19,9 @@ use super::hints::{self, Age};
 use super::secret::Rotating;
 use super::settings::ClientSettings;
 use super::transport::{Response, Transport};
+use super::unread::{Malformed, Unread};
 use super::verdict;
-use super::{Answer, BudgetReading, CallControl, Class, Platform, RequestEvent, Warrant};
+use super::{Answer, Body, BudgetReading, CallControl, Class, ClientEvent, Platform, Warrant, samples};
 use crate::clock::Clock;
 use crate::journal::Receipt;
 use crate::policy::{ChannelId, WallMs};
@@ -32,7 +33,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Called after each request, from the task that made it: it must not block.
-pub type Observer = Arc<dyn Fn(&RequestEvent) + Send + Sync>;
+pub type Observer = Arc<dyn Fn(ClientEvent<'_>) + Send + Sync>;
 
 /// One tenant's platform.
 pub struct Client {
@@ -98,7 +99,7 @@ impl Platform for Client {
         let url = self.urls.channel(id, &attempted)?;
         let call = Call { unencoded: true, ..Call::read(Endpoint::Channel, class, &attempted, url) };
         let exchanged = self.call(&call, timeout).await?;
-        answer(&call, &exchanged, |response| channel_called(id, response))
+        self.read(&call, exchanged, |response, unread| channel_called(id, response, unread))
     }
 
     async fn channels(
@@ -110,7 +111,7 @@ impl Platform for Client {
         let attempted = "GET channels";
         let call = Call::read(Endpoint::Channels, class, attempted, self.urls.channels(page, attempted)?);
         let exchanged = self.call(&call, timeout).await?;
-        answer(&call, &exchanged, body::list)
+        self.read(&call, exchanged, body::list)
     }
 
     async fn telemetry(
@@ -129,14 +130,14 @@ impl Platform for Client {
             ..Call::read(Endpoint::Telemetry, Class::Telemetry, &attempted, url)
         };
         let exchanged = self.call(&call, timeout).await?;
-        answer(&call, &exchanged, body::telemetry)
+        self.read(&call, exchanged, |response, unread| samples::telemetry(response, query, unread))
     }
 
     async fn patch(
         &self,
         receipt: &Receipt,
         id: &ChannelId,
-        body: &serde_json::Value,
+        body: &Body,
         if_match: Option<&str>,
         timeout: Duration,
     ) -> Result<Answer<ChannelDoc>, PlatformError> {
@@ -156,7 +157,7 @@ impl Platform for Client {
         &self,
         warrant: &Warrant,
         id: &ChannelId,
-        body: &serde_json::Value,
+        body: &Body,
         if_match: Option<&str>,
         timeout: Duration,
     ) -> Result<Answer<ChannelDoc>, PlatformError> {
@@ -188,29 +189,38 @@ impl Platform for Client {
     }
 }
 
-/// Turns an answer into a value; what cannot be read is an error of the answer's shape.
-fn answer<T>(
-    call: &Call<'_>,
-    exchanged: &Exchanged,
-    read: impl FnOnce(&Response) -> Result<T, String>,
-) -> Result<Answer<T>, PlatformError> {
-    let response = &exchanged.response;
-    let value = whole(response)
-        .and_then(|()| read(response))
-        .map_err(|why| verdict::of_shape(call.endpoint, call.attempted, response.status.as_u16(), why))?;
-    let age = match hints::age(&response.headers) {
-        Age::Of(age) => age,
-        Age::None | Age::Odd => Duration::ZERO,
-    };
-    Ok(Answer {
-        value,
-        as_of: exchanged.asked_at.back(age),
-        asked_at: exchanged.asked_at,
-        answered_at: exchanged.answered_at,
+impl Client {
+    /// Turns an answer into a value; what cannot be read is an error of the answer's shape. What of it could not be read
+    /// is told, and its body, which may hold passwords, overwritten.
+    fn read<T>(
+        &self,
+        call: &Call<'_>,
+        exchanged: Exchanged,
+        read: impl FnOnce(&Response, &mut Unread) -> Result<T, String>,
+    ) -> Result<Answer<T>, PlatformError> {
+        let Exchanged { response, asked_at, answered_at } = exchanged;
+        let mut unread = Unread::default();
+        let value = whole(&response).and_then(|()| read(&response, &mut unread)).map_err(|why| {
+            unread.note(Malformed::Answer, || call.attempted.to_owned());
+            verdict::of_shape(call.endpoint, call.attempted, response.status.as_u16(), why)
+        });
+        let age = match hints::age(&response.headers) {
+            Age::Of(age) => age,
+            Age::None => Duration::ZERO,
+            Age::Odd => {
+                unread.note(Malformed::Age, || call.attempted.to_owned());
+                Duration::ZERO
+            }
+        };
+        if unread.lapses().next().is_some() {
+            (self.observer)(ClientEvent::Unread(&unread));
+        }
         // A cache keeps the date of the answer that it keeps.
-        date: hints::date(&response.headers)
-            .map(|date| WallMs(date.0.saturating_add(i64::try_from(age.as_millis()).unwrap_or(0)))),
-    })
+        let date = hints::date(&response.headers)
+            .map(|date| WallMs(date.0.saturating_add(i64::try_from(age.as_millis()).unwrap_or(0))));
+        body::wipe(response.body);
+        Ok(Answer { value: value?, as_of: asked_at.back(age), asked_at, answered_at, date })
+    }
 }
 
 /// Nobody asked for a part of an answer.
@@ -222,8 +232,8 @@ fn whole(response: &Response) -> Result<(), String> {
 }
 
 /// The channel of an answer, which must be the one that was asked for: acting on another's word would be worse than on none.
-fn channel_called(id: &ChannelId, response: &Response) -> Result<ChannelDoc, String> {
-    let channel = body::channel(response)?;
+fn channel_called(id: &ChannelId, response: &Response, unread: &mut Unread) -> Result<ChannelDoc, String> {
+    let channel = body::channel(response, unread)?;
     if channel.id() == id {
         Ok(channel)
     } else {
@@ -238,7 +248,7 @@ fn unlike_page(response: &Response, expected: &str) -> String {
 
 /// An id in a message: on one line, and not endless.
 fn printable(id: &ChannelId) -> String {
-    id.as_str().chars().map(|c| if c.is_control() { '?' } else { c }).take(80).collect()
+    super::scrub::clean(id.as_str(), 80).0
 }
 
 /// The headers that every request carries. Those that decide how a request is read are the client's own.

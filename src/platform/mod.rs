@@ -24,11 +24,15 @@ mod hints;
 mod http;
 mod lane;
 mod pages;
+mod raw;
 mod read_backs;
+mod samples;
 mod scrub;
 mod secret;
 mod settings;
+mod splice;
 mod transport;
+mod unread;
 mod verdict;
 
 pub use bridge_word::BridgeWord;
@@ -45,9 +49,12 @@ pub use http::{HttpTransport, TransportBuildError};
 pub(crate) use http::{authorities, broken, client, given_up, innermost};
 pub(crate) use lane::Lane;
 pub use pages::Pages;
+pub use raw::Raw;
 pub use read_backs::ReadBacks;
 pub use settings::ClientSettings;
+pub use splice::{AsRead, Body, codecs as codecs_at, codecs_as, quoted};
 pub use transport::{Request, Response, Transport, TransportError};
+pub use unread::{Lapse, Malformed, Unread};
 
 use crate::journal::Receipt;
 use crate::policy::{ChannelId, Time, WallMs};
@@ -122,7 +129,16 @@ pub struct BudgetReading {
     pub waiting: u32,
 }
 
-/// What one request did, for metrics and the log; given to the observer that a client was built with.
+/// What a client tells the observer that it was built with.
+#[derive(Clone, Copy, Debug)]
+pub enum ClientEvent<'a> {
+    /// A request is over.
+    Request(&'a RequestEvent),
+    /// Part of an answer could not be read and was left out of account.
+    Unread(&'a Unread),
+}
+
+/// What one request did, for metrics and the log.
 #[derive(Clone, Debug)]
 pub struct RequestEvent {
     /// `token`, `channel`, `channels`, `create`, `patch`, `telemetry`, `bridge`, `call`, `calls`.
@@ -131,8 +147,6 @@ pub struct RequestEvent {
     pub code: String,
     /// From sending to the answer or its abandonment.
     pub took: Duration,
-    /// Its `Age` was no number, or above a day, and is ignored.
-    pub odd_age: bool,
 }
 
 /// What the supervisor needs of a tenant's platform. Every call waits for its place in the request budget first;
@@ -170,7 +184,7 @@ pub trait Platform: Send + Sync + 'static {
         &self,
         receipt: &Receipt,
         id: &ChannelId,
-        body: &serde_json::Value,
+        body: &Body,
         if_match: Option<&str>,
         timeout: Duration,
     ) -> Result<Answer<ChannelDoc>, PlatformError>;
@@ -192,7 +206,7 @@ pub trait Platform: Send + Sync + 'static {
         &self,
         warrant: &Warrant,
         id: &ChannelId,
-        body: &serde_json::Value,
+        body: &Body,
         if_match: Option<&str>,
         timeout: Duration,
     ) -> Result<Answer<ChannelDoc>, PlatformError> {

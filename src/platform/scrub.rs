@@ -1,13 +1,18 @@
-//! What may be shown of the platform's own words: short, printable, and without secrets.
+//! What may be shown of the platform's own words: short, printable, and without secrets. Every text of a platform goes
+//! through here once, when it is parsed.
 //!
-//! Must never let through: the client secret, a token, or what stands beside a word such as `password`.
+//! Must never let through: the client secret, a token, or what stands beside a word such as `password`; a character that
+//! moves the cursor, begins another line, or turns the direction of what follows.
 
 use super::endpoint::ESCAPED;
+use super::raw::{REPLACEMENT, Raw, decode};
 use percent_encoding::utf8_percent_encode;
 use serde_json::Value;
 
-/// Characters of the platform's own text at most.
-const SHOWN: usize = 200;
+/// Characters of an error's text at most.
+const SHOWN: usize = 1024;
+/// Characters of it that are looked through for words such as `password`.
+const LOOKED_THROUGH: usize = 4 * SHOWN;
 /// Fields that carry an error's words, best first.
 const FIELDS: [&str; 5] = ["error_description", "message", "error", "detail", "title"];
 /// What stands after one of these is masked, in a key as in running text.
@@ -52,13 +57,45 @@ pub fn shown(text: &str, secrets: &[&str]) -> String {
         let encoded = utf8_percent_encode(secret, ESCAPED).to_string();
         text = text.replace(&encoded, MASK);
     }
+    let end = text.char_indices().nth(LOOKED_THROUGH).map_or(text.len(), |(end, _)| end);
+    text.truncate(end);
     let text = mask_after_words(&text);
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SHOWN).collect()
+    let printable = |c| match c {
+        '\n' | '\r' | '\t' => ' ',
+        c if is_hostile(c) => REPLACEMENT,
+        c => c,
+    };
+    text.chars().map(printable).take(SHOWN).collect()
+}
+
+/// `text` of `most` characters at most, hostile characters replaced. Whether anything was changed.
+pub fn clean(text: &str, most: usize) -> (String, bool) {
+    let mut chars = text.chars();
+    let cleaned: String = chars.by_ref().take(most).map(|c| if is_hostile(c) { REPLACEMENT } else { c }).collect();
+    let changed = !chars.as_str().is_empty() || !is_clean(text);
+    (cleaned, changed)
+}
+
+/// Whether [`clean`] would leave its characters alone.
+pub fn is_clean(text: &str) -> bool {
+    !text.chars().any(|c| c == REPLACEMENT || is_hostile(c))
+}
+
+/// Control characters, those that end a line, turn its direction or are not seen at all, and those that stand for nothing.
+fn is_hostile(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// An error body worth reading is small; a large one is not looked into.
 fn parse_small(body: &[u8]) -> Option<Value> {
-    (body.len() <= 64 * 1024).then(|| serde_json::from_slice(body).ok()).flatten()
+    if body.len() > 64 * 1024 {
+        return None;
+    }
+    let (text, _) = decode(body);
+    Raw::document(&text).ok().map(Raw::value)
 }
 
 fn words(value: &Value) -> Option<&str> {
@@ -156,11 +193,31 @@ mod tests {
             (r#"{"message": "too low", "field": "sip_port"}"#, Some("too low (field sip_port)")),
             (r#"{"message": "sip_port is too low", "field": "sip_port"}"#, Some("sip_port is too low")),
             (r#"{"message": 7}"#, None),
+            (r#"{"message": "no\ud800", "code": NaN}"#, Some("no\u{fffd}")),
+            ("\u{feff}{\"message\": \"no\"}", Some("no")),
             ("[]", None),
             ("<html>", None),
         ] {
             assert_eq!(error_text(body.as_bytes(), &[]).as_deref(), expected, "{body}");
         }
+    }
+
+    #[test]
+    fn a_text_is_cut_and_nothing_in_it_moves_the_cursor_or_turns_the_line() {
+        for (text, cleaned, changed) in [
+            ("healthy", "healthy", false),
+            ("sch\u{f6}n \u{1f600}", "sch\u{f6}n \u{1f600}", false),
+            ("a\nb\u{1b}[2Jc", "a\u{fffd}b\u{fffd}[2Jc", true),
+            ("a\u{202e}b\u{2066}c\u{200f}\u{85}\u{7f}", "a\u{fffd}b\u{fffd}c\u{fffd}\u{fffd}\u{fffd}", true),
+            ("a\u{fffd}", "a\u{fffd}", true),
+            ("0123456789x", "0123456789", true),
+            ("", "", false),
+        ] {
+            assert_eq!(clean(text, 10), (cleaned.to_owned(), changed), "{text:?}");
+        }
+        assert_eq!(shown("a\nb\u{1b}[2J\u{202e}c", &[]), "a b\u{fffd}[2J\u{fffd}c");
+        assert_eq!(shown(&"x".repeat(5000), &[]).len(), SHOWN);
+        assert_eq!(shown(&"token ".repeat(10_000), &[]).len(), SHOWN, "at once");
     }
 
     proptest::proptest! {

@@ -5,11 +5,11 @@
 use super::endpoint::Endpoint;
 use super::error::{ErrorClass, PlatformError};
 use super::hints::{self, Age, MAX_RETRY_AFTER};
+use super::raw::{Raw, decode};
 use super::scrub;
 use super::transport::{Response, TransportError};
 use crate::policy::{LookError, WallMs};
 use axum::http::header;
-use serde::de::IgnoredAny;
 
 /// A body of an answer outside 2xx that is longer is a page: the platform's own words are short.
 const WORDS_BYTES: usize = 256 * 1024;
@@ -95,12 +95,12 @@ pub const fn code(error: &TransportError) -> &'static str {
 /// Whether an answer is a page, and so not the platform's word: HTML, or a body that is not JSON. An empty body is none.
 pub fn is_page(response: &Response) -> bool {
     let kind = response.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let body = response.body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&response.body).trim_ascii();
-    if body.is_empty() {
+    let (body, _) = decode(&response.body);
+    if body.trim().is_empty() {
         return false;
     }
     let html = ["text/html", "application/xhtml"].iter().any(|html| kind.trim().to_ascii_lowercase().starts_with(html));
-    html || body.len() > WORDS_BYTES || serde_json::from_slice::<IgnoredAny>(body).is_err()
+    html || body.len() > WORDS_BYTES || !Raw::document(&body).is_ok_and(Raw::is_json)
 }
 
 /// Whether an answer shows that the platform took the token: it answered the call by itself.

@@ -5,7 +5,7 @@
 
 use super::known::{Credentials, Known};
 use crate::config::Provision;
-use crate::platform::ChannelDoc;
+use crate::platform::{ChannelDoc, Raw};
 use crate::policy::{Codec, ranked};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -50,14 +50,14 @@ pub fn differences(
     engine: Option<&EngineOrder>,
 ) -> Vec<Difference> {
     let mut found = Vec::new();
-    let shown = |object: &str, field: &str| doc.field(object).and_then(|o| o.get(field)).filter(|v| !v.is_null());
+    let shown = |object: &str, field: &str| doc.field(object, field);
     if let Some(is) = shown("configuration", "sip_server")
         && !is.as_str().is_some_and(|is| same_host(is, &desired.sip_server))
     {
-        found.push(plain(SERVER, is, json!(desired.sip_server)));
+        found.push(plain(SERVER, &is, json!(desired.sip_server)));
     }
-    if let Some(is) = shown("configuration", "sip_port").filter(|is| is.as_u64() != Some(desired.sip_port.into())) {
-        found.push(plain(PORT, is, json!(desired.sip_port)));
+    if let Some(is) = shown("configuration", "sip_port").filter(|is| whole(is) != Some(desired.sip_port.into())) {
+        found.push(plain(PORT, &is, json!(desired.sip_port)));
     }
     if shown("configuration", "codecs").is_some() {
         let read = doc.view().codecs.unwrap_or_default();
@@ -67,7 +67,7 @@ pub fn differences(
         }
     }
     found.extend(credentials(now, known.and_then(|known| known.credentials.as_ref())));
-    if let (Some(backups), Some(_)) = (&desired.failover, doc.field("routing").filter(|routing| routing.is_object())) {
+    if let (Some(backups), Some(_)) = (&desired.failover, doc.as_read("routing").raw()) {
         let is = doc.view().failover.unwrap_or_default();
         if is != *backups {
             found.push(plain(BACKUPS, &json!(is), json!(backups)));
@@ -78,8 +78,8 @@ pub fn differences(
             (INTERVAL, "interval_seconds", check.interval_seconds),
             (TIMEOUT, "timeout_seconds", check.timeout_seconds),
         ] {
-            if let Some(is) = shown("health_check", field).filter(|is| is.as_u64() != Some(wanted.into())) {
-                found.push(plain(path, is, json!(wanted)));
+            if let Some(is) = shown("health_check", field).filter(|is| whole(is) != Some(wanted.into())) {
+                found.push(plain(path, &is, json!(wanted)));
             }
         }
     }
@@ -132,6 +132,11 @@ fn short(is: &Value) -> Value {
         Value::Object(_) => json!("an object"),
         other => other.clone(),
     }
+}
+
+/// A whole number, however it is written: `1`, `1.0`, `"1"`.
+fn whole(value: &Value) -> Option<u64> {
+    Raw::document(&value.to_string()).ok()?.whole()
 }
 
 /// Host names are compared as DNS does: whatever the case, with or without the root's dot.

@@ -212,7 +212,7 @@ fn exists(
 ) {
     item.id = Some(doc.id().clone());
     item.new = known.and_then(|known| known.id.as_ref()) != Some(doc.id());
-    if let Some(kind) = doc.field("type").and_then(serde_json::Value::as_str).filter(|kind| *kind != "sip") {
+    if let Some(kind) = doc.kind().filter(|kind| *kind != "sip") {
         let kind: String = kind.chars().filter(|c| !c.is_control()).take(40).collect();
         item.new = false;
         item.why = Some(format!("the channel of this name is of type \"{kind}\", not \"sip\": it is left alone"));

@@ -11,7 +11,7 @@ use super::plan::{Item, Sight, What, judge};
 use super::provisioner::{Key, lock};
 use crate::clock::Clock;
 use crate::journal::Reader;
-use crate::platform::{ChannelDoc, Class, ErrorClass, Pages, Platform};
+use crate::platform::{AsRead, ChannelDoc, Class, ErrorClass, Pages, Platform};
 use crate::policy::{ChannelId, ChannelKey, Codec, Part, Time};
 use secrecy::SecretString;
 use serde_json::Value;
@@ -115,7 +115,7 @@ impl Surveyor {
     /// it does not show yet it shows the next time.
     async fn by_list(&self, list: &List, desired: &Desired, known: Option<&Known>) -> Option<Item> {
         let (List::Whole(docs, _), Some(id)) = (list, known?.id.as_ref()) else { return None };
-        let doc = docs.iter().find(|doc| doc.id() == id && doc.field("configuration").is_some())?;
+        let doc = docs.iter().find(|doc| doc.id() == id && doc.as_read("configuration") != &AsRead::Absent)?;
         let item = self.judge(desired, known, &Sight::Exists(Box::new(doc.clone()))).await;
         (item.what == What::Same).then_some(item)
     }

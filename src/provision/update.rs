@@ -10,7 +10,6 @@ use crate::journal::Batch;
 use crate::platform::{ChannelDoc, Class, ErrorClass, Platform, Warrant};
 use crate::supervisor::Permit;
 use secrecy::SecretString;
-use serde_json::Value;
 use std::time::Duration;
 
 impl Provisioner {
@@ -61,7 +60,10 @@ impl Provisioner {
             Ok(receipt) => receipt,
             Err(why) => return held(why),
         };
-        let body = wire::change(&desired.spec, password.as_ref(), &doc, &fresh.differences);
+        let body = match wire::change(&desired.spec, password.as_ref(), &doc, &fresh.differences) {
+            Ok(body) => body,
+            Err(why) => return held(why),
+        };
         let warrant = Warrant::new(receipt, permit.gate());
         let timeout = desired.spec.policy.failover.action_timeout;
         let sent = platform.amend_channel(&warrant, &id, &body, doc.etag(), timeout).await;
@@ -216,11 +218,10 @@ fn siblings(before: &ChannelDoc, after: &ChannelDoc, differences: &[Difference])
         if !differences.iter().any(|d| d.field.starts_with(object)) {
             continue;
         }
-        let Some(Value::Object(fields)) = before.field(object) else { continue };
-        let now = |name: &str| after.field(object).and_then(|o| o.get(name));
-        let path = |name: &str| format!("{object}.{name}");
-        let kept = |name: &str| differences.iter().any(|d| d.field == path(name)) || now(name) == fields.get(name);
-        lost.extend(fields.keys().filter(|name| !kept(name)).map(|name| path(name)));
+        let sent: Vec<&str> =
+            differences.iter().filter_map(|d| d.field.strip_prefix(object)?.strip_prefix('.')).collect();
+        let gone = before.as_read(object).lost(after.as_read(object), &sent);
+        lost.extend(gone.map(|name| format!("{object}.{name}")));
     }
     (!lost.is_empty()).then(|| format!("the platform also changed {}", lost.join(", ")))
 }

@@ -2,10 +2,10 @@
 
 use super::difference::{BACKUPS, CODECS, Difference, INTERVAL, PASSWORD, PORT, SERVER, TIMEOUT, USERNAME};
 use crate::config::Provision;
-use crate::platform::ChannelDoc;
-use crate::supervisor::codecs_as_read;
+use crate::platform::{Body, ChannelDoc, codecs_as, quoted};
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// The body of `POST`: the whole channel, with its password.
 pub fn creation(desired: &Provision, password: &SecretString) -> Value {
@@ -28,40 +28,46 @@ pub fn creation(desired: &Provision, password: &SecretString) -> Value {
 }
 
 /// The body of `PATCH` that brings `differences` about, everything beside them as read: platforms merge or replace
-/// sub-objects. Credentials are sent whole or not at all; without `password` they are not.
+/// sub-objects. Credentials are sent whole or not at all; without `password` they are not. Where it cannot be all that was
+/// read, there is none; why.
 pub fn change(
     desired: &Provision,
     password: Option<&SecretString>,
     doc: &ChannelDoc,
     differences: &[Difference],
-) -> Value {
-    let mut body = Map::new();
-    let mut set = |object: &str, field: &str, value: Value| {
-        let as_read = || doc.field(object).and_then(Value::as_object).cloned().unwrap_or_default();
-        if let Value::Object(fields) = body.entry(object).or_insert_with(|| Value::Object(as_read())) {
-            fields.insert(field.to_owned(), value);
-        }
+) -> Result<Body, String> {
+    let mut parts: BTreeMap<&str, Vec<(&str, String)>> = BTreeMap::new();
+    let mut set = |object, field, value: String| {
+        let fields = parts.entry(object).or_default();
+        fields.retain(|(name, _)| *name != field);
+        fields.push((field, value));
     };
     for difference in differences {
         match difference.field.as_str() {
-            SERVER => set("configuration", "sip_server", json!(desired.sip_server)),
-            PORT => set("configuration", "sip_port", json!(desired.sip_port)),
-            CODECS => set("configuration", "codecs", codecs_as_read(doc, &desired.codecs)),
-            BACKUPS => set("routing", "failover_channels", json!(desired.failover.clone().unwrap_or_default())),
+            SERVER => set("configuration", "sip_server", quoted(&desired.sip_server)),
+            PORT => set("configuration", "sip_port", desired.sip_port.to_string()),
+            CODECS => set("configuration", "codecs", codecs(doc, desired)),
+            BACKUPS => {
+                set("routing", "failover_channels", json!(desired.failover.clone().unwrap_or_default()).to_string())
+            }
             INTERVAL | TIMEOUT => {
                 let check = desired.health_check.unwrap_or_default();
-                set("health_check", "interval_seconds", json!(check.interval_seconds));
-                set("health_check", "timeout_seconds", json!(check.timeout_seconds));
+                set("health_check", "interval_seconds", check.interval_seconds.to_string());
+                set("health_check", "timeout_seconds", check.timeout_seconds.to_string());
             }
             USERNAME | PASSWORD => {
                 if let Some(password) = password {
-                    set("configuration", "authentication", authentication(desired, password));
+                    set("configuration", "authentication", authentication(desired, password).to_string());
                 }
             }
             _ => {}
         }
     }
-    Value::Object(body)
+    doc.change(&[], &parts.into_iter().collect::<Vec<_>>())
+}
+
+fn codecs(doc: &ChannelDoc, desired: &Provision) -> String {
+    codecs_as(doc.as_read("configuration").raw().and_then(|part| part.get("codecs")), &desired.codecs)
 }
 
 fn authentication(desired: &Provision, password: &SecretString) -> Value {

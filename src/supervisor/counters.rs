@@ -9,7 +9,7 @@ mod meddling;
 mod provision;
 
 use crate::calls::BridgeMetrics;
-use crate::platform::RequestEvent;
+use crate::platform::{Malformed, RequestEvent};
 use crate::policy::WallMs;
 use doors::Doors;
 use meddling::Meddling;
@@ -191,9 +191,6 @@ impl Counters {
     /// A request to the platform ended.
     pub fn request(&self, tenant: &str, event: &RequestEvent) {
         self.0.requests.with_label_values(&[tenant, event.endpoint, bounded_code(&event.code)]).inc();
-        if event.odd_age {
-            self.malformed(tenant);
-        }
     }
 
     /// An action (`failover`, `failback`, `codec`) ended in `result`, an outcome's name.
@@ -217,7 +214,9 @@ impl Counters {
                 self.0.requests.with_label_values(&[tenant, endpoint, code]);
             }
         }
-        self.0.malformed.with_label_values(&[tenant]);
+        for what in Malformed::ALL {
+            self.0.malformed.with_label_values(&[tenant, what.name()]);
+        }
         self.0.meddling.tenant(tenant);
         self.0.provisions.tenant(tenant);
         self.0.bridges.tenant(tenant);
@@ -262,9 +261,9 @@ impl Counters {
         self.0.loop_lag.observe(late.as_secs_f64());
     }
 
-    /// An answer could not be understood.
-    pub fn malformed(&self, tenant: &str) {
-        self.0.malformed.with_label_values(&[tenant]).inc();
+    /// So much of an answer could not be read.
+    pub fn malformed(&self, tenant: &str, what: Malformed, count: u32) {
+        self.0.malformed.with_label_values(&[tenant, what.name()]).inc_by(u64::from(count));
     }
 
     /// What is counted of bridges.
@@ -324,8 +323,8 @@ fn checkpoint_gauges(registry: &Registry) -> (Gauge, IntGauge) {
 }
 
 fn malformed(registry: &Registry) -> IntCounterVec {
-    let help = "Answers of the platform that could not be understood and were left out of account.";
-    add(registry, IntCounterVec::new(opts("malformed_answers_total", help), &["tenant"]))
+    let help = "Answers of the platform, and parts of them, that could not be read and were left out of account.";
+    add(registry, IntCounterVec::new(opts("malformed_total", help), &["tenant", "what"]))
 }
 
 fn loop_lag(registry: &Registry) -> Histogram {

@@ -1,7 +1,7 @@
 //! Counters count, stay bounded, and forget.
 
 use super::Counters;
-use crate::platform::RequestEvent;
+use crate::platform::{Malformed, RequestEvent};
 use crate::policy::{Outcome, WallMs};
 use prometheus::proto::Metric;
 use std::time::Duration;
@@ -20,7 +20,7 @@ fn series(counters: &Counters, family: &str) -> Vec<(Vec<String>, f64)> {
 }
 
 fn event(code: &str) -> RequestEvent {
-    RequestEvent { endpoint: "channel", code: code.to_owned(), took: Duration::from_millis(3), odd_age: false }
+    RequestEvent { endpoint: "channel", code: code.to_owned(), took: Duration::from_millis(3) }
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn a_forgotten_tenant_leaves_no_series_and_its_neighbour_stays() {
         counters.request(tenant, &event("200"));
         counters.action(tenant, "failover", "applied");
         counters.action_latency(tenant, Duration::from_millis(4));
-        counters.malformed(tenant);
+        counters.malformed(tenant, Malformed::Codec, 2);
     }
     counters.forget_tenant("acme");
     let text = prometheus::TextEncoder::new().encode_to_string(&counters.gather()).unwrap();
@@ -69,9 +69,7 @@ fn a_configured_tenant_is_counted_from_0_and_leaves_nothing_behind() {
     let actions = series(&counters, "trunkwarden_actions_total");
     assert_eq!(actions.len(), 3 * 7);
     assert!(actions.iter().all(|(_, n)| n.abs() < 1e-9));
-    for family in
-        ["bridges", "rescues", "rescued_calls", "malformed_answers", "siblings_lost", "other_controllers", "polls"]
-    {
+    for family in ["bridges", "rescues", "rescued_calls", "malformed", "siblings_lost", "other_controllers", "polls"] {
         assert!(!series(&counters, &format!("trunkwarden_{family}_total")).is_empty(), "{family}");
     }
     // What is counted later is one of these: a label that is missing above would be born with its first event.
@@ -88,7 +86,7 @@ fn a_configured_tenant_is_counted_from_0_and_leaves_nothing_behind() {
         counters.action("acme", "failback", outcome.name());
     }
     counters.request("acme", &RequestEvent { code: "429".to_owned(), ..event("429") });
-    counters.malformed("acme");
+    counters.malformed("acme", Malformed::Age, 1);
     counters.other_controller("acme");
     counters.siblings_lost("acme", "codec");
     assert_eq!(counters.gather().iter().map(|f| f.get_metric().len()).sum::<usize>(), before);

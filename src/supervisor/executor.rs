@@ -108,7 +108,10 @@ impl Execution {
         if let Some(why) = self.gate.closed_because(self.clock.now()) {
             return Outcome::Withdrawn { why };
         }
-        let body = patch::body(&self.action.kind, &self.doc);
+        let body = match patch::body(&self.action.kind, &self.doc) {
+            Ok(body) => body,
+            Err(why) => return Outcome::Refused { why: format!("nothing was sent: {why}") },
+        };
         let id = &self.action.channel.channel;
         let sent = self.platform.patch(&receipt, id, &body, self.doc.etag(), self.action.action_timeout).await;
         match sent {

@@ -3,28 +3,29 @@
 //! Platforms merge or replace sub-objects, so a body carries what must stay, as read; never `authentication`, which a
 //! [`ChannelDoc`] does not even hold.
 
-use crate::platform::ChannelDoc;
+use crate::platform::{Body, ChannelDoc, codecs_at, quoted};
 use crate::policy::{ActionKind, Codec};
-use serde_json::{Map, Value, json};
 
-/// The `PATCH` body for a change of a channel that was last read as `doc`.
-pub fn body(kind: &ActionKind, doc: &ChannelDoc) -> Value {
+/// The `PATCH` body for a change of a channel that was last read as `doc`: what was read, byte for byte, with the changed
+/// values in it. Where it cannot be all that was read, there is none; why.
+pub fn body(kind: &ActionKind, doc: &ChannelDoc) -> Result<Body, String> {
+    let route = |to: &str| [("routing", vec![("primary_channel_id", quoted(to))])];
     match kind {
-        ActionKind::Failover { to, .. } => json!({ "status": "active", "routing": routing(doc, to.as_str()) }),
-        ActionKind::Failback { .. } => json!({ "routing": routing(doc, doc.id().as_str()) }),
+        ActionKind::Failover { to, .. } => doc.change(&[("status", "\"active\"")], &route(to.as_str())),
+        ActionKind::Failback { .. } => doc.change(&[], &route(doc.id().as_str())),
         ActionKind::Codec { order, dtmf_mode, rtp_payload_type, .. } => {
             let view = doc.view();
-            let mut configuration = Map::new();
-            configuration.insert("codecs".into(), codecs(doc, order));
-            for (name, value) in [
-                ("dtmf_mode", dtmf_mode.clone().or(view.dtmf_mode)),
-                ("rtp_payload_type", rtp_payload_type.clone().or(view.rtp_payload_type)),
+            let mut changes = vec![("codecs", codecs(doc, order)?)];
+            for (name, wanted, read) in [
+                ("dtmf_mode", dtmf_mode, &view.dtmf_mode),
+                ("rtp_payload_type", rtp_payload_type, &view.rtp_payload_type),
             ] {
-                if let Some(value) = value {
-                    configuration.insert(name.into(), value.into());
+                // What is as wanted stays as it was written.
+                if let Some(wanted) = wanted.as_ref().filter(|_| wanted != read) {
+                    changes.push((name, quoted(wanted)));
                 }
             }
-            json!({ "configuration": configuration })
+            doc.change(&[], &[("configuration", changes)])
         }
     }
 }
@@ -41,49 +42,40 @@ pub fn shows(kind: &ActionKind, doc: &ChannelDoc) -> bool {
 
 /// Fields that stood beside the change in `before` and are gone or different in `after`, as JSON paths.
 pub fn siblings_lost(kind: &ActionKind, before: &ChannelDoc, after: &ChannelDoc) -> Vec<String> {
-    let (object, changed): (_, &[&str]) = match kind {
-        ActionKind::Failover { .. } | ActionKind::Failback { .. } => ("routing", &["primary_channel_id"]),
-        ActionKind::Codec { .. } => ("configuration", &["codecs", "dtmf_mode", "rtp_payload_type"]),
+    let (object, changed) = match kind {
+        ActionKind::Failover { .. } | ActionKind::Failback { .. } => ("routing", vec!["primary_channel_id"]),
+        ActionKind::Codec { dtmf_mode, rtp_payload_type, .. } => {
+            let set = [("dtmf_mode", dtmf_mode.is_some()), ("rtp_payload_type", rtp_payload_type.is_some())];
+            let set = set.into_iter().filter(|(_, set)| *set).map(|(name, _)| name);
+            ("configuration", ["codecs"].into_iter().chain(set).collect())
+        }
     };
-    let Some(Value::Object(before)) = before.field(object) else { return Vec::new() };
-    before
-        .iter()
-        .filter(|(name, _)| !changed.contains(&name.as_str()))
-        .filter(|(name, value)| after.field(object).and_then(|o| o.get(name.as_str())) != Some(value))
-        .map(|(name, _)| format!("{object}.{name}"))
-        .collect()
+    let (was, is) = (before.as_read(object), after.as_read(object));
+    let mut lost: Vec<String> = was.lost(is, &changed).map(|name| format!("{object}.{name}")).collect();
+    if object == "configuration" {
+        if was.loses_codecs(is) {
+            lost.push(format!("{object}.codecs"));
+        }
+        let seen = before.view().authentication;
+        if seen.is_some() && seen != after.view().authentication {
+            lost.push(format!("{object}.authentication"));
+        }
+    }
+    lost
 }
 
-fn routing(doc: &ChannelDoc, primary: &str) -> Value {
-    let mut routing = match doc.field("routing") {
-        Some(Value::Object(as_read)) => as_read.clone(),
-        _ => Map::new(),
-    };
-    routing.insert("primary_channel_id".into(), primary.into());
-    Value::Object(routing)
-}
-
-/// Each codec as read, whatever else the platform keeps with it, at its new priority.
-pub fn codecs(doc: &ChannelDoc, order: &[Codec]) -> Value {
-    let mut as_read =
-        doc.field("configuration").and_then(|c| c.get("codecs")).and_then(Value::as_array).cloned().unwrap_or_default();
-    order
-        .iter()
-        .map(|codec| {
-            let place = as_read.iter().position(|c| c.get("name").and_then(Value::as_str) == Some(&codec.name));
-            let mut entry = place.map_or_else(|| json!({ "name": codec.name }), |i| as_read.remove(i));
-            if let Value::Object(fields) = &mut entry {
-                fields.insert("priority".into(), codec.priority.into());
-            }
-            entry
-        })
-        .collect()
+/// The codecs as read, whatever else the platform keeps with each, at the priorities of `order`.
+fn codecs(doc: &ChannelDoc, order: &[Codec]) -> Result<String, String> {
+    let read = doc.as_read("configuration").raw().and_then(|part| part.get("codecs"));
+    let read = read.ok_or("the platform no longer shows the channel's codecs, so their order cannot be changed")?;
+    codecs_at(read, order)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::policy::ChannelId;
+    use serde_json::{Value, json};
 
     fn doc(value: Value) -> ChannelDoc {
         ChannelDoc::from_value(value, None).unwrap()
@@ -105,11 +97,15 @@ mod tests {
         Codec { name: name.into(), priority }
     }
 
+    fn sent(kind: &ActionKind, doc: &ChannelDoc) -> Value {
+        serde_json::from_str(body(kind, doc).unwrap().as_str()).unwrap()
+    }
+
     #[test]
     fn a_failover_carries_status_and_the_whole_routing_as_read() {
         let kind = ActionKind::Failover { from: ChannelId::from("a"), to: ChannelId::from("b") };
         assert_eq!(
-            body(&kind, &sample()),
+            sent(&kind, &sample()),
             json!({ "status": "active",
                     "routing": { "failover_channels": ["b"], "primary_channel_id": "b", "region": "east" } })
         );
@@ -119,7 +115,7 @@ mod tests {
     fn a_failback_carries_no_status() {
         let kind = ActionKind::Failback { from: ChannelId::from("b") };
         assert_eq!(
-            body(&kind, &sample()),
+            sent(&kind, &sample()),
             json!({ "routing": { "failover_channels": ["b"], "primary_channel_id": "a", "region": "east" } })
         );
     }
@@ -129,8 +125,9 @@ mod tests {
         let order = vec![codec("OPUS", 1), codec("PCMU", 2)];
         let kind = ActionKind::Codec { order, before: vec![], dtmf_mode: None, rtp_payload_type: None };
         assert_eq!(
-            body(&kind, &sample()),
+            sent(&kind, &sample()),
             json!({ "configuration": {
+                "sip_server": "sip.example",
                 "codecs": [{ "name": "OPUS", "priority": 1 }, { "name": "PCMU", "priority": 2, "ptime": 20 }],
                 "dtmf_mode": "INFO" } })
         );

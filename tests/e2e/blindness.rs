@@ -66,7 +66,7 @@ async fn silence_and_cut_connections_move_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_that_are_no_answers_are_counted_and_their_bodies_never_logged() {
     let world = moved_by_none_of(&[FaultKind::Garbage, FaultKind::Empty, FaultKind::Huge]).await;
-    let malformed = world.metric(r#"trunkwarden_malformed_answers_total{tenant="acme"}"#).await;
+    let malformed = world.metric(r#"trunkwarden_malformed_total{tenant="acme",what="answer"}"#).await;
     assert!(malformed.is_some_and(|n| n >= 3.0), "{malformed:?}");
     let logs = world.logs();
     assert!(logs.contains("cannot look at the platform"), "{logs}");

@@ -12,8 +12,8 @@ use trunkwarden::clock::Clock;
 use trunkwarden::config;
 use trunkwarden::journal::{Filter, IdSource, Journal, JournalError, OpenIntent, Options, Receipt, WriterMode};
 use trunkwarden::platform::{
-    Answer, BridgeAnswer, BridgeOrder, BudgetReading, CallControl, CallDoc, CallPage, ChannelDoc, Class, ErrorClass,
-    ListPage, Platform, PlatformError, TelemetryAnswer, TelemetryQuery, Warrant,
+    Answer, Body, BridgeAnswer, BridgeOrder, BudgetReading, CallControl, CallDoc, CallPage, ChannelDoc, Class,
+    ErrorClass, ListPage, Platform, PlatformError, TelemetryAnswer, TelemetryQuery, Warrant,
 };
 use trunkwarden::policy::{ChannelId, LookError, Sample, Time, WallMs};
 use trunkwarden::supervisor::{Clients, Counters, Daemon, Parts, Pulse, Reloads};
@@ -238,10 +238,11 @@ impl Platform for Fake {
         &self,
         _: &Receipt,
         id: &ChannelId,
-        body: &Value,
+        body: &Body,
         _: Option<&str>,
         _: Duration,
     ) -> Result<Answer<ChannelDoc>, PlatformError> {
+        let body: &Value = &serde_json::from_str(body.as_str()).unwrap();
         let next = self.with(|held| held.next.take());
         let (fate, death) = next.unwrap_or((Fate::Made, None));
         if death == Some(Death::Unsent) {
@@ -272,10 +273,11 @@ impl Platform for Fake {
         &self,
         warrant: &Warrant,
         id: &ChannelId,
-        body: &Value,
+        body: &Body,
         _: Option<&str>,
         _: Duration,
     ) -> Result<Answer<ChannelDoc>, PlatformError> {
+        let body: &Value = &serde_json::from_str(body.as_str()).unwrap();
         if self.with(|held| held.amend_waits) {
             warrant.gate().closed(self.clock.now()).await;
         }

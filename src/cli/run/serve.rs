@@ -4,7 +4,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Tenant};
 use crate::delivery::Delivery;
 use crate::http::{self, Access, App};
-use crate::platform::{Client, ClientSettings, HttpTransport, Platform, RequestEvent, Spent};
+use crate::platform::{Client, ClientSettings, HttpTransport, Platform, Spent};
 use crate::supervisor::{Connect, Counters, Daemon};
 use secrecy::SecretString;
 use std::net::SocketAddr;
@@ -138,7 +138,6 @@ fn client(
     let transport = HttpTransport::new(tenant.ca_file.as_deref(), tenant.proxy.as_deref(), BODY_LIMIT)
         .map_err(|error| error.to_string())?;
     let settings = ClientSettings::of(tenant, client_secret, recent, rand::random());
-    let name = tenant.id.to_string();
-    let observer = Arc::new(move |event: &RequestEvent| counters.request(&name, event));
+    let observer = crate::supervisor::observer(counters, tenant.id.clone(), clock.clone());
     Ok(Client::new(settings, Arc::new(transport), clock.clone(), observer))
 }

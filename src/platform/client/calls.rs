@@ -9,7 +9,7 @@ use super::super::error::PlatformError;
 use super::super::transport::Response;
 use super::super::{Answer, BridgeWord, Class, scrub};
 use super::exchange::Call;
-use super::{Client, answer, unlike_page};
+use super::{Client, unlike_page};
 use crate::policy::ChannelId;
 use axum::body::Bytes;
 use axum::http::{Method, StatusCode};
@@ -29,7 +29,7 @@ impl CallControl for Client {
             ..Call::read(Endpoint::Bridge, Class::Call, &attempted, self.urls.bridge(order.call, &attempted)?)
         };
         let exchanged = self.call(&call, timeout).await?;
-        answer(&call, &exchanged, |response| match body::json(response)? {
+        self.read(&call, exchanged, |response, _| match body::json(response)? {
             value @ Value::Object(_) => {
                 Ok(BridgeAnswer { id: text(&value, "bridgeId"), said: self.said(response, &value) })
             }
@@ -45,7 +45,7 @@ impl CallControl for Client {
         let attempted = format!("GET call {id}");
         let call = Call::read(Endpoint::Call, class, &attempted, self.urls.call(id, &attempted)?);
         let exchanged = self.call(&call, timeout).await?;
-        answer(&call, &exchanged, |response| call_called(id, response))
+        self.read(&call, exchanged, |response, _| call_called(id, response))
     }
 
     fn lists_calls(&self) -> bool {
@@ -61,8 +61,8 @@ impl CallControl for Client {
         let attempted = format!("GET calls of channel {}", super::printable(channel));
         let call = Call::read(Endpoint::Calls, Class::Call, &attempted, self.urls.calls(channel, page, &attempted)?);
         let exchanged = self.call(&call, timeout).await?;
-        answer(&call, &exchanged, |response| {
-            CallPage::from_value(&body::json(response)?)
+        self.read(&call, exchanged, |response, unread| {
+            CallPage::from_value(&body::json(response)?, unread)
                 .ok_or_else(|| unlike_page(response, "an object with an array `calls`"))
         })
     }

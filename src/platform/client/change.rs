@@ -6,9 +6,9 @@ use super::super::endpoint::Endpoint;
 use super::super::error::PlatformError;
 use super::super::gate::Gate;
 use super::super::hints;
-use super::super::{Answer, Class, body, scrub};
+use super::super::{Answer, Body, Class, body, scrub};
 use super::exchange::Call;
-use super::{Client, answer, channel_called, printable};
+use super::{Client, channel_called, printable};
 use crate::policy::ChannelId;
 use axum::body::Bytes;
 use axum::http::Method;
@@ -20,7 +20,7 @@ pub(super) struct Change<'a> {
     /// The channel.
     pub id: &'a ChannelId,
     /// What is sent.
-    pub body: &'a Value,
+    pub body: &'a Body,
     /// The `ETag` of what it was decided on.
     pub if_match: Option<&'a str>,
     /// What may still stop it.
@@ -38,14 +38,14 @@ impl Client {
         let attempted = format!("PATCH channel {}", printable(change.id));
         let call = Call {
             method: Method::PATCH,
-            body: Some(Bytes::from(change.body.to_string())),
+            body: Some(Bytes::from(change.body.as_str().to_owned())),
             if_match: change.if_match.and_then(hints::strong),
             gate: Some(change.gate),
-            hidden: scrub::sensitive_in(change.body),
+            hidden: scrub::sensitive_in(&serde_json::from_str(change.body.as_str()).unwrap_or_default()),
             ..Call::read(Endpoint::Patch, change.class, &attempted, self.urls.channel(change.id, &attempted)?)
         };
         let exchanged = self.call(&call, timeout).await?;
-        answer(&call, &exchanged, |response| channel_called(change.id, response))
+        self.read(&call, exchanged, |response, unread| channel_called(change.id, response, unread))
     }
 
     /// Never as urgent as a failover: it stands at the end of the request budget's queue.
@@ -64,6 +64,6 @@ impl Client {
             ..Call::read(Endpoint::Create, Class::Rest, attempted, self.urls.channels(None, attempted)?)
         };
         let exchanged = self.call(&call, timeout).await?;
-        answer(&call, &exchanged, body::channel)
+        self.read(&call, exchanged, body::channel)
     }
 }

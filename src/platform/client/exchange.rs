@@ -7,9 +7,8 @@ use super::super::budget::{QueueFull, Slot};
 use super::super::endpoint::{ESCAPED, Endpoint};
 use super::super::error::{ErrorClass, PlatformError};
 use super::super::gate::Gate;
-use super::super::hints::{self, Age};
 use super::super::transport::{Request, Response, TransportError};
-use super::super::{Class, RequestEvent, verdict};
+use super::super::{Class, ClientEvent, RequestEvent, verdict};
 use super::Client;
 use crate::policy::{LookError, Time};
 use axum::body::Bytes;
@@ -260,8 +259,7 @@ impl Client {
             Ok(response) => response.status.as_str().to_owned(),
             Err(error) => verdict::code(error).to_owned(),
         };
-        let odd_age = sent.as_ref().is_ok_and(|response| hints::age(&response.headers) == Age::Odd);
-        (self.observer)(&RequestEvent { endpoint: endpoint.name(), code, took, odd_age });
+        (self.observer)(ClientEvent::Request(&RequestEvent { endpoint: endpoint.name(), code, took }));
         (sent, asked_at, answered_at)
     }
 

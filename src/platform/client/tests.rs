@@ -135,7 +135,11 @@ async fn world_with(
     let events: Arc<Mutex<Vec<(&'static str, String)>>> = Arc::default();
     let observer: Observer = Arc::new({
         let events = Arc::clone(&events);
-        move |event: &RequestEvent| events.lock().unwrap().push((event.endpoint, event.code.clone()))
+        move |event: ClientEvent<'_>| {
+            if let ClientEvent::Request(event) = event {
+                events.lock().unwrap().push((event.endpoint, event.code.clone()));
+            }
+        }
     });
     let transport: Arc<dyn Transport> = Arc::<Fake>::clone(&fake);
     let client = Arc::new(Client::new(settings, transport, clock.clone(), observer));
@@ -156,7 +160,7 @@ impl World {
     async fn patch(&self) -> Result<Answer<ChannelDoc>, PlatformError> {
         let body = json!({"status": "active", "routing": {"primary_channel_id": "ch-0002"}});
         let receipt = Receipt::for_tests(OpId(1));
-        self.client.patch(&receipt, &"ch-0001".into(), &body, Some("\"v1\""), TIMEOUT).await
+        self.client.patch(&receipt, &"ch-0001".into(), &Body::from(&body), Some("\"v1\""), TIMEOUT).await
     }
 }
 
@@ -265,7 +269,7 @@ async fn telemetry_is_asked_for_as_the_contract_says_and_passed_on_unjudged() {
     assert_eq!(named.as_ref(), Some(&"a".into()));
     assert_eq!(first.at, Some(WallMs(1_795_251_300_000)));
     assert_eq!((first.latency_ms, first.jitter_ms, first.packet_loss_pct), (Some(41.0), Some(4.0), None));
-    assert_eq!((unnamed, second.at, second.latency_ms, second.jitter_ms), (&None, None, Some(-5.0), None));
+    assert_eq!((unnamed, second.at, second.latency_ms, second.jitter_ms), (&None, None, Some(-5.0), Some(4.0)));
     let request = &world.fake.requests()[0];
     assert_eq!(request.headers["content-type"], "application/json");
     assert_eq!(
@@ -294,7 +298,7 @@ async fn only_a_tag_that_a_server_matches_strongly_goes_back() {
         let world = world(|_, _| reply(200, HEALTHY)).await;
         let body = json!({});
         let receipt = Receipt::for_tests(OpId(1));
-        world.client.patch(&receipt, &"ch-0001".into(), &body, Some(tag), TIMEOUT).await.unwrap();
+        world.client.patch(&receipt, &"ch-0001".into(), &Body::from(&body), Some(tag), TIMEOUT).await.unwrap();
         let request = &world.fake.requests()[0];
         assert_eq!(request.headers.get("if-match").map(|tag| tag.to_str().unwrap()), sent.then_some(tag));
     }

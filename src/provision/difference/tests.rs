@@ -56,7 +56,7 @@ fn each_field_is_told_by_its_path() {
     for (path, pointer, value) in [
         (SERVER, "/configuration/sip_server", json!("other.example")),
         (PORT, "/configuration/sip_port", json!(5061)),
-        (PORT, "/configuration/sip_port", json!("5060")),
+        (PORT, "/configuration/sip_port", json!("5061")),
         (
             CODECS,
             "/configuration/codecs",

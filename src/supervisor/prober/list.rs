@@ -6,7 +6,7 @@
 //! tried beside the single looks.
 
 use super::{Done, Prober, Seen};
-use crate::platform::{Answer, Class, ErrorClass, ListPage, Pages, Platform, PlatformError};
+use crate::platform::{Answer, ChannelDoc, Class, ErrorClass, ListPage, Malformed, Pages, Platform, PlatformError};
 use crate::policy::{ChannelId, ChannelKey, ChannelView, Observation, Source, TenantId, Time};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -57,7 +57,6 @@ pub(super) struct Page {
     took: Duration,
     date: Option<crate::policy::WallMs>,
     channels: Vec<(ChannelId, ChannelView)>,
-    malformed: u32,
 }
 
 /// A sweep that is over.
@@ -148,10 +147,9 @@ impl Prober {
     }
 
     pub(super) async fn page(&mut self, page: Page) {
-        let Page { tenant, started, as_of, asked_at, took, date, channels, malformed } = page;
+        let Page { tenant, started, as_of, asked_at, took, date, channels } = page;
         self.note_answer(&tenant, date).await;
         self.note_age(&tenant, asked_at, as_of);
-        (0..malformed).for_each(|_| self.counters.malformed(tenant.as_str()));
         for (id, view) in channels {
             let key = ChannelKey { tenant: tenant.clone(), channel: id };
             if !self.channels.contains_key(&key) {
@@ -163,7 +161,7 @@ impl Prober {
             };
             if !sweep.shown.insert(key.channel.clone()) {
                 // What stands there twice was seen once.
-                self.counters.malformed(tenant.as_str());
+                self.counters.malformed(tenant.as_str(), Malformed::Repeated, 1);
                 continue;
             }
             self.counters.poll(tenant.as_str(), "ok", took);
@@ -295,9 +293,9 @@ impl Reading {
     }
 
     fn unpack(&self, answer: Answer<ListPage>) -> (Page, Option<String>) {
-        let Answer { value: ListPage { channels, malformed, next }, as_of, asked_at, answered_at, date } = answer;
-        let channels = channels.iter().map(|doc| (doc.id().clone(), doc.view())).collect();
+        let Answer { value: ListPage { channels, next, .. }, as_of, asked_at, answered_at, date } = answer;
+        let channels = channels.into_iter().map(ChannelDoc::into_view).collect();
         let (tenant, started, took) = (self.tenant.clone(), self.started, answered_at.since(asked_at));
-        (Page { tenant, started, as_of, asked_at, took, date, channels, malformed }, next)
+        (Page { tenant, started, as_of, asked_at, took, date, channels }, next)
     }
 }

@@ -266,9 +266,6 @@ impl Prober {
         look: LookError,
         error: &crate::platform::PlatformError,
     ) {
-        if look == LookError::Malformed {
-            self.counters.malformed(tenant.as_str());
-        }
         let Some(state) = self.tenants.get_mut(tenant) else { return };
         if state.should_log(look, now) {
             tracing::warn!(%tenant, %error, "cannot look at the platform; this says nothing of its channels");

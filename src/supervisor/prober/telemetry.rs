@@ -6,7 +6,7 @@
 
 use super::{Done, Due, Prober, Seen};
 use crate::clock::Clock;
-use crate::platform::{Answer, ErrorClass, Platform, PlatformError, TelemetryAnswer, TelemetryQuery};
+use crate::platform::{Answer, ErrorClass, Malformed, Platform, PlatformError, TelemetryAnswer, TelemetryQuery};
 use crate::policy::{
     ChannelId, ChannelKey, LookError, Observation, Sample, TelemetryParams, TelemetryReading, TenantId, Time, WallMs,
 };
@@ -61,7 +61,8 @@ impl Apart {
 pub(super) struct Told {
     tenant: TenantId,
     readings: Vec<(ChannelId, TelemetryReading)>,
-    malformed: u32,
+    /// Items that say of nobody whose they are, where others do.
+    nobodys: u32,
     date: Option<WallMs>,
 }
 
@@ -127,8 +128,8 @@ impl Prober {
     }
 
     pub(super) async fn telemetry_told(&mut self, told: Told) {
-        let Told { tenant, readings, malformed, date } = told;
-        (0..malformed).for_each(|_| self.counters.malformed(tenant.as_str()));
+        let Told { tenant, readings, nobodys, date } = told;
+        self.counters.malformed(tenant.as_str(), Malformed::Telemetry, nobodys);
         self.note_answer(&tenant, date).await;
         for (channel, reading) in readings {
             let key = ChannelKey { tenant: tenant.clone(), channel };
@@ -243,7 +244,7 @@ impl Round {
         let query = TelemetryQuery { channels: channels.to_vec(), bucket: self.params.bucket, from, to };
         let answer = self.platform.telemetry(&query, TIMEOUT).await?;
         (self.refused, self.failed, self.asked.answered) = (0, 0, true);
-        let Answer { value: TelemetryAnswer { items, mut malformed }, asked_at, date, .. } = answer;
+        let Answer { value: TelemetryAnswer { items, .. }, asked_at, date, .. } = answer;
         let only = channels.first().filter(|_| channels.len() == 1);
         // A channel without items has no data, which is neither good nor bad, but its window moves on.
         let mut sorted: BTreeMap<&ChannelId, Vec<Sample>> = channels.iter().map(|id| (id, Vec::new())).collect();
@@ -259,7 +260,7 @@ impl Round {
                 None => nobodys += 1,
             }
         }
-        let mut singly = Vec::new();
+        let (mut singly, mut lost) = (Vec::new(), 0);
         if nobodys > 0 {
             // Whoever has no item of its own may be the one whose name is lacking.
             sorted.retain(|id, samples| {
@@ -270,14 +271,14 @@ impl Round {
                 known
             });
             if somebodys {
-                malformed += nobodys;
+                lost = nobodys;
             } else {
                 self.asked.nobodys = true;
             }
         }
         let reading = |samples| TelemetryReading { asked_at, from, to, samples };
         let readings = sorted.into_iter().map(|(id, samples)| (id.clone(), reading(samples))).collect();
-        let told = Told { tenant: self.asked.tenant.clone(), readings, malformed, date };
+        let told = Told { tenant: self.asked.tenant.clone(), readings, nobodys: lost, date };
         let _ = self.done.send(Done::Telemetry(told)).await;
         Ok(singly)
     }

@@ -258,7 +258,7 @@ async fn the_place_of_a_secret_is_read_again_before_the_secret_is_given_up() {
         script: Box::new(|_, _| (NOW, reply(200, HEALTHY))),
     });
     let transport: Arc<dyn Transport> = Arc::<Fake>::clone(&fake);
-    let client = Client::new(rotated, transport, clock, Arc::new(|_: &RequestEvent| {}));
+    let client = Client::new(rotated, transport, clock, Arc::new(|_: ClientEvent<'_>| {}));
     let id = "ch-0001".into();
     let look = || client.channel(&id, Class::Action, TIMEOUT);
     assert_eq!(look().await.unwrap_err().class, ErrorClass::NotAuthorised);
