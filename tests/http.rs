@@ -127,7 +127,7 @@ fn tenant(state: TenantState, clock_skew_ms: Option<i64>) -> TenantSnapshot {
             in_flight: 0,
             actions_last_hour: 2,
             up: 2,
-            credentials_lost: vec!["ch-0002".into()],
+            credentials_lost: vec!["ch-0009".into()],
         },
         budget: BudgetReading { configured: 60, limit: 45, looks: 45, available: 17, waiting: 0 },
         effective_interval: Duration::from_millis(30_500),
