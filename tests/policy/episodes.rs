@@ -398,3 +398,40 @@ fn a_codec_change_between_leaves_a_move_that_may_still_show_remembered() {
     w.look_from("a", w.now, trunkwarden::policy::Source::Single, shown);
     assert_eq!((w.records(EventType::FailoverCompleted), w.records(EventType::RouteChanged)), (1, 0));
 }
+
+#[test]
+fn a_change_that_a_crash_interrupted_says_nothing_of_its_target() {
+    let mut w = World::three_up();
+    let action = w.fail_over();
+    let mut after = World::new(params(&Policy::default(), THREE));
+    after.engine.adopt_orphan(after.now, action.clone());
+    after.outcome(action.op, Outcome::NotApplied);
+    let again = next(&mut after, "a", &["a"], 60).unwrap_or_else(|| panic!("{}", after.text("a")));
+    assert_eq!(target(&again), "b");
+    // Sent again and refused, it comes after the others.
+    after.outcome(again.op, refused());
+    assert_eq!(target(&next(&mut after, "a", &["a"], 60).unwrap()), "c");
+}
+
+#[test]
+fn a_codec_order_that_the_next_attempt_put_in_place_is_completed_once() {
+    let mut w = World::three_up();
+    w.telemetry("a", 30.0, 4.0);
+    w.pass(1);
+    w.look("a", "healthy", "a");
+    let first = w.act().unwrap();
+    w.outcome(first.op, Outcome::NotApplied);
+    w.pass(3);
+    w.look("a", "healthy", "a");
+    let again = w.act().unwrap_or_else(|| panic!("{}", w.text("a")));
+    w.applied(again.op);
+    let ActionKind::Codec { order, .. } = again.kind else { panic!() };
+    w.out.clear();
+    for _ in 0..3 {
+        w.pass(2);
+        let mut shown = super::world::view("healthy", "a");
+        shown.codecs = Some(order.clone());
+        w.look_from("a", w.now, trunkwarden::policy::Source::Single, shown);
+    }
+    assert_eq!(w.records(EventType::CodecCompleted), 0);
+}

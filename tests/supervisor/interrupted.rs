@@ -153,7 +153,7 @@ fn resumed(kind: &str, state: &str, dies: Option<(Fate, Death)>) {
     // What never reached the platform, or never showed there, is decided and sent once more.
     let again = usize::from(matches!(dies, Some((_, Death::Unsent) | (Fate::Dropped, _))));
     let unsent = usize::from(matches!(dies, Some((_, Death::Unsent))));
-    assert_eq!(held.changes.len(), made_before + 1 + again - unsent, "{case}");
+    assert_eq!(held.changes.len(), made_before + 1 + again - unsent, "{case}: {:?}", held.changes);
     assert_eq!(count(&entries, &format!("{event}.intended")), before + 1 + again, "{case}");
     assert_eq!(count(&entries, &format!("{event}.completed")), before + 1, "{case}");
     assert_eq!(count(&entries, &format!("{event}.failed")), again, "{case}");

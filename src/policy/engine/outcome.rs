@@ -53,7 +53,12 @@ impl Engine {
             }
             Outcome::NotApplied | Outcome::Refused { .. } => {
                 self.conclude(i, &kept, events(&kept.kind).2, reason, out);
-                self.attempt_failed(now, i, &kept);
+                // An interrupted one may never have been sent: that says nothing of its target.
+                if flight.orphan && outcome == Outcome::NotApplied {
+                    self.back_off(now, i, kept.purpose(), false);
+                } else {
+                    self.attempt_failed(now, i, &kept);
+                }
                 if outcome == Outcome::NotApplied {
                     self.remember_late(now, i, kept);
                 } else {

@@ -227,8 +227,11 @@ impl Slot {
         })
     }
 
-    /// The same of a codec order.
+    /// The same of a codec order; one that stands there by a later change of ours shows nothing new.
     pub(super) fn late_codecs(&self, now: Time, view: &ChannelView) -> Option<usize> {
+        if self.late.is_empty() || self.codecs_set.as_ref().is_some_and(|set| view.has_order(set) == Some(true)) {
+            return None;
+        }
         self.late.iter().rposition(|(late, until)| match &late.kind {
             ActionKind::Codec { order, .. } => now < *until && view.has_order(order) == Some(true),
             ActionKind::Failover { .. } | ActionKind::Failback { .. } => false,
