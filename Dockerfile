@@ -2,8 +2,9 @@
 #
 # CI does not build this image, since no image registry is reachable from there: build it where you ship it.
 # Run with the configuration and a volume for the journal; listen = "0.0.0.0:9475" in the file, to be scraped from outside,
-# and hosts = ["trunkwarden"] where others call the container by that name:
-#   docker run -v /etc/trunkwarden:/etc/trunkwarden:ro -v trunkwarden:/var/lib/trunkwarden -p 9475:9475 trunkwarden
+# and hosts = ["trunkwarden"] where others call the container by that name. Its memory holds secrets: it makes itself
+# undumpable, and `--ulimit core=0` keeps core files away whatever starts in there:
+#   docker run --ulimit core=0 -v /etc/trunkwarden:/etc/trunkwarden:ro -v trunkwarden:/var/lib/trunkwarden -p 9475:9475 trunkwarden
 
 FROM rust:1.95-bookworm AS build
 WORKDIR /src

@@ -682,7 +682,9 @@ proptest! {
             ]).prop_map(str::to_owned),
         ],
         between in prop::sample::select(vec!["\n", "\n", " ", ", ", "}", "]"]),
-        key in prop::sample::select(vec!["client_secret", "password", "token", "operator", "secret", "client_secert", "x.secret"]),
+        key in prop::sample::select(vec![
+            "client_secret", "password", "token", "operator", "secret", "client_secert", "x.secret", "proxy", "url", "headers.X",
+        ]),
         equals in prop::sample::select(vec![" = ", " = ", "=", " ", ": ", " = [", " = { value = ", " = { token = ", " = 1 ", " == "]),
         quote in prop::sample::select(vec!["\"", "'", "\"\"\"", "\"\"\"\n", ""]),
         after in "[ -~\n]{0,40}",
@@ -704,4 +706,133 @@ fn a_folder_that_files_may_be_put_into_is_watched_before_the_first_one_is_there(
     let config = trunkwarden::config::load(&main).unwrap().config;
     let expected = [folder.path().to_owned(), folder.path().join("channels.d")];
     assert_eq!(config.folders.into_iter().collect::<Vec<_>>(), expected);
+}
+
+/// The folder of a configuration with an included file that desires a channel whose password is `place`.
+fn included(main: &str, place: &str) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let channels = folder.path().join("channels.d");
+    std::fs::create_dir(&channels).unwrap();
+    std::fs::write(channels.join("own"), "secret").unwrap();
+    std::fs::write(folder.path().join("above"), "secret").unwrap();
+    std::os::unix::fs::symlink("../above", channels.join("link")).unwrap();
+    let channel = format!(
+        "[[channels]]\nname = \"trunk-1\"\ntenant = \"acme\"\n[channels.provision]\nsip_server = \"sip.example\"\n\
+         sip_port = 5060\nusername = \"u\"\npassword = {place}\ncodecs = [{{ name = \"PCMU\", priority = 1 }}]\n"
+    );
+    std::fs::write(channels.join("a.toml"), channel).unwrap();
+    let path = folder.path().join("trunkwarden.toml");
+    std::fs::write(&path, format!("include = [\"channels.d/*.toml\"]\n{main}\n{TENANT}")).unwrap();
+    (folder, path)
+}
+
+#[test]
+fn an_included_file_names_secrets_of_its_own_folder_or_is_told_the_line_that_allows_more() {
+    for (place, more) in [
+        (r#"{ file = "own" }"#, None),
+        (r#"{ file = "../above" }"#, Some("@/above")),
+        (r#"{ file = "link" }"#, Some("@/channels.d/link")),
+        (r#"{ file = "/etc/shadow" }"#, Some("/etc/shadow")),
+        (r#"{ env = "TRUNK_1" }"#, Some("env:TRUNK_1")),
+        (r#"{ credential = "audit-key" }"#, Some("credential:audit-key")),
+    ] {
+        let (folder, path) = included("", place);
+        let warnings = |path: &Path| -> String {
+            config::load(path)
+                .unwrap_or_else(|rejected| panic!("{rejected}"))
+                .warnings
+                .iter()
+                .map(config::Diagnostic::render)
+                .collect()
+        };
+        let shown = warnings(&path);
+        let Some(more) = more.map(|more| more.replace('@', folder.path().to_str().unwrap())) else {
+            assert_eq!(shown, "", "{place}");
+            continue;
+        };
+        let line = format!("include_secrets = [\"{more}\"]");
+        assert!(shown.contains("below this included file's own folder") && shown.contains(&line), "{place}: {shown}");
+        // The line that it names is the one that helps.
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, format!("{line}\n{text}")).unwrap();
+        assert_eq!(warnings(&path), "", "{place}");
+    }
+    // A glob, which is not one over folders.
+    for (glob, fine) in [("env:TRUNK_*", true), ("env:OTHER_*", false), ("TRUNK_*", false), ("*", true)] {
+        let (_folder, path) = included(&format!("include_secrets = [\"{glob}\"]"), r#"{ env = "TRUNK_1" }"#);
+        assert_eq!(config::load(&path).unwrap().warnings.is_empty(), fine, "{glob}");
+    }
+    let (_folder, path) = included("include_secrets = [\"/etc/*\"]", r#"{ file = "/etc/ssl/private/key" }"#);
+    assert!(!config::load(&path).unwrap().warnings.is_empty());
+}
+
+#[test]
+fn what_is_told_of_a_refused_file_holds_none_of_its_lines() {
+    let rejected = config::load(Path::new("tests/invalid/secret_in_proxy.toml")).unwrap_err();
+    let summary = rejected.summary();
+    assert!(summary.contains("secret_in_proxy.toml:3:") && summary.contains("`proxy`"), "{summary}");
+    for part in ["hunter2", "hun/", "user:", "proxy.example", "X-Key", "hooks.example", "^", " | "] {
+        assert!(!summary.contains(part), "{part}: {summary}");
+    }
+    let many =
+        config::parse_str("many.toml", &(0..50).map(|n| format!("unknown_{n} = 1\n")).collect::<String>()).unwrap_err();
+    assert!(many.summary().lines().count() == 21 && many.summary().ends_with("with their lines"), "{}", many.summary());
+}
+
+#[test]
+fn a_proxy_an_address_and_a_header_may_be_secrets() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        std::fs::write(folder.path().join(name), text).unwrap();
+        format!("{{ file = \"{}\" }}", folder.path().join(name).display())
+    };
+    let proxy = file("proxy", "http://user:p@ss@proxy.example:3128\n");
+    let url = file("url", "https://hooks.example/T000/secret?x=1\n");
+    let text = TENANT
+        .replace("[tenants.acme]", &format!("[tenants.acme]\nproxy = {proxy}\nheaders = {{ \"X-Key\" = {url} }}"));
+    let config = read(&format!("{text}\n[[webhooks]]\nurl = {url}\nproxy = {proxy}\nevents = [\"*\"]\n"));
+    use secrecy::ExposeSecret;
+    let tenant = &config.tenants["acme"];
+    let shown = tenant.proxy.as_ref().unwrap().resolve_url().unwrap();
+    assert_eq!(shown.expose_secret(), "http://user:p@ss@proxy.example:3128");
+    assert_eq!(tenant.headers["X-Key"].resolve().unwrap().expose_secret(), "https://hooks.example/T000/secret?x=1");
+    let sink = &config.webhooks[0].sink;
+    assert_eq!(sink.url.resolve_url().unwrap().expose_secret(), "https://hooks.example/T000/secret?x=1");
+    assert!(sink.name.starts_with("webhook-secret-"), "{}", sink.name);
+    assert!(!format!("{config:?}").contains("T000"));
+    // Where it is no URL, the message does not repeat it.
+    file("url", "user:hunter2@hooks.example");
+    let error = sink.url.resolve_url().unwrap_err().to_string();
+    assert!(error.contains("/url") && !error.contains("hunter2"), "{error}");
+}
+
+#[test]
+fn what_a_path_stands_for_has_a_print_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    for name in ["secret", "ca", "token"] {
+        write(name, "old");
+    }
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let text = TENANT
+        .replace(
+            "client_secret = { env = \"TRUNKWARDEN_TEST_NO_SUCH_VARIABLE\" }",
+            &format!("client_secret = {{ file = \"{}\" }}", at("secret")),
+        )
+        .replace("[tenants.acme]", &format!("[tenants.acme]\nca_file = \"{}\"", at("ca")));
+    let text = format!(
+        "{text}\n[[webhooks]]\nurl = \"https://h.example\"\nevents = [\"*\"]\ntoken = {{ file = \"{}\" }}\n",
+        at("token")
+    );
+    let config = read(&text);
+    let files = config.read_files();
+    for name in ["secret", "ca", "token"] {
+        assert!(files.contains(&folder.path().join(name)), "{name}");
+        let prints = || (config.tenants["acme"].print(), config.webhooks[0].sink.print([]));
+        let before = prints();
+        assert_eq!(prints(), before, "{name}");
+        write(name, "new");
+        let after = prints();
+        assert_eq!((after.0 != before.0, after.1 != before.1), (name != "token", name == "token"), "{name}");
+    }
 }

@@ -136,6 +136,13 @@ impl Findings {
         self.add(sources, Severity::Warning, loc, message.into())
     }
 
+    /// Says what to do about the finding just made.
+    pub fn note(&mut self, help: impl Into<String>) {
+        if let Some((_, latest)) = self.found.last_mut() {
+            latest.help = Some(help.into());
+        }
+    }
+
     /// How many errors there are.
     pub fn errors(&self) -> usize {
         self.errors

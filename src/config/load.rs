@@ -19,6 +19,8 @@ pub(crate) const OPERATOR: &str = "daemon.tokens.operator";
 
 /// Syntax errors that are shown of one file: what follows the first few mostly follows from them.
 const MAX_SYNTAX_ERRORS: usize = 5;
+/// Errors that a summary names.
+const MOST_SUMMED: usize = 20;
 
 /// A configuration that may be used.
 #[derive(Clone, Debug)]
@@ -54,6 +56,7 @@ pub(crate) struct SecretUse {
     pub name: String,
     pub secret: SecretRef,
     pub place: Place,
+    pub at: Loc,
 }
 
 /// A configuration that must not be used.
@@ -70,6 +73,19 @@ impl fmt::Display for Rejected {
             f.write_str(&diagnostic.render())?;
         }
         Ok(())
+    }
+}
+
+impl Rejected {
+    /// The same without any line of a file: for the log, the journal and whoever they are sent to.
+    pub fn summary(&self) -> String {
+        let errors = self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
+        let mut lines: Vec<String> = errors.clone().take(MOST_SUMMED).map(ToString::to_string).collect();
+        let more = errors.count().saturating_sub(MOST_SUMMED);
+        if more > 0 {
+            lines.push(format!("and {more} more; `trunkwarden check` shows them with their lines"));
+        }
+        lines.join("\n")
     }
 }
 

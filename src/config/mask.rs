@@ -2,8 +2,8 @@
 //!
 //! It scans the text by itself and trusts no parse, since the line that is shown may be the one that does not parse.
 //! The rule is an allow list: a string or bare value is shown only behind a key that is known and nowhere a secret;
-//! behind a secret key only what names the place of a secret (`file`, `env`, `credential`) is. A URL never shows its
-//! user part or its query.
+//! behind a secret key only what names the place of a secret (`file`, `env`, `credential`) is. What stands
+//! behind a key that takes a URL never shows its user part or its query, whether it looks like a URL or not.
 
 use super::keys;
 
@@ -72,6 +72,8 @@ struct Scan<'t> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Show {
     All,
+    /// All but a user part and a query.
+    Url,
     Nothing,
 }
 
@@ -155,7 +157,12 @@ impl Scan<'_> {
         let in_secret = inside_secret || segments(&name).any(keys::is_secret);
         let show =
             bare && if in_secret { matches!(last, "file" | "env" | "credential") } else { keys::is_harmless(last) };
-        self.value(if show { Show::All } else { Show::Nothing }, in_secret, stop);
+        let show = match show {
+            true if keys::is_url(last) => Show::Url,
+            true => Show::All,
+            false => Show::Nothing,
+        };
+        self.value(show, in_secret, stop);
     }
 
     /// A value up to the end of the pair. `stop` is `\n` at the top, `}` in an inline table, `]` in an array.
@@ -248,19 +255,23 @@ impl Scan<'_> {
         if show == Show::Nothing || !closed {
             self.hide(start, end);
         } else {
-            self.url(start, end);
+            self.url(start, end, show == Show::Url);
         }
         self.at = if closed { end + close.len() } else { end.max(start) };
     }
 
-    fn url(&mut self, start: usize, end: usize) {
+    /// `surely`: the key says that it is one, so that a scheme may be missing.
+    fn url(&mut self, start: usize, end: usize, surely: bool) {
         let Some(text) = self.text.get(start..end) else { return };
-        let Some(scheme) = text.find("://") else { return };
-        let authority = scheme + 3;
-        let query = text.find('?').unwrap_or(text.len());
-        if let Some(at) = text.get(authority..query).and_then(|part| part.rfind('@')) {
-            self.hide(start + authority, start + authority + at);
-        }
+        let authority = match text.find("://") {
+            Some(scheme) => scheme + 3,
+            None if surely => 0,
+            None => return,
+        };
+        // A password may hold anything, a `/` or a `?` too: what stands before the last `@` goes.
+        let user = text.get(authority..).and_then(|part| part.rfind('@')).map_or(authority, |at| authority + at);
+        self.hide(start + authority, start + user);
+        let query = text.get(user..).and_then(|part| part.find('?')).map_or(text.len(), |at| user + at);
         self.hide(start + (query + 1).min(text.len()), end);
     }
 

@@ -12,6 +12,7 @@ mod mask;
 mod model;
 mod plan;
 mod reader;
+mod rotation;
 pub mod schema;
 mod secrets;
 mod section;
@@ -24,8 +25,9 @@ pub(crate) use keys::LONGEST_MS;
 pub use load::{Loaded, Rejected, load, parse_str};
 pub use model::{
     Audit, Auth, Bridge, Calendar, Channel, Config, Daemon, HealthCheck, Paths, Proof, Provision, Provisioning,
-    ProvisioningMode, References, Rescue, SecretRef, Tenant,
+    ProvisioningMode, References, Rescue, SecretRef, Setting, Tenant,
 };
 pub use plan::{Plan, plan};
+pub use rotation::Print;
 pub use secrets::{MIN_TOKEN_LENGTH, SecretError};
 pub(crate) use syntax::duration as duration_ms;

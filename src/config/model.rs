@@ -107,6 +107,15 @@ pub enum SecretRef {
     Credential(String),
 }
 
+/// A value that may be a secret: it stands in the file, or in the place that the file names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Setting {
+    /// It stands in the file.
+    Plain(String),
+    /// It is a secret.
+    Secret(SecretRef),
+}
+
 /// `[tenants.NAME]`.
 #[derive(Clone, Debug)]
 pub struct Tenant {
@@ -125,9 +134,9 @@ pub struct Tenant {
     /// A PEM file with further certificate authorities.
     pub ca_file: Option<PathBuf>,
     /// A proxy's URL.
-    pub proxy: Option<String>,
+    pub proxy: Option<Setting>,
     /// Headers for every request.
-    pub headers: BTreeMap<String, String>,
+    pub headers: BTreeMap<String, Setting>,
     /// How it is authorised.
     pub auth: Auth,
     /// Bridging, where the tenant has it.

@@ -103,25 +103,22 @@ impl Reader<'_> {
                     "`{name}` is a duration and needs a unit in quotes, such as \"250ms\", \"30s\", \"5m\" or \"1h\""
                 ),
             ),
-            (Kind::Secret, _) => self.secret(name, value, at),
+            (Kind::Secret, _) | (Kind::TextOrSecret(_), DeValue::Table(_)) => self.secret(name, value, at),
+            (Kind::TextOrSecret(format), DeValue::String(text)) => {
+                let read = self.text(name, *format, text, at);
+                if matches!(read, Value::Broken) && text.contains('@') {
+                    self.findings.note(
+                        "a URL with a user and a password is a secret: write { file = \"PATH\" }, { env = \"VARIABLE\" } or \
+                         { credential = \"NAME\" } in its place",
+                    );
+                }
+                read
+            }
             (Kind::List(of, least), DeValue::Array(list)) => {
                 if list.len() < *least {
                     return self.broken(at, format!("`{name}` must have at least {}", syntax::count(*least, "entry")));
                 }
                 Value::List(list.iter().map(|item| self.item(name, of, item)).collect())
-            }
-            (Kind::Pairs(format), DeValue::Table(pairs)) => {
-                let mut named = BTreeMap::new();
-                for (key, value) in pairs {
-                    let key_at = self.loc(key.span());
-                    let read = match value.get_ref() {
-                        DeValue::String(text) => self.text(name, *format, text, self.loc(value.span())),
-                        other => self.wrong_type(name, "a string", other, self.loc(value.span())),
-                    };
-                    let entry = Entry { key_at, at: self.loc(value.span()), value: read };
-                    named.insert(key.get_ref().clone().into_owned(), entry);
-                }
-                Value::Named(named)
             }
             (Kind::Headers, DeValue::Table(pairs)) => Value::Named(
                 pairs
@@ -280,8 +277,9 @@ fn wanted(kind: &Kind) -> &'static str {
         Kind::Number(..) => "a number",
         Kind::Duration(_) => "a duration such as \"30s\"",
         Kind::Secret => "the place of a secret",
+        Kind::TextOrSecret(_) => "a string or the place of a secret",
         Kind::List(..) => "an array",
-        Kind::Pairs(_) | Kind::Headers | Kind::Table(_) | Kind::Named(_) => "a table",
+        Kind::Headers | Kind::Table(_) | Kind::Named(_) => "a table",
         Kind::Tables(_) => "an array of tables",
     }
 }

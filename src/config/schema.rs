@@ -78,7 +78,7 @@ fn kind(of: &'static Kind) -> Value {
         Kind::Duration(_) => json!({ "$ref": "#/$defs/duration" }),
         Kind::Secret => json!({ "$ref": "#/$defs/secret" }),
         Kind::List(item, least) => json!({ "type": "array", "items": kind(item), "minItems": least }),
-        Kind::Pairs(format) => json!({ "type": "object", "additionalProperties": text(*format) }),
+        Kind::TextOrSecret(format) => json!({ "oneOf": [text(*format), kind(&Kind::Secret)] }),
         Kind::Headers => json!({
             "type": "object",
             "additionalProperties": { "oneOf": [text(Format::HeaderValue), kind(&Kind::Secret)] }

@@ -1,7 +1,10 @@
 //! From where a secret is found to the secret. It never logs one, and its errors name the place only.
 
-use super::model::SecretRef;
-use secrecy::SecretString;
+use super::keys::Format;
+use super::model::{SecretRef, Setting};
+use super::syntax;
+use secrecy::{ExposeSecret, SecretString};
+use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -38,6 +41,14 @@ pub enum SecretError {
         /// The end of the sentence.
         why: &'static str,
     },
+    /// Using it as the value that it is for.
+    #[error("what stands in {place} {why}")]
+    Value {
+        /// Where it stands.
+        place: String,
+        /// The end of the sentence.
+        why: String,
+    },
     /// Looking for a systemd credential.
     #[error(
         "the credential {name} cannot be found: CREDENTIALS_DIRECTORY is not set; run under systemd with LoadCredential={name}:PATH"
@@ -71,6 +82,61 @@ impl SecretRef {
                 Some(directory) => from_file(&Path::new(&directory).join(name)),
             },
         }
+    }
+}
+
+impl fmt::Display for SecretRef {
+    /// As messages name the place; never the secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "the file {}", path.display()),
+            Self::Env(variable) => write!(f, "the environment variable {variable}"),
+            Self::Credential(name) => write!(f, "the credential {name}"),
+        }
+    }
+}
+
+impl Setting {
+    /// The value, read from its place where it is a secret.
+    ///
+    /// # Errors
+    ///
+    /// As [`SecretRef::resolve`].
+    pub fn resolve(&self) -> Result<SecretString, SecretError> {
+        match self {
+            Self::Plain(text) => Ok(SecretString::from(text.clone())),
+            Self::Secret(secret) => secret.resolve(),
+        }
+    }
+
+    /// The value, which is to be a URL that may carry a user and a password.
+    ///
+    /// # Errors
+    ///
+    /// As [`SecretRef::resolve`], and where it is no URL; the error repeats nothing of it.
+    pub fn resolve_url(&self) -> Result<SecretString, SecretError> {
+        let value = self.resolve()?;
+        let refuse = |why| SecretError::Value { place: self.place(), why };
+        let text = value.expose_secret();
+        match self {
+            // The file's own was checked when it was read.
+            Self::Plain(_) => {}
+            Self::Secret(_) => syntax::check(Format::SecretUrl, text).map_err(refuse)?,
+        }
+        Ok(value)
+    }
+
+    /// Where it stands, for messages.
+    pub fn place(&self) -> String {
+        match self {
+            Self::Plain(_) => "the configuration".to_owned(),
+            Self::Secret(secret) => secret.to_string(),
+        }
+    }
+
+    /// The place of the secret that it is.
+    pub fn secret(&self) -> Option<&SecretRef> {
+        if let Self::Secret(secret) = self { Some(secret) } else { None }
     }
 }
 

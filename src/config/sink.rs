@@ -1,6 +1,6 @@
 //! Sinks as they are configured: checked, and without their secrets, of which only the places are known here.
 
-use super::model::SecretRef;
+use super::model::{SecretRef, Setting};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ pub struct HttpSink {
     /// Unique among all sinks: what metrics, the outbox and people call it.
     pub name: String,
     /// `http` or `https`.
-    pub url: String,
+    pub url: Setting,
     /// Globs over event types; `*` matches dots too.
     pub events: Vec<String>,
     /// How it is authorised.
@@ -21,7 +21,7 @@ pub struct HttpSink {
     /// A PEM file with further certificate authorities.
     pub ca_file: Option<PathBuf>,
     /// A proxy's URL.
-    pub proxy: Option<String>,
+    pub proxy: Option<Setting>,
     /// From sending to the complete answer.
     pub timeout: Duration,
     /// Deliveries that may wait one by one on disk.
@@ -38,18 +38,9 @@ pub struct Credentials {
     /// A user and a password.
     pub basic: Option<(String, SecretRef)>,
     /// Headers for every request.
-    pub headers: Vec<(String, HeaderText)>,
+    pub headers: Vec<(String, Setting)>,
     /// A certificate of ours (PEM) and its key, for mutual TLS.
     pub client: Option<(PathBuf, SecretRef)>,
-}
-
-/// The value of a header.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HeaderText {
-    /// It stands in the file.
-    Plain(String),
-    /// It is a secret.
-    Secret(SecretRef),
 }
 
 /// `[[audit.export]]`.

@@ -34,6 +34,7 @@ pub(crate) fn check(format: Format, text: &str) -> Result<(), String> {
             .map(drop)
             .map_err(|_| "must be an IP address and a port, such as \"127.0.0.1:9475\"".to_owned()),
         Format::Url => url(text),
+        Format::SecretUrl => secret_url(text).map(drop),
         Format::Path => path(text, None, false),
         Format::PathWithId => path(text, Some("{id}"), false),
         Format::PathWithCall => path(text, Some("{call}"), false),
@@ -162,11 +163,16 @@ pub(crate) fn article(type_name: &str) -> String {
     }
 }
 
-fn url(text: &str) -> Result<(), String> {
+fn secret_url(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|_| "must be a URL, such as \"https://host.example\"".to_owned())?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
         return Err("must be an http or https URL with a host".to_owned());
     }
+    Ok(url)
+}
+
+fn url(text: &str) -> Result<(), String> {
+    let url = secret_url(text)?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err("must not carry a user name or password".to_owned());
     }

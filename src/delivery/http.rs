@@ -60,7 +60,8 @@ impl HttpPost {
         }
         if let Some(url) = &sink.proxy {
             // The URL may hold a password and is not repeated.
-            let proxy = Proxy::all(url).map_err(|_| "its `proxy` is not a proxy's URL".to_owned())?;
+            let url = url.resolve_url().map_err(|error| format!("its `proxy`: {error}"))?;
+            let proxy = Proxy::all(url.expose_secret()).map_err(|_| "its `proxy` is not a proxy's URL".to_owned())?;
             builder = builder.proxy(proxy);
         }
         let client = builder.build().map_err(|error| format!("TLS cannot be set up: {}", innermost(&error)))?;

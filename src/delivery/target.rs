@@ -8,16 +8,16 @@ use super::http::{HttpPost, Outgoing, Post};
 use super::sign::{SigningKey, signatures};
 use super::verdict::{self, Verdict};
 use crate::clock::Clock;
-use crate::config::SecretRef;
-use crate::config::sink::{Credentials, Export, FileSink, HeaderText, HttpSink, Webhook};
+use crate::config::sink::{Credentials, Export, FileSink, HttpSink, Webhook};
+use crate::config::{Print, SecretRef, Setting};
 use crate::journal::Due;
+use arc_swap::ArcSwap;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Why a sink cannot be used as it is configured.
 #[derive(Debug, thiserror::Error)]
@@ -55,43 +55,45 @@ pub struct Target {
 }
 
 enum Way {
-    Http(Box<Http>),
+    Http(Arc<Http>),
     File(LineFile),
 }
 
+/// What is read of a sink's secrets and certificates; read again before one is given up as refused.
 struct Http {
-    url: String,
+    sink: HttpSink,
+    signing: Vec<SecretRef>,
+    /// What stands behind the sink's own address.
+    path: &'static str,
+    connect: Connect,
+    parts: ArcSwap<Parts>,
+}
+
+/// A sink's secrets, resolved.
+struct Parts {
+    print: Print,
+    url: SecretString,
     headers: HeaderMap,
     keys: Vec<SigningKey>,
-    timeout: Duration,
     post: Arc<dyn Post>,
 }
 
 impl Target {
     /// The audit sink of an export.
     pub fn export(export: &Export, connect: &Connect) -> Result<Self, SinkError> {
-        Self::over_http(&export.sink, "export", export.sink.url.clone(), connect)
+        Self::over_http(&export.sink, "export", "", &[], connect)
     }
 
     /// The bulk metrics of an export. At most 1,000 requests of them wait: newer ones matter more.
     pub fn bulk(export: &Export, connect: &Connect) -> Result<Self, SinkError> {
-        let url = format!("{}/metrics/bulk", export.sink.url.trim_end_matches('/'));
-        let target = Self::over_http(&export.sink, "bulk", url, connect)?;
+        let target = Self::over_http(&export.sink, "bulk", "/metrics/bulk", &[], connect)?;
         let max_pending = export.sink.max_pending.min(1000);
         Ok(Self { name: Export::bulk_name(&export.sink.name), events: Vec::new(), max_pending, ..target })
     }
 
     /// A webhook.
     pub fn webhook(webhook: &Webhook, connect: &Connect) -> Result<Self, SinkError> {
-        let mut target = Self::over_http(&webhook.sink, "webhook", webhook.sink.url.clone(), connect)?;
-        let named = |why: String| SinkError { name: webhook.sink.name.clone(), why };
-        for secret in &webhook.secrets {
-            let key = SigningKey::of(&resolve(secret).map_err(named)?).map_err(|error| named(error.to_string()))?;
-            if let Way::Http(http) = &mut target.way {
-                http.keys.push(key);
-            }
-        }
-        Ok(target)
+        Self::over_http(&webhook.sink, "webhook", "", &webhook.secrets, connect)
     }
 
     /// A file.
@@ -141,33 +143,81 @@ impl Target {
         }
     }
 
-    fn over_http(sink: &HttpSink, kind: &'static str, url: String, connect: &Connect) -> Result<Self, SinkError> {
+    fn over_http(
+        sink: &HttpSink,
+        kind: &'static str,
+        path: &'static str,
+        signing: &[SecretRef],
+        connect: &Connect,
+    ) -> Result<Self, SinkError> {
         let named = |why: String| SinkError { name: sink.name.clone(), why };
-        let key = sink.credentials.client.as_ref().map(|(_, key)| resolve(key)).transpose().map_err(named)?;
-        let http = Http {
-            headers: headers(&sink.credentials).map_err(named)?,
-            keys: Vec::new(),
-            timeout: sink.timeout,
-            post: connect(sink, key.as_ref()).map_err(named)?,
-            url,
-        };
+        let parts = ArcSwap::from_pointee(Parts::read(sink, signing, path, connect).map_err(named)?);
+        let http = Http { sink: sink.clone(), signing: signing.to_vec(), path, connect: Arc::clone(connect), parts };
         Ok(Self {
             name: sink.name.clone(),
             kind,
-            place: place(&sink.url),
+            place: match &sink.url {
+                Setting::Plain(url) => place(url),
+                Setting::Secret(secret) => format!("what {secret} holds"),
+            },
             events: sink.events.clone(),
             max_pending: sink.max_pending,
             max_tries: Some(sink.max_tries),
-            way: Way::Http(Box::new(http)),
+            way: Way::Http(Arc::new(http)),
+        })
+    }
+}
+
+impl Parts {
+    /// Blocks while it reads files.
+    fn read(sink: &HttpSink, signing: &[SecretRef], path: &str, connect: &Connect) -> Result<Self, String> {
+        let print = sink.print(signing);
+        let key = sink.credentials.client.as_ref().map(|(_, key)| resolve(key)).transpose()?;
+        let url = sink.url.resolve_url().map_err(|error| format!("`url`: {error}"))?;
+        let url = match path {
+            "" => url,
+            path => SecretString::from(format!("{}{path}", url.expose_secret().trim_end_matches('/'))),
+        };
+        let signing_key = |secret| SigningKey::of(&resolve(secret)?).map_err(|error| error.to_string());
+        Ok(Self {
+            print,
+            url,
+            headers: headers(&sink.credentials)?,
+            keys: signing.iter().map(signing_key).collect::<Result<_, String>>()?,
+            post: connect(sink, key.as_ref())?,
         })
     }
 }
 
 impl Http {
-    async fn deliver(&self, due: &Due, kind: &str, clock: &Clock) -> Verdict {
+    /// Sends; where the sink refuses our credentials, or there is no connection, once more with what stands in their places
+    /// by now, if that is something else.
+    async fn deliver(self: &Arc<Self>, due: &Due, kind: &str, clock: &Clock) -> Verdict {
+        let parts = self.parts.load_full();
+        let verdict = self.deliver_with(&parts, due, kind, clock).await;
+        if !matches!(verdict.word(), "unauthorised" | "connect") {
+            return verdict;
+        }
+        let (this, before) = (Arc::clone(self), parts.print);
+        let reread = tokio::task::spawn_blocking(move || {
+            let other = this.sink.print(&this.signing) != before;
+            other.then(|| Parts::read(&this.sink, &this.signing, this.path, &this.connect))
+        });
+        match reread.await {
+            Ok(Some(Ok(parts))) => {
+                tracing::info!(sink = self.sink.name, "its credentials are others by now, and are taken");
+                let parts = Arc::new(parts);
+                self.parts.store(Arc::clone(&parts));
+                self.deliver_with(&parts, due, kind, clock).await
+            }
+            _ => verdict,
+        }
+    }
+
+    async fn deliver_with(&self, parts: &Parts, due: &Due, kind: &str, clock: &Clock) -> Verdict {
         let Some((id, body)) = body(due, kind) else { return Verdict::Delivered };
         let wall = clock.wall();
-        let mut headers = self.headers.clone();
+        let mut headers = parts.headers.clone();
         let content = if kind == "webhook" { "application/cloudevents+json" } else { "application/json" };
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content));
         let mut set = |name: &'static str, value: String| {
@@ -178,15 +228,16 @@ impl Http {
         };
         if kind == "webhook" {
             let seconds = wall.0.div_euclid(1000);
-            if !self.keys.is_empty() {
-                set("webhook-signature", signatures(&self.keys, &id, seconds, body.as_bytes()));
+            if !parts.keys.is_empty() {
+                set("webhook-signature", signatures(&parts.keys, &id, seconds, body.as_bytes()));
             }
             set("webhook-id", id.clone());
             set("webhook-timestamp", seconds.to_string());
         }
         set("idempotency-key", id);
-        let request = Outgoing { url: self.url.clone(), headers, body: Bytes::from(body), timeout: self.timeout };
-        let answer = match tokio::time::timeout(self.timeout, self.post.post(request)).await {
+        let (url, timeout) = (parts.url.expose_secret().to_owned(), self.sink.timeout);
+        let request = Outgoing { url, headers, body: Bytes::from(body), timeout };
+        let answer = match tokio::time::timeout(timeout, parts.post.post(request)).await {
             Ok(answer) => answer,
             Err(_) => Err(crate::platform::TransportError::Timeout),
         };
@@ -227,8 +278,8 @@ pub(super) fn headers(credentials: &Credentials) -> Result<HeaderMap, String> {
     }
     for (name, text) in &credentials.headers {
         match text {
-            HeaderText::Plain(text) => set(name, text)?,
-            HeaderText::Secret(secret) => set(name, resolve(secret)?.expose_secret())?,
+            Setting::Plain(text) => set(name, text)?,
+            Setting::Secret(secret) => set(name, resolve(secret)?.expose_secret())?,
         }
     }
     Ok(headers)

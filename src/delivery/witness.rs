@@ -10,6 +10,7 @@ use super::target::headers;
 use crate::config::Config;
 use crate::config::sink::{FileSink, HttpSink};
 use crate::journal::note::Checkpoint;
+use secrecy::ExposeSecret;
 use serde_json::Value;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -49,7 +50,8 @@ pub async fn witnessed(config: &Config) -> Option<Result<Vec<Checkpoint>, String
 async fn ask(sink: &HttpSink) -> Result<String, String> {
     let key = sink.credentials.client.as_ref().map(|(_, key)| key.resolve()).transpose();
     let post = HttpPost::new(sink, key.map_err(|error| error.to_string())?.as_ref())?;
-    let (status, body) = post.get(&sink.url, headers(&sink.credentials)?, sink.timeout, MOST).await?;
+    let url = sink.url.resolve_url().map_err(|error| format!("`url`: {error}"))?;
+    let (status, body) = post.get(url.expose_secret(), headers(&sink.credentials)?, sink.timeout, MOST).await?;
     if !status.is_success() {
         return Err(format!("it answered {} to a GET of its address", status.as_u16()));
     }

@@ -1,7 +1,7 @@
 //! What a client is built with.
 
 use super::budget::Spent;
-use crate::config::{Paths, SecretRef, Tenant};
+use crate::config::{Paths, SecretRef, Setting, Tenant};
 use crate::policy::TenantId;
 use secrecy::SecretString;
 use std::collections::BTreeMap;
@@ -51,7 +51,8 @@ impl ClientSettings {
             token_url: tenant.auth.token_url.clone(),
             scopes: tenant.auth.scopes.clone(),
             bridge_scopes: tenant.bridge.as_ref().map(|bridge| bridge.scopes.clone()),
-            headers: tenant.headers.clone(),
+            // Those that are secrets are put in by whoever reads them.
+            headers: tenant.headers.iter().filter_map(plain).collect(),
             requests_per_minute: tenant.requests_per_minute,
             recent,
             seed,
@@ -66,5 +67,12 @@ impl fmt::Debug for ClientSettings {
             .field("base_url", &self.base_url)
             .field("requests_per_minute", &self.requests_per_minute)
             .finish_non_exhaustive()
+    }
+}
+
+fn plain((name, value): (&String, &Setting)) -> Option<(String, String)> {
+    match value {
+        Setting::Plain(text) => Some((name.clone(), text.clone())),
+        Setting::Secret(_) => None,
     }
 }

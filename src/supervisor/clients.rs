@@ -3,10 +3,10 @@
 
 use super::calendar::Calendar;
 use super::prober::TenantPlan;
-use crate::config::{Config, References, Tenant};
+use crate::config::{Config, Print, References, Tenant};
 use crate::platform::{Budget, Platform, Spent};
 use crate::policy::{Params, TelemetryParams, TenantId};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,8 @@ pub struct Clients {
 
 struct Client {
     tenant: Tenant,
-    secret: SecretString,
+    /// Of what its secrets and its authorities were when it was connected.
+    print: Print,
     platform: Arc<dyn Platform>,
 }
 
@@ -109,20 +110,22 @@ impl Clients {
     }
 
     fn client(&self, tenant: &Tenant, recent: Option<Vec<Duration>>) -> Result<Client, String> {
+        // Before they are read for use: what is rotated in between is another print's the next time.
+        let print = tenant.print();
         let secret = tenant.auth.client_secret.resolve().map_err(|error| error.to_string())?;
         let known = self.known.get(&tenant.id);
         if let Some(known) = known.filter(|k| same_connection(&k.tenant, tenant))
-            && known.secret.expose_secret() == secret.expose_secret()
+            && known.print == print
         {
-            return Ok(Client { tenant: tenant.clone(), secret, platform: Arc::clone(&known.platform) });
+            return Ok(Client { tenant: tenant.clone(), print, platform: Arc::clone(&known.platform) });
         }
         // A new client of a known tenant spends from the same budget, as the requests of the old one still do.
         let spent = match self.budgets.get(&tenant.id) {
             Some(budget) => Spent::Shared(budget.clone()),
             None => recent.into(),
         };
-        let platform = (self.connect)(tenant, secret.clone(), spent)?;
-        Ok(Client { tenant: tenant.clone(), secret, platform })
+        let platform = (self.connect)(tenant, secret, spent)?;
+        Ok(Client { tenant: tenant.clone(), print, platform })
     }
 }
 

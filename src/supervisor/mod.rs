@@ -12,6 +12,7 @@ mod calls;
 mod clients;
 mod counters;
 mod daemon;
+mod dial;
 mod driver;
 mod entry;
 mod executor;

@@ -7,14 +7,13 @@
 //!
 //! Must never: conclude anything. What silence means is the engine's to say.
 
+use super::dial::{Dialled, Names};
 use super::driver::Driver;
 use super::fact::{Fact, Place};
 use crate::config::References;
 use crate::policy::Time;
-use futures_util::future::join_all;
 use std::collections::BTreeSet;
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 
 /// Rounds that wait for the driver.
@@ -66,6 +65,7 @@ impl Driver {
 
 async fn ask(mut plan: watch::Receiver<References>, tell: mpsc::Sender<Vec<ReferenceReading>>) {
     let mut known = BTreeSet::new();
+    let (mut names, mut up) = (Names::default(), BTreeSet::new());
     let mut told = false;
     loop {
         let References { targets, interval, timeout } = plan.borrow_and_update().clone();
@@ -80,10 +80,11 @@ async fn ask(mut plan: watch::Receiver<References>, tell: mpsc::Sender<Vec<Refer
             }
             continue;
         }
-        let mut up = round(&targets, timeout).await;
+        names.retain(&targets);
+        up = round(&mut names, timeout, &up).await;
         if up.is_empty() && !known.is_empty() {
             tokio::time::sleep(AGAIN_AFTER.min(interval)).await;
-            up = round(&targets, timeout).await;
+            up = round(&mut names, timeout, &up).await;
         }
         if !told {
             for target in targets.iter().filter(|target| !up.contains(*target)) {
@@ -108,11 +109,13 @@ async fn ask(mut plan: watch::Receiver<References>, tell: mpsc::Sender<Vec<Refer
     }
 }
 
-/// Those that answer.
-async fn round(targets: &[String], timeout: Duration) -> BTreeSet<String> {
-    let one = |target: String| async move {
-        let connected = tokio::time::timeout(timeout, TcpStream::connect(&target)).await;
-        matches!(connected, Ok(Ok(_))).then_some(target)
-    };
-    join_all(targets.iter().cloned().map(one)).await.into_iter().flatten().collect()
+/// Those that answer; of one that could not be asked stays what was known.
+async fn round(names: &mut Names, timeout: Duration, before: &BTreeSet<String>) -> BTreeSet<String> {
+    let dialled = names.dial(timeout).await.into_iter();
+    let up = dialled.filter(|(target, what)| match what {
+        Dialled::Answers => true,
+        Dialled::Silent => false,
+        Dialled::NotAsked => before.contains(target),
+    });
+    up.map(|(target, _)| target).collect()
 }

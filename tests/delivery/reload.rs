@@ -2,6 +2,7 @@
 
 use super::sink::{Act, Sink};
 use super::world::{World, until};
+use std::sync::{Arc, Mutex};
 
 fn export(name: &str, url: &str) -> String {
     format!("[[audit.export]]\nname = \"{name}\"\nurl = \"{url}\"\nbulk = false\n")
@@ -58,4 +59,38 @@ async fn a_sink_that_cannot_be_used_is_refused_as_a_whole() {
     );
     let error = world.delivery.prepare(&super::world::configuration(&hook)).err().unwrap().to_string();
     assert!(error.contains("base64") && !error.contains("???"), "{error}");
+}
+
+#[tokio::test]
+async fn a_credential_that_is_rotated_in_its_file_is_read_again_before_it_is_given_up() {
+    let sink = Sink::serve().await;
+    let current = Arc::new(Mutex::new("Bearer old-token-of-sixteen".to_owned()));
+    sink.answers({
+        let current = Arc::clone(&current);
+        move |seen| Act::status(if seen.header("authorization") == *current.lock().unwrap() { 204 } else { 401 })
+    });
+    let world = World::idle();
+    let token = world.secret("token", "old-token-of-sixteen\n");
+    let address = world.secret("address", &sink.url);
+    world
+        .configure(&format!(
+            "[[audit.export]]\nname = \"nms\"\nurl = {{ file = \"{}\" }}\nbulk = false\ntoken = {{ file = \"{}\" }}\n",
+            address.display(),
+            token.display()
+        ))
+        .await;
+    world.write_many(2).await;
+    world.drained("nms").await;
+    // Both ends are rotated, and nobody tells us.
+    "Bearer new-token-of-sixteen".clone_into(&mut current.lock().unwrap());
+    world.secret("token", "new-token-of-sixteen\n");
+    world.write_many(2).await;
+    world.drained("nms").await;
+    assert_eq!(sink.seqs(), [1, 2, 3, 4]);
+    assert_eq!(
+        sink.seen().iter().filter(|seen| !seen.taken).count(),
+        1,
+        "one refusal, and the next try is the new one's"
+    );
+    assert_eq!(world.metric("deliveries_total", &[("sink", "nms"), ("result", "unauthorised")]).unwrap_or(0.0), 0.0);
 }

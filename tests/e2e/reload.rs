@@ -101,3 +101,45 @@ async fn another_retention_needs_no_restart_and_another_signing_does() {
     world.rewrite(|text| text.replace("retention_days = 30", "retention_days = 30\ncheckpoint_entries = 7"));
     world.until("it is told", async || world.logs().contains("`audit` changed; it takes effect at the next")).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_a_refused_file_is_told_to_anybody() {
+    let world = working(str::to_owned).await;
+    world.rewrite(|text| {
+        text.replace("[tenants.acme]\n", "[tenants.acme]\nproxy = \"user:canary-of-a-proxy@proxy.example:3128\"\n")
+    });
+    world.daemon().signal(Signal::HUP);
+    let refused = world.entry("config.refused", "").await;
+    assert!(refused["reason"].as_str().unwrap().contains("`proxy`"), "{refused}");
+    let audit = world.get("/api/v1/audit?limit=100").await.1;
+    let page = world.get("/").await.1;
+    for (place, text) in [("entry", &refused.to_string()), ("log", &world.logs()), ("audit", &audit), ("page", &page)] {
+        assert!(!text.contains("canary-of-a-proxy") && !text.contains("proxy.example"), "{place}: {text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_whose_file_is_another_one_by_now_is_taken_without_a_signal() {
+    let world = working(str::to_owned).await;
+    let secret = world.folder.path().join("secret");
+    // A link in its place, to a file with the same secret: another file all the same.
+    std::fs::write(world.folder.path().join("other"), super::world::SECRET).unwrap();
+    std::os::unix::fs::symlink("other", world.folder.path().join("link")).unwrap();
+    std::fs::rename(world.folder.path().join("link"), secret).unwrap();
+    let reloaded = world.entry("config.reloaded", "").await;
+    assert!(reloaded.to_string().contains("a secret's or a certificate's file changed"), "{reloaded}");
+    // What it holds is the same, so the connection stays, and so do the channels.
+    assert_eq!(world.channels().await.len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn its_memory_is_kept_out_of_core_files() {
+    let world = working(str::to_owned).await;
+    let pid = world.daemon().pid().as_raw_nonzero();
+    let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(core.split_whitespace().collect::<Vec<_>>()[4..6], ["0", "0"], "{core}");
+    // What is not dumpable belongs to root in /proc.
+    use std::os::unix::fs::MetadataExt;
+    assert_eq!(std::fs::metadata(format!("/proc/{pid}/environ")).unwrap().uid(), 0);
+}

@@ -6,6 +6,7 @@
 
 mod audit;
 mod calendar;
+mod places;
 mod refusals;
 mod reload;
 mod serve;
@@ -26,6 +27,7 @@ use futures_util::StreamExt;
 use sd_notify::NotifyState;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_tokio::Signals;
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -50,6 +52,7 @@ pub struct Args {
 impl Args {
     /// Runs until told to stop.
     pub async fn run(self) -> ExitCode {
+        keep_to_itself();
         let log = self.log.start();
         let config = match load(&self.config.path) {
             Ok(loaded) => {
@@ -57,7 +60,9 @@ impl Args {
                 loaded.config
             }
             Err(rejected) => {
-                log.say(&rejected.to_string());
+                // A terminal sees the lines of the file; a log, which others read, does not.
+                let terminal = std::io::stderr().is_terminal();
+                log.say(&if terminal { rejected.to_string() } else { rejected.summary() });
                 return ExitCode::from(EX_CONFIG);
             }
         };
@@ -70,6 +75,14 @@ impl Args {
             Err(Start::Failed(why)) => ended_by(&why, &log),
         }
     }
+}
+
+/// Its memory holds tokens, secrets and SIP passwords: it is written to no core file and read by no other process of the
+/// same user. As far as the system lets it: the unit says so too.
+fn keep_to_itself() {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
 enum Start {
@@ -150,7 +163,7 @@ impl Process {
                         break None;
                     }
                 },
-                () = self.reloader.changed() => self.reloader.reload("a configuration file changed").await,
+                why = self.reloader.changed() => self.reloader.reload(why).await,
                 ended = self.daemon.stopped() => break Some(ended.err().unwrap_or_else(|| "the driver ended".into())),
                 ended = self.served.ended() => break Some(ended),
                 died = self.delivery.died() => break Some(died),

@@ -2,6 +2,7 @@
 //!
 //! An invalid file changes nothing and says why. What cannot change without a restart is said plainly.
 
+use super::places::Places;
 use crate::clock::Clock;
 use crate::config::{Config, Diagnostic, Proof, load};
 use crate::delivery::Delivery;
@@ -14,9 +15,14 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
+use tokio::time::{Interval, MissedTickBehavior};
 
 /// Editors write in several steps: a change counts once it is this old.
 const SETTLE: Duration = Duration::from_millis(500);
+
+/// How often the places of secrets and certificates are held against what they were: some of what changes them (links that
+/// are swapped, folders of other machines) tells nobody.
+const LOOK_AT_PLACES_EVERY: Duration = Duration::from_secs(2);
 
 /// What takes a new configuration beside the driver.
 pub(super) struct Out {
@@ -40,6 +46,8 @@ pub(super) struct Reloader {
     watcher: Debouncer<RecommendedWatcher, RecommendedCache>,
     watched: BTreeSet<PathBuf>,
     changes: mpsc::Receiver<()>,
+    places: Places,
+    look_again: Interval,
 }
 
 impl Reloader {
@@ -61,16 +69,25 @@ impl Reloader {
             }
         })
         .map_err(|error| format!("cannot watch the configuration for changes: {error}"))?;
+        let mut look_again = tokio::time::interval(LOOK_AT_PLACES_EVERY);
+        look_again.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (watched, places) = (BTreeSet::new(), Places::new(config.read_files()));
         let mut reloader =
-            Self { path, config, reloads, out, counters, clock, watcher, watched: BTreeSet::new(), changes };
+            Self { path, config, reloads, out, counters, clock, watcher, watched, changes, places, look_again };
         reloader.watch_folders();
         Ok(reloader)
     }
 
-    /// Waits for a change of a file.
-    pub(super) async fn changed(&mut self) {
-        if self.changes.recv().await.is_none() {
-            std::future::pending::<()>().await;
+    /// Waits for a change of a file, and says which kind it is. May be dropped and called again.
+    pub(super) async fn changed(&mut self) -> &'static str {
+        loop {
+            tokio::select! {
+                biased;
+                Some(()) = self.changes.recv() => return "a configuration file changed",
+                _ = self.look_again.tick() => if self.places.moved().await {
+                    return "a secret's or a certificate's file changed";
+                },
+            }
         }
     }
 
@@ -80,6 +97,7 @@ impl Reloader {
             NotifyState::Reloading,
             NotifyState::monotonic_usec_now().unwrap_or(NotifyState::Reloading),
         ]);
+        self.places.refresh();
         let taken = self.take(why).await;
         self.counters.config_reload(taken.is_ok(), self.clock.wall());
         match taken {
@@ -93,7 +111,8 @@ impl Reloader {
     }
 
     async fn take(&mut self, why: &str) -> Result<(), String> {
-        let loaded = load(&self.path).map_err(|rejected| rejected.to_string())?;
+        // Without the lines of the file: what is refused goes into the journal, and from there to every sink.
+        let loaded = load(&self.path).map_err(|rejected| rejected.summary())?;
         warn(&loaded.warnings);
         let config = loaded.config;
         for (what, changed) in [
@@ -120,6 +139,7 @@ impl Reloader {
             let days = config.audit.proof.retention.map(|kept| kept.as_secs() / 86_400);
             tracing::info!(days, "`audit.retention_days` changed; the next archive, at night, goes by it");
         }
+        self.places.keep(config.read_files());
         self.config = config;
         self.watch_folders();
         Ok(())

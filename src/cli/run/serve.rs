@@ -1,12 +1,12 @@
 //! The daemon's sockets: the page, the API and the metrics over TCP, and the control socket for the command line.
 
 use crate::clock::Clock;
-use crate::config::{Config, Tenant};
+use crate::config::{Config, Setting, Tenant};
 use crate::delivery::Delivery;
 use crate::http::{self, Access, App};
 use crate::platform::{Client, ClientSettings, HttpTransport, Platform, Spent};
 use crate::supervisor::{Connect, Counters, Daemon};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -135,9 +135,16 @@ fn client(
     clock: &Clock,
     counters: Counters,
 ) -> Result<Client, String> {
-    let transport = HttpTransport::new(tenant.ca_file.as_deref(), tenant.proxy.as_deref(), BODY_LIMIT)
-        .map_err(|error| error.to_string())?;
-    let settings = ClientSettings::of(tenant, client_secret, recent, rand::random());
+    let proxy = tenant.proxy.as_ref().map(Setting::resolve_url).transpose();
+    let proxy = proxy.map_err(|error| format!("`proxy`: {error}"))?;
+    let proxy = proxy.as_ref().map(ExposeSecret::expose_secret);
+    let transport =
+        HttpTransport::new(tenant.ca_file.as_deref(), proxy, BODY_LIMIT).map_err(|error| error.to_string())?;
+    let mut settings = ClientSettings::of(tenant, client_secret, recent, rand::random());
+    for (name, value) in &tenant.headers {
+        let value = value.resolve().map_err(|error| format!("header `{name}`: {error}"))?;
+        settings.headers.insert(name.clone(), value.expose_secret().to_owned());
+    }
     let observer = crate::supervisor::observer(counters, tenant.id.clone(), clock.clone());
     Ok(Client::new(settings, Arc::new(transport), clock.clone(), observer))
 }

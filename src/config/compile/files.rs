@@ -8,6 +8,7 @@ use crate::config::model::{Audit, SecretRef};
 use crate::config::section::Section;
 use crate::config::sink::FileSink;
 use crate::config::source::Loc;
+use glob::{MatchOptions, Pattern};
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
@@ -67,6 +68,69 @@ impl Compiler<'_> {
             self.error(at, message).help("give the sink a `path` of its own");
         }
     }
+}
+
+impl Compiler<'_> {
+    /// `include_secrets`; each is a glob.
+    pub(super) fn include_secrets(&mut self, root: &Section) -> Vec<String> {
+        let globs = root.texts("include_secrets");
+        for (glob, at) in &globs {
+            if let Err(error) = Pattern::new(glob) {
+                self.error(*at, format!("`include_secrets` holds what is no glob: {}", error.msg));
+            }
+        }
+        globs.into_iter().map(|(glob, _)| glob).collect()
+    }
+
+    /// A warning for a secret that an included file names and neither owns nor is allowed: whoever may write that file
+    /// could have any file or variable of this process sent to a host of their choice.
+    pub(super) fn included_secret(&mut self, secret: &SecretRef, at: Loc, name: &str, dir: &Path) {
+        let named = match secret {
+            SecretRef::File(path) if is_below(path, dir) => return,
+            SecretRef::File(path) => plain(path).display().to_string(),
+            SecretRef::Env(variable) => format!("env:{variable}"),
+            SecretRef::Credential(credential) => format!("credential:{credential}"),
+        };
+        // Of a path, a `*` stands for a name and not for folders.
+        let options = MatchOptions { require_literal_separator: named.starts_with('/'), ..MatchOptions::new() };
+        let allows = |glob: &String| Pattern::new(glob).is_ok_and(|glob| glob.matches_with(&named, options));
+        if self.allowed.iter().any(allows) {
+            return;
+        }
+        self.warning(at, format!("{name} is a secret that is not below this included file's own folder"))
+            .label("a later version refuses it")
+            .help(format!("where this is meant, allow it in the main file: include_secrets = [\"{named}\"]"));
+    }
+
+    /// An error where a secret is read from what trunkwarden itself keeps in the state directory: it would be sent away.
+    pub(super) fn own_secrets(&mut self, state_dir: &Path) {
+        let kept = |file: &Path| {
+            let rest = file.strip_prefix(plain(state_dir)).ok()?.components().next()?;
+            OURS.iter().find(|name| rest.as_os_str() == OsStr::new(name)).copied()
+        };
+        let taken: Vec<(Loc, String, &str)> = self
+            .secrets
+            .iter()
+            .filter(|used| used.name != "audit.signing_key")
+            .filter_map(|used| match &used.secret {
+                SecretRef::File(file) => Some((used.at, used.name.clone(), kept(&plain(file))?)),
+                _ => None,
+            })
+            .collect();
+        for (at, name, file) in taken {
+            self.error(at, format!("{name} is read from trunkwarden's own `{file}` in `daemon.state_dir`"))
+                .help("keep the secret in a file of its own");
+        }
+    }
+}
+
+/// Whether a file is below a folder, as both are written and, where they are there, as they really are.
+fn is_below(file: &Path, folder: &Path) -> bool {
+    let really = match (file.canonicalize(), plain(folder).canonicalize()) {
+        (Ok(file), Ok(folder)) => file.starts_with(folder),
+        _ => true,
+    };
+    really && plain(file).starts_with(plain(folder))
 }
 
 /// Whether a full file at `of` becomes `path`, with `keep` renamed ones kept.

@@ -16,7 +16,7 @@ mod tenant;
 
 use super::diagnostic::{self, Finding, Findings};
 use super::load::{Documents, OPERATOR, SecretUse};
-use super::model::{Config, Daemon, SecretRef};
+use super::model::{Config, Daemon, SecretRef, Setting};
 use super::plan;
 use super::section::Section;
 use super::source::{Loc, Sources};
@@ -33,6 +33,8 @@ pub(crate) struct Compiler<'c> {
     pub findings: &'c mut Findings,
     pub documents: &'c Documents,
     pub secrets: Vec<SecretUse>,
+    /// What included files may name as secrets, by the main file.
+    pub allowed: Vec<String>,
 }
 
 /// Compiles; `None` where there was no main file to compile.
@@ -41,7 +43,7 @@ pub(crate) fn compile(
     findings: &mut Findings,
     documents: &Documents,
 ) -> (Option<Config>, Vec<SecretUse>) {
-    let mut compiler = Compiler { sources, findings, documents, secrets: Vec::new() };
+    let mut compiler = Compiler { sources, findings, documents, secrets: Vec::new(), allowed: Vec::new() };
     let config = compiler.config();
     (config, compiler.secrets)
 }
@@ -50,6 +52,7 @@ impl Compiler<'_> {
     fn config(&mut self) -> Option<Config> {
         let main = self.documents.documents.first()?;
         let (root, dir) = (&main.root, main.dir.as_path());
+        self.allowed = self.include_secrets(root);
         let daemon = self.daemon(&root.table("daemon"), dir);
         let policies = self.policies();
         let channels = self.channels(&policies);
@@ -63,6 +66,7 @@ impl Compiler<'_> {
         self.sink_names(&root.table("audit"), (&audit, &webhooks));
         self.witness(&root.table("audit"), (&audit, &webhooks));
         self.sink_files(&root.table("audit"), &audit, &daemon.state_dir);
+        self.own_secrets(&daemon.state_dir);
         let config = Config {
             global_limits: GlobalLimits {
                 max_concurrent: limits.find("global_max_concurrent").map(|found| found.value),
@@ -167,9 +171,18 @@ impl Compiler<'_> {
             other => other,
         };
         if let Some(place) = diagnostic::place(self.sources, at, "") {
-            self.secrets.push(SecretUse { name: name.to_owned(), secret: secret.clone(), place });
+            self.secrets.push(SecretUse { name: name.to_owned(), secret: secret.clone(), place, at });
+        }
+        if at.file != 0 {
+            self.included_secret(&secret, at, name, dir);
         }
         secret
+    }
+
+    /// A value that may be a secret, where the key is set rightly.
+    fn setting(&mut self, section: &Section, key: &str, name: &str, dir: &Path) -> Option<Setting> {
+        let plain = section.find::<String>(key).map(|found| Setting::Plain(found.value));
+        plain.or_else(|| self.secret(section, key, name, dir).map(Setting::Secret))
     }
 
     /// An error for a name that nothing has, with the nearest one that something has.

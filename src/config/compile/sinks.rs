@@ -1,9 +1,9 @@
 //! Where things are sent: audit sinks, files and webhooks.
 
 use super::{Compiler, path};
-use crate::config::model::Audit;
+use crate::config::model::{Audit, SecretRef, Setting};
 use crate::config::section::{Entry, Section, Value};
-use crate::config::sink::{Bulk, BulkWhen, Credentials, Export, FileSink, HeaderText, HttpSink, MAX_SINKS, Webhook};
+use crate::config::sink::{Bulk, BulkWhen, Credentials, Export, FileSink, HttpSink, MAX_SINKS, Webhook};
 use crate::config::source::Loc;
 use crate::config::syntax;
 use reqwest::header::{self, HeaderName};
@@ -139,18 +139,25 @@ impl Compiler<'_> {
     }
 
     fn http_sink(&mut self, section: &Section, kind: &str, dir: &Path) -> HttpSink {
-        let url = section.get::<String>("url").value;
-        let name = named(section, || derived(kind, host(&url), &url));
+        let plain = section.find::<String>("url").map(|found| found.value);
+        let secret = section.find::<Option<SecretRef>>("url").and_then(|found| found.value);
+        let name = named(section, || match (&plain, &secret) {
+            (Some(url), _) => derived(kind, host(url), url),
+            (None, Some(place)) => derived(kind, "secret", &place.to_string()),
+            (None, None) => derived(kind, "", ""),
+        });
+        let url = self.setting(section, "url", &format!("url of {name}"), dir);
         HttpSink {
             credentials: self.credentials(section, &name, dir),
             ca_file: path(section, "ca_file", dir),
-            proxy: section.find::<String>("proxy").map(|found| found.value),
+            proxy: self.setting(section, "proxy", &format!("proxy of {name}"), dir),
             timeout: section.get("timeout").value,
             max_pending: section.get("max_pending").value,
             max_tries: section.get("max_tries").value,
             events: self.events(section),
             name,
-            url,
+            // Where it is missing the reader said so, and this configuration is thrown away.
+            url: url.unwrap_or_else(|| Setting::Plain(String::new())),
         }
     }
 
@@ -173,7 +180,7 @@ impl Compiler<'_> {
         Credentials { token, basic, headers: self.sink_headers(section, name, dir), client: certificate.zip(key) }
     }
 
-    fn sink_headers(&mut self, section: &Section, name: &str, dir: &Path) -> Vec<(String, HeaderText)> {
+    fn sink_headers(&mut self, section: &Section, name: &str, dir: &Path) -> Vec<(String, Setting)> {
         let mut headers = BTreeMap::new();
         for (header, entry) in section.named("headers").into_iter().flatten() {
             let Ok(parsed) = HeaderName::from_bytes(header.as_bytes()) else {
@@ -184,8 +191,8 @@ impl Compiler<'_> {
                 self.error(entry.key_at, format!("`headers` must not set `{parsed}`: {why}"));
             }
             let value = match &entry.value {
-                Value::Text(text) => HeaderText::Plain(text.clone()),
-                Value::Secret(secret) => HeaderText::Secret(self.note_secret(
+                Value::Text(text) => Setting::Plain(text.clone()),
+                Value::Secret(secret) => Setting::Secret(self.note_secret(
                     secret.clone(),
                     entry.at,
                     &format!("header {parsed} of {name}"),

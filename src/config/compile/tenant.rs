@@ -4,8 +4,8 @@ use super::channel::Read;
 use super::policy::Compiled;
 use super::provision::Desired;
 use super::{Compiler, path};
-use crate::config::model::{Auth, Paths, SecretRef, Tenant};
-use crate::config::section::{Entry, Section, Value};
+use crate::config::model::{Auth, Paths, SecretRef, Setting, Tenant};
+use crate::config::section::{Section, Value};
 use crate::config::source::Loc;
 use crate::policy::{Latency, Limits, Mode, Patch, READ_LAG};
 use reqwest::header::{self, HeaderName};
@@ -77,8 +77,8 @@ impl Compiler<'_> {
                 _ => Patch::Merges,
             }),
             ca_file: path(section, "ca_file", dir),
-            proxy: section.find::<String>("proxy").map(|found| found.value),
-            headers: self.headers(section),
+            proxy: self.setting(section, "proxy", &format!("tenants.{name}.proxy"), dir),
+            headers: self.headers(name, section, dir),
             bridge: section.find_table("bridge").map(|bridge| self.bridge(bridge)),
             paths: paths(&section.table("paths")),
             limits: limits_of(&section.table("limits").over(limits)),
@@ -129,11 +129,11 @@ impl Compiler<'_> {
         }
     }
 
-    fn headers(&mut self, section: &Section) -> BTreeMap<String, String> {
-        let mut headers: BTreeMap<String, String> = BTreeMap::new();
+    fn headers(&mut self, tenant: &str, section: &Section, dir: &Path) -> BTreeMap<String, Setting> {
+        let mut headers: BTreeMap<String, Setting> = BTreeMap::new();
         let mut seen: HashMap<HeaderName, Loc> = HashMap::new();
         for (name, entry) in section.named("headers").into_iter().flatten() {
-            let Entry { key_at, value: Value::Text(value), .. } = entry else { continue };
+            let key_at = &entry.key_at;
             let Ok(parsed) = HeaderName::from_bytes(name.as_bytes()) else {
                 self.error(*key_at, "`headers` has a name that is no HTTP header's name");
                 continue;
@@ -145,8 +145,16 @@ impl Compiler<'_> {
                 let first = *first;
                 self.error(*key_at, format!("`headers` sets `{parsed}` twice")).also(first, "first here");
             }
-            seen.insert(parsed, *key_at);
-            headers.insert(name.clone(), value.clone());
+            seen.insert(parsed.clone(), *key_at);
+            let value = match &entry.value {
+                Value::Text(text) => Setting::Plain(text.clone()),
+                Value::Secret(secret) => {
+                    let what = format!("header {parsed} of tenants.{tenant}");
+                    Setting::Secret(self.note_secret(secret.clone(), entry.at, &what, dir))
+                }
+                _ => continue,
+            };
+            headers.insert(name.clone(), value);
         }
         headers
     }
@@ -160,6 +168,9 @@ fn is_ours(name: &HeaderName) -> bool {
         header::COOKIE,
         header::HOST,
         header::ACCEPT,
+        header::ACCEPT_ENCODING,
+        header::CACHE_CONTROL,
+        header::PRAGMA,
         header::CONTENT_LENGTH,
         header::CONTENT_TYPE,
         header::TRANSFER_ENCODING,

@@ -71,8 +71,8 @@ pub(crate) enum Kind {
     Secret,
     /// An array of at least so many of one kind.
     List(&'static Kind, usize),
-    /// A table with names of the user's choice, each with a string of this syntax.
-    Pairs(Format),
+    /// A string of this syntax, or the place of a secret that is one. It may hold a secret either way.
+    TextOrSecret(Format),
     /// A table with names of the user's choice, each with a header's value or the place of a secret that is one.
     Headers,
     /// One table.
@@ -94,6 +94,8 @@ pub(crate) enum Format {
     Listen,
     /// `http` or `https`, no user, query or fragment.
     Url,
+    /// The same where it is a secret: it may carry all of them.
+    SecretUrl,
     /// A path below `base_url` without placeholders.
     Path,
     /// A path with `{id}`.
@@ -143,7 +145,7 @@ const fn or(name: &'static str, kind: Kind, default: &'static str, doc: &'static
 
 /// Whether a value of this kind is a secret, or a list of them.
 const fn is_kept(kind: &Kind) -> bool {
-    matches!(kind, Kind::Secret | Kind::List(Kind::Secret, _))
+    matches!(kind, Kind::Secret | Kind::TextOrSecret(_) | Kind::List(Kind::Secret, _))
 }
 
 /// Whether the value of a key of this name may stand in a message: it is known, and nowhere a secret.
@@ -152,7 +154,7 @@ pub(crate) fn is_harmless(name: &str) -> bool {
         for key in table.keys {
             if key.name == name {
                 *found = true;
-                *secret |= matches!(key.kind, Kind::Pairs(_) | Kind::Headers) || is_kept(&key.kind);
+                *secret |= matches!(key.kind, Kind::Headers) || is_kept(&key.kind);
             }
             if let Kind::Table(inner) | Kind::Tables(inner) | Kind::Named(inner) = key.kind
                 && depth > 0
@@ -164,6 +166,18 @@ pub(crate) fn is_harmless(name: &str) -> bool {
     let (mut found, mut secret) = (false, false);
     find(&ROOT, name, &mut found, &mut secret, 8);
     found && !secret
+}
+
+/// Whether the value of a key of this name is a URL, by the key and not by how the value looks.
+pub(crate) fn is_url(name: &str) -> bool {
+    fn find(table: &'static Table, name: &str, depth: u8) -> bool {
+        table.keys.iter().any(|key| match key.kind {
+            Kind::Text(Format::Url | Format::TokenPath) => key.name == name,
+            Kind::Table(inner) | Kind::Tables(inner) | Kind::Named(inner) if depth > 0 => find(inner, name, depth - 1),
+            _ => false,
+        })
+    }
+    find(&ROOT, name, 8)
 }
 
 /// Whether a secret may stand behind a key of this name.

@@ -16,7 +16,7 @@ const CLIENT_CERT: Key =
 const CLIENT_KEY: Key = absent("client_key", Kind::Secret, "The private key of client_cert, as PEM.");
 const CA_FILE: Key = absent("ca_file", Kind::Text(Format::File), "A PEM file with further certificate authorities.");
 const PROXY: Key =
-    absent("proxy", Kind::Text(Format::Url), "An HTTP proxy for this sink; none is used unless configured.");
+    absent("proxy", Kind::TextOrSecret(Format::Url), "An HTTP proxy for this sink; none is used unless configured.");
 const TIMEOUT: Key = or("timeout", Kind::Duration(100), r#""10s""#, "From sending to the complete answer.");
 const MAX_PENDING: Key =
     or("max_pending", Kind::Whole(1, 100_000_000), "1000000", "Deliveries that may wait one by one on disk.");
@@ -35,7 +35,11 @@ pub(super) static EXPORT: Table = Table {
     doc: "A sink for audit entries and bulk metrics.",
     keys: &[
         NAME,
-        required("url", Kind::Text(Format::Url), "Each entry is posted here; bulk metrics go to {url}/metrics/bulk."),
+        required(
+            "url",
+            Kind::TextOrSecret(Format::Url),
+            "Each entry is posted here; bulk metrics go to {url}/metrics/bulk.",
+        ),
         ALL_EVENTS,
         TOKEN,
         AUTH_BASIC,
@@ -60,7 +64,7 @@ pub(super) static WEBHOOK: Table = Table {
     doc: "A subscriber to events.",
     keys: &[
         NAME,
-        required("url", Kind::Text(Format::Url), "Events are posted here."),
+        required("url", Kind::TextOrSecret(Format::Url), "Events are posted here."),
         required("events", Kind::List(&Kind::Text(Format::Any), 1), "Globs over event types; * matches dots too."),
         absent("secret", Kind::Secret, "The signing secret: whsec_ and base64, or any text."),
         absent(
