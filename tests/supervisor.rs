@@ -19,6 +19,8 @@ mod read_back;
 mod references;
 #[path = "supervisor/scene.rs"]
 mod scene;
+#[path = "supervisor/tags.rs"]
+mod tags;
 
 use platform::{WALL, World};
 use serde_json::json;

@@ -14,6 +14,7 @@ use super::publisher::Publisher;
 use super::reasons::Reasons;
 use super::references::Asking;
 use super::reloads::{Reloads, Taking};
+use super::tags::{Insistence, Tags};
 use super::{Counters, Liveness, Pulse, SnapshotCell, entry};
 use crate::calls::Switchboard;
 use crate::clock::Clock;
@@ -158,6 +159,7 @@ impl Daemon {
             in_flight: BTreeMap::new(),
             orphans: BTreeMap::new(),
             permits: Vec::new(),
+            tags: Tags::default(),
             waiting: Waiting::default(),
             wanted: HashSet::new(),
             docs: HashMap::new(),
@@ -268,6 +270,7 @@ impl Driver {
             Some(Execution {
                 platform: Arc::clone(self.platforms.get(&action.channel.tenant)?),
                 doc: super::driver::bare(&action.channel)?,
+                insistence: Insistence::default(),
                 gate: Gate::open(),
                 clock: self.clock.clone(),
                 tell: self.told.0.clone(),

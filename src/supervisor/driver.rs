@@ -22,6 +22,7 @@ use super::prober::{Seen, Task};
 use super::publisher::Publisher;
 use super::reasons::Reasons;
 use super::references::{Asking, ReferenceReading};
+use super::tags::Tags;
 use super::{Counters, Liveness, Pulse};
 use crate::calls::Rescues;
 use crate::clock::Clock;
@@ -105,6 +106,7 @@ pub struct Driver {
     pub(super) in_flight: BTreeMap<OpId, InFlight>,
     pub(super) orphans: BTreeMap<OpId, TenantId>,
     pub(super) permits: Vec<Granted>,
+    pub(super) tags: Tags,
     /// Orders that wait for the journal.
     pub(super) waiting: Waiting,
     pub(super) wanted: HashSet<ChannelKey>,

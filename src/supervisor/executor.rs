@@ -5,6 +5,7 @@
 //! leaves its intent open in the journal: the next start reads the platform back before it decides anything.
 
 use super::patch;
+use super::tags::Insistence;
 use crate::clock::Clock;
 use crate::journal::Pending;
 use crate::platform::{Answer, ChannelDoc, Class, ErrorClass, Gate, Platform, PlatformError, ReadBacks};
@@ -52,6 +53,8 @@ pub struct Execution {
     pub action: Action,
     /// The channel as last read by a single `GET`: what must stay is sent as it stands here.
     pub doc: Arc<ChannelDoc>,
+    /// What becomes of a tag that is refused for ever.
+    pub insistence: Insistence,
     /// Closes when the action is called back, or its evidence has grown old.
     pub gate: Gate,
     /// The platform.
@@ -108,18 +111,53 @@ impl Execution {
         if let Some(why) = self.gate.closed_because(self.clock.now()) {
             return Outcome::Withdrawn { why };
         }
+        let tag = match self.tag().await {
+            Ok(tag) => tag,
+            Err(outcome) => return outcome,
+        };
         let body = match patch::body(&self.action.kind, &self.doc) {
             Ok(body) => body,
             Err(why) => return Outcome::Refused { why: format!("nothing was sent: {why}") },
         };
         let id = &self.action.channel.channel;
-        let sent = self.platform.patch(&receipt, id, &body, self.doc.etag(), self.action.action_timeout).await;
+        let sent = self.platform.patch(&receipt, id, &body, tag, self.action.action_timeout).await;
         match sent {
             Ok(answer) => {
                 self.tell_sent(answer.asked_at).await;
                 self.verify_since(answer.asked_at).await
             }
-            Err(error) => self.after_error(error).await,
+            Err(error) => {
+                if error.class == ErrorClass::Conflict && tag.is_some() {
+                    self.note_refused_tag().await;
+                }
+                self.after_error(error).await
+            }
+        }
+    }
+
+    /// What goes back as `If-Match`; nothing where that is known to be refused although nobody changed the channel, which is
+    /// then read once more.
+    async fn tag(&self) -> Result<Option<&str>, Outcome> {
+        let channel = &self.action.channel;
+        let Some(tag) = self.doc.etag().filter(|_| self.insistence.insists(channel, &self.doc)) else {
+            return Ok(self.doc.etag());
+        };
+        match self.read(Class::Action).await {
+            Ok((fresh, _)) if *fresh == *self.doc => {
+                tracing::warn!(
+                    tenant = %channel.tenant, channel = %channel.channel, tag,
+                    "the platform refuses its own tag although nobody changed the channel; the change is sent without If-Match"
+                );
+                Ok(None)
+            }
+            Ok(_) => Err(Outcome::Conflict),
+            Err(error) => Err(Outcome::NotSent { why: error.to_string() }),
+        }
+    }
+
+    async fn note_refused_tag(&self) {
+        if let Ok((fresh, _)) = self.read(Class::Action).await {
+            self.insistence.refused(&self.action.channel, &self.doc, &fresh, self.clock.now());
         }
     }
 

@@ -30,6 +30,7 @@ mod references;
 mod reloads;
 pub mod replay;
 mod snapshot;
+mod tags;
 
 pub use clients::{Clients, Connect, ConnectError, Reload};
 pub use counters::Counters;

@@ -64,6 +64,10 @@ pub struct Held {
     pub drops_changes: bool,
     /// Whoever reads runs into a defect of ours.
     pub broken: bool,
+    /// The tag of every channel, which is refused whenever it comes back.
+    pub refused_tag: Option<String>,
+    /// What changes came with as `If-Match`.
+    pub matched: Vec<Option<String>>,
     /// Every change that reached the platform.
     pub changes: Vec<(String, Value)>,
     /// Changes that were made.
@@ -151,7 +155,7 @@ impl Fake {
             if let Some(codecs) = held.codecs.get(id) {
                 value["configuration"] = json!({ "codecs": codecs });
             }
-            ChannelDoc::from_value(value, None).unwrap()
+            ChannelDoc::from_value(value, held.refused_tag.clone()).unwrap()
         })
     }
 
@@ -239,10 +243,14 @@ impl Platform for Fake {
         _: &Receipt,
         id: &ChannelId,
         body: &Body,
-        _: Option<&str>,
+        if_match: Option<&str>,
         _: Duration,
     ) -> Result<Answer<ChannelDoc>, PlatformError> {
         let body: &Value = &serde_json::from_str(body.as_str()).unwrap();
+        self.with(|held| held.matched.push(if_match.map(str::to_owned)));
+        if if_match.is_some() {
+            return Err(error(ErrorClass::Conflict, LookError::Unexpected));
+        }
         let next = self.with(|held| held.next.take());
         let (fate, death) = next.unwrap_or((Fate::Made, None));
         if death == Some(Death::Unsent) {

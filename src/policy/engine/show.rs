@@ -3,8 +3,8 @@
 use super::super::channel::Event;
 use super::super::command::TenantState;
 use super::super::explanation::{Block, BlockKind, Explanation, HoldDownReport};
-use super::super::key::ChannelKey;
-use super::super::params::Windows;
+use super::super::key::{ChannelKey, TenantId};
+use super::super::params::{TenantParams, Windows};
 use super::super::reason::{Ineligible, Reason};
 use super::super::report::{CandidateReport, ChannelReport, MaintenanceReport, TenantReport};
 use super::super::score;
@@ -77,6 +77,12 @@ impl Engine {
             hold_down: hold_down(now, slot),
             last_change: None,
         }
+    }
+
+    /// How far the tenant's reads may be behind its writes.
+    pub fn read_lag(&self, tenant: &TenantId) -> std::time::Duration {
+        let of = |t: usize| self.tenants[t].params.read_lag;
+        self.find_tenant(tenant).map_or_else(|_| TenantParams::default().read_lag, of)
     }
 
     /// What of each policy's calendar is open, by the policy's name; policies that were never told of are left out.

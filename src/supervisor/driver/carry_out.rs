@@ -4,6 +4,7 @@ use super::super::entry;
 use super::super::executor::{Execution, Told};
 use super::super::fact::{Fact, Place};
 use super::super::prober::Task;
+use super::super::tags::Insistence;
 use super::{Driver, InFlight};
 use crate::calls::FailedOver;
 use crate::platform::Gate;
@@ -76,7 +77,14 @@ impl Driver {
         let (clock, tell) = (self.clock.clone(), self.told.0.clone());
         if let (Some(platform), Some(doc)) = (self.platforms.get(&channel.tenant), doc) {
             let others = self.makes_way(&action);
-            let execution = Execution { action, doc: doc.1, gate, platform: Arc::clone(platform), clock, tell };
+            let report = self.engine.channel(clock.now(), &channel);
+            let insistence = Insistence {
+                tags: self.tags.clone(),
+                read_lag: self.engine.read_lag(&channel.tenant),
+                allowed: report.is_some_and(|report| report.maintenance.is_none()),
+            };
+            let platform = Arc::clone(platform);
+            let execution = Execution { action, doc: doc.1, insistence, gate, platform, clock, tell };
             self.executions.spawn(execution.run_after(others, intent));
         } else {
             // What must stay beside the change is not known: it is not sent.
