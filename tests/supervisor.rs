@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+#[path = "supervisor/as_read.rs"]
+mod as_read;
 #[path = "supervisor/desired.rs"]
 mod desired;
 #[path = "supervisor/interrupted.rs"]

@@ -30,8 +30,11 @@ impl Engine {
         if slot.in_maintenance() {
             return Some(Ineligible::InMaintenance);
         }
-        if slot.evidence.is_none() || slot.route.is_none() {
+        if slot.evidence.is_none() {
             return Some(Ineligible::NotSeen);
+        }
+        if slot.route.is_none() || slot.route_unread {
+            return Some(Ineligible::RouteNotRead);
         }
         if slot.health() != Health::Up || !slot.fresh {
             return Some(Ineligible::NotUp { health: slot.health() });

@@ -185,6 +185,7 @@ impl Ineligible {
             Self::NotSeen | Self::NotSeenSinceBlind => "would have to be seen".to_owned(),
             Self::Missing => "would have to exist".to_owned(),
             Self::LastLookNotGood { .. } => "would have to be healthy at the next look".to_owned(),
+            Self::RouteNotRead => "would have to tell where its own traffic goes".to_owned(),
             Self::RoutedElsewhere { .. } => "would have to have its own traffic at home".to_owned(),
             Self::InFlight { kind } => format!("would have to end its own {kind}"),
             Self::Full { max_dependents, .. } => {

@@ -1,7 +1,7 @@
 //! What an answer leaves out: a page of the list that lacks a field says nothing of it, the channel itself has none.
 
 use super::world::{World, key, params, view};
-use trunkwarden::policy::{ChannelView, Codec, Command, Policy, Source};
+use trunkwarden::policy::{ActionKind, ChannelView, Codec, Command, Policy, Source};
 
 /// A row of a list that leaves out `configuration` and `routing`.
 fn bare(status: &str) -> ChannelView {
@@ -75,7 +75,7 @@ fn whose_route_was_never_read_takes_nobodys_traffic() {
         w.pass(1);
     }
     let against = w.report("a").candidates.into_iter().next().unwrap().against_text;
-    assert_eq!(against.as_deref(), Some("has not been looked at yet"));
+    assert_eq!(against.as_deref(), Some("does not tell where its own traffic goes"));
 }
 
 #[test]
@@ -118,4 +118,21 @@ fn a_channel_whose_codecs_no_row_tells_is_asked_itself_once_where_another_order_
     }
     w.telemetry("a", 30.0, 5.0);
     assert_eq!(asked(&mut w), 0);
+}
+
+#[test]
+fn a_target_whose_route_cannot_be_read_is_passed_over_by_its_last_look() {
+    let mut w = World::three_up();
+    let unread = |status: &str| ChannelView { primary: None, unrouted: true, ..view(status, "b") };
+    w.down("a");
+    w.pass(1);
+    let now = w.now;
+    w.look("a", "unhealthy", "a").look_from("b", now, Source::Single, unread("healthy")).look("c", "healthy", "c");
+    let action = w.act().unwrap();
+    assert_eq!(action.kind, ActionKind::Failover { from: "a".into(), to: "c".into() });
+    let against = w.report("a").candidates.into_iter().next().unwrap().against_text;
+    assert_eq!(against.as_deref(), Some("does not tell where its own traffic goes"));
+    // Once it can be read again it is a candidate as before.
+    w.look("b", "healthy", "b");
+    assert_eq!(w.report("a").candidates[0].against_text, None);
 }

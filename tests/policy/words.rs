@@ -267,6 +267,7 @@ fn every_candidate_is_told_what_it_lacks() {
         (Ineligible::Missing, "would have to exist"),
         (Ineligible::NotUp { health: Health::Degraded }, "would have to be up"),
         (Ineligible::LastLookNotGood { status: None }, "would have to be healthy at the next look"),
+        (Ineligible::RouteNotRead, "would have to tell where its own traffic goes"),
         (Ineligible::RoutedElsewhere { to: "c".into() }, "would have to have its own traffic at home"),
         (Ineligible::InFlight { kind: "failover".to_owned() }, "would have to end its own failover"),
         (Ineligible::Full { carries: 3, max_dependents: 2 }, "would have to carry fewer than 2 others"),

@@ -36,8 +36,11 @@ impl Engine {
             // Only the channel itself can tell where its traffic goes.
             self.doubt_route(now, i, out);
         }
+        let slot = &mut self.slots[i];
+        let was = slot.route_unread;
+        slot.route_unread = view.unrouted && (single || was);
         if view.unrouted {
-            return false;
+            return slot.route_unread != was;
         }
         let slot = &self.slots[i];
         let read = view.primary.as_ref().unwrap_or(&slot.key.channel);

@@ -60,6 +60,8 @@ pub(in crate::policy) struct Slot {
     pub codecs: Vec<Codec>,
     /// Its route.
     pub route: Option<ChannelId>,
+    /// Whether the channel itself was asked, and what it says of its route cannot be read.
+    pub route_unread: bool,
     pub expected: Option<ChannelId>,
     pub route_ours: bool,
     pub foreign: bool,
@@ -243,6 +245,7 @@ impl Slot {
             backups_read: Vec::new(),
             codecs: Vec::new(),
             route: None,
+            route_unread: false,
             expected: None,
             route_ours: false,
             foreign: false,

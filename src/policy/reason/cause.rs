@@ -97,6 +97,8 @@ pub enum Ineligible {
     },
     /// Not seen since the tenant was blind.
     NotSeenSinceBlind,
+    /// It does not tell where its own traffic goes.
+    RouteNotRead,
     /// Its own traffic goes elsewhere.
     RoutedElsewhere {
         /// Where.

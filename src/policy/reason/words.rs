@@ -221,6 +221,7 @@ impl fmt::Display for Ineligible {
             Self::NotUp { health } => write!(f, "is {health}"),
             Self::LastLookNotGood { status } => write!(f, "was {} at the last look", Status(status.as_deref())),
             Self::NotSeenSinceBlind => f.write_str("has not been seen since the platform answers again"),
+            Self::RouteNotRead => f.write_str("does not tell where its own traffic goes"),
             Self::RoutedElsewhere { to } => write!(f, "has its own traffic at {to}"),
             Self::InFlight { kind } => write!(f, "has a {kind} of its own under way"),
             Self::Full { carries, max_dependents } => write!(f, "carries {carries} of {max_dependents} others already"),
