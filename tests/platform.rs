@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "platform/odd.rs"]
+mod odd;
 #[path = "tls/server.rs"]
 mod server;
 
@@ -20,7 +22,7 @@ use tokio::net::{TcpListener, TcpStream};
 use trunkwarden::clock::Clock;
 use trunkwarden::config::Paths;
 use trunkwarden::platform::{
-    Class, Client, ClientSettings, HttpTransport, Platform, Request, Spent, Transport, TransportBuildError,
+    Class, Client, ClientSettings, HttpTransport, Observer, Platform, Request, Spent, Transport, TransportBuildError,
     TransportError,
 };
 
@@ -392,7 +394,16 @@ async fn client_and_transport_together_speak_the_contract() {
                 },
             ),
         );
-    let address = serve(router).await;
+    let client = client(serve(router).await, Arc::new(|_| {}));
+    let id = "50%/é".into();
+    let answer = client.channel(&id, Class::Action, Duration::from_secs(10)).await.unwrap();
+    assert_eq!(answer.value.id(), &id);
+    assert_eq!(answer.value.view().status.as_deref(), Some("healthy"));
+    assert!(answer.date.is_some());
+    assert_eq!(client.recent_requests().len(), 2);
+}
+
+fn client(address: SocketAddr, observer: Observer) -> Client {
     let paths = ["/c", "/c/{id}", "/t", "/b/{call}"].map(str::to_owned);
     let [channels, channel, telemetry, bridge] = paths;
     let settings = ClientSettings {
@@ -410,11 +421,5 @@ async fn client_and_transport_together_speak_the_contract() {
         recent: Spent::Ages(Vec::new()),
         seed: 1,
     };
-    let client = Client::new(settings, Arc::new(transport()), Clock::system(), Arc::new(|_| {}));
-    let id = "50%/é".into();
-    let answer = client.channel(&id, Class::Action, Duration::from_secs(10)).await.unwrap();
-    assert_eq!(answer.value.id(), &id);
-    assert_eq!(answer.value.view().status.as_deref(), Some("healthy"));
-    assert!(answer.date.is_some());
-    assert_eq!(client.recent_requests().len(), 2);
+    Client::new(settings, Arc::new(transport()), Clock::system(), observer)
 }

@@ -147,4 +147,58 @@ mod tests {
         assert_eq!(siblings_lost(&kind, &sample(), &after), ["routing.region"]);
         assert!(siblings_lost(&kind, &sample(), &sample()).is_empty());
     }
+
+    #[test]
+    fn what_is_written_otherwise_is_not_lost_and_what_no_order_names_may_be() {
+        let read = |configuration: Value| doc(json!({ "id": "a", "configuration": configuration }));
+        let (auth, g722) = (json!({ "username": "u", "password": "canary" }), json!({ "name": "G722", "ptime": 20 }));
+        let opus = json!({ "name": "OPUS", "priority": 1 });
+        let before =
+            read(json!({ "codecs": [opus, g722], "authentication": auth, "sip_port": 5060, "x": { "a": 1, "b": 2 } }));
+        let kind = ActionKind::Codec {
+            order: vec![codec("OPUS", 1)],
+            before: vec![],
+            dtmf_mode: None,
+            rtp_payload_type: None,
+        };
+        let g722_again = json!({ "ptime": 20.0, "name": "G722" });
+        for (after, lost) in [
+            (
+                json!({ "codecs": [g722_again, opus], "authentication": auth, "sip_port": 5060.0, "x": { "b": 2, "a": 1e0 } }),
+                vec![],
+            ),
+            (
+                json!({ "codecs": [opus], "authentication": { "username": "u" }, "sip_port": 5061, "x": { "a": 1 } }),
+                vec![
+                    "configuration.sip_port",
+                    "configuration.x",
+                    "configuration.codecs",
+                    "configuration.authentication",
+                ],
+            ),
+        ] {
+            assert_eq!(siblings_lost(&kind, &before, &read(after)), lost);
+        }
+    }
+
+    #[test]
+    fn an_order_that_names_what_is_not_there_is_not_sent() {
+        let kind = |order| ActionKind::Codec { order, before: vec![], dtmf_mode: None, rtp_payload_type: None };
+        let gone = body(&kind(vec![codec("G729", 1)]), &sample()).unwrap_err();
+        assert_eq!(gone, "the platform no longer shows the codec G729");
+        let none = body(&kind(vec![codec("OPUS", 1)]), &doc(json!({ "id": "a" }))).unwrap_err();
+        assert!(none.starts_with("the platform no longer shows the channel's codecs"), "{none}");
+    }
+
+    #[test]
+    fn a_setting_that_is_as_wanted_stays_as_it_was_written() {
+        let read = doc(json!({ "id": "a", "configuration": {
+            "codecs": [{ "name": "OPUS", "priority": 2 }], "rtp_payload_type": 101, "dtmf_mode": "INFO" } }));
+        let wanted = |text: &str| Some(text.to_owned());
+        let (dtmf_mode, rtp_payload_type) = (wanted("RFC2833"), wanted("101"));
+        let kind = ActionKind::Codec { order: vec![codec("OPUS", 1)], before: vec![], dtmf_mode, rtp_payload_type };
+        let expected = json!({ "configuration": {
+            "codecs": [{ "name": "OPUS", "priority": 1 }], "rtp_payload_type": 101, "dtmf_mode": "RFC2833" } });
+        assert_eq!(sent(&kind, &read), expected);
+    }
 }

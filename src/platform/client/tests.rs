@@ -289,7 +289,8 @@ async fn a_patch_carries_its_body_and_if_match_to_the_letter() {
     let request = &world.fake.requests()[0];
     assert_eq!(request.method, Method::PATCH);
     assert_eq!(request.headers["if-match"], "\"v1\"");
-    assert_eq!(body_of(request), json!({"status": "active", "routing": {"primary_channel_id": "ch-0002"}}));
+    let sent = r#"{"routing":{"primary_channel_id":"ch-0002"},"status":"active"}"#;
+    assert_eq!(request.body.as_deref(), Some(sent.as_bytes()));
 }
 
 #[tokio::test(start_paused = true)]
