@@ -548,16 +548,20 @@ mod schema {
             ("channels.provision.health_check", "interval_seconds timeout_seconds"),
             (
                 "audit",
-                "compliance_tag origin signing_key checkpoint_entries checkpoint_interval retention_days export file",
+                "compliance_tag origin signing_key checkpoint_entries checkpoint_interval retention_days hold_for witness export \
+                  file",
             ),
             (
                 "audit.export",
-                "name url events token basic headers client_cert client_key ca_file proxy timeout max_pending max_tries \
+                "name url events token basic headers client_cert client_key ca_file proxy timeout max_pending order max_tries \
                   bulk bulk_interval bulk_cron bulk_batch",
             ),
             ("audit.export.basic", "username password"),
-            ("audit.file", "name path events max_bytes keep max_pending"),
-            ("webhooks", "name url events secret secrets token basic headers client_cert client_key timeout max_tries"),
+            ("audit.file", "name path events max_bytes keep order max_pending"),
+            (
+                "webhooks",
+                "name url events secret secrets token basic headers client_cert client_key timeout order max_tries",
+            ),
         ])
     }
 

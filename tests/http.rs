@@ -292,7 +292,7 @@ async fn driver(mut receiver: tokio::sync::mpsc::Receiver<OrderRequest>, given: 
 }
 
 fn entries(asked: Asked) -> AuditSource {
-    Arc::new(move |query: Filter| {
+    Arc::new(move |query: Filter, _| {
         asked.lock().unwrap().push(query);
         let entry = json!({"seq": 41, "timestamp": "2026-11-21T08:55:00.000Z", "event_type": "failover.completed",
             "tenant": "acme", "channel_id": "ch-0001", "actor": "engine", "reason": "<b>moved</b>"});
@@ -323,6 +323,7 @@ fn exercised() -> Counters {
     let meters = trunkwarden::delivery::Meters::new(&counters);
     meters.attempt("nms", "delivered", 1);
     meters.took("nms", Duration::from_millis(20));
+    meters.refused("nms", false);
     let waiting = trunkwarden::journal::SinkState {
         name: "nms".to_owned(),
         subscribed: true,
@@ -491,7 +492,7 @@ async fn a_bad_query_is_refused_with_the_parameters_name() {
 
 #[tokio::test]
 async fn what_cannot_be_answered_is_told_in_json() {
-    let world = World::with(|app| app.audit = Some(Arc::new(|_| Err("the disk is gone".to_owned())))).await;
+    let world = World::with(|app| app.audit = Some(Arc::new(|_, _| Err("the disk is gone".to_owned())))).await;
     for (path, expected) in [
         ("/nowhere", (404, "no_such_path")),
         ("/api/v1/pause", (405, "method_not_allowed")),
@@ -509,7 +510,7 @@ async fn what_cannot_be_answered_is_told_in_json() {
 
 #[tokio::test]
 async fn a_handler_that_panics_costs_its_own_answer_only() {
-    let world = World::with(|app| app.audit = Some(Arc::new(|_| panic!("on purpose")))).await;
+    let world = World::with(|app| app.audit = Some(Arc::new(|_, _| panic!("on purpose")))).await;
     let (status, body) = world.json("/api/v1/audit").await;
     assert_eq!((status, code(&body)), (500, "internal"));
     assert_eq!(world.json("/healthz").await.0, 200);
@@ -730,6 +731,7 @@ const OWN: &[&str] = &[
     "outbox_given_up_total",
     "outbox_oldest_seconds",
     "outbox_pending",
+    "outbox_refused",
     "outbox_sink_removed",
     "paused",
     "platform_requests_total",

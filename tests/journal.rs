@@ -4,6 +4,8 @@
 
 #[path = "journal/operations.rs"]
 mod operations;
+#[path = "journal/searches.rs"]
+mod searches;
 
 use futures_util::FutureExt;
 use proptest::collection::vec;

@@ -12,7 +12,7 @@ use super::request::{Request, check};
 use super::running::{Asked, Running};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::journal::{Batch, Ended, Entry, Journal, JournalError, KeptOperation, Operation};
+use crate::journal::{Batch, Ended, Entry, Journal, JournalError, KeptOperation, Operation, ReadFor};
 use crate::platform::Platform;
 use crate::policy::{Actor, ChannelKey, TenantId, WallMs};
 use crate::supervisor::Counters;
@@ -125,7 +125,7 @@ impl Switchboard {
 
     /// Whether the journal knows a rescue of this call. Where it cannot be asked, beginning one will say so.
     pub(super) async fn rescued_before(&self, tenant: &TenantId, call: &str) -> bool {
-        let (reader, tenant, call) = (self.0.journal.reader(), tenant.to_string(), call.to_owned());
+        let (reader, tenant, call) = (self.0.journal.reader_for(ReadFor::Calls), tenant.to_string(), call.to_owned());
         let ask = move || reader.operation_by_key(&tenant, "rescue", &call, WallMs(0));
         matches!(tokio::task::spawn_blocking(ask).await, Ok(Ok(Some(_))))
     }
@@ -225,7 +225,7 @@ impl Switchboard {
             Purpose::Order(_) => self.0.clock.wall().back(SAME_KEY_FOR),
             Purpose::Rescue(_) => WallMs(0),
         };
-        let (reader, tenant) = (self.0.journal.reader(), operation.tenant.clone());
+        let (reader, tenant) = (self.0.journal.reader_for(ReadFor::Calls), operation.tenant.clone());
         let found = tokio::task::spawn_blocking(move || reader.operation_by_key(&tenant, kind, &key, not_before)).await;
         let found = found.map_err(|_| Refusal::Stopping)?.map_err(|error| Refusal::Journal(error.to_string()))?;
         let Some(KeptOperation { operation: known, ended, .. }) = found else { return Ok(None) };

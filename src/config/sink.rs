@@ -26,8 +26,19 @@ pub struct HttpSink {
     pub timeout: Duration,
     /// Deliveries that may wait one by one on disk.
     pub max_pending: u32,
-    /// Attempts before a delivery that is refused for its content becomes a dead letter.
+    /// Whether what it refuses holds up the rest.
+    pub order: Order,
+    /// Tries in the lane before a delivery becomes a dead letter.
     pub max_tries: u32,
+}
+
+/// Whether a delivery that is refused again and again holds up those behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// It goes on in a lane of its own once the sink takes another.
+    SetAside,
+    /// Nothing is passed over.
+    Strict,
 }
 
 /// A sink's own credentials; none of a tenant's ever goes to one.

@@ -19,7 +19,21 @@ pub struct Pace {
     pub probe: Duration,
     /// Until when it is young.
     pub young: Duration,
+    /// How long one delivery may fail before another is tried in its place.
+    pub patience: Duration,
+    /// How long a delivery stays in the lane at the least before it is a dead letter.
+    pub lane: Duration,
 }
+
+impl Pace {
+    /// How long a delivery in the lane waits after so many tries.
+    pub fn after(&self, tries: u32) -> Duration {
+        self.first.saturating_mul(1 << tries.saturating_sub(REFUSALS).min(20)).min(self.longest)
+    }
+}
+
+/// Tries that a delivery has behind it when it comes into the lane.
+const REFUSALS: u32 = 3;
 
 impl Default for Pace {
     fn default() -> Self {
@@ -28,6 +42,8 @@ impl Default for Pace {
             longest: Duration::from_hours(4),
             probe: Duration::from_secs(30),
             young: Duration::from_mins(5),
+            patience: Duration::from_mins(1),
+            lane: Duration::from_hours(1),
         }
     }
 }
@@ -54,7 +70,7 @@ impl Breaker {
 
     /// An attempt failed at `now`. `chance`: 0 to 1, evenly spread. `asked`: the sink's Retry-After.
     pub fn failed(&mut self, now: Time, chance: f64, asked: Option<Duration>) {
-        let Pace { first, longest, probe, young } = self.pace;
+        let Pace { first, longest, probe, young, .. } = self.pace;
         let (since, planned) = self.open.map_or((now, first), |open| (open.since, open.next));
         let jittered = planned.mul_f64(0.8 + 0.4 * chance.clamp(0.0, 1.0)).min(longest);
         let is_young = now.since(since) < young;

@@ -20,6 +20,7 @@ struct Families {
     dead: IntGaugeVec,
     given_up: IntCounterVec,
     removed: IntGaugeVec,
+    refused: IntGaugeVec,
     deliveries: IntCounterVec,
     seconds: HistogramVec,
     /// What was last told of each sink: the totals that its counter has reached.
@@ -62,6 +63,10 @@ impl Meters {
                 ),
                 &["sink"],
             )),
+            refused: counters.add(IntGaugeVec::new(
+                opts("outbox_refused", "1: the sink refuses the delivery at its head, and nothing is passed over."),
+                &["sink"],
+            )),
             deliveries: counters.add(IntCounterVec::new(
                 opts("deliveries_total", "Attempts to deliver, by sink and by what came of them."),
                 &["sink", "result"],
@@ -74,6 +79,11 @@ impl Meters {
     /// `count` deliveries were attempted and ended with `result`, a word of a closed list.
     pub fn attempt(&self, sink: &str, result: &str, count: usize) {
         self.0.deliveries.with_label_values(&[sink, result]).inc_by(count as u64);
+    }
+
+    /// Whether the sink refuses what is at its head, and the rest waits for a person.
+    pub fn refused(&self, sink: &str, is: bool) {
+        self.0.refused.with_label_values(&[sink]).set(i64::from(is));
     }
 
     /// One attempt, whatever it stood for, took so long.
@@ -113,6 +123,7 @@ impl Meters {
         let _ = self.0.dead.remove_label_values(&[sink]);
         let _ = self.0.given_up.remove_label_values(&[sink]);
         let _ = self.0.removed.remove_label_values(&[sink]);
+        let _ = self.0.refused.remove_label_values(&[sink]);
         let _ = self.0.seconds.remove_label_values(&[sink]);
         for result in super::verdict::WORDS {
             let _ = self.0.deliveries.remove_label_values(&[sink, result]);

@@ -11,6 +11,7 @@ mod breaker;
 mod bulk;
 mod file;
 mod http;
+mod lane;
 mod meters;
 mod order;
 mod sign;
@@ -34,6 +35,7 @@ use crate::config::sink::{Bulk, Export};
 use crate::journal::{Batch, Journal, JournalError, OutboxChange, OutboxFilter, OutboxPage, SinkState, Subscription};
 use crate::supervisor::{Counters, SnapshotCell};
 use bulk::{Exporter, Thresholds};
+use lane::Lane;
 use standing::left_behind;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -167,7 +169,9 @@ impl Delivery {
                 handle.target.send_replace(target);
             } else {
                 let (handle, worker) = self.worker(target);
+                let lane = Lane { with: worker.with.clone(), target: worker.target.clone(), stop: handle.stop.clone() };
                 tasks.push(self.task(worker.run()));
+                tasks.push(self.task(lane.run()));
                 workers.insert(name, handle);
             }
         }
@@ -260,7 +264,7 @@ impl Delivery {
 async fn count(with: Surroundings, stop: CancellationToken) {
     let mut told = BTreeSet::new();
     while !stop.is_cancelled() {
-        let reader = with.journal.reader();
+        let reader = with.reader();
         if let Ok(Ok(sinks)) = tokio::task::spawn_blocking(move || reader.outbox_sinks()).await {
             with.meters.waiting(&sinks, with.clock.wall());
             tell_left_behind(&sinks, &mut told);

@@ -23,7 +23,7 @@ pub struct Live {
 
 /// Where workers tell, and everybody reads.
 #[derive(Clone, Debug, Default)]
-pub struct Standing(Arc<Mutex<BTreeMap<String, Live>>>);
+pub struct Standing(Arc<Mutex<BTreeMap<String, Live>>>, Arc<Mutex<BTreeMap<String, Time>>>);
 
 impl Standing {
     /// How the sink of that name stands from now on.
@@ -31,9 +31,28 @@ impl Standing {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), live);
     }
 
+    /// The sink of that name took something at `now`.
+    pub fn took(&self, name: &str, now: Time) {
+        self.1.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), now);
+    }
+
+    /// Whether it fails at nothing, or took anything within `lately`: else, that it refuses one delivery says nothing of that
+    /// one.
+    pub fn takes(&self, name: &str, now: Time, lately: std::time::Duration) -> bool {
+        let live = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let fails = live.get(name).is_some_and(|live| live.failing_since.is_some());
+        drop(live);
+        if !fails {
+            return true;
+        }
+        let taken = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.get(name).is_some_and(|at| now.since(*at) <= lately)
+    }
+
     /// It has no worker any more.
     pub fn forget(&self, name: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+        self.1.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
     }
 
     /// Every sink that is configured or that something waits for, at `now`.

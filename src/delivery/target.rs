@@ -8,7 +8,7 @@ use super::http::{HttpPost, Outgoing, Post};
 use super::sign::{SigningKey, signatures};
 use super::verdict::{self, Verdict};
 use crate::clock::Clock;
-use crate::config::sink::{Credentials, Export, FileSink, HttpSink, Webhook};
+use crate::config::sink::{Credentials, Export, FileSink, HttpSink, Order, Webhook};
 use crate::config::{Print, SecretRef, Setting};
 use crate::journal::Due;
 use arc_swap::ArcSwap;
@@ -49,8 +49,10 @@ pub struct Target {
     pub events: Vec<String>,
     /// Rows that may wait.
     pub max_pending: u32,
-    /// Refusals of one delivery before it is set aside; `None`: never.
-    pub max_tries: Option<u32>,
+    /// Whether a delivery that is refused is passed over.
+    pub order: Order,
+    /// Tries of one delivery in the lane before it is a dead letter.
+    pub max_tries: u32,
     way: Way,
 }
 
@@ -88,7 +90,9 @@ impl Target {
     pub fn bulk(export: &Export, connect: &Connect) -> Result<Self, SinkError> {
         let target = Self::over_http(&export.sink, "bulk", "/metrics/bulk", &[], connect)?;
         let max_pending = export.sink.max_pending.min(1000);
-        Ok(Self { name: Export::bulk_name(&export.sink.name), events: Vec::new(), max_pending, ..target })
+        // Each request stands for itself.
+        let order = Order::SetAside;
+        Ok(Self { name: Export::bulk_name(&export.sink.name), events: Vec::new(), max_pending, order, ..target })
     }
 
     /// A webhook.
@@ -104,7 +108,8 @@ impl Target {
             place: sink.path.display().to_string(),
             events: sink.events.clone(),
             max_pending: sink.max_pending,
-            max_tries: None,
+            order: Order::Strict,
+            max_tries: u32::MAX,
             way: Way::File(LineFile::new(sink.path.clone(), sink.max_bytes, sink.keep)),
         }
     }
@@ -162,7 +167,8 @@ impl Target {
             },
             events: sink.events.clone(),
             max_pending: sink.max_pending,
-            max_tries: Some(sink.max_tries),
+            order: sink.order,
+            max_tries: sink.max_tries,
             way: Way::Http(Arc::new(http)),
         })
     }

@@ -2,7 +2,8 @@
 //!
 //! One delivery is under way at a time, so that order is kept; what is read, and what a crash may repeat, is one small
 //! batch. While the journal cannot be written nothing is sent, since nothing could be acknowledged; what was delivered
-//! just before is acknowledged first. Must never: pass over a delivery that neither arrived nor was set aside.
+//! just before is acknowledged first. Of a sink whose order is not strict, a delivery that is refused while others are taken
+//! goes on in a lane of its own. Must never: pass over a delivery that neither arrived nor was set aside.
 
 use super::breaker::{Breaker, Pace};
 use super::meters::Meters;
@@ -10,7 +11,8 @@ use super::standing::{Live, Standing};
 use super::target::Target;
 use super::verdict::Verdict;
 use crate::clock::Clock;
-use crate::journal::{Batch, Due, Journal, JournalError, MAX_DEAD, OutboxChange};
+use crate::config::sink::Order;
+use crate::journal::{Batch, Due, Journal, JournalError, MAX_LANE, OutboxChange, ReadFor, Reader};
 use crate::policy::Time;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +42,13 @@ pub struct Surroundings {
     pub pace: Pace,
 }
 
+impl Surroundings {
+    /// Reads the outbox for sinks.
+    pub fn reader(&self) -> Reader {
+        self.journal.reader_for(ReadFor::Sinks)
+    }
+}
+
 /// The worker of one sink.
 pub struct Worker {
     /// What it works with.
@@ -51,12 +60,35 @@ pub struct Worker {
     /// Ends it.
     pub stop: CancellationToken,
     breaker: Breaker,
-    /// Refusals of the delivery at the head: its row, its entry, how many.
-    refused: Option<(i64, Option<u64>, u32)>,
+    /// The delivery at the head, where it failed.
+    head: Option<Head>,
     /// Delivered and not yet acknowledged.
     unacknowledged: Vec<OutboxChange>,
     error: Option<String>,
 }
+
+/// A delivery at the head that failed.
+#[derive(Clone, Copy, Debug)]
+struct Head {
+    row: i64,
+    seq: Option<u64>,
+    since: Time,
+    /// How often the sink answered, and did not take it.
+    refusals: u32,
+    /// When another was last tried in its place, and how often.
+    probed: Option<(Time, usize)>,
+}
+
+impl Head {
+    /// Whether what comes after it is tried.
+    fn may_be_passed(&self, now: Time, pace: &Pace) -> bool {
+        let is_refused = self.refusals >= REFUSALS || now.since(self.since) >= pace.patience;
+        is_refused && self.probed.is_none_or(|(at, _)| now.since(at) >= pace.probe)
+    }
+}
+
+/// Refusals of one delivery before the next is tried.
+const REFUSALS: u32 = 3;
 
 /// Why the worker goes on, or does not.
 enum Next {
@@ -75,7 +107,7 @@ impl Worker {
         stop: CancellationToken,
     ) -> Self {
         let breaker = Breaker::new(with.pace);
-        Self { with, target, wake, stop, breaker, refused: None, unacknowledged: Vec::new(), error: None }
+        Self { with, target, wake, stop, breaker, head: None, unacknowledged: Vec::new(), error: None }
     }
 
     /// Works until it is stopped or the journal is closed. What was delivered is acknowledged before it ends.
@@ -94,6 +126,7 @@ impl Worker {
                 Next::Idle => None,
                 Next::Failed => self.breaker.open_until(),
             };
+            let wants_another = self.wants_another(&target);
             let (stop, wake, clock) = (self.stop.clone(), Arc::clone(&self.wake), self.with.clock.clone());
             tokio::select! {
                 biased;
@@ -104,7 +137,8 @@ impl Worker {
                     Err(_) => break,
                 },
                 () = until(&clock, wait), if wait.is_some() => {}
-                Ok(()) = commits.changed(), if wait.is_none() => {}
+                // Where another may be tried in the place of the head, one that comes is.
+                Ok(()) = commits.changed(), if wait.is_none() || wants_another => {}
                 Ok(()) = writable.changed() => {}
             }
         }
@@ -124,6 +158,12 @@ impl Worker {
             Err(error) => return self.journal_trouble(&error.to_string()).await,
         };
         let mut acknowledged_at = self.with.clock.now();
+        if self.breaker.open_until().is_some_and(|until| acknowledged_at < until) {
+            // Woken for what came meanwhile.
+            let is_head = |head: Head, first: &Due| (head.row, head.seq) == (first.row, first.seq);
+            let stands = self.head.zip(due.first()).is_some_and(|(head, first)| is_head(head, first));
+            return if stands && self.pass_over(target, &due).await { Next::More } else { Next::Failed };
+        }
         let mut rest = due.as_slice();
         while !rest.is_empty() {
             let Some((delivered, verdict)) = self.attempt_unless_stopped(target, rest).await else {
@@ -133,10 +173,11 @@ impl Worker {
             self.unacknowledged.extend(done);
             rest = rest.get(delivered..).unwrap_or_default();
             if let Some(first) = rest.first().filter(|_| verdict != Verdict::Delivered) {
-                return self.failed(target, first, verdict).await;
+                return self.failed(target, first, rest, verdict).await;
             }
             self.breaker.close();
-            self.refused = None;
+            self.head = None;
+            self.with.meters.refused(&target.name, false);
             let now = self.with.clock.now();
             if now.since(acknowledged_at) >= ACKNOWLEDGE_EVERY {
                 acknowledged_at = now;
@@ -153,7 +194,7 @@ impl Worker {
     }
 
     async fn due(&self, target: &Target) -> Result<Vec<Due>, JournalError> {
-        let (reader, sink, events) = (self.with.journal.reader(), target.name.clone(), target.events.clone());
+        let (reader, sink, events) = (self.with.reader(), target.name.clone(), target.events.clone());
         let at_once = target.at_once();
         let read = tokio::task::spawn_blocking(move || reader.outbox_due(&sink, &events, at_once));
         read.await.unwrap_or(Err(JournalError::Closed))
@@ -178,6 +219,7 @@ impl Worker {
         let took = self.with.clock.now().since(began);
         let of = |word, count| self.with.meters.attempt(&target.name, word, count);
         if delivered > 0 {
+            self.with.standing.took(&target.name, self.with.clock.now());
             of(Verdict::Delivered.word(), delivered);
         }
         if verdict != Verdict::Delivered {
@@ -187,46 +229,91 @@ impl Worker {
         (delivered, verdict)
     }
 
-    /// Notes a failure; sets the delivery aside where the sink has refused it often enough.
-    async fn failed(&mut self, target: &Target, due: &Due, verdict: Verdict) -> Next {
-        let (error, asked, refused) = match verdict {
+    /// Notes a failure; passes over the delivery where it was refused often enough and the sink takes what comes after it.
+    async fn failed(&mut self, target: &Target, due: &Due, rest: &[Due], verdict: Verdict) -> Next {
+        let (error, asked, is_answered, is_refused) = match verdict {
             Verdict::Delivered => return Next::More,
-            Verdict::Refused(error) => (error, None, true),
-            Verdict::Later { error, retry_after, .. } => (error, retry_after, false),
+            Verdict::Refused(error) => (error, None, true, true),
+            Verdict::Later { error, retry_after, word } => {
+                (error, retry_after, !matches!(word, "connect" | "timeout"), false)
+            }
         };
-        let mut change = OutboxChange::Failed { row: due.row, error: error.clone() };
-        let mut passes = false;
-        if refused {
-            let before = self.refused.filter(|(row, seq, _)| (*row, *seq) == (due.row, due.seq)).map_or(0, |r| r.2);
-            self.refused = Some((due.row, due.seq, before + 1));
-            passes = target.max_tries.is_some_and(|most| before + 1 >= most) && self.has_room_for_dead(target).await;
-        }
-        if passes {
-            tracing::error!(sink = target.name, %error, seq = due.seq, "a delivery was refused too often and is a dead letter now");
-            change = OutboxChange::Dead { row: due.row, seq: due.seq, error: error.clone() };
-            self.refused = None;
-        }
-        self.unacknowledged.push(change);
+        let now = self.with.clock.now();
+        let fresh = Head { row: due.row, seq: due.seq, since: now, refusals: 0, probed: None };
+        let mut head = self.head.filter(|head| (head.row, head.seq) == (due.row, due.seq)).unwrap_or(fresh);
+        head.refusals += u32::from(is_answered);
+        self.head = Some(head);
+        self.unacknowledged.push(OutboxChange::Failed { row: due.row, error: error.clone() });
         self.acknowledge().await;
-        if passes {
-            // The sink answers, so what comes next may pass at once.
-            self.breaker.close();
+        if target.order == Order::Strict && is_refused {
+            tracing::error!(
+                sink = target.name,
+                error,
+                seq = due.seq,
+                "a sink refuses a delivery, and nothing is passed over: the rest waits until it is taken or a person drops it"
+            );
+            self.with.meters.refused(&target.name, true);
+        }
+        self.error = Some(error);
+        if self.pass_over(target, rest).await {
             return Next::More;
         }
         if self.breaker.open_until().is_none() {
-            tracing::warn!(sink = target.name, %error, "a delivery failed; it is repeated");
+            tracing::warn!(sink = target.name, error = self.error, "a delivery failed; it is repeated");
         }
         self.breaker.failed(self.with.clock.now(), rand::random(), asked);
-        self.error = Some(error);
         Next::Failed
     }
 
-    /// At the bound of dead letters none is added: the sink waits for a person then.
-    async fn has_room_for_dead(&self, target: &Target) -> bool {
-        let (reader, sink) = (self.with.journal.reader(), target.name.clone());
-        let read = tokio::task::spawn_blocking(move || reader.outbox_sinks());
-        let sinks = read.await.ok().and_then(Result::ok).unwrap_or_default();
-        sinks.iter().any(|s| s.name == sink && s.dead < MAX_DEAD)
+    /// Whether something that comes after the head would be tried.
+    fn wants_another(&self, target: &Target) -> bool {
+        let now = self.with.clock.now();
+        target.order == Order::SetAside && self.head.is_some_and(|head| head.may_be_passed(now, &self.with.pace))
+    }
+
+    /// Tries another delivery in the place of the head, the first of `due`. Where the sink takes it, the head goes on in the
+    /// lane; else the sink takes nothing, and nothing is passed over.
+    async fn pass_over(&mut self, target: &Target, due: &[Due]) -> bool {
+        let (Some(mut head), true) = (self.head, self.wants_another(target)) else { return false };
+        let Some(first) = due.first() else { return false };
+        // The next one, and where that fails too, later ones by turns: two in a row may be refused for what they are.
+        let others: Vec<&Due> = due
+            .iter()
+            .zip(due.iter().skip(1))
+            .enumerate()
+            .filter(|(n, (before, other))| *n == 0 || before.row != other.row)
+            .map(|(_, (_, other))| other)
+            .collect();
+        let turn = head.probed.map_or(0, |(_, turns)| turns);
+        let Some(other) = others.get(turn % others.len().max(1)).copied() else { return false };
+        if !self.lane_has_room(target).await {
+            return false;
+        }
+        head.probed = Some((self.with.clock.now(), turn + 1));
+        self.head = Some(head);
+        let tried = self.attempt_unless_stopped(target, std::slice::from_ref(other)).await;
+        if !tried.is_some_and(|(_, verdict)| verdict == Verdict::Delivered) {
+            return false;
+        }
+        let error = self.error.clone().unwrap_or_default();
+        tracing::warn!(
+            sink = target.name,
+            error,
+            seq = first.seq,
+            "a delivery is refused while others are taken: it goes on by itself"
+        );
+        self.unacknowledged.push(OutboxChange::Aside { row: first.row, seq: first.seq, error });
+        self.unacknowledged.push(OutboxChange::Delivered { row: other.row, next: other.next });
+        self.acknowledge().await;
+        self.begin_anew();
+        true
+    }
+
+    /// At the bound of its lane nothing more is passed over: the sink waits then.
+    async fn lane_has_room(&self, target: &Target) -> bool {
+        let (reader, sink) = (self.with.reader(), target.name.clone());
+        let read = tokio::task::spawn_blocking(move || reader.outbox_lane_length(&sink));
+        read.await.is_ok_and(|length| length.is_ok_and(|length| length < MAX_LANE))
     }
 
     /// Writes down what was delivered; whether nothing is left to be written.
@@ -237,6 +324,12 @@ impl Worker {
         let outbox = self.unacknowledged.clone();
         match self.with.journal.submit(Batch { outbox, ..Batch::default() }).await {
             Ok(_) => {
+                self.unacknowledged.clear();
+                true
+            }
+            Err(error) if error.is_permanent() => {
+                // Whatever it is, trying it for ever is worse: what was delivered comes again, and is recognised.
+                tracing::error!(%error, "the journal refuses an acknowledgement for good; it is not tried again");
                 self.unacknowledged.clear();
                 true
             }
@@ -259,7 +352,7 @@ impl Worker {
 
     fn begin_anew(&mut self) {
         self.breaker.close();
-        self.refused = None;
+        self.head = None;
     }
 
     fn tell(&self, target: &Target) {

@@ -5,7 +5,7 @@ use super::error::ApiError;
 use super::orders::{Answer, Giver};
 use super::query::{Pairs, Parameters, bad};
 use super::{App, Reads};
-use crate::journal::{Filter, Page};
+use crate::journal::{Cancel, Filter, Page};
 use crate::policy::Actor;
 use axum::Json;
 use axum::body::{Body, Bytes};
@@ -18,8 +18,8 @@ use serde::Serialize;
 use serde_json::json;
 use std::sync::Arc;
 
-/// Reads entries, blocking; called where blocking is allowed.
-pub type AuditSource = Arc<dyn Fn(Filter) -> Result<Page, String> + Send + Sync>;
+/// Reads entries, blocking, until nobody waits for them any more; called where blocking is allowed.
+pub type AuditSource = Arc<dyn Fn(Filter, &Cancel) -> Result<Page, String> + Send + Sync>;
 
 /// The newest checkpoint, for whoever keeps it elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -51,7 +51,7 @@ pub(super) async fn accept(State(app): State<Arc<App>>, giver: Extension<Giver>)
 
 pub(super) async fn checkpoint(State(app): State<Arc<App>>) -> Result<Json<CheckpointView>, ApiError> {
     let source = app.checkpoint.clone().ok_or(ApiError::NoJournal)?;
-    app.reads.run(move || source()).await?.map_err(ApiError::Audit)?.map(Json).ok_or(ApiError::NoCheckpoint)
+    app.reads.run(move |_| source()).await?.map_err(ApiError::Audit)?.map(Json).ok_or(ApiError::NoCheckpoint)
 }
 
 /// Entries that are read at once.
@@ -115,7 +115,7 @@ impl Rest {
     async fn piece(&mut self, first: bool) -> Result<Piece, ApiError> {
         let asked = self.left.min(PIECE);
         let (source, query) = (Arc::clone(&self.source), Filter { limit: asked, ..self.query.clone() });
-        let page = self.reads.run(move || source(query)).await?.map_err(ApiError::Audit)?;
+        let page = self.reads.run(move |cancel| source(query, cancel)).await?.map_err(ApiError::Audit)?;
         let mut text = if first { r#"{"entries":["#.to_owned() } else { String::new() };
         for (n, entry) in page.entries.iter().enumerate() {
             if n > 0 || !first {

@@ -54,7 +54,7 @@ pub(super) async fn list(State(app): State<Arc<App>>, pairs: Pairs) -> Result<Js
         sinks.retain(|sink| filter.sink.as_ref().is_none_or(|name| *name == sink.name));
         Ok(OutboxView { sinks, rows: page.rows, next: page.next })
     };
-    let view = app.reads.run(read).await?;
+    let view = app.reads.run(move |_| read()).await?;
     view.map(Json).map_err(|error: crate::journal::JournalError| ApiError::Outbox(error.to_string()))
 }
 

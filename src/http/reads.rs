@@ -2,6 +2,7 @@
 //! at the journal, from what the daemon itself reads.
 
 use super::error::ApiError;
+use crate::journal::Cancel;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
@@ -19,14 +20,17 @@ impl Default for Reads {
 }
 
 impl Reads {
-    /// Runs what blocks. Its turn is over when it ends, even where nobody waits for it any more.
+    /// Runs what blocks, and tells it where nobody waits for it any more. Its turn is over when it ends.
     pub(super) async fn run<T: Send + 'static>(
         &self,
-        read: impl FnOnce() -> T + Send + 'static,
+        read: impl FnOnce(&Cancel) -> T + Send + 'static,
     ) -> Result<T, ApiError> {
         let turn = Arc::clone(&self.0).acquire_owned().await.map_err(|_| ApiError::Internal)?;
+        let cancel = Cancel::default();
+        // Dropped with the request: whatever it began ends then.
+        let _gone = cancel.on_drop();
         let running = tokio::task::spawn_blocking(move || {
-            let read = read();
+            let read = read(&cancel);
             drop(turn);
             read
         });

@@ -263,7 +263,8 @@ pub(in crate::journal) fn create_tables(db: &Connection) -> rusqlite::Result<()>
 /// What changes none of the tables that are there, and is added where it is missing.
 pub(in crate::journal) fn add_tables(db: &Connection) -> rusqlite::Result<()> {
     db.execute_batch(ADD)?;
-    db.execute_batch(outbox::CREATE)
+    db.execute_batch(outbox::CREATE)?;
+    db.execute_batch(outbox::CREATE_LANE)
 }
 
 fn upgrade(db: &Connection, from: i64) -> rusqlite::Result<()> {

@@ -6,6 +6,7 @@ use super::ids::{IdSource, Ids};
 use super::model::{Batch, JournalError, Recovered};
 use super::operation::{Operation, OperationReceipt};
 use super::options::{JournalCounters, Options, WriterMode};
+use super::outbox::OutboxChange;
 use super::pending::{Answer, Pending};
 use super::queue::{Admission, Job, Queue, Stamped};
 use super::reader::Reader;
@@ -35,7 +36,26 @@ struct Inner {
     standing: Arc<Standing>,
     ids: Mutex<Ids>,
     clock: Clock,
-    reader: Reader,
+    readers: Readers,
+}
+
+/// What something is read for: a search of a person's takes no turn from what is sent, nor from a call that is bridged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadFor {
+    /// Somebody looks.
+    People,
+    /// Sinks are sent what waits for them.
+    Sinks,
+    /// Calls are bridged, channels made.
+    Calls,
+}
+
+/// A connection for each purpose; a journal in memory has one for all.
+#[derive(Debug)]
+struct Readers {
+    people: Reader,
+    sinks: Reader,
+    calls: Reader,
 }
 
 #[derive(Debug)]
@@ -56,8 +76,9 @@ impl Journal {
     )]
     pub fn open(options: Options) -> Result<(Self, Recovered), JournalError> {
         let (store, recovered) = Store::open(&options)?;
-        let reader = Reader::open(&options.path)?;
-        Ok((Self::start(store, reader, &options, recovered.last_op)?, recovered))
+        let open = || Reader::open(&options.path);
+        let readers = Readers { people: open()?, sinks: open()?, calls: open()? };
+        Ok((Self::start(store, readers, &options, recovered.last_op)?, recovered))
     }
 
     /// A new journal in memory, written in line: for simulation and tests.
@@ -68,7 +89,8 @@ impl Journal {
         let options = Options { mode: WriterMode::Inline, ids, ..Options::new(PathBuf::from(":memory:"), clock) };
         let store = Store::in_memory(&options)?;
         let reader = Reader::over(store.connection(), options.path.clone());
-        Self::start(store, reader, &options, OpId::default())
+        let readers = Readers { people: reader.clone(), sinks: reader.clone(), calls: reader };
+        Self::start(store, readers, &options, OpId::default())
     }
 
     /// Hands in a batch. Never waits for the disk in mode `Thread`: the answer does. Batches are committed in the order
@@ -193,9 +215,19 @@ impl Journal {
         self.0.standing.counters(queued)
     }
 
-    /// Reads what is committed, on a connection of its own.
+    /// Reads what is committed, for people.
     pub fn reader(&self) -> Reader {
-        self.0.reader.clone()
+        self.reader_for(ReadFor::People)
+    }
+
+    /// Reads what is committed, on a connection that is used for nothing else.
+    pub fn reader_for(&self, purpose: ReadFor) -> Reader {
+        let Readers { people, sinks, calls } = &self.0.readers;
+        match purpose {
+            ReadFor::People => people.clone(),
+            ReadFor::Sinks => sinks.clone(),
+            ReadFor::Calls => calls.clone(),
+        }
     }
 
     /// Removes observations older than the retention, intents and operations that ended over 90 days ago as of `now`, and
@@ -226,6 +258,24 @@ impl Journal {
         }
     }
 
+    /// Sinks that still wait for entries from before `before` hold back archiving no longer: what they wait for becomes dead
+    /// letters, each with a copy of its entry, and beyond their bound is given up and counted.
+    ///
+    /// # Errors
+    /// Where the journal cannot be read or written.
+    pub async fn release_held(&self, before: WallMs) -> Result<(), JournalError> {
+        // Each turn takes a step; a bound in case that none of them gets anywhere.
+        for _ in 0..100_000 {
+            let reader = self.reader_for(ReadFor::Sinks);
+            let holds = tokio::task::spawn_blocking(move || reader.outbox_holds(before));
+            if !holds.await.map_err(|_| JournalError::Closed)?? {
+                break;
+            }
+            self.submit(Batch { outbox: vec![OutboxChange::Release(before)], ..Batch::default() }).await?;
+        }
+        Ok(())
+    }
+
     /// Archives entries that are older than `before`, up to a checkpoint, segment by segment: each is in its file, synced
     /// and read back, before the journal notes it; the next [`Journal::prune`] removes what is noted. Entries that are not
     /// delivered stay. How many segments.
@@ -235,7 +285,7 @@ impl Journal {
     pub async fn archive(&self, before: WallMs) -> Result<usize, JournalError> {
         let mut count = 0;
         loop {
-            let reader = self.reader();
+            let reader = self.reader_for(ReadFor::Sinks);
             // On a thread: compressing takes its time, and commits must not wait for it.
             let written = tokio::task::spawn_blocking(move || {
                 archive::plan(&reader, before)?.map(|plan| archive::write(&reader, &plan)).transpose()
@@ -289,7 +339,7 @@ impl Journal {
         }
     }
 
-    fn start(store: Store, reader: Reader, options: &Options, last_op: OpId) -> Result<Self, JournalError> {
+    fn start(store: Store, readers: Readers, options: &Options, last_op: OpId) -> Result<Self, JournalError> {
         let ids = Mutex::new(Ids::new(options.ids, store.entries().wrapping_add(last_op.0)));
         let standing = Arc::new(Standing::new());
         standing.sealed(store.sealed());
@@ -303,7 +353,7 @@ impl Journal {
                 Back::Thread { queue, ended: Mutex::new(Some(ended)) }
             }
         };
-        Ok(Self(Arc::new(Inner { back, standing, ids, clock: options.clock.clone(), reader })))
+        Ok(Self(Arc::new(Inner { back, standing, ids, clock: options.clock.clone(), readers })))
     }
 
     /// Time and ids are fixed here, on the submitter's side: the writer thread reads no clock.

@@ -7,6 +7,7 @@
 
 mod accept;
 mod archive;
+mod cancel;
 mod chain;
 mod check;
 mod claim;
@@ -38,7 +39,8 @@ mod trust;
 mod verify;
 mod writer;
 
-pub use handle::Journal;
+pub use cancel::{Cancel, CancelOnDrop};
+pub use handle::{Journal, ReadFor};
 pub use ids::IdSource;
 pub use key::{KeyError, public_keys_file, read_public_keys, signer};
 pub use listing::Listed;
@@ -47,8 +49,8 @@ pub use note::{Signer, VerifierKey};
 pub use operation::{Ended, KeptOperation, Operation, OperationReceipt};
 pub use options::{JournalCounters, Options, WriterMode};
 pub use outbox::{
-    Due, MAX_DEAD, OutboxChange, OutboxFilter, OutboxPage, OutboxRow, Place, Selection, SinkState, Subscription,
-    event_matches,
+    Due, LaneDue, MAX_DEAD, MAX_LANE, OutboxChange, OutboxFilter, OutboxPage, OutboxRow, Place, Selection, SinkState,
+    Subscription, event_matches,
 };
 pub use pending::Pending;
 pub use proof::{Proof, ProofError};

@@ -2,6 +2,7 @@
 //!
 //! Calls block on the disk: from async code, `spawn_blocking`. Must never write; its connection is a read-only one.
 
+use super::cancel::Cancel;
 use super::file;
 use super::model::{JournalError, ObservationRow, OpenIntent};
 use super::operation::{self, KeptOperation};
@@ -18,6 +19,9 @@ use uuid::Uuid;
 
 /// Entries on a page at most.
 const MAX_PAGE: usize = 1000;
+
+/// Entries that one search looks through at most, where no index leads to what it looks for.
+const WINDOW: i64 = 50_000;
 
 /// Observations in one answer at most.
 const MAX_OBSERVATIONS: usize = 10_000;
@@ -86,19 +90,38 @@ impl Reader {
     /// # Errors
     /// Where the file cannot be read, or an entry in it is no JSON any more.
     pub fn entries(&self, filter: &Filter) -> Result<Page, JournalError> {
+        self.entries_unless(filter, &Cancel::default())
+    }
+
+    /// The same, until `cancel` says that nobody waits any more. At most [`WINDOW`] entries are looked through: where that
+    /// ends the search, the page holds what was found, and its `next` goes on behind it.
+    ///
+    /// # Errors
+    /// As [`Reader::entries`]; also where it was cancelled.
+    pub fn entries_unless(&self, filter: &Filter, cancel: &Cancel) -> Result<Page, JournalError> {
         let limit = filter.limit.clamp(1, MAX_PAGE);
-        let (sql, values) = query(filter, limit + 1, Order::NewestFirst);
-        let mut rows: Vec<(i64, String, String)> = {
-            let db = lock(&self.db);
-            db.prepare_cached(&sql)
-                .and_then(|mut s| {
-                    s.query_map(params_from_iter(values), |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?.collect()
-                })
-                .map_err(JournalError::sqlite("read the audit log"))?
+        let (mut rows, floor): (Vec<(i64, String, String)>, i64) = {
+            let mut db = lock(&self.db);
+            cancel.over(&mut db, |db| {
+                let (end, floor) = window(db, filter)?;
+                let narrowed = Filter { before_seq: end, ..filter.clone() };
+                let (sql, mut values) = query(&narrowed, limit + 1, Order::NewestFirst);
+                let sql = sql.replacen("WHERE 1", "WHERE seq > ?", 1);
+                values.insert(0, Sql::Integer(floor));
+                let rows = db
+                    .prepare_cached(&sql)
+                    .and_then(|mut s| {
+                        s.query_map(params_from_iter(values), |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?.collect()
+                    })
+                    .map_err(JournalError::sqlite("read the audit log"))?;
+                Ok((rows, floor))
+            })?
         };
         let more = rows.len() > limit;
         rows.truncate(limit);
-        let next = rows.last().filter(|_| more).and_then(|(seq, ..)| u64::try_from(*seq).ok());
+        let last = rows.last().filter(|_| more).map(|(seq, ..)| *seq);
+        // Below the floor nothing was looked at.
+        let next = last.or((floor > 0).then_some(floor + 1)).and_then(|seq| u64::try_from(seq).ok());
         let entries =
             rows.into_iter().map(|(seq, text, hash)| self.entry(seq, &text, hash)).collect::<Result<_, _>>()?;
         Ok(Page { entries, next })
@@ -227,6 +250,52 @@ impl Reader {
             }),
         }
     }
+}
+
+/// Where a search begins and what it does not go below: `before_seq`, and a number that is passed over. Only what no index
+/// leads to is bounded.
+fn window(db: &Connection, filter: &Filter) -> Result<(Option<u64>, i64), JournalError> {
+    let sqlite = |e| JournalError::sqlite("read the audit log")(e);
+    let number = |n: i64| u64::try_from(n).unwrap_or(0);
+    let mut end = filter.before_seq;
+    if let Some(until) = filter.until {
+        let newest: Option<i64> = db
+            .prepare_cached("SELECT max(seq) FROM audit WHERE at < ?")
+            .and_then(|mut s| s.query_row([until.0], |r| r.get(0)))
+            .map_err(sqlite)?;
+        let until = newest.map_or(1, |newest| number(newest) + 1);
+        end = Some(end.map_or(until, |end| end.min(until)));
+    }
+    let is_glob = |wanted: &String| wanted.contains('*') || wanted.ends_with('.');
+    let by_event = filter.event_type.as_ref().is_some_and(|wanted| !is_glob(wanted));
+    let named = [filter.tenant.is_some(), filter.channel_id.is_some(), by_event].into_iter().filter(|is| *is).count();
+    let together = filter.tenant.is_some() && filter.channel_id.is_some() && filter.event_type.is_none();
+    let has_index =
+        filter.since.is_none() && !filter.event_type.as_ref().is_some_and(is_glob) && (named <= 1 || together);
+    if has_index {
+        return Ok((end, i64::MIN));
+    }
+    let mut lowest = 0;
+    if let Some(since) = filter.since {
+        let first: Option<i64> = db
+            .prepare_cached("SELECT min(seq) FROM audit WHERE at >= ?")
+            .and_then(|mut s| s.query_row([since.0], |r| r.get(0)))
+            .map_err(sqlite)?;
+        lowest = first.unwrap_or(i64::MAX);
+    }
+    let newest: Option<i64> = db
+        .prepare_cached("SELECT max(seq) FROM audit")
+        .and_then(|mut s| s.query_row([], |r| r.get(0)))
+        .map_err(sqlite)?;
+    let top =
+        end.map_or(newest.unwrap_or(0), |end| i64::try_from(end).unwrap_or(i64::MAX).min(newest.unwrap_or(0) + 1));
+    let floor = top.saturating_sub(WINDOW).max(0);
+    let oldest: Option<i64> = db
+        .prepare_cached("SELECT min(seq) FROM audit")
+        .and_then(|mut s| s.query_row([], |r| r.get(0)))
+        .map_err(sqlite)?;
+    // Where nothing lies below it, it ends nothing.
+    Ok((end, if floor < lowest.max(oldest.unwrap_or(1)) { i64::MIN } else { floor }))
 }
 
 /// In which order entries are wanted.

@@ -104,6 +104,7 @@ CREATE TABLE IF NOT EXISTS operations (
 CREATE INDEX IF NOT EXISTS operations_by_key ON operations (tenant, kind, key);
 CREATE INDEX IF NOT EXISTS operations_open ON operations (opened_at) WHERE outcome IS NULL;
 CREATE INDEX IF NOT EXISTS operations_by_closed_at ON operations (closed_at) WHERE closed_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS audit_by_tenant ON audit (tenant, seq);
 CREATE TABLE IF NOT EXISTS refuted (
     size  INTEGER NOT NULL,
     note  TEXT NOT NULL,

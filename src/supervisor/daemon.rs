@@ -19,7 +19,7 @@ use super::{Counters, Liveness, Pulse, SnapshotCell, entry};
 use crate::calls::Switchboard;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::journal::{Journal, OpenIntent, Reader, Recovered};
+use crate::journal::{Journal, OpenIntent, ReadFor, Reader, Recovered};
 use crate::platform::Gate;
 use crate::policy::{Action, Actor, Engine, EventType, OpId, Outcome, TenantId, WallMs};
 use crate::provision::{self, Desk, Digests, Provisioner, Service, Setup, Surveyor, all_known};
@@ -109,7 +109,7 @@ impl Daemon {
         let given = Reloads::new(taking);
         let (desk, desk_orders) = Desk::open(&clock);
         let digests = Digests::new(&config.daemon.state_dir);
-        let surveyor = Surveyor::new(clock.clone(), Some(journal.reader()), digests);
+        let surveyor = Surveyor::new(clock.clone(), Some(journal.reader_for(ReadFor::Calls)), digests);
         let (ours, others) = std::mem::take(&mut recovered.open_operations)
             .into_iter()
             .partition(|open| open.operation.kind == provision::KIND);
@@ -127,7 +127,7 @@ impl Daemon {
         let (tasks, tasks_receiver) = mpsc::channel(TASKS_BOUND);
         let (reader, kept) = (journal.reader(), journal.clone());
         let writable = journal.writable();
-        calls.resume(&reader, others);
+        calls.resume(&kept.reader_for(ReadFor::Calls), others);
         let switchboard = calls.switchboard.clone();
         let mut publisher = Publisher::new(snapshot.clone(), publish_every);
         publisher.configured(&start.params, wall);

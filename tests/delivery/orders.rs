@@ -48,13 +48,14 @@ impl Face {
     }
 }
 
-/// A sink with two dead letters behind it and a third entry delivered.
+/// A sink with two dead letters behind it and two more entries delivered.
 async fn with_dead_letters() -> (World, Sink, Face) {
     let sink = Sink::serve().await;
     sink.answers(|seen| Act::status(if seen.json()["seq"].as_u64() < Some(3) { 400 } else { 200 }));
-    let sinks = format!("[[audit.export]]\nname = \"nms\"\nurl = \"{}\"\nbulk = false\nmax_tries = 1\n", sink.url);
+    let sinks =
+        format!("[[audit.export]]\nname = \"nms\"\nurl = \"{}\"\nbulk = false\norder = \"set_aside\"\n", sink.url);
     let world = World::of(&sinks).await;
-    world.write_many(3).await;
+    world.write_many(4).await;
     world.drained("nms").await;
     let face = Face::of(&world).await;
     (world, sink, face)
@@ -72,7 +73,7 @@ async fn dead_letters_are_shown_and_tried_again_in_their_order() {
     sink.answers(|_| Act::status(200));
     let (status, answer) = face.post("/api/v1/outbox/retry", json!({ "sink": "nms", "dead": true })).await;
     assert_eq!((status, &answer["rows"]), (200, &json!(2)));
-    until("all of it arrived", || sink.seqs() == [3, 1, 2, 4]).await;
+    until("all of it arrived", || sink.seqs() == [3, 4, 1, 2, 5]).await;
     let order = sink.taken().pop().unwrap();
     assert_eq!((&order["event_type"], &order["actor"]), (&json!("operator.ordered"), &json!("operator:token")));
     assert_eq!(order["details"], json!({ "order": "outbox_retry", "rows": 2, "sink": "nms" }));
@@ -85,7 +86,7 @@ async fn what_is_dropped_is_gone_and_written_down() {
     let row = face.get("/api/v1/outbox").await["rows"][0]["id"].clone();
     let (status, answer) = face.post("/api/v1/outbox/drop", json!({ "sink": "nms", "row": row })).await;
     assert_eq!((status, &answer["rows"]), (200, &json!(1)));
-    until("the order was delivered", || sink.seqs() == [3, 4]).await;
+    until("the order was delivered", || sink.seqs() == [3, 4, 5]).await;
     assert_eq!(world.state("nms").dead, 1);
     face.post("/api/v1/outbox/drop", json!({ "sink": "nms", "all": true })).await;
     until("nothing is left but what the order itself wrote", || world.state("nms").dead == 0).await;
@@ -124,7 +125,7 @@ async fn orders_that_mean_nothing_are_refused_and_not_written_down() {
     }
     let without_token = face.client.post(format!("{}/api/v1/outbox/retry", face.base)).send().await.unwrap();
     assert_eq!(without_token.status().as_u16(), 401);
-    assert_eq!(world.journal.reader().head().unwrap().unwrap().0, 3);
+    assert_eq!(world.journal.reader().head().unwrap().unwrap().0, 4);
     let page = face.client.get(format!("{}/", face.base)).send().await.unwrap().text().await.unwrap();
     assert!(page.contains("Sink nms: 2 dead letters wait"), "{page}");
 }

@@ -24,6 +24,8 @@ pub const FAST: Pace = Pace {
     longest: Duration::from_millis(200),
     probe: Duration::from_millis(100),
     young: Duration::from_secs(1),
+    patience: Duration::from_millis(500),
+    lane: Duration::from_millis(300),
 };
 
 pub struct World {

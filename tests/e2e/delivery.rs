@@ -120,34 +120,31 @@ async fn a_stop_takes_its_time_with_a_full_outbox_and_a_sink_that_hangs() {
 async fn people_see_the_outbox_and_give_orders_about_it() {
     let sink = Sink::serve().await;
     sink.answers(422, Duration::ZERO);
-    let mut world = sink.world("max_tries = 1").await;
+    let mut world = sink.world("").await;
     world.start().await;
     world.all_up().await;
     world
-        .until("there are dead letters", async || {
-            world.metric("trunkwarden_dead_letters{sink=\"nms\"}").await > Some(2.0)
-        })
+        .until("something waits", async || world.metric("trunkwarden_outbox_pending{sink=\"nms\"}").await > Some(2.0))
         .await;
-    let list = world.cli(&["outbox", "list", "--dead"]).await;
+    world.metric_becomes("trunkwarden_outbox_refused{sink=\"nms\"}", 1.0).await;
+    let list = world.cli(&["outbox", "list"]).await;
     let text = String::from_utf8(list.stdout).unwrap();
     assert!(text.contains("nms") && text.contains("process.started") && text.contains("it answered 422"), "{text}");
-    assert!(world.get("/").await.1.contains("dead letters wait"));
+    assert!(world.get("/").await.1.contains("has been failing"));
 
-    let row = world.cli(&["outbox", "list", "--dead", "--json"]).await;
+    let row = world.cli(&["outbox", "list", "--json"]).await;
     let row = serde_json::from_slice::<Value>(&row.stdout).unwrap()["rows"][0]["id"].to_string();
     let dropped = world.cli(&["outbox", "drop", "--sink", "nms", "--row", &row, "--json"]).await;
     assert_eq!(serde_json::from_slice::<Value>(&dropped.stdout).unwrap()["rows"], 1);
     world
-        .until("the order itself is a dead letter too", async || {
-            let dead = world.json("/api/v1/outbox?state=dead").await;
-            dead["rows"].as_array().unwrap().iter().any(|row| row["event_type"] == "operator.ordered")
+        .until("the order itself waits too", async || {
+            let waiting = world.json("/api/v1/outbox?state=pending").await;
+            waiting["rows"].as_array().unwrap().iter().any(|row| row["event_type"] == "operator.ordered")
         })
         .await;
     sink.answers(200, Duration::ZERO);
-    world.order(&["outbox", "retry", "--sink", "nms", "--dead"]).await;
-    world
-        .until("the rest arrived", async || world.metric("trunkwarden_dead_letters{sink=\"nms\"}").await == Some(0.0))
-        .await;
+    world.order(&["outbox", "retry", "--sink", "nms"]).await;
+    world.metric_becomes("trunkwarden_outbox_pending{sink=\"nms\"}", 0.0).await;
     let seqs: Vec<u64> = sink.taken().iter().map(|e| e["seq"].as_u64().unwrap()).collect();
     assert!(!seqs.contains(&1) && seqs.contains(&2), "{seqs:?}");
     let orders = world.entries("operator.ordered", "");

@@ -206,7 +206,7 @@ async fn the_body_of_an_order_is_an_object() {
 async fn a_long_audit_answer_is_read_as_it_is_taken() {
     let pieces = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&pieces);
-    let source: AuditSource = Arc::new(move |query: Filter| {
+    let source: AuditSource = Arc::new(move |query: Filter, _| {
         counted.fetch_add(1, Ordering::Relaxed);
         let first = query.before_seq.unwrap_or(5001) - 1;
         let entry = |seq: u64| json!({"seq": seq, "reason": "x".repeat(100_000)});

@@ -1,6 +1,7 @@
 //! The few calendar jobs. They run as cron expressions in UTC, which survive a stall; per-channel timers live elsewhere.
 
 use crate::clock::Clock;
+use crate::config::Proof;
 use crate::journal::Journal;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -19,11 +20,11 @@ const PRUNE: &str = "0 7 * * * *";
 pub(super) struct Calendar(JobScheduler);
 
 impl Calendar {
-    /// `retention`: how long audit entries stay in the journal, as it is configured by then; `None`: for ever.
+    /// `keeping`: as it is configured by then.
     pub(super) async fn start(
         journal: Journal,
         clock: Clock,
-        retention: watch::Receiver<Option<Duration>>,
+        keeping: watch::Receiver<Keeping>,
     ) -> Result<Self, String> {
         let words = |error| format!("cannot start the calendar jobs: {error}");
         let scheduler = JobScheduler::new_with_channel_size(64).await.map_err(words)?;
@@ -36,7 +37,7 @@ impl Calendar {
                 }
             })
         });
-        let night = Archiving { journal: journal.clone(), clock: clock.clone(), retention };
+        let night = Archiving { journal: journal.clone(), clock: clock.clone(), keeping };
         let archive = Job::new_async(ARCHIVE, move |_, _| {
             let night = night.clone();
             Box::pin(async move { _ = night.run().await })
@@ -63,19 +64,40 @@ impl Calendar {
     }
 }
 
+/// How long audit entries stay in the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Keeping {
+    /// At least; `None`: for ever.
+    pub retention: Option<Duration>,
+    /// Longer than that at most, for sinks that still wait for them.
+    pub hold_for: Duration,
+}
+
+impl From<&Proof> for Keeping {
+    fn from(proof: &Proof) -> Self {
+        Self { retention: proof.retention, hold_for: proof.hold_for }
+    }
+}
+
 /// What the nightly archive works with.
 #[derive(Clone)]
 struct Archiving {
     journal: Journal,
     clock: Clock,
-    retention: watch::Receiver<Option<Duration>>,
+    keeping: watch::Receiver<Keeping>,
 }
 
 impl Archiving {
     /// Archives what is past its retention now; how many segments. Nothing is archived where entries stay for ever.
     async fn run(&self) -> usize {
-        let Some(retention) = *self.retention.borrow() else { return 0 };
-        let segments = match self.journal.archive(self.clock.wall().back(retention)).await {
+        let Keeping { retention, hold_for } = *self.keeping.borrow();
+        let Some(retention) = retention else { return 0 };
+        let wall = self.clock.wall();
+        // Counted from when an entry may be archived, not from when it was written.
+        if let Err(error) = self.journal.release_held(wall.back(retention.saturating_add(hold_for))).await {
+            tracing::warn!(%error, "what sinks still wait for holds back the archive");
+        }
+        let segments = match self.journal.archive(wall.back(retention)).await {
             Ok(segments) => segments,
             Err(error) => {
                 tracing::warn!(%error, "old audit entries are not archived and stay in the journal");
@@ -118,12 +140,13 @@ mod tests {
         for _ in 0..6 {
             journal.submit(Batch { entries: vec![entry.clone()], ..Batch::default() }).await.unwrap();
         }
-        let (sender, retention) = watch::channel(None);
-        let night = Archiving { journal, clock, retention };
+        let keeping = |retention| Keeping { retention, hold_for: Duration::from_hours(24 * 7) };
+        let (sender, kept) = watch::channel(keeping(None));
+        let night = Archiving { journal, clock, keeping: kept };
         assert_eq!(night.run().await, 0, "for ever");
-        sender.send_replace(Some(Duration::from_hours(24)));
+        sender.send_replace(keeping(Some(Duration::from_hours(24))));
         assert_eq!(night.run().await, 0, "nothing is as old as that");
-        sender.send_replace(Some(Duration::ZERO));
+        sender.send_replace(keeping(Some(Duration::ZERO)));
         // What is written in this very millisecond is not older than it.
         tokio::time::sleep(Duration::from_millis(2)).await;
         assert!(night.run().await > 0);

@@ -143,9 +143,9 @@ impl Process {
         delivery.run(sinks, &daemon.snapshot);
         let served = serve(&daemon, sockets, clock.clone(), access.clone(), Some(delivery.clone()));
         let refusals = tokio::spawn(refusals::write(access.clone(), pruner.clone(), clock.clone()));
-        let (retention, retained) = watch::channel(config.audit.proof.retention);
-        let calendar = calendar::Calendar::start(pruner, clock.clone(), retained).await.map_err(failed)?;
-        let out = reload::Out { delivery: delivery.clone(), snapshot: daemon.snapshot.clone(), retention, access };
+        let (keeping, kept) = watch::channel(calendar::Keeping::from(&config.audit.proof));
+        let calendar = calendar::Calendar::start(pruner, clock.clone(), kept).await.map_err(failed)?;
+        let out = reload::Out { delivery: delivery.clone(), snapshot: daemon.snapshot.clone(), keeping, access };
         let reloader = reload::Reloader::new(path, config, reloads, out, counters, clock).map_err(failed)?;
         tracing::info!(listen = %served.listen, "ready");
         let _ = sd_notify::notify(&[NotifyState::Ready, NotifyState::Status("watching")]);

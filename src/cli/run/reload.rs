@@ -2,6 +2,7 @@
 //!
 //! An invalid file changes nothing and says why. What cannot change without a restart is said plainly.
 
+use super::calendar::Keeping;
 use super::places::Places;
 use crate::clock::Clock;
 use crate::config::{Config, Diagnostic, Proof, load};
@@ -33,7 +34,7 @@ pub(super) struct Out {
     /// Who may come in over TCP.
     pub access: Access,
     /// How long audit entries stay in the journal.
-    pub retention: watch::Sender<Option<Duration>>,
+    pub keeping: watch::Sender<Keeping>,
 }
 
 pub(super) struct Reloader {
@@ -135,9 +136,13 @@ impl Reloader {
                 tracing::error!(%error, "the sinks stay as they were; reload once the journal can be written");
             }
         }
-        if self.out.retention.send_replace(config.audit.proof.retention) != config.audit.proof.retention {
+        let keeping = Keeping::from(&config.audit.proof);
+        if self.out.keeping.send_replace(keeping) != keeping {
             let days = config.audit.proof.retention.map(|kept| kept.as_secs() / 86_400);
-            tracing::info!(days, "`audit.retention_days` changed; the next archive, at night, goes by it");
+            tracing::info!(
+                days,
+                "`audit.retention_days` or `audit.hold_for` changed; the next archive, at night, goes by it"
+            );
         }
         self.places.keep(config.read_files());
         self.config = config;
@@ -162,7 +167,7 @@ impl Reloader {
 
 /// How the log is signed, which the journal takes when it is opened.
 fn signing(config: &Config) -> Proof {
-    Proof { retention: None, ..config.audit.proof.clone() }
+    Proof { retention: None, hold_for: Duration::ZERO, ..config.audit.proof.clone() }
 }
 
 /// What the configuration's reader thinks worth knowing, one log line each.

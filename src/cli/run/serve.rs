@@ -62,7 +62,8 @@ pub(in crate::cli) fn serve(
 ) -> Served {
     let Sockets { tcp, control } = sockets;
     let reader = daemon.reader.clone();
-    let audit: http::AuditSource = Arc::new(move |filter| reader.entries(&filter).map_err(|error| error.to_string()));
+    let audit: http::AuditSource =
+        Arc::new(move |filter, cancel| reader.entries_unless(&filter, cancel).map_err(|error| error.to_string()));
     let reader = daemon.reader.clone();
     let checkpoint: http::CheckpointSource = Arc::new(move || super::audit::newest_checkpoint(&reader));
     let app = Arc::new(App {

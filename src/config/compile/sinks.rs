@@ -3,7 +3,7 @@
 use super::{Compiler, path};
 use crate::config::model::{Audit, SecretRef, Setting};
 use crate::config::section::{Entry, Section, Value};
-use crate::config::sink::{Bulk, BulkWhen, Credentials, Export, FileSink, HttpSink, MAX_SINKS, Webhook};
+use crate::config::sink::{Bulk, BulkWhen, Credentials, Export, FileSink, HttpSink, MAX_SINKS, Order, Webhook};
 use crate::config::source::Loc;
 use crate::config::syntax;
 use reqwest::header::{self, HeaderName};
@@ -153,6 +153,7 @@ impl Compiler<'_> {
             proxy: self.setting(section, "proxy", &format!("proxy of {name}"), dir),
             timeout: section.get("timeout").value,
             max_pending: section.get("max_pending").value,
+            order: order(section),
             max_tries: section.get("max_tries").value,
             events: self.events(section),
             name,
@@ -206,6 +207,11 @@ impl Compiler<'_> {
         }
         headers.into_iter().collect()
     }
+}
+
+/// By its word; the reader has checked the word.
+fn order(section: &Section) -> Order {
+    if section.get::<String>("order").value == "set_aside" { Order::SetAside } else { Order::Strict }
 }
 
 fn named(section: &Section, or: impl FnOnce() -> String) -> String {

@@ -22,10 +22,13 @@ const MAX_PENDING: Key =
     or("max_pending", Kind::Whole(1, 100_000_000), "1000000", "Deliveries that may wait one by one on disk.");
 const MAX_TRIES: Key = or(
     "max_tries",
-    Kind::Whole(1, 1000),
-    "5",
-    "Attempts before a delivery that the sink refuses for its content is set aside as a dead letter.",
+    Kind::Whole(10, 1000),
+    "10",
+    "Tries of a delivery that was set aside, over an hour at least, before it is a dead letter.",
 );
+const ORDERS: &[&str] = &["set_aside", "strict"];
+const ORDER_DOC: &str =
+    "Whether a delivery that is refused again and again goes on by itself (set_aside) or holds up the rest (strict).";
 const ALL_EVENTS: Key =
     or("events", Kind::List(&Kind::Text(Format::Any), 1), r#"["*"]"#, "Globs over event types; * matches dots too.");
 
@@ -50,6 +53,7 @@ pub(super) static EXPORT: Table = Table {
         PROXY,
         TIMEOUT,
         MAX_PENDING,
+        or("order", Kind::Word(ORDERS), r#""strict""#, ORDER_DOC),
         MAX_TRIES,
         or("bulk", Kind::Flag, "true", "Whether bulk metrics are sent."),
         or("bulk_interval", Kind::Duration(1000), r#""5m""#, "How often bulk metrics are sent."),
@@ -81,6 +85,7 @@ pub(super) static WEBHOOK: Table = Table {
         PROXY,
         TIMEOUT,
         MAX_PENDING,
+        or("order", Kind::Word(ORDERS), r#""set_aside""#, ORDER_DOC),
         MAX_TRIES,
     ],
 };
@@ -100,6 +105,7 @@ pub(super) static FILE: Table = Table {
             "A file that would grow beyond it is renamed to PATH.1, that one to PATH.2, and so on.",
         ),
         or("keep", Kind::Whole(0, 1000), "5", "Renamed files that are kept; the oldest beyond it goes."),
+        or("order", Kind::Word(&["strict"]), r#""strict""#, "A file passes nothing over."),
         MAX_PENDING,
     ],
 };

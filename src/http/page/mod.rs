@@ -70,6 +70,6 @@ async fn rendered(
     reads: Reads,
     render: impl FnOnce() -> askama::Result<String> + Send + 'static,
 ) -> Result<Html<String>, ApiError> {
-    let text = reads.run(render).await?;
+    let text = reads.run(|_| render()).await?;
     text.map(Html).map_err(|_| ApiError::Internal)
 }

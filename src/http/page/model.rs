@@ -325,7 +325,8 @@ impl ChannelRow {
 fn entries(app: &App, filter: &Filter) -> (Vec<EntryRow>, Option<String>) {
     let Some(source) = &app.audit else { return (Vec::new(), Some("There is no journal.".to_owned())) };
     let tenant = Some(filter.tenant.clone()).filter(|t| !t.is_empty());
-    match source(journal::Filter { tenant, limit: ENTRIES, ..journal::Filter::default() }) {
+    let newest = journal::Filter { tenant, limit: ENTRIES, ..journal::Filter::default() };
+    match source(newest, &journal::Cancel::default()) {
         Ok(page) if page.entries.is_empty() => (Vec::new(), Some("Nothing yet.".to_owned())),
         Ok(page) => (page.entries.iter().take(ENTRIES).map(EntryRow::of).collect(), None),
         Err(why) => (Vec::new(), Some(format!("The audit log cannot be read: {why}"))),

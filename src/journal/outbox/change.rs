@@ -1,5 +1,6 @@
 //! How rows come into the outbox and leave it, within the transaction that commits them.
 
+use super::lane;
 use crate::journal::model::JournalError;
 use crate::policy::WallMs;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -68,6 +69,26 @@ pub enum OutboxChange {
         /// Why, without secrets.
         error: String,
     },
+    /// A row goes on in the lane beside the queue, and what comes after it is next.
+    Aside {
+        /// The row.
+        row: i64,
+        /// The entry; `None`: it is a payload.
+        seq: Option<u64>,
+        /// Why, without secrets.
+        error: String,
+    },
+    /// An attempt to deliver a row of the lane failed.
+    LaneFailed {
+        /// The row.
+        row: i64,
+        /// Why, without secrets.
+        error: String,
+        /// When it is tried again.
+        next_at: WallMs,
+    },
+    /// What waits for entries from before this moment holds back archiving no longer: some of it is copied as dead letters.
+    Release(WallMs),
     /// Dead letters wait again, in their old places; and what waits counts as never tried.
     Retry(String, Selection),
     /// A person gives rows up.
@@ -77,7 +98,7 @@ pub enum OutboxChange {
 impl OutboxChange {
     /// Whether a sender that waits for work has a reason to look.
     pub(in crate::journal) const fn is_more_to_do(&self) -> bool {
-        matches!(self, Self::Subscribe(_) | Self::Queue { .. } | Self::Retry(..) | Self::Drop(..))
+        matches!(self, Self::Subscribe(_) | Self::Queue { .. } | Self::Aside { .. } | Self::Retry(..) | Self::Drop(..))
     }
 }
 
@@ -183,8 +204,17 @@ pub(in crate::journal) fn apply(
             .and_then(|mut s| s.execute(params![row, at.0, error]))
             .map(drop)
             .map_err(JournalError::sqlite("note a failed delivery")),
-        OutboxChange::Dead { row, seq, error } => {
-            set_aside(db, *row, *seq, error, at).map_err(JournalError::sqlite("set a dead letter aside"))
+        OutboxChange::Dead { row, seq, error } => set_aside(db, *row, *seq, (error, at), true)
+            .map(drop)
+            .map_err(JournalError::sqlite("set a dead letter aside")),
+        OutboxChange::Aside { row, seq, error } => {
+            lane::enter(db, *row, *seq, error, at).map_err(JournalError::sqlite("pass over a delivery"))
+        }
+        OutboxChange::LaneFailed { row, error, next_at } => {
+            lane::failed(db, *row, error, at, *next_at).map_err(JournalError::sqlite("note a failed delivery"))
+        }
+        OutboxChange::Release(before) => {
+            lane::release(db, *before, at).map_err(JournalError::sqlite("copy what holds back archiving"))
         }
         OutboxChange::Retry(sink, which) => retry(db, sink, *which).map_err(JournalError::sqlite("retry deliveries")),
         OutboxChange::Drop(sink, which) => give_up(db, sink, *which).map_err(JournalError::sqlite("drop deliveries")),
@@ -230,7 +260,7 @@ fn queue_payload(
 }
 
 /// A row is over; one that is stretched, perhaps only since its first entry was read, moves on unless it has ended.
-fn passed(db: &Connection, row: i64, next: Option<u64>) -> rusqlite::Result<()> {
+pub(super) fn passed(db: &Connection, row: i64, next: Option<u64>) -> rusqlite::Result<()> {
     let moved = db
         .prepare_cached(
             "UPDATE outbox SET seq = ?2, at = coalesce((SELECT at FROM audit WHERE seq = ?2), at),
@@ -243,30 +273,39 @@ fn passed(db: &Connection, row: i64, next: Option<u64>) -> rusqlite::Result<()> 
     Ok(())
 }
 
-fn set_aside(db: &Connection, row: i64, seq: Option<u64>, error: &str, at: WallMs) -> rusqlite::Result<()> {
-    let dead: Option<i64> = db
+/// Takes a row out of the queue, as a dead letter or for the lane; which row it is then. `None`: there is no room, or no such row.
+pub(super) fn set_aside(
+    db: &Connection,
+    row: i64,
+    seq: Option<u64>,
+    (error, at): (&str, WallMs),
+    dead: bool,
+) -> rusqlite::Result<Option<i64>> {
+    let letters: Option<i64> = db
         .prepare_cached("SELECT s.dead FROM outbox o JOIN outbox_sinks s ON s.name = o.sink WHERE o.id = ?")?
         .query_row([row], |r| r.get(0))
         .optional()?;
-    if dead.is_none_or(|dead| u64::try_from(dead).unwrap_or(0) >= MAX_DEAD) {
-        return Ok(());
+    if letters.is_none_or(|letters| u64::try_from(letters).unwrap_or(0) >= MAX_DEAD) {
+        return Ok(None);
     }
     let whole = db
         .prepare_cached(
-            "UPDATE outbox SET dead = 1, tries = tries + 1, tried_at = ?2, error = ?3
+            "UPDATE outbox SET dead = ?4, tries = tries + ?4, tried_at = ?2, error = ?3
              WHERE id = ?1 AND coalesce(through, 0) = coalesce(seq, 0)",
         )?
-        .execute(params![row, at.0, error])?;
+        .execute(params![row, at.0, error, dead])?;
     if whole == 0 {
         let number = seq.and_then(|seq| i64::try_from(seq).ok());
         db.prepare_cached(
             "INSERT INTO outbox (sink, seq, through, at, tries, tried_at, error, dead)
-             SELECT sink, ?2, ?2, at, tries + 1, ?3, ?4, 1 FROM outbox WHERE id = ?1",
+             SELECT sink, ?2, ?2, at, tries + ?5, ?3, ?4, ?5 FROM outbox WHERE id = ?1",
         )?
-        .execute(params![row, number, at.0, error])?;
+        .execute(params![row, number, at.0, error, dead])?;
+        let aside = db.last_insert_rowid();
         passed(db, row, seq.map(|seq| seq + 1))?;
+        return Ok(Some(aside));
     }
-    Ok(())
+    Ok(Some(row))
 }
 
 /// Selections as `?2` the row that is meant, `?3` the last row, `?4` whether rows that wait are meant too.
@@ -286,6 +325,9 @@ impl Selection {
 
 fn retry(db: &Connection, sink: &str, which: Selection) -> rusqlite::Result<()> {
     let (row, through, waiting) = which.values();
+    // What is in the lane waits again in its old place, like a dead letter.
+    db.prepare_cached(&format!("DELETE FROM outbox_lane WHERE row IN (SELECT id FROM outbox WHERE {SELECTED})"))?
+        .execute(params![sink, row, through, waiting])?;
     db.prepare_cached(&format!("UPDATE outbox SET dead = 0, tries = 0, error = NULL WHERE {SELECTED}"))?
         .execute(params![sink, row, through, waiting])
         .map(drop)

@@ -131,7 +131,8 @@ impl Reader {
             let rows = db
                 .prepare_cached(
                     "SELECT id, seq, through, event_id, payload, hash, tries FROM outbox
-                     WHERE sink = ? AND dead = 0 ORDER BY id LIMIT ?",
+                     WHERE sink = ? AND dead = 0 AND NOT EXISTS (SELECT 1 FROM outbox_lane WHERE row = outbox.id)
+                     ORDER BY id LIMIT ?",
                 )?
                 .query_map(params![sink, i64::try_from(limit).unwrap_or(1)], Waiting::read)?
                 .collect::<rusqlite::Result<Vec<_>>>()?;
@@ -241,7 +242,7 @@ fn number(r: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     Ok(maybe(r, column)?.unwrap_or(0))
 }
 
-fn maybe(r: &Row<'_>, column: usize) -> rusqlite::Result<Option<u64>> {
+pub(super) fn maybe(r: &Row<'_>, column: usize) -> rusqlite::Result<Option<u64>> {
     Ok(r.get::<_, Option<i64>>(column)?.and_then(|n| u64::try_from(n).ok()))
 }
 
@@ -310,7 +311,7 @@ impl Waiting {
     }
 }
 
-fn entry(db: &Connection, seq: u64) -> rusqlite::Result<Option<(String, String)>> {
+pub(super) fn entry(db: &Connection, seq: u64) -> rusqlite::Result<Option<(String, String)>> {
     db.prepare_cached("SELECT entry, hash FROM audit WHERE seq = ?")?
         .query_row([i64::try_from(seq).unwrap_or(i64::MAX)], |r| Ok((r.get(0)?, r.get(1)?)))
         .optional()
