@@ -72,6 +72,17 @@ fn one_hundred_channels_for_a_day() {
     assert!(tally.cascades > 0 && tally.codecs > 0 && tally.patches_in_doubt > 0, "{tally:?}");
 }
 
+/// Of its 1,000 channels 54 could be asked for in a minute; ten pages show them all.
+#[test]
+fn a_big_tenant_is_seen_from_every_start_on() {
+    for seed in seeds(1) {
+        let world = World { deaths: vec![Death::After(secs(480))], ..World::new(seed, 1000, secs(1020)) };
+        let played = world.play();
+        eprintln!("seed {seed}: {} processes, {:?}", played.processes, played.tally);
+        assert!(played.tally.failovers >= 4, "{:?}", played.tally);
+    }
+}
+
 #[test]
 fn the_same_seed_gives_byte_identical_audit_entries() {
     let play = |seed| World::new(seed, 20, hours(6)).play().entries;

@@ -87,7 +87,8 @@ impl Patience {
 
     /// A process starts, and has to see everything anew.
     pub fn restarts(&mut self, now: Duration) {
-        self.free_since = now + secs(300);
+        // What the last minute has spent is not known; then two good looks at everybody.
+        self.free_since = now + secs(60) + self.rules.interval * 2;
         self.restarts.push(now);
         for waits in self.waits.values_mut() {
             (waits.stranded, waits.well, waits.fit) = (None, None, None);

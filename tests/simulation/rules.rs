@@ -53,18 +53,26 @@ pub struct Rules {
 }
 
 const HOUR: u64 = 3600;
+/// From so many channels on, a world is one tenant that its limit would not let be asked one by one.
+pub const BIG: usize = 500;
 
 impl Rules {
     pub fn of(seed: u64, channels: usize) -> Self {
+        let big = channels >= BIG;
         let of = |choices: &[u64]| secs(choices[usize::try_from(seed).unwrap() % choices.len()]);
         Self {
             mode: match seed % 32 {
+                _ if big => Mode::Enforce,
                 9 => Mode::Propose,
                 21 => Mode::Observe,
                 _ => Mode::Enforce,
             },
-            interval: secs([30, 60, 120, 60, 120, 60, 120, 60][usize::try_from(seed / 2 % 8).unwrap()]),
-            telemetry: of(&[180, 180, 300, 60, 180, 300]),
+            interval: if big {
+                secs(30)
+            } else {
+                secs([30, 60, 120, 60, 120, 60, 120, 60][usize::try_from(seed / 2 % 8).unwrap()])
+            },
+            telemetry: if big { secs(300) } else { of(&[180, 180, 300, 60, 180, 300]) },
             fall: 3,
             rise: 2,
             on: if seed % 4 == 3 { vec!["unhealthy".into(), "degraded".into()] } else { vec!["unhealthy".into()] },
@@ -83,6 +91,7 @@ impl Rules {
             max_per_hour: if seed % 4 == 2 && channels <= 20 { 10 } else { 30 },
             // Where it is tight, an outage of one of few channels uses all of it.
             requests_per_minute: match seed % 7 {
+                _ if big => 60,
                 3 if channels <= 20 => 30,
                 5 if channels <= 20 => 45,
                 _ => 80,

@@ -1,6 +1,7 @@
 //! What goes wrong in a world, drawn from its seed: every kind of incident that the simulator knows, at random, with a quiet
 //! end in which all that can be put right is put right. What takes several incidents is in `storms`.
 
+use crate::wire::Death;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -45,6 +46,25 @@ pub fn schedule(seed: u64, channels: usize, lasts: Duration, quiet: Duration) ->
     });
     let end = draw.end;
     draw.all_well(end);
+    draw.events.sort_by_key(|(at, _)| *at);
+    Schedule { incidents: draw.events, rivals: draw.rivals }
+}
+
+/// Trunks that die for good, a few soon after each start of a process.
+pub fn starts(seed: u64, channels: usize, deaths: &[Death]) -> Schedule {
+    let rng = ChaCha8Rng::seed_from_u64(seed ^ 0x57a7);
+    let mut draw = Draw { rng, channels, end: Duration::MAX, events: Vec::new(), rivals: Vec::new() };
+    let mut start = Duration::ZERO;
+    for death in deaths.iter().map(Some).chain([None]) {
+        for _ in 0..3 {
+            // Where backups do not die with whom they are for, somebody is always fit.
+            let (n, after) = (draw.rng.random_range(0..channels / 10) * 10, draw.span(1.0, 60.0));
+            draw.status(start + secs(60) + after, &id(n), "unhealthy");
+        }
+        if let Some(Death::After(lives_for)) = death {
+            start += *lives_for;
+        }
+    }
     draw.events.sort_by_key(|(at, _)| *at);
     Schedule { incidents: draw.events, rivals: draw.rivals }
 }

@@ -5,8 +5,8 @@ use crate::audit;
 use crate::oracle::{BEAT_EVERY, Oracle, Tally};
 use crate::patience::Patience;
 use crate::people::{Deed, away, deeds, orders_of_a_round};
-use crate::rules::{Mode, Rules, SECRET};
-use crate::schedule::{Rival, schedule, secs};
+use crate::rules::{BIG, Mode, Rules, SECRET};
+use crate::schedule::{Rival, schedule, secs, starts};
 use crate::second_thoughts::SecondThoughts;
 use crate::wire::{Death, Wire};
 use secrecy::SecretString;
@@ -67,7 +67,11 @@ impl World {
     fn try_play(&self) -> Result<Played, String> {
         let folder = tempfile::tempdir().unwrap();
         let rules = self.rules();
-        let plot = schedule(self.seed, self.channels, self.lasts, self.quiet());
+        let plot = if self.is_big() {
+            starts(self.seed, self.channels, &self.deaths)
+        } else {
+            schedule(self.seed, self.channels, self.lasts, self.quiet())
+        };
         let model = Arc::new(Mutex::new(Model::new(self.scenario(&plot.incidents))));
         let calm = self.lasts.saturating_sub(self.quiet());
         let mut stage = Stage {
@@ -113,6 +117,11 @@ impl World {
         Rules::of(self.seed, self.channels)
     }
 
+    /// Whether it is about one tenant's starts, and not about days.
+    const fn is_big(&self) -> bool {
+        self.channels >= BIG
+    }
+
     /// How long nothing new goes wrong at the end.
     fn quiet(&self) -> Duration {
         (self.lasts / 5).max(secs(3600)).min(secs(9000))
@@ -122,7 +131,7 @@ impl World {
         let mut scenario = Scenario::quiet(self.seed, self.channels);
         SECRET.clone_into(&mut scenario.options.client_secret);
         scenario.options.retry_after = RetryAfter::Varied;
-        scenario.options.page_size = 40;
+        scenario.options.page_size = if self.is_big() { 100 } else { 40 };
         scenario.options.etag = self.seed % 2 == 1;
         scenario.options.missing_items = 0.05;
         scenario.options.clock_skew_seconds = i64::try_from(self.seed % 7).unwrap() * 20 - 60;
@@ -235,7 +244,9 @@ impl Stage<'_> {
         if matches!(death, Some(Death::After(_))) && lives_for < left {
             return Ok(End::Died(now()));
         }
-        self.at_rest(&daemon)?;
+        if !self.world.is_big() {
+            self.at_rest(&daemon)?;
+        }
         daemon.stop.cancel();
         daemon.stopped().await?;
         let oracle = self.oracle.lock().unwrap();
