@@ -2,6 +2,7 @@
 
 use crate::pass;
 use crate::scene::{Bent, Scene, Tuned, is_list, is_telemetry};
+use prometheus::proto::MetricFamily;
 use serde_json::{Value, json};
 use std::time::Duration;
 use trunkwarden::policy::{ChannelKey, Health, Time};
@@ -18,7 +19,7 @@ fn health(scene: &Scene, id: &str) -> Health {
 async fn a_list_that_fails_is_no_blindness_and_singles_go_on() {
     for bent in [
         || Bent::Instead(500, r#"{"error":"internal"}"#),
-        || Bent::Late(Duration::from_secs(60)),
+        || Bent::Late(Duration::from_mins(1)),
         || Bent::Instead(200, "<html>maintenance</html>"),
         || Bent::Instead(403, r#"{"error":"forbidden"}"#),
     ] {
@@ -137,7 +138,8 @@ async fn a_channel_that_a_page_shows_three_times_was_looked_at_once() {
     pass(30).await;
     assert_eq!(scene.told("failover.completed"), 1);
     let families = scene.daemon.counters.gather();
-    let counted = families.iter().filter(|family| family.name().contains("malformed")).flat_map(|f| f.get_metric());
+    let counted =
+        families.iter().filter(|family| family.name().contains("malformed")).flat_map(MetricFamily::get_metric);
     assert!(counted.map(|metric| metric.get_counter().get_value()).sum::<f64>() >= 2.0, "a repeated row is counted");
 }
 
@@ -255,7 +257,7 @@ async fn channels_that_hang_slow_nobody_else() {
     let scene = Scene::start(&tuned(40, 200, 30), |scenario| scenario.options.list_absent = true);
     let hangs =
         |request: &trunkwarden::platform::Request| (1..=10).any(|n| request.url.ends_with(&format!("/ch-{n:04}")));
-    scene.bend(move |request| if hangs(request) { Bent::Late(Duration::from_secs(60)) } else { Bent::Straight });
+    scene.bend(move |request| if hangs(request) { Bent::Late(Duration::from_mins(1)) } else { Bent::Straight });
     pass(200).await;
     assert_eq!(scene.up(), 30, "{:?}", scene.healths());
     scene.say("ch-0020", "unhealthy");

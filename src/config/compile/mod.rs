@@ -141,7 +141,7 @@ impl Compiler<'_> {
         if reserve(limit) >= ACTION_REQUESTS {
             return;
         }
-        let least = (limit..).find(|limit| reserve(*limit) >= ACTION_REQUESTS).unwrap_or(limit);
+        let least = (limit..=ACTION_REQUESTS * 10).find(|limit| reserve(*limit) >= ACTION_REQUESTS).unwrap_or(limit);
         let at = section.filter(|s| s.has("requests_per_minute")).map_or(at, |s| s.key_at("requests_per_minute"));
         let message = format!(
             "at {limit} requests a minute `{name}` may never fail over: a failover needs {ACTION_REQUESTS} requests within its \

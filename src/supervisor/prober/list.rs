@@ -245,7 +245,9 @@ impl Prober {
             }
         }
         self.replan(tenant).await;
-        again.iter().for_each(|channel| self.arm(channel));
+        for channel in &again {
+            self.arm(channel);
+        }
         self.catch_up(tenant, &waiting);
     }
 }
@@ -281,9 +283,8 @@ impl Reading {
             }
             match following {
                 Ok(None) => break End::Whole,
-                Ok(_) if self.wanted.is_empty() => break End::Whole,
+                _ if self.wanted.is_empty() => break End::Whole,
                 Ok(following) => next = following,
-                Err(_) if self.wanted.is_empty() => break End::Whole,
                 Err(_) if self.pages.is_full() => break End::TooLong,
                 Err(again) => break End::Again(again),
             }

@@ -58,7 +58,9 @@ impl Prober {
         if retimed {
             let armed: Vec<ChannelKey> =
                 self.routine(id).filter(|(_, w)| w.due.is_some()).map(|(key, _)| key.clone()).collect();
-            armed.iter().for_each(|channel| self.arm(channel));
+            for channel in &armed {
+                self.arm(channel);
+            }
         }
         if told {
             self.tell(Seen::Paced(id.clone(), share.pace)).await;
