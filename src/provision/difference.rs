@@ -6,7 +6,7 @@
 use super::known::{Credentials, Known};
 use crate::config::Provision;
 use crate::platform::{ChannelDoc, Raw};
-use crate::policy::{Codec, ranked};
+use crate::policy::{ChannelView, Codec, ranked};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -30,6 +30,13 @@ pub struct Difference {
     pub desired: Value,
     /// Whether the value is secret.
     pub sensitive: bool,
+}
+
+impl Difference {
+    /// The password, whose values nobody is told.
+    pub(super) fn password() -> Self {
+        Self { field: PASSWORD.to_owned(), is: Value::Null, desired: Value::Null, sensitive: true }
+    }
 }
 
 /// A codec order that the engine set, and what it replaced.
@@ -67,6 +74,11 @@ pub fn differences(
         }
     }
     found.extend(credentials(now, known.and_then(|known| known.credentials.as_ref())));
+    let configured = shown("configuration", "sip_server").is_some() || shown("configuration", "codecs").is_some();
+    let lost = known.is_some_and(|known| known.shown) && configured && !has_credentials(&doc.view());
+    if lost && !found.iter().any(|d| d.field == PASSWORD) {
+        found.push(Difference::password());
+    }
     if let (Some(backups), Some(_)) = (&desired.failover, doc.as_read("routing").raw()) {
         let is = doc.view().failover.unwrap_or_default();
         if is != *backups {
@@ -94,7 +106,7 @@ pub fn at_creation(desired: &Provision) -> Vec<Difference> {
         new(SERVER, json!(desired.sip_server)),
         new(PORT, json!(desired.sip_port)),
         new(USERNAME, json!(desired.username)),
-        Difference { field: PASSWORD.to_owned(), is: Value::Null, desired: Value::Null, sensitive: true },
+        Difference::password(),
         new(CODECS, json!(desired.codecs)),
         new(BACKUPS, json!(desired.failover.clone().unwrap_or_default())),
         new(INTERVAL, json!(check.interval_seconds)),
@@ -112,9 +124,14 @@ fn credentials(now: &Credentials, sent: Option<&Credentials>) -> Vec<Difference>
     if let (Some(before), Some(after)) = (&sent.digest, &now.digest)
         && before != after
     {
-        found.push(Difference { field: PASSWORD.to_owned(), is: Value::Null, desired: Value::Null, sensitive: true });
+        found.push(Difference::password());
     }
     found
+}
+
+/// Whether a user and a password stand there; which, nobody is told.
+pub fn has_credentials(view: &ChannelView) -> bool {
+    view.authentication.is_some_and(|there| there.user.is_some() && there.password)
 }
 
 fn plain(field: &str, is: &Value, desired: Value) -> Difference {

@@ -19,6 +19,10 @@ impl Provisioner {
             let mut known = self.known(&key).unwrap_or_else(|| Known::nothing(key.0, key.1));
             let drift = drifts.then(|| fingerprint(item));
             if known.drift == drift {
+                if known.shown && !self.keeps_shown(&(known.tenant.clone(), known.name.clone())) {
+                    self.keep(&known);
+                    batch.states.push(state(&known));
+                }
                 continue;
             }
             batch.entries.push(self.entry(EventType::ProvisionDrift, item, &Actor::System.to_string(), words(item)));
@@ -28,7 +32,7 @@ impl Provisioner {
             self.keep(&known);
             batch.states.push(state(&known));
         }
-        if !batch.entries.is_empty() {
+        if !batch.states.is_empty() {
             self.write(batch).await;
         }
     }

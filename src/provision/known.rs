@@ -33,6 +33,9 @@ pub struct Known {
     /// Other ids that were seen under its name: before it is created they are looked at.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub seen: BTreeSet<ChannelId>,
+    /// Whether the platform has shown that it has credentials: where it shows none any more, they were lost.
+    #[serde(default)]
+    pub shown: bool,
 }
 
 /// How an id came to be known.
@@ -79,7 +82,17 @@ impl Origin {
 impl Known {
     /// Nothing is known yet.
     pub fn nothing(tenant: TenantId, name: String) -> Self {
-        Self { tenant, name, id: None, origin: None, credentials: None, sent: None, drift: None, seen: BTreeSet::new() }
+        Self {
+            tenant,
+            name,
+            id: None,
+            origin: None,
+            credentials: None,
+            sent: None,
+            drift: None,
+            seen: BTreeSet::new(),
+            shown: false,
+        }
     }
 
     /// Its key in the journal's state.

@@ -125,7 +125,13 @@ impl Provisioner {
     }
 
     pub(super) fn known(&self, key: &Key) -> Option<Known> {
-        lock(&self.register).get(key).cloned()
+        let known = lock(&self.register).get(key).cloned()?;
+        Some(Known { shown: known.shown || self.surveyor.seen.has_shown(key), ..known })
+    }
+
+    /// Whether what is kept of it says already that it has shown credentials.
+    pub(super) fn keeps_shown(&self, key: &Key) -> bool {
+        lock(&self.register).get(key).is_some_and(|known| known.shown)
     }
 
     /// Keeps what is known from now on; the journal is told by whoever calls this.

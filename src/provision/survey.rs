@@ -4,7 +4,7 @@
 //! between two pages), forget an id that was seen under a desired name, or change anything.
 
 use super::desired::Desired;
-use super::difference::EngineOrder;
+use super::difference::{EngineOrder, has_credentials};
 use super::digest::Digests;
 use super::known::{Credentials, Known};
 use super::plan::{Item, Sight, What, judge};
@@ -39,9 +39,10 @@ pub struct Surveyor {
     pub(super) seen: Seen,
 }
 
-/// The ids that were seen under desired names by this process. Cheap to clone; all clones are one.
+/// The ids that were seen under desired names by this process, and which of those channels showed that they have
+/// credentials. Cheap to clone; all clones are one.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Seen(Arc<Mutex<BTreeMap<Key, BTreeSet<ChannelId>>>>);
+pub(super) struct Seen(Arc<Mutex<BTreeMap<Key, BTreeSet<ChannelId>>>>, Arc<Mutex<BTreeSet<Key>>>);
 
 impl Seen {
     /// Keeps it, up to [`MOST_SEEN`] of one name.
@@ -56,6 +57,11 @@ impl Seen {
     /// The ids of that name.
     pub fn of(&self, key: &Key) -> BTreeSet<ChannelId> {
         lock(&self.0).get(key).cloned().unwrap_or_default()
+    }
+
+    /// Whether the channel was seen to have credentials.
+    pub fn has_shown(&self, key: &Key) -> bool {
+        lock(&self.1).contains(key)
     }
 
     fn forget(&self, key: &Key, id: &ChannelId) {
@@ -116,7 +122,13 @@ impl Surveyor {
     async fn by_list(&self, list: &List, desired: &Desired, known: Option<&Known>) -> Option<Item> {
         let (List::Whole(docs, _), Some(id)) = (list, known?.id.as_ref()) else { return None };
         let doc = docs.iter().find(|doc| doc.id() == id && doc.as_read("configuration") != &AsRead::Absent)?;
-        let item = self.judge(desired, known, &Sight::Exists(Box::new(doc.clone()))).await;
+        // What a row leaves out is not lost; but where the engine has changed something beside it, the channel is asked.
+        let known = Known { shown: known?.shown && has_credentials(&doc.view()), ..known?.clone() };
+        let key = ChannelKey::new(desired.spec.tenant.clone(), id.clone());
+        if !known.shown && self.seen.has_shown(&desired.key()) && self.engine(&key).await != Ok(None) {
+            return None;
+        }
+        let item = self.judge(desired, Some(&known), &Sight::Exists(Box::new(doc.clone()))).await;
         (item.what == What::Same).then_some(item)
     }
 
@@ -124,6 +136,9 @@ impl Surveyor {
     pub async fn judge(&self, desired: &Desired, known: Option<&Known>, sight: &Sight) -> Item {
         let engine = match sight {
             Sight::Exists(doc) => {
+                if has_credentials(&doc.view()) {
+                    lock(&self.seen.1).insert(desired.key());
+                }
                 match self.engine(&ChannelKey::new(desired.spec.tenant.clone(), doc.id().clone())).await {
                     Ok(engine) => engine,
                     Err(why) => {

@@ -1,7 +1,8 @@
 //! Putting a channel right that differs: read singly under a permit, changed with everything beside it as read, read back.
 
 use super::desired::Desired;
-use super::difference::{BACKUPS, Difference, PASSWORD, USERNAME, differences};
+use super::difference::{BACKUPS, Difference, PASSWORD, USERNAME, differences, has_credentials};
+use super::known::Known;
 use super::plan::{Done, Item, Result as Came, Sight, What, digest};
 use super::provisioner::{Provisioner, platform_of};
 use super::survey::{Surveyor, dated, single};
@@ -49,19 +50,20 @@ impl Provisioner {
         if let Some(why) = self.no_longer(desired) {
             return held(why);
         }
-        let password = match password(desired, &fresh.differences) {
+        let password = match password(desired, &fresh.differences, &doc) {
             Ok(password) => password,
             Err(why) => return item.done(Came::Failed, Some(why)),
+        };
+        let sent = with_credentials(&fresh.differences, password.as_ref());
+        let body = match wire::change(&desired.spec, password.as_ref(), &doc, &sent) {
+            Ok(body) => body,
+            Err(why) => return held(why),
         };
         let operation = self.journal.new_operation_id();
         let fields: Vec<&str> = fresh.differences.iter().map(|d| d.field.as_str()).collect();
         let reason = format!("putting `{}` right: {}", item.name, fields.join(", "));
         let receipt = match self.begin(&fresh, &known, operation, (actor, reason)).await {
             Ok(receipt) => receipt,
-            Err(why) => return held(why),
-        };
-        let body = match wire::change(&desired.spec, password.as_ref(), &doc, &fresh.differences) {
-            Ok(body) => body,
             Err(why) => return held(why),
         };
         let warrant = Warrant::new(receipt, permit.gate());
@@ -74,7 +76,7 @@ impl Provisioner {
         };
         let (result, why) = match lost {
             Ok(lost) => {
-                let verify = self.verify(&*platform, desired, &doc, &fresh, lost);
+                let verify = self.verify(&*platform, (desired, &known), &doc, &fresh, lost);
                 held_for(permit, desired.spec.policy.failover.verify_for, verify).await
             }
             Err(error) => {
@@ -105,7 +107,7 @@ impl Provisioner {
     async fn verify(
         &self,
         platform: &dyn Platform,
-        desired: &Desired,
+        (desired, known): (&Desired, &Known),
         before: &ChannelDoc,
         item: &Item,
         lost: Option<String>,
@@ -117,9 +119,13 @@ impl Provisioner {
             let over = as_of.map_or_else(|| reads.are_over(), |as_of| reads.are_over_by(as_of) || reads.are_given_up());
             match (read, &lost) {
                 (Sight::Exists(after), _) => {
-                    let missing = not_shown(self, desired, &after, item);
+                    let missing = not_shown(self, (desired, known), &after, item);
                     match &lost {
-                        Some(why) if missing.is_empty() && sends_credentials(&item.differences) => {
+                        Some(why)
+                            if missing.is_empty()
+                                && sends_credentials(&item.differences)
+                                && !were_lost(known, before) =>
+                        {
                             return (
                                 Came::Unknown,
                                 Some(format!("{why}; whether the credentials were taken is not shown")),
@@ -176,11 +182,25 @@ pub fn told(surveyor: &Surveyor, desired: &Desired, item: &Item) -> String {
 }
 
 /// Which of the fields do not show what was sent, by the document alone: whatever the engine is about, they show or they do
-/// not. Credentials are never among them.
-fn not_shown(provisioner: &Provisioner, desired: &Desired, after: &ChannelDoc, item: &Item) -> Vec<String> {
+/// not. Of credentials only that they are there shows, where the platform shows that at all.
+fn not_shown(
+    provisioner: &Provisioner,
+    (desired, known): (&Desired, &Known),
+    after: &ChannelDoc,
+    item: &Item,
+) -> Vec<String> {
     let now = differences(&desired.spec, &provisioner.surveyor.user(desired), None, after, None);
     let sent = |d: &Difference| item.differences.iter().any(|was| was.field == d.field);
-    now.into_iter().filter(sent).map(|d| d.field).collect()
+    let mut missing: Vec<String> = now.into_iter().filter(sent).map(|d| d.field).collect();
+    if sends_credentials(&item.differences) && were_lost(known, after) {
+        missing.push(PASSWORD.to_owned());
+    }
+    missing
+}
+
+/// The platform has shown that it has credentials, and shows none any more.
+fn were_lost(known: &Known, doc: &ChannelDoc) -> bool {
+    known.shown && !has_credentials(&doc.view())
 }
 
 /// `routing` is sent only of a channel that is up and at home, with nothing under way: what lands late would undo a move.
@@ -204,11 +224,26 @@ fn sends_credentials(differences: &[Difference]) -> bool {
     differences.iter().any(|d| d.field == USERNAME || d.field == PASSWORD)
 }
 
-fn password(desired: &Desired, differences: &[Difference]) -> Result<Option<SecretString>, String> {
-    if !sends_credentials(differences) {
+/// The password, which goes along with whatever is sent of `configuration`: a platform that replaces what it is sent would
+/// lose it, and it was not read. Where it is not at hand, nothing is sent that could lose one.
+fn password(desired: &Desired, differences: &[Difference], doc: &ChannelDoc) -> Result<Option<SecretString>, String> {
+    if !differences.iter().any(|d| d.field.starts_with("configuration.")) {
         return Ok(None);
     }
-    desired.spec.password.resolve().map(Some).map_err(|error| format!("its SIP password: {error}"))
+    match desired.spec.password.resolve() {
+        Ok(password) => Ok(Some(password)),
+        Err(_) if !sends_credentials(differences) && doc.view().authentication.is_none() => Ok(None),
+        Err(error) => Err(format!("its SIP password, which goes along with what is sent: {error}")),
+    }
+}
+
+/// What is sent: what differs, and the credentials where they go along.
+fn with_credentials(differences: &[Difference], password: Option<&SecretString>) -> Vec<Difference> {
+    let mut sent = differences.to_vec();
+    if password.is_some() && !sends_credentials(differences) {
+        sent.push(Difference::password());
+    }
+    sent
 }
 
 /// What stood beside the change and does no longer.

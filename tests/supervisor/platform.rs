@@ -96,6 +96,10 @@ pub struct Held {
     pub looks: Vec<(String, Time, Class)>,
     /// Calls can be listed, and there are none.
     pub has_calls: bool,
+    /// Amendments are taken and not made.
+    pub amend_ignored: bool,
+    /// Whose credentials are shown, and whether they are there.
+    pub credentials: BTreeMap<String, bool>,
     /// Every amendment that was sent, and when.
     pub amended: Vec<(Time, Value)>,
     /// When changes of the engine's reached the platform.
@@ -113,6 +117,9 @@ impl Held {
         if let Some(backups) = body["routing"]["failover_channels"].as_array() {
             let backups = backups.iter().map(|id| id.as_str().unwrap().to_owned()).collect();
             self.backups.insert(id.to_owned(), backups);
+        }
+        if body["configuration"]["authentication"].is_object() {
+            self.credentials.insert(id.to_owned(), true);
         }
         if body["configuration"]["codecs"].is_array() {
             self.codecs.insert(id.to_owned(), body["configuration"]["codecs"].clone());
@@ -154,6 +161,9 @@ impl Fake {
             }
             if let Some(codecs) = held.codecs.get(id) {
                 value["configuration"] = json!({ "codecs": codecs });
+                if held.credentials.get(id) == Some(&true) {
+                    value["configuration"]["authentication"] = json!({ "username": "u", "password": "***" });
+                }
             }
             ChannelDoc::from_value(value, held.refused_tag.clone()).unwrap()
         })
@@ -303,7 +313,11 @@ impl Platform for Fake {
             self.with(|held| held.late.extend(at.map(|at| (at, id.to_string(), body.clone()))));
             return Err(error(ErrorClass::UnknownOutcome, LookError::Timeout));
         }
-        self.with(|held| held.make(id.as_str(), body));
+        self.with(|held| {
+            if !held.amend_ignored {
+                held.make(id.as_str(), body);
+            }
+        });
         Ok(self.answer(self.doc(id)))
     }
 
