@@ -31,6 +31,7 @@ mod order;
 mod ordered;
 mod outcome;
 mod pause;
+mod pending;
 mod probation;
 mod quality;
 mod retry;

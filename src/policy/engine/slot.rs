@@ -1,7 +1,7 @@
 //! All that the engine holds of one channel, and questions about it that need nothing else.
 
 use super::super::channel::{Event, Machine};
-use super::super::command::{Action, ActionKind, Cadence, Health};
+use super::super::command::{ActionKind, Cadence, Health};
 use super::super::guard::Hold;
 use super::super::hold_down::HoldDown;
 use super::super::key::{ChannelId, ChannelKey};
@@ -12,12 +12,12 @@ use super::super::plan::Pace;
 use super::super::reason::{Cause, Reason};
 use super::super::report::Quality;
 use super::super::time::Time;
-use super::super::trial::{CodecTrial, Probation, Promise, Refutations, Timed, Verdict};
+use super::super::trial::{CodecTrial, Probation, Refutations, Timed, Verdict};
 use super::super::window::{Summary, Window};
 use super::doubt::Doubts;
-use super::retry::{Purpose, Retries};
+pub(in crate::policy) use super::pending::{Approved, Flight, Kept, Ordered, Unsure};
+use super::retry::Retries;
 use super::want::Wish;
-use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -136,82 +136,6 @@ pub(in crate::policy) struct Single {
     pub seq: u64,
     /// `None`: its status was no evidence.
     pub verdict: Option<Event>,
-}
-
-#[derive(Debug)]
-pub(in crate::policy) struct Flight {
-    pub action: Action,
-    pub started: Time,
-    pub orphan: bool,
-    /// Whether it takes nobody's place any more.
-    pub released: bool,
-    pub cause: Option<Cause>,
-}
-
-/// An action whose outcome is not known.
-#[derive(Debug)]
-pub(in crate::policy) struct Unsure {
-    pub kept: Kept,
-    /// Looks asked for earlier tell nothing.
-    pub since: Time,
-    /// When the old state, still being read, means that it was not made.
-    pub until: Time,
-}
-
-/// A person's approval of what was proposed, for that target or codec order and no other.
-#[derive(Clone, Debug)]
-pub(in crate::policy) struct Approved {
-    /// When it lapses.
-    pub until: Time,
-    pub who: String,
-    /// Where traffic is to go; `None`: it is no move.
-    pub to: Option<ChannelId>,
-    /// The codec order; `None`: it is a move.
-    pub order: Option<Vec<Codec>>,
-}
-
-/// A person's order to move the channel's traffic, from the moment it is taken until it is made or lapses.
-#[derive(Clone, Debug)]
-pub(in crate::policy) struct Ordered {
-    /// Where to; `None`: home.
-    pub to: Option<ChannelId>,
-    pub force: bool,
-    pub who: String,
-    /// When it lapses.
-    pub until: Time,
-}
-
-/// What is remembered of an action after it has left the executor.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Kept {
-    /// Its number.
-    pub(in crate::policy) op: super::super::command::OpId,
-    /// What it changes.
-    pub(in crate::policy) kind: ActionKind,
-    /// Why traffic was moved.
-    pub(in crate::policy) cause: Option<Cause>,
-    /// What a codec order promises.
-    #[serde(default)]
-    pub(in crate::policy) promise: Option<Promise>,
-}
-
-impl Kept {
-    /// What the action was for.
-    pub(in crate::policy) const fn purpose(&self) -> Purpose {
-        match (&self.kind, &self.cause) {
-            (ActionKind::Failback { .. }, None | Some(Cause::Rollback { .. })) => Purpose::Failback,
-            (ActionKind::Codec { .. }, _) => Purpose::Codec,
-            (ActionKind::Failover { .. } | ActionKind::Failback { .. }, _) => Purpose::Rescue,
-        }
-    }
-}
-
-impl Flight {
-    /// When an orphan whose outcome nobody can read gives up its place; its channel stays its own.
-    pub(in crate::policy) fn release_at(&self) -> Option<Time> {
-        let lasts = self.action.action_timeout + self.action.verify_for;
-        (self.orphan && !self.released).then(|| self.started + lasts)
-    }
 }
 
 impl Slot {
