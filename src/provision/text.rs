@@ -57,7 +57,7 @@ fn head(out: &mut String, item: &Item) {
 fn field(out: &mut String, what: What, Difference { field, is, desired, sensitive }: &Difference) {
     let _ = match (what, sensitive) {
         (What::Create, true) => writeln!(out, "      {field}: (sensitive)"),
-        (_, true) => writeln!(out, "      {field}: (sensitive), another than was last sent, or lost by the platform"),
+        (_, true) => writeln!(out, "      {field}: (sensitive), another than was last sent"),
         (What::Create, false) => writeln!(out, "      {field}: {}", value(desired)),
         (_, false) => writeln!(out, "      {field}: {} -> {}", value(is), value(desired)),
     };

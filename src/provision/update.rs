@@ -50,12 +50,11 @@ impl Provisioner {
         if let Some(why) = self.no_longer(desired) {
             return held(why);
         }
-        let password = match password(desired, &fresh.differences, &doc) {
+        let password = match password(desired, &fresh.differences) {
             Ok(password) => password,
             Err(why) => return item.done(Came::Failed, Some(why)),
         };
-        let sent = with_credentials(&fresh.differences, password.as_ref());
-        let body = match wire::change(&desired.spec, password.as_ref(), &doc, &sent) {
+        let body = match wire::change(&desired.spec, password.as_ref(), &doc, &fresh.differences) {
             Ok(body) => body,
             Err(why) => return held(why),
         };
@@ -224,26 +223,11 @@ fn sends_credentials(differences: &[Difference]) -> bool {
     differences.iter().any(|d| d.field == USERNAME || d.field == PASSWORD)
 }
 
-/// The password, which goes along with whatever is sent of `configuration`: a platform that replaces what it is sent would
-/// lose it, and it was not read. Where it is not at hand, nothing is sent that could lose one.
-fn password(desired: &Desired, differences: &[Difference], doc: &ChannelDoc) -> Result<Option<SecretString>, String> {
-    if !differences.iter().any(|d| d.field.starts_with("configuration.")) {
+fn password(desired: &Desired, differences: &[Difference]) -> Result<Option<SecretString>, String> {
+    if !sends_credentials(differences) {
         return Ok(None);
     }
-    match desired.spec.password.resolve() {
-        Ok(password) => Ok(Some(password)),
-        Err(_) if !sends_credentials(differences) && doc.view().authentication.is_none() => Ok(None),
-        Err(error) => Err(format!("its SIP password, which goes along with what is sent: {error}")),
-    }
-}
-
-/// What is sent: what differs, and the credentials where they go along.
-fn with_credentials(differences: &[Difference], password: Option<&SecretString>) -> Vec<Difference> {
-    let mut sent = differences.to_vec();
-    if password.is_some() && !sends_credentials(differences) {
-        sent.push(Difference::password());
-    }
-    sent
+    desired.spec.password.resolve().map(Some).map_err(|error| format!("its SIP password: {error}"))
 }
 
 /// What stood beside the change and does no longer.
