@@ -12,6 +12,7 @@
 mod policy_page;
 
 use proptest::prelude::*;
+use secrecy::ExposeSecret;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -795,7 +796,6 @@ fn a_proxy_an_address_and_a_header_may_be_secrets() {
     let text = TENANT
         .replace("[tenants.acme]", &format!("[tenants.acme]\nproxy = {proxy}\nheaders = {{ \"X-Key\" = {url} }}"));
     let config = read(&format!("{text}\n[[webhooks]]\nurl = {url}\nproxy = {proxy}\nevents = [\"*\"]\n"));
-    use secrecy::ExposeSecret;
     let tenant = &config.tenants["acme"];
     let shown = tenant.proxy.as_ref().unwrap().resolve_url().unwrap();
     assert_eq!(shown.expose_secret(), "http://user:p@ss@proxy.example:3128");

@@ -264,7 +264,7 @@ async fn an_odd_header_costs_itself_and_not_the_answer() {
 }
 
 /// One head of 1xx after the other, as fast as they are taken; it counts their bytes.
-async fn flood(line: &'static [u8]) -> (SocketAddr, Arc<AtomicUsize>) {
+fn flood(line: &'static [u8]) -> (SocketAddr, Arc<AtomicUsize>) {
     let sent = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&sent);
     // On a thread of its own, so that what it costs is not taken from what is measured.
@@ -291,7 +291,7 @@ async fn heads_without_end_are_given_up_and_cost_nobody_else_anything() {
         b"HTTP/1.1 102 Processing\r\nX-A: b\r\n\r\n",
         b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n",
     ] {
-        let (endless, sent) = flood(line).await;
+        let (endless, sent) = flood(line);
         let fine = serve(Router::new().route("/", get(|| async { "{}" }))).await;
         let (hostile, other) = (transport(), transport());
         let patient = Request { timeout: Duration::from_mins(5), ..request(format!("http://{endless}/")) };

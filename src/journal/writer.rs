@@ -255,7 +255,7 @@ impl Writer {
     }
 
     fn run(mut self) {
-        while let Some(jobs) = self.queue.take(GROUP, self.patience()) {
+        while let Some(jobs) = self.queue.take(GROUP, Some(self.patience())) {
             if jobs.is_empty() && self.pruning.is_empty() {
                 self.idle();
             }
@@ -275,13 +275,13 @@ impl Writer {
     }
 
     /// How long to wait for something to do: not at all while there is something to prune.
-    fn patience(&self) -> Option<Duration> {
+    fn patience(&self) -> Duration {
         if !self.pruning.is_empty() {
-            Some(Duration::ZERO)
+            Duration::ZERO
         } else if *self.standing.writable.borrow() {
-            Some(LOOK_EVERY)
+            LOOK_EVERY
         } else {
-            Some(PROBE_EVERY)
+            PROBE_EVERY
         }
     }
 

@@ -56,18 +56,18 @@ pub fn list(response: &Response, unread: &mut Unread) -> Result<ListPage, String
     let mut page = ListPage { next, ..ListPage::default() };
     for (n, row) in rows.items().enumerate() {
         let channel = if page.channels.len() < MAX_ROWS { ChannelDoc::read_row(row, replaced, unread) } else { None };
-        match channel {
-            Some(channel) => page.channels.push(channel),
-            None => {
-                unread.note(Malformed::Channel, || format!("channels[{n}]"));
-                page.malformed = page.malformed.saturating_add(1);
-            }
+        if let Some(channel) = channel {
+            page.channels.push(channel);
+        } else {
+            unread.note(Malformed::Channel, || format!("channels[{n}]"));
+            page.malformed = page.malformed.saturating_add(1);
         }
     }
     Ok(page)
 }
 
 /// The next page: `None` where there is none, nothing at all where it is no token.
+#[allow(clippy::option_option, reason = "none is an answer, and no token is not")]
 pub fn page_token(raw: Option<Raw<'_>>) -> Option<Option<String>> {
     let Some(raw) = raw.filter(|raw| !raw.is_null()) else { return Some(None) };
     let token = match raw.string() {

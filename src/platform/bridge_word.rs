@@ -120,7 +120,7 @@ impl BridgeWord {
 fn flag(value: &Value) -> Option<bool> {
     match value {
         Value::Bool(flag) => Some(*flag),
-        Value::Number(number) => number.as_f64().filter(|n| *n == 0.0 || *n == 1.0).map(|n| n == 1.0),
+        Value::Number(number) => number.as_u64().filter(|n| *n <= 1).map(|n| n == 1),
         Value::String(text) => match word(text).as_str() {
             "true" | "yes" | "1" => Some(true),
             "false" | "no" | "0" => Some(false),

@@ -88,12 +88,11 @@ impl CallPage {
             entries => entries.as_array()?,
         };
         for (n, entry) in entries.iter().enumerate() {
-            match CallDoc::from_value(entry) {
-                Some(call) => page.calls.push(call),
-                None => {
-                    unread.note(Malformed::Call, || format!("calls[{n}]"));
-                    page.malformed = page.malformed.saturating_add(1);
-                }
+            if let Some(call) = CallDoc::from_value(entry) {
+                page.calls.push(call);
+            } else {
+                unread.note(Malformed::Call, || format!("calls[{n}]"));
+                page.malformed = page.malformed.saturating_add(1);
             }
         }
         Some(page)
@@ -163,6 +162,7 @@ pub(super) fn text(value: &Value, name: &str) -> Option<String> {
 }
 
 /// The next page; nothing at all where what stands there names none.
+#[allow(clippy::option_option, reason = "none is an answer, and no token is not")]
 fn next(value: Option<&Value>) -> Option<Option<String>> {
     match value {
         None | Some(Value::Null) => Some(None),

@@ -67,6 +67,7 @@ impl ChannelDoc {
     }
 
     /// A channel that is held as a value, as a single `GET` would show it.
+    #[allow(clippy::needless_pass_by_value, reason = "whoever has a value made it for this")]
     pub fn from_value(value: Value, etag: Option<String>) -> Option<Self> {
         Self::read(Raw::document(&value.to_string()).ok()?, etag, false, &mut Unread::default())
     }
@@ -83,7 +84,7 @@ impl ChannelDoc {
         let view = ChannelView { status, ..reader.routing(routing, row, configured) };
         let part = |read| AsRead::of(read, "authentication", replaced);
         let (routing, configuration, health_check) = (part(routing), part(configuration), part(health_check));
-        Some(Self { name, kind, view, etag, routing, configuration, health_check, id })
+        Some(Self { id, name, kind, view, etag, routing, configuration, health_check })
     }
 
     /// Its id.

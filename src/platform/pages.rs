@@ -72,6 +72,7 @@ impl Pages {
 mod tests {
     use super::*;
 
+    #[allow(clippy::unnecessary_wraps, reason = "as a listing names its next page")]
     fn named(name: &str) -> Option<String> {
         Some(name.to_owned())
     }

@@ -82,13 +82,12 @@ fn time(raw: Raw<'_>, query: &TelemetryQuery) -> Option<WallMs> {
         let text = text.trim();
         let zoned =
             text.parse::<jiff::Timestamp>().or_else(|_| jiff::fmt::rfc2822::parse(text).map(|at| at.timestamp()));
-        match zoned {
-            Ok(at) => at.as_millisecond(),
-            Err(_) => {
-                let utc = text.parse::<jiff::civil::DateTime>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
-                let at = utc.timestamp().as_millisecond();
-                return (query.from.0.saturating_sub(slack)..=latest).contains(&at).then_some(WallMs(at));
-            }
+        if let Ok(at) = zoned {
+            at.as_millisecond()
+        } else {
+            let utc = text.parse::<jiff::civil::DateTime>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+            let at = utc.timestamp().as_millisecond();
+            return (query.from.0.saturating_sub(slack)..=latest).contains(&at).then_some(WallMs(at));
         }
     };
     (at <= latest).then_some(WallMs(at))

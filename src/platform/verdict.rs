@@ -141,7 +141,8 @@ fn way(status: u16, page: bool, kept: bool) -> Option<&'static str> {
 
 /// Whether such an answer is told as the way's: what is judged by its status is told by it.
 const fn tells_of_way(endpoint: Endpoint, status: u16) -> bool {
-    !matches!(status, 401 | 409 | 412 | 429) && !(matches!(status, 404 | 405 | 501) && endpoint.is_optional())
+    let no_list = matches!(status, 404 | 405 | 501) && endpoint.is_optional();
+    !(no_list || matches!(status, 401 | 409 | 412 | 429))
 }
 
 const fn way_advice(class: ErrorClass) -> &'static str {

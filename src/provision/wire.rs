@@ -48,7 +48,7 @@ pub fn change(
             PORT => set("configuration", "sip_port", desired.sip_port.to_string()),
             CODECS => set("configuration", "codecs", codecs(doc, desired)),
             BACKUPS => {
-                set("routing", "failover_channels", json!(desired.failover.clone().unwrap_or_default()).to_string())
+                set("routing", "failover_channels", json!(desired.failover.clone().unwrap_or_default()).to_string());
             }
             INTERVAL | TIMEOUT => {
                 let check = desired.health_check.unwrap_or_default();

@@ -130,6 +130,7 @@ fn number(value: &mut Value) {
         Value::Number(number) => number.as_f64(),
         _ => None,
     };
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and within range")]
     if let Some(whole) = meant.filter(|n| n.fract() == 0.0 && (0.0..1e9).contains(n)) {
         *value = Value::from(whole as u64);
     }

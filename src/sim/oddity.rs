@@ -157,6 +157,7 @@ const fn all() -> f64 {
     1.0
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
 fn is_all(share: &f64) -> bool {
     *share >= 1.0
 }
@@ -174,7 +175,9 @@ pub(super) struct Oddities {
 impl Oddities {
     pub(super) fn new(seed: u64, odd: &[Odd]) -> Self {
         let mut oddities = Self { seed, ..Self::default() };
-        odd.iter().for_each(|odd| oddities.begin(Duration::ZERO, odd.clone()));
+        for odd in odd {
+            oddities.begin(Duration::ZERO, odd.clone());
+        }
         oddities
     }
 

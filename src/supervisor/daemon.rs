@@ -84,6 +84,7 @@ pub struct Daemon {
 
 impl Daemon {
     /// Restores what the journal knows and starts to work.
+    #[allow(clippy::too_many_lines, reason = "it names every part once, and decides nothing")]
     pub fn start(config: &Config, parts: Parts) -> Result<(Self, Reloads), ConnectError> {
         let Parts { clock, journal, mut recovered, clients, counters, publish_every, keep_observations, pulse } = parts;
         let wall = clock.wall();

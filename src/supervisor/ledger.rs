@@ -303,7 +303,9 @@ impl Ledger {
     fn take_apart(&mut self, batch: Batch, error: &JournalError) {
         let parts = parts(batch);
         if parts.len() > 1 {
-            parts.into_iter().for_each(|part| self.submit(part, None));
+            for part in parts {
+                self.submit(part, None);
+            }
         } else {
             self.set_aside += 1;
             tracing::error!(%error, "the journal refuses something for good; it is set aside and not tried again");

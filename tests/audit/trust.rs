@@ -44,7 +44,9 @@ fn signed_by_another(db: &Connection, signer: &Signer) {
         .collect::<Result<_, _>>()
         .unwrap();
     let mut tree = trunkwarden::journal::tree::Frontier::default();
-    texts.iter().for_each(|text| tree.push(trunkwarden::journal::tree::leaf(text.as_bytes())));
+    for text in &texts {
+        tree.push(trunkwarden::journal::tree::leaf(text.as_bytes()));
+    }
     let note = signer.checkpoint(tree.size(), &tree.root());
     let root = note.lines().nth(2).unwrap().to_owned();
     db.execute(

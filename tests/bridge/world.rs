@@ -24,7 +24,10 @@ pub const LIST: &str = r#"calls = "/api/v2/cti/calls?channel={id}""#;
 
 /// What the platform answers a bridge with, which is not made, and what it shows of one on the call.
 #[derive(Clone, Default)]
-pub struct Says(pub Arc<Mutex<(Option<(u16, Value)>, Option<Value>)>>);
+pub struct Says(pub Arc<Mutex<Words>>);
+
+/// The status and body of the answer, and the bridge that is shown.
+pub type Words = (Option<(u16, Value)>, Option<Value>);
 
 /// The way to the model, which says something else where the test wants it.
 struct Wire {

@@ -92,5 +92,5 @@ async fn a_credential_that_is_rotated_in_its_file_is_read_again_before_it_is_giv
         1,
         "one refusal, and the next try is the new one's"
     );
-    assert_eq!(world.metric("deliveries_total", &[("sink", "nms"), ("result", "unauthorised")]).unwrap_or(0.0), 0.0);
+    assert!(world.metric("deliveries_total", &[("sink", "nms"), ("result", "unauthorised")]).unwrap_or(0.0) < 0.5);
 }

@@ -2,6 +2,7 @@
 
 use super::world::{World, unlimited};
 use rustix::process::Signal;
+use std::os::unix::fs::MetadataExt;
 
 const OK: &str = "trunkwarden_config_last_reload_successful";
 
@@ -140,6 +141,5 @@ async fn its_memory_is_kept_out_of_core_files() {
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
     assert_eq!(core.split_whitespace().collect::<Vec<_>>()[4..6], ["0", "0"], "{core}");
     // What is not dumpable belongs to root in /proc.
-    use std::os::unix::fs::MetadataExt;
     assert_eq!(std::fs::metadata(format!("/proc/{pid}/environ")).unwrap().uid(), 0);
 }

@@ -20,8 +20,8 @@ fn no_tenant() -> Params {
     p
 }
 
-fn acme() -> Option<TenantId> {
-    Some(TenantId::from("acme"))
+fn acme() -> TenantId {
+    TenantId::from("acme")
 }
 
 fn reload(w: &mut World, p: Params) {
@@ -172,7 +172,7 @@ fn a_pause_outlives_its_tenant_until_its_end_or_for_a_day() {
     let paused = |w: &World| w.engine.tenant(w.now, &"acme".into()).unwrap().paused;
     // Within reloads.
     let mut w = World::three_up();
-    w.order(&Order::Pause { tenant: acme() });
+    w.order(&Order::Pause { tenant: Some(acme()) });
     reload(&mut w, no_tenant());
     w.pass(DAY - 1);
     reload(&mut w, of(THREE));
@@ -189,8 +189,8 @@ fn a_pause_outlives_its_tenant_until_its_end_or_for_a_day() {
     for (lasts, out, holds) in [(None, 20 * 3600, true), (None, 25 * 3600, false), (Some(2 * DAY), 30 * 3600, true)] {
         let mut w = World::three_up();
         w.order(&match lasts {
-            None => Order::Pause { tenant: acme() },
-            Some(lasts) => Order::PauseFor { tenant: acme(), lasts: secs(lasts) },
+            None => Order::Pause { tenant: Some(acme()) },
+            Some(lasts) => Order::PauseFor { tenant: Some(acme()), lasts: secs(lasts) },
         });
         let mut disk = Disk::of(&mut w);
         let mut without = disk.start(no_tenant(), 10);

@@ -16,7 +16,7 @@ const DESIRED: &str = "[policies.default.health]\ninterval = \"1s\"\ntimeout = \
 
 struct Desiring {
     w: World,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 async fn desiring(edit: impl FnOnce(&mut Held)) -> Desiring {
@@ -28,7 +28,7 @@ async fn desiring(edit: impl FnOnce(&mut Held)) -> Desiring {
     edit(&mut held.lock().unwrap());
     let w = World::over(folder.path(), &text, held, WALL, Vec::new());
     pass(70).await;
-    Desiring { w, _folder: folder }
+    Desiring { w, folder }
 }
 
 /// The same, with `p` known to be `trunk`, up and as desired.
@@ -81,7 +81,7 @@ fn skipping(nth: usize) -> Pages {
 
 #[tokio::test(start_paused = true)]
 async fn a_row_that_one_listing_skips_is_not_absent() {
-    let Desiring { w, _folder } = desiring(|held| held.pages = Some(skipping(3))).await;
+    let Desiring { w, folder: _folder } = desiring(|held| held.pages = Some(skipping(3))).await;
     assert_eq!(w.platform.with(|held| held.created.len()), 0);
     assert_eq!(w.told("provision.adopted").unwrap(), 1);
     pass(300).await;
@@ -91,7 +91,7 @@ async fn a_row_that_one_listing_skips_is_not_absent() {
 #[tokio::test(start_paused = true)]
 async fn what_two_listings_do_not_show_is_created_once_and_known_by_what_the_platform_said() {
     let none = || -> Pages { Box::new(|_| (vec![("a", "first")], None)) };
-    let Desiring { w, _folder } = desiring(|held| held.pages = Some(none())).await;
+    let Desiring { w, folder: _folder } = desiring(|held| held.pages = Some(none())).await;
     pass(300).await;
     // The list never shows it: its own id does.
     assert_eq!(w.platform.with(|held| held.created.len()), 1);
@@ -101,7 +101,7 @@ async fn what_two_listings_do_not_show_is_created_once_and_known_by_what_the_pla
 #[tokio::test(start_paused = true)]
 async fn an_id_that_the_platform_told_is_looked_at_before_another_is_created() {
     let none = || -> Pages { Box::new(|_| (vec![("a", "first")], None)) };
-    let Desiring { w, _folder } = desiring(|held| {
+    let Desiring { w, folder: _folder } = desiring(|held| {
         held.pages = Some(none());
         held.gone.insert("new-1".to_owned());
     })
@@ -126,7 +126,7 @@ async fn a_list_that_loops_or_never_ends_is_given_up_with_its_reason() {
         (vec![("a", "first"), ("b", "second")], Some(format!("page-{at}")))
     });
     for (pages, why) in [(looping, "page `two` is named as the next a second time"), (endless, "show nothing that")] {
-        let Desiring { w, _folder } = desiring(|held| held.pages = Some(pages)).await;
+        let Desiring { w, folder: _folder } = desiring(|held| held.pages = Some(pages)).await;
         let run = ordered(&w, Order::Plan { tenant: None }, 30).await;
         let item = &run.plan.as_ref().unwrap().items[0];
         assert_eq!(item.what, What::Unseen);
@@ -137,7 +137,7 @@ async fn a_list_that_loops_or_never_ends_is_given_up_with_its_reason() {
 
 #[tokio::test(start_paused = true)]
 async fn backups_are_put_right_only_where_the_channel_is_up_and_at_home() {
-    let Desiring { w, _folder } = adopted(|_| ()).await;
+    let Desiring { w, folder: _folder } = adopted(|_| ()).await;
     drift(&w);
     pass(30).await;
     assert_eq!(amended(&w).len(), 1, "up and at home");
@@ -166,7 +166,7 @@ async fn backups_are_put_right_only_where_the_channel_is_up_and_at_home() {
 async fn a_lost_answer_is_unknown_its_route_holds_up_a_move_and_shows_late_as_ours() {
     // Longer than it is waited for: 10 s for the answer and 30 s to show.
     let lands = Duration::from_secs(60);
-    let Desiring { w, _folder } = adopted(|held| {
+    let Desiring { w, folder: _folder } = adopted(|held| {
         held.amend_takes = Duration::from_secs(10);
         held.amend_lost = Some(Some(lands));
     })
@@ -198,7 +198,7 @@ async fn a_lost_answer_is_unknown_its_route_holds_up_a_move_and_shows_late_as_ou
 
 #[tokio::test(start_paused = true)]
 async fn what_has_sent_nothing_holds_up_no_action() {
-    let Desiring { w, _folder } = adopted(|_| ()).await;
+    let Desiring { w, folder: _folder } = adopted(|_| ()).await;
     // It has its permit, and waits for its turn to read.
     w.platform.with(|held| held.pages = Some(Box::new(|_| (vec![("p", "trunk")], None))));
     drift(&w);
@@ -219,7 +219,7 @@ fn codecs(first: &str, second: &str) -> Value {
 
 #[tokio::test(start_paused = true)]
 async fn credentials_that_the_platform_lost_are_entered_again() {
-    let Desiring { w, _folder } = adopted(|held| {
+    let Desiring { w, folder: _folder } = adopted(|held| {
         held.codecs.insert("p".to_owned(), codecs("OPUS", "PCMU"));
         held.credentials.insert("p".to_owned(), true);
     })

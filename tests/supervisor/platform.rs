@@ -85,6 +85,7 @@ pub struct Held {
     /// An amendment waits to be sent until it is called back.
     pub amend_waits: bool,
     /// An amendment has no answer, and is made so much later; `None`: never.
+    #[allow(clippy::option_option, reason = "whether, and when")]
     pub amend_lost: Option<Option<Duration>>,
     /// Reads that nobody waits for by the platform's class never get their turn, from here on.
     pub rest_starves: bool,

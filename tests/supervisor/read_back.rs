@@ -75,12 +75,10 @@ async fn moved_after(stuck: &[&str]) -> Duration {
     let mut scenario = Scenario::quiet(7, 15);
     scenario.options.requests_per_minute = 60;
     let model = Arc::new(Mutex::new(Model::new(scenario)));
-    let channels: String = (1..=15)
-        .map(|n| {
-            let backup = n % 15 + 1;
-            format!("[[channels]]\nid = \"ch-{n:04}\"\ntenant = \"acme\"\nfailover = [\"ch-{backup:04}\"]\n")
-        })
-        .collect();
+    let channels = (1..=15).fold(String::new(), |text, n| {
+        let backup = n % 15 + 1;
+        text + &format!("[[channels]]\nid = \"ch-{n:04}\"\ntenant = \"acme\"\nfailover = [\"ch-{backup:04}\"]\n")
+    });
     std::fs::write(folder.path().join("secret"), "secret").unwrap();
     let text = format!(
         "[daemon]\nstate_dir = \"{folder}\"\nmode = \"enforce\"\n[tenants.acme]\nbase_url = \"http://platform.example\"\n\

@@ -132,7 +132,8 @@ impl Engine {
         let slot = &mut self.slots[i];
         let at = slot.doubts.route.take().map_or(now, |doubt| doubt.since);
         // Between the last look that showed our route and the first that did not; or nobody was looking.
-        let looked = slot.doubts.seen.filter(|seen| !blind && seen_since.is_none_or(|since| *seen >= since)).is_some();
+        let looked =
+            slot.doubts.seen.as_ref().is_some_and(|seen| !blind && seen_since.is_none_or(|since| *seen >= since));
         slot.doubts.seen = Some(now);
         slot.doubts.forget_replaced(true);
         // A channel that came home long ago may be moved by anybody: that undoes nothing of ours.

@@ -104,7 +104,7 @@ fn an_order_that_the_engine_set_is_held_against_what_it_replaced() {
 fn credentials_are_held_against_what_was_last_sent_and_a_password_never_shows() {
     let doc = ChannelDoc::from_value(as_desired(), None).unwrap();
     let sent = |credentials: Option<Credentials>| Known {
-        seen: Default::default(),
+        seen: std::collections::BTreeSet::default(),
         id: Some("a".into()),
         origin: Some(Origin::Created),
         credentials,

@@ -110,6 +110,7 @@ enum Due {
     Replan,
 }
 
+#[allow(clippy::large_enum_variant, reason = "it passes through one bounded queue, and a look is the common case")]
 enum Done {
     Look(look::Looked),
     Page(list::Page),
