@@ -57,6 +57,7 @@ pub struct Token {
     secret: SecretString,
     /// Which of the tenant's tokens it is, counted from 1.
     pub generation: u64,
+    granted_at: Time,
     renew_at: Time,
     expires_at: Time,
 }
@@ -196,6 +197,7 @@ impl Auth {
         let token = Arc::new(Token {
             secret: grant.secret.clone(),
             generation: state.generation,
+            granted_at: asked_at,
             renew_at: asked_at + early,
             expires_at: asked_at + grant.life,
         });
@@ -218,6 +220,7 @@ impl Auth {
             state.token = Some(Arc::new(Token {
                 secret: old.secret.clone(),
                 generation: old.generation,
+                granted_at: old.granted_at,
                 renew_at: now + RENEW_AGAIN,
                 expires_at: old.expires_at,
             }));
@@ -233,19 +236,23 @@ impl Auth {
     }
 
     /// The platform answered 401 to token `generation` at `endpoint`. `true`: repeat the call, with another token. One that
-    /// was accepted before is dropped at once; one that never was only after its back-off, and not for the sake of an
+    /// was accepted before is dropped at once; one that never was only when its back-off is over, and none for the sake of an
     /// endpoint that refused its predecessor too.
     pub fn refused(&self, generation: u64, endpoint: Endpoint, now: Time) -> bool {
         let mut state = self.state();
-        if state.token.as_ref().is_none_or(|token| token.generation != generation) {
+        let Some(granted_at) = state.token.as_ref().filter(|t| t.generation == generation).map(|t| t.granted_at) else {
             return true;
-        }
+        };
         if Hold::holds(state.endpoint(endpoint).hold, now) {
             return false;
         }
-        if !state.accepted && state.hold.is_none_or(|hold| now < hold.until) {
-            state.hold = state.hold.or_else(|| Some(Hold::after(None, now)));
-            return false;
+        if !state.accepted {
+            // From its fetch on: one that was fetched long ago may have been revoked since.
+            let hold = state.hold.unwrap_or_else(|| Hold::after(None, granted_at));
+            state.hold = Some(hold);
+            if now < hold.until {
+                return false;
+            }
         }
         state.token = None;
         true

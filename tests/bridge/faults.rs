@@ -207,6 +207,7 @@ async fn a_revoked_token_is_replaced_once() {
     let world = World::blindfolded();
     let line = world.board.line(&"acme".into()).unwrap();
     line.control.lacking_scopes(secs(5)).await.unwrap();
+    tokio::time::sleep(secs(6)).await;
     world.happen(Incident::RevokeTokens {});
     assert_eq!(world.bridge().await.unwrap().outcome.name(), "completed");
     assert_eq!((world.made(), world.sent()), (1, 2));
