@@ -97,7 +97,7 @@ async fn a_channel_that_leaves_the_file_while_its_traffic_is_elsewhere_is_left_t
 async fn another_retention_needs_no_restart_and_another_signing_does() {
     let world = working(|text| format!("{text}\n[audit]\nretention_days = 400\n")).await;
     world.rewrite(|text| text.replace("retention_days = 400", "retention_days = 30"));
-    world.until("it is told", async || world.logs().contains("`audit.retention_days` changed")).await;
+    world.until("it is told", async || world.logs().contains("`audit.retention_days` or")).await;
     assert!(world.logs().contains("days=30") && !world.logs().contains("next restart"), "{}", world.logs());
     world.rewrite(|text| text.replace("retention_days = 30", "retention_days = 30\ncheckpoint_entries = 7"));
     world.until("it is told", async || world.logs().contains("`audit` changed; it takes effect at the next")).await;

@@ -9,6 +9,9 @@ use crate::policy::Time;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+/// An endpoint that has sent fewer in the last minute counts as if it had sent so many: what was refused has to have places to go again in.
+const FEW: u32 = 10;
+
 /// The endpoints of one tenant. Bounded: there are nine of them, and each has sent what the limit allows.
 #[derive(Debug, Default)]
 pub struct Endpoints(BTreeMap<Endpoint, State>);
@@ -55,7 +58,7 @@ impl Endpoints {
         let sent = u32::try_from(state.sent.len()).unwrap_or(u32::MAX);
         let lower = |limit: u32| (limit - limit.div_ceil(4)).max(1);
         let slowed =
-            state.slowed.get_or_insert_with(|| Slowed { limit: lower(sent.max(1)), cut_at: now, quiet_since: now });
+            state.slowed.get_or_insert_with(|| Slowed { limit: lower(sent.max(FEW)), cut_at: now, quiet_since: now });
         slowed.quiet_since = now;
         if now.since(slowed.cut_at) >= BETWEEN_CUTS {
             (slowed.limit, slowed.cut_at) = (lower(slowed.limit), now);
