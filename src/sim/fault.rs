@@ -41,7 +41,7 @@ impl Faults {
     pub(super) fn met(&mut self, now: Duration, path: &str, is_token: bool) -> Option<FaultKind> {
         self.0.retain(|f| now < f.until);
         let meets = |f: &&Fault| match f.paths.as_slice() {
-            [] => !(is_token && f.kind == FaultKind::Unauthorised),
+            [] => !(is_token && matches!(f.kind, FaultKind::Unauthorised | FaultKind::Forbidden)),
             paths => paths.iter().any(|p| path.starts_with(p.as_str())),
         };
         self.0.iter().rev().find(meets).map(|f| f.kind)

@@ -45,7 +45,7 @@ pub enum Incident {
         /// For how long.
         #[serde(rename = "for", with = "friendly::required")]
         lasts: Duration,
-        /// Only where the request's path begins with one of these; left out: everywhere. A `401` spares the token endpoint
+        /// Only where the request's path begins with one of these; left out: everywhere. A `401` or `403` spares the token endpoint
         /// unless it is named here.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         paths: Vec<String>,

@@ -96,7 +96,15 @@ async fn a_scope_that_is_missing_is_named() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_platform_that_wants_fewer_requests_moves_nothing() {
-    moved_by_none_of(&[FaultKind::TooMany]).await;
+    let world = World::at_work().await;
+    world.platform.fail(FaultKind::TooMany);
+    world.platform.turn("ch-0001", "unhealthy");
+    // What it refuses is asked for more seldom, so that what is known grows old more slowly too.
+    let slower = r#"trunkwarden_effective_interval_seconds{tenant="acme"}"#;
+    world.until("it is asked more seldom", async || world.metric(slower).await.is_some_and(|every| every > 1.0)).await;
+    assert_eq!(world.get("/healthz").await.0, 200, "the daemon is well, whatever the platform is");
+    world.platform.turn("ch-0001", "healthy");
+    recovers(&world).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

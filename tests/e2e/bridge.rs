@@ -67,7 +67,8 @@ async fn without_a_daemon_the_command_does_the_same_with_the_same_journal() {
     assert!(code == 0 && out.contains("the first result under this key"), "{out}");
     assert_eq!(world.platform.model().bridges_made(), 1);
     let events: Vec<Value> = world.audit().iter().map(|entry| entry["event_type"].clone()).collect();
-    assert_eq!(events, ["bridge.requested", "bridge.completed"]);
+    let bridges = |event: &&Value| event.as_str().is_some_and(|event| event.starts_with("bridge."));
+    assert_eq!(events.iter().filter(bridges).collect::<Vec<_>>(), ["bridge.requested", "bridge.completed"]);
     world.verify_journal();
 
     std::fs::write(world.config(), "nonsense = [").unwrap();

@@ -129,7 +129,7 @@ async fn over_tcp_a_plan_needs_the_token_and_a_stale_fingerprint_changes_nothing
         text.replace("[tenants.acme]\n", "[daemon.tokens]\noperator = { file = \"token\" }\n\n[tenants.acme]\n")
     })
     .await;
-    std::fs::write(world.folder.path().join("token"), "open sesame").unwrap();
+    std::fs::write(world.folder.path().join("token"), "open sesame, and be quick").unwrap();
     world.start().await;
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let post = |path: &str, token: &str, body: Value| {
@@ -142,11 +142,11 @@ async fn over_tcp_a_plan_needs_the_token_and_a_stale_fingerprint_changes_nothing
         ("apply", json!({ "surprise": 1 })),
         ("adopt", json!({ "name": NAME })),
     ] {
-        let status = post(path, "open sesame", body).await.unwrap().status().as_u16();
+        let status = post(path, "open sesame, and be quick", body).await.unwrap().status().as_u16();
         assert!(status == 400 || status == 404, "{path}: {status}");
     }
     let run = async |path: &str, body: Value| -> Value {
-        let started: Value = post(path, "open sesame", body).await.unwrap().json().await.unwrap();
+        let started: Value = post(path, "open sesame, and be quick", body).await.unwrap().json().await.unwrap();
         let url = format!("/api/v1/provisioning/runs/{}", started["run"]);
         world.until("the run is over", async || world.json(&url).await["over"] == true).await;
         world.json(&url).await
