@@ -107,7 +107,11 @@ pub fn is_page(response: &Response) -> bool {
 pub fn accepts_token(response: &Response) -> bool {
     match response.status.as_u16() {
         204 | 404 | 409 | 410 | 412 | 422 => !is_page(response),
-        200..=299 | 400 => response.body.trim_ascii().first().is_some_and(|byte| b"{[".contains(byte)),
+        200..=299 | 400 => {
+            // A byte order mark before the JSON costs nothing.
+            let body = response.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&response.body);
+            body.trim_ascii().first().is_some_and(|byte| b"{[".contains(byte))
+        }
         _ => false,
     }
 }

@@ -181,7 +181,9 @@ async fn a_403_where_the_call_has_worked_fetches_another_token_once_in_five_minu
     // A gateway that says 403 of an expired token.
     let world = world(|n, request| {
         let expired = n > 0 && bearer(request) == "Bearer token-1";
-        if expired { reply(403, r#"{"message": "expired"}"#) } else { reply(200, HEALTHY) }
+        // A byte order mark makes an answer no other one.
+        let healthy = format!("\u{feff}{HEALTHY}");
+        if expired { reply(403, r#"{"message": "expired"}"#) } else { reply(200, &healthy) }
     })
     .await;
     world.look().await.unwrap();
