@@ -15,12 +15,16 @@ mod desk;
 mod grounds;
 #[path = "simulation/judge.rs"]
 mod judge;
+#[path = "simulation/oddities.rs"]
+mod oddities;
 #[path = "simulation/oracle.rs"]
 mod oracle;
 #[path = "simulation/patience.rs"]
 mod patience;
 #[path = "simulation/people.rs"]
 mod people;
+#[path = "simulation/plain.rs"]
+mod plain;
 #[path = "simulation/rules.rs"]
 mod rules;
 #[path = "simulation/schedule.rs"]

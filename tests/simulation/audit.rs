@@ -1,13 +1,17 @@
 //! What the audit log must tell after a run: a whole chain, an outcome for every intent, and no intent at a time at which
 //! nothing may be done.
 
+use crate::oracle::Oracle;
 use crate::rules::{Rules, SECRET};
 use crate::schedule::secs;
-use crate::truth::Register;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 use trunkwarden::journal::{Filter, Reader};
 use trunkwarden::sim::CANARY;
+
+/// Whoever is told of as another controller has set routes within this time; what cannot be seen is noticed later.
+const MEDDLED_WITHIN: Duration = secs(3 * 3600);
 
 /// Every entry, oldest first, as text.
 pub fn entries(reader: &Reader) -> Vec<String> {
@@ -25,7 +29,8 @@ pub fn entries(reader: &Reader) -> Vec<String> {
 }
 
 /// What is wrong with the log of a world that began at `began`, in milliseconds since the epoch.
-pub fn check(reader: &Reader, rules: &Rules, sent: &Register, began: i64) -> Result<Vec<String>, String> {
+pub fn check(reader: &Reader, oracle: &Oracle, began: i64) -> Result<Vec<String>, String> {
+    let rules = &oracle.rules;
     let verified = reader.verify().map_err(|broken| broken.to_string())?;
     let texts = entries(reader);
     if texts.len() as u64 != verified.entries {
@@ -39,7 +44,8 @@ pub fn check(reader: &Reader, rules: &Rules, sent: &Register, began: i64) -> Res
     }
     let entries: Vec<Value> = texts.iter().map(|text| serde_json::from_str(text).unwrap()).collect();
     told_once(&entries)?;
-    sent.check(&entries, began)?;
+    oracle.register.check(&entries, began)?;
+    paused_for_others_only(&entries, &oracle.meddled, began)?;
     never_at_the_wrong_time(&entries)?;
     never_too_many(&entries, rules)?;
     taken_back_in_time(&entries, rules)?;
@@ -52,6 +58,19 @@ fn kind(entry: &Value) -> &str {
 
 fn intended(entry: &Value) -> bool {
     kind(entry).ends_with(".intended")
+}
+
+/// A pause for another controller has one: somebody else set routes not long before, and not we ourselves.
+fn paused_for_others_only(entries: &[Value], meddled: &[Duration], began: i64) -> Result<(), String> {
+    for entry in entries.iter().filter(|entry| kind(entry) == "operator.other_controller") {
+        let at: jiff::Timestamp = entry["timestamp"].as_str().unwrap().parse().unwrap();
+        let at = Duration::from_millis((at.as_millisecond() - began).unsigned_abs());
+        let lately = meddled.iter().filter(|by| **by <= at && at.saturating_sub(**by) < MEDDLED_WITHIN).count();
+        if lately < 2 {
+            return Err(format!("paused for another controller, who set {lately} routes in the hours before: {entry}"));
+        }
+    }
+    Ok(())
 }
 
 /// Each intent is told once, under a number of its own, and so is what came of it.

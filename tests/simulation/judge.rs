@@ -2,9 +2,10 @@
 
 use crate::desk::Asked;
 use crate::oracle::{BEAT_EVERY, Oracle};
+use crate::plain::{codecs, lost};
 use crate::rules::{Mode, Rules, WayHome};
 use crate::schedule::secs;
-use crate::trunk::{Change, Fate, Trunk, View, Word, codecs};
+use crate::trunk::{Change, Fate, Trunk, View, Word};
 use serde_json::Value;
 use std::time::Duration;
 use trunkwarden::policy::{Action, ActionKind, Actor, Cause, Reason};
@@ -317,9 +318,20 @@ impl Oracle {
         if sorted(order) != sorted(&read) || order.len() != listed {
             return Err(format!("its codecs were read as {read:?}"));
         }
+        let read_beside = without(&view.single.document["configuration"], "codecs");
+        if let Some(name) = lost(&read_beside, &body["configuration"]) {
+            return Err(format!("it sends back less than was read: configuration.{name} is missing or another"));
+        }
         let kept = ["dtmf_mode", "rtp_payload_type"]
             .iter()
             .all(|name| body["configuration"][name] == view.single.document["configuration"][name]);
         if kept { Ok(()) } else { Err("it sets what nobody asked for".to_owned()) }
     }
+}
+
+/// An object without one of its fields.
+fn without(object: &Value, name: &str) -> Value {
+    let mut object = object.as_object().cloned().unwrap_or_default();
+    object.remove(name);
+    Value::Object(object)
 }

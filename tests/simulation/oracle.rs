@@ -4,10 +4,11 @@
 //! semantics.md and shares no code with the engine. Each rule errs to the lenient side: what it objects to is wrong.
 
 use crate::desk::{Asked, Desk};
+use crate::plain::codecs;
 use crate::rules::{BASE, Rules, SECRET};
 use crate::share::Share;
 pub use crate::tally::Tally;
-use crate::trunk::{Change, Fate, Patch, Trunk, codecs};
+use crate::trunk::{Change, Fate, Patch, Trunk};
 use crate::truth::Register;
 use axum::body::Bytes;
 use serde_json::Value;
@@ -37,6 +38,8 @@ pub struct Oracle {
     pub trunks: BTreeMap<String, Trunk>,
     pub ops: BTreeMap<u64, Fate>,
     pub register: Register,
+    /// When somebody else set a route.
+    pub meddled: Vec<Duration>,
     /// When somebody else undid a route of ours.
     undone: VecDeque<Duration>,
     /// What was read lately, by its text: most answers say what the one before said.
@@ -70,6 +73,7 @@ impl Oracle {
             trunks: BTreeMap::new(),
             ops: BTreeMap::new(),
             register: Register::default(),
+            meddled: Vec::new(),
             undone: VecDeque::new(),
             read: HashMap::new(),
             reader: None,
@@ -104,6 +108,18 @@ impl Oracle {
         }
     }
 
+    /// How many entries the log has.
+    pub fn entries_on_disk(&self) -> u64 {
+        self.reader.as_ref().and_then(|reader| reader.head().ok().flatten()).map_or(0, |(seq, _)| seq)
+    }
+
+    /// An order that was answered as taken is in the log by then.
+    pub fn taken_means_on_disk(&mut self, now: Duration, order: &Order, taken: bool, before: u64) {
+        if taken && self.entries_on_disk() == before {
+            self.object(now, &format!("{order:?} was taken, and nothing of it is on disk"));
+        }
+    }
+
     /// Whether two routes of ours were undone within a short time, and nobody has resumed since.
     pub fn is_fought(&self) -> bool {
         let since: Vec<Duration> = self.undone.iter().copied().filter(|at| *at >= self.desk.resumed).collect();
@@ -133,9 +149,13 @@ impl Oracle {
         let status = answer.and_then(|a| a.as_ref().ok()).map(|r| r.status.as_u16());
         let text = answer.and_then(|a| a.as_ref().ok()).map(|r| &r.body);
         let Ticket { asked, what } = ticket;
+        let age = answer.and_then(|a| a.as_ref().ok()).map_or(Duration::ZERO, crate::plain::age);
+        let asked = asked.saturating_sub(age);
         self.share.ends(now);
         match what {
-            What::Single(id) if status == Some(404) => self.look(&id, asked, now, true, Arc::default()),
+            What::Single(id) if answer.and_then(|a| a.as_ref().ok()).is_some_and(crate::plain::is_missing) => {
+                self.look(&id, asked, now, true, Arc::default());
+            }
             What::Single(id) if status == Some(200) => {
                 if let Some(document) = self.read(text).filter(|d| d["id"].as_str() == Some(id.as_str())) {
                     self.register.shows(&id, asked, now, self.rules.verify_for, &document);
@@ -164,7 +184,7 @@ impl Oracle {
         if let Some(read) = self.read.get(text) {
             return Some(Arc::clone(read));
         }
-        let read: Arc<Value> = Arc::new(serde_json::from_slice(text).ok()?);
+        let read: Arc<Value> = Arc::new(crate::plain::json(text)?);
         if self.read.len() == READ {
             self.read.clear();
         }
@@ -247,7 +267,8 @@ impl Oracle {
 
     fn patch_over(&mut self, id: &str, op: u64, status: Option<u16>) {
         let fate = match status {
-            Some(401 | 429) => Fate::Again,
+            // A gateway says 403 of an expired token, and another is tried.
+            Some(401 | 403 | 429) => Fate::Again,
             Some(408) => Fate::Maybe,
             Some(400..=499) => Fate::Refused,
             _ => Fate::Maybe,

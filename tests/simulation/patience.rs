@@ -9,7 +9,7 @@ use crate::schedule::secs;
 use crate::trunk::{Change, Fate};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
-use trunkwarden::sim::{ChannelState, FaultKind, Incident, Model};
+use trunkwarden::sim::{ChannelState, FaultKind, Incident, Model, Odd};
 
 /// From the last obstacle to the rescue: a look within two minutes at most, two soon after it, last looks, and the change.
 const RESCUED_WITHIN: Duration = secs(4 * 60);
@@ -167,7 +167,15 @@ impl Patience {
         let home = waits.well.filter(|_| away);
         let others = channel.backups().filter(|b| *b != channel.primary()).filter_map(|b| self.waits.get(b)?.fit);
         let (Some(stranded), Some(fit)) = (waits.stranded, others.chain(home).min()) else { return Ok(()) };
+        let untried = channel.backups().filter(|b| *b != channel.primary() && self.untried(id, b, stranded, oracle));
+        let untried = untried.filter_map(|b| self.waits.get(b)?.fit).min();
         let mut since = stranded.max(fit).max(self.free_since).max(self.after_a_failure(id, oracle));
+        // Whoever was refused goes on to the next without waiting long.
+        if let Some(fit) = untried {
+            let soon =
+                self.last_try(id, oracle).map_or(Duration::ZERO, |sent| sent + self.rules.verify_for + RESCUED_WITHIN);
+            since = since.min(stranded.max(fit).max(self.free_since).max(soon));
+        }
         if !away {
             since = since.max(self.block_ends(waits));
         }
@@ -210,6 +218,18 @@ impl Patience {
         *last + doubled.min(self.rules.hold_down_max()) + self.rules.verify_for
     }
 
+    /// When the last change of its route was sent.
+    fn last_try(&self, id: &str, oracle: &Oracle) -> Option<Duration> {
+        let mut patches = oracle.trunks.get(id)?.patches.iter().rev();
+        patches.find(|patch| matches!(patch.change, Change::Route(_))).map(|patch| patch.sent)
+    }
+
+    /// Whether no change to `to` has failed since the channel was stranded.
+    fn untried(&self, id: &str, to: &str, since: Duration, oracle: &Oracle) -> bool {
+        let to = Change::Route(to.to_owned());
+        oracle.trunks.get(id).is_none_or(|trunk| !trunk.patches.iter().any(|p| p.sent >= since && p.change == to))
+    }
+
     /// When the next attempt may be made after one that failed.
     fn after_a_failure(&self, id: &str, oracle: &Oracle) -> Duration {
         let last = oracle.trunks.get(id).and_then(|trunk| trunk.patches.back());
@@ -221,6 +241,7 @@ impl Patience {
 /// From when to when an incident keeps the daemon from seeing or acting as it should.
 fn rough(at: Duration, incident: &Incident) -> Option<(Duration, Duration)> {
     let until = match incident {
+        Incident::Odd(Odd { lasts, .. }) => lasts.unwrap_or_default() + SETTLES,
         Incident::Fault { kind: FaultKind::TooMany, lasts, .. } => *lasts + 2 * SETTLES,
         Incident::Fault { lasts, .. } | Incident::Slow { lasts, .. } => *lasts + SETTLES,
         Incident::Patch { lasts, delay, .. } => *lasts + delay.unwrap_or_default() + SETTLES,

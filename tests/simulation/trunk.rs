@@ -1,6 +1,7 @@
 //! What the wire has shown of one channel: every answer that spoke of it, and every PATCH of it. Knows HTTP bodies and the
 //! rules' numbers, and nothing of how the product decides.
 
+use crate::plain::{codecs, route};
 use crate::rules::Rules;
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -88,8 +89,11 @@ pub struct Trunk {
     pub moves: VecDeque<Duration>,
     /// Whether its traffic goes where our last change sent it.
     ours: bool,
-    /// Where its traffic went by the last answer to a single GET.
+    /// Where its traffic went by the last answer to a single GET that is to be believed, and when that was.
     shown_at: Option<String>,
+    shown_when: Duration,
+    /// Another route that was shown, and since when: what lags behind, or a page, may show one once.
+    doubted: Option<(String, Duration)>,
     /// When somebody else undid a route of ours.
     pub undone: Option<Duration>,
 }
@@ -101,6 +105,10 @@ pub struct View<'a> {
     pub single: &'a Look,
 }
 
+/// Answers that agree on a route are so far apart at least.
+const TWICE: Duration = Duration::from_secs(1);
+/// A change happened at a known time where the route before it was seen so shortly before.
+const KNOWN_WITHIN: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
 const LOOKS: usize = 64;
 const PATCHES: usize = 64;
@@ -109,7 +117,7 @@ impl Trunk {
     /// A new process knows nothing of what an old one saw.
     pub fn forget_looks(&mut self) {
         self.looks.clear();
-        (self.shown_at, self.ours) = (None, false);
+        (self.shown_at, self.ours, self.doubted) = (None, false, None);
     }
 
     /// The last answer of all and the last to a single GET, of those complete by `by`.
@@ -141,7 +149,7 @@ impl Trunk {
         }
         let missing = document.is_null();
         let word = word(rules, &document);
-        let route = route(id, &document);
+        let route = route(id, &document).to_owned();
         let mut look = match before {
             Some(before) => before.clone(),
             None => Look {
@@ -162,7 +170,9 @@ impl Trunk {
             },
         };
         (look.asked, look.answered, look.single, look.word) = (asked, answered, single, word);
-        if !missing {
+        // A row of the list may leave out what a channel alone shows.
+        let tells = single || document["routing"].is_object();
+        if !missing && (tells || before.is_none()) {
             (look.route, look.document) = (route, document);
         }
         look.follow(rules, answered);
@@ -180,19 +190,32 @@ impl Trunk {
         let moved = |p: &&Patch| matches!(p.change, Change::Route(_));
         let quiet = self.patches.iter().rev().find(moved).is_none_or(|p| look.asked > p.sent + lately);
         let ours = |route: &str| self.patches.iter().any(|p| p.change == Change::Route(route.to_owned()));
-        let was = self.shown_at.replace(look.route.clone());
-        let was = was.as_ref();
         let open = |p: &Patch| !p.shown && matches!(p.fate, Fate::UnderWay | Fate::Maybe);
         let explained = self.patches.back().is_some_and(|p| open(p) && p.change == Change::Route(look.route.clone()));
+        // A route that nobody's change explains is believed by the second answer that shows it.
+        let known = self.shown_at.as_ref().is_none_or(|was| *was == look.route);
+        let since = match &self.doubted {
+            Some((route, since)) if *route == look.route => *since,
+            _ => look.asked,
+        };
+        let told = known || explained || look.asked >= since + TWICE;
+        self.doubted = (!told).then(|| (look.route.clone(), since));
+        if !told {
+            return;
+        }
+        let seen = std::mem::replace(&mut self.shown_when, look.asked);
+        let was = self.shown_at.replace(look.route.clone());
+        let was = was.as_ref();
         if let Some(was) = was.filter(|was| **was != look.route && !explained) {
-            if self.ours && quiet && was != id {
+            // When it happened is known only where the route was seen shortly before.
+            if self.ours && quiet && was != id && since.saturating_sub(seen) < KNOWN_WITHIN {
                 self.undone = Some(look.answered);
             }
             self.ours = false;
         }
         if quiet && was.is_some_and(|was| *was != look.route) && !ours(&look.route) && look.route != id {
             // Somebody else's: left alone for a while.
-            self.blocked_until = self.blocked_until.max(look.answered + rules.block_period);
+            self.blocked_until = self.blocked_until.max(since + rules.block_period);
             self.acknowledged = false;
             self.ordered_away = false;
         }
@@ -287,20 +310,4 @@ fn word(rules: &Rules, document: &Value) -> Word {
         Some(status) if rules.on.iter().any(|on| on == status) => Word::Bad,
         _ => Word::Neither,
     }
-}
-
-fn route(id: &str, document: &Value) -> String {
-    document["routing"]["primary_channel_id"].as_str().unwrap_or(id).to_owned()
-}
-
-/// Names of codecs, the preferred one first.
-pub fn codecs(document: &Value) -> Vec<String> {
-    let listed = document["configuration"]["codecs"].as_array();
-    let mut listed: Vec<(u64, String)> = listed
-        .into_iter()
-        .flatten()
-        .filter_map(|c| Some((c["priority"].as_u64()?, c["name"].as_str()?.to_owned())))
-        .collect();
-    listed.sort();
-    listed.into_iter().map(|(_, name)| name).collect()
 }

@@ -3,7 +3,8 @@
 //! Knows every PATCH by the number of its intent, and every answer to a single GET that came after it. Must never ask what
 //! the product thinks it has done.
 
-use crate::trunk::{Change, Fate, codecs};
+use crate::plain::{codecs, route};
+use crate::trunk::{Change, Fate};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -63,9 +64,7 @@ impl Register {
         unseen.retain(|op| {
             let Some(sent) = self.sent.get_mut(op).filter(|sent| asked >= sent.at) else { return true };
             let shown = match sent.change {
-                Change::Route(_) => {
-                    Change::Route(document["routing"]["primary_channel_id"].as_str().unwrap_or(id).to_owned())
-                }
+                Change::Route(_) => Change::Route(route(id, document).to_owned()),
                 Change::Codecs(_) => Change::Codecs(codecs(document)),
             };
             if shown == sent.change {

@@ -85,6 +85,8 @@ impl World {
             rivals: plot.rivals.into_iter().map(|rival| (rival, None)).collect(),
             folder: folder.path(),
         };
+        let routed = |(at, incident): &(Duration, Incident)| matches!(incident, Incident::Route { .. }).then_some(*at);
+        stage.oracle.lock().unwrap().meddled = plot.incidents.iter().filter_map(routed).collect();
         let mut now = Duration::ZERO;
         let mut processes = 0;
         loop {
@@ -134,6 +136,7 @@ impl World {
         scenario.options.page_size = if self.is_big() { 100 } else { 40 };
         scenario.options.etag = self.seed % 2 == 1;
         scenario.options.missing_items = 0.05;
+        scenario.options.odd = crate::oddities::throughout(self.seed);
         scenario.options.clock_skew_seconds = i64::try_from(self.seed % 7).unwrap() * 20 - 60;
         if self.seed.is_multiple_of(3) {
             // Whoever does not hear of a change cannot see it at once either.
@@ -250,7 +253,7 @@ impl Stage<'_> {
         daemon.stop.cancel();
         daemon.stopped().await?;
         let oracle = self.oracle.lock().unwrap();
-        audit::check(&reader, &oracle.rules, &oracle.register, BEGINNING).map(End::Stopped)
+        audit::check(&reader, &oracle, BEGINNING).map(End::Stopped)
     }
 
     fn journal(&self, clock: &Clock) -> (Journal, Recovered, Reader) {
@@ -286,7 +289,9 @@ impl Stage<'_> {
         for order in orders {
             let given = now();
             self.oracle.lock().unwrap().given(given, &order);
+            let before = self.oracle.lock().unwrap().entries_on_disk();
             let answer = daemon.orders.give(order.clone(), "anna".to_owned()).await;
+            self.oracle.lock().unwrap().taken_means_on_disk(given, &order, answer.is_ok(), before);
             let desk = &mut self.oracle.lock().unwrap().desk;
             match answer {
                 Ok(()) => desk.taken(given, now(), &order),
@@ -310,6 +315,7 @@ impl Stage<'_> {
                 let (channel, to) = (rival.channel.clone(), rival.to.clone());
                 // One of the two may have been deleted: then there is nothing to fight for.
                 let _ = model.apply(now, Incident::Route { channel, to });
+                self.oracle.lock().unwrap().meddled.push(now);
             }
         }
         if !self.oracle.lock().unwrap().violations.is_empty() {
