@@ -17,7 +17,7 @@ const FREE_BYTES: usize = 8 << 20;
 /// Memory that each byte of an input may take: a value of a tree costs many times its bytes.
 const BYTES_PER_BYTE: usize = 200;
 /// An input that is still being read after this hangs.
-const HANGS_AFTER: Duration = Duration::from_secs(60);
+const HANGS_AFTER: Duration = Duration::from_mins(1);
 /// Tries after which a planted defect counts as not found.
 const PLANTED_WITHIN: u64 = 20_000;
 
@@ -101,7 +101,9 @@ impl Target {
             told.inputs += 1;
             if made.accepted { told.accepted += 1 } else { told.refused += 1 }
         };
-        corpus.iter().for_each(|document| one(document));
+        for document in &corpus {
+            one(document);
+        }
         let mut seeds = self.seeds();
         for _ in 0..(inputs / self.cost).max(1) {
             let (form, seed) = (self.form, seeds.random());

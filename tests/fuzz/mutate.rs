@@ -25,7 +25,7 @@ pub fn changed(u: &mut Unstructured<'_>, form: Form, corpus: &[Vec<u8>]) -> Resu
         }
         bytes = value.to_string().into_bytes();
         if u.ratio(1, 3)? {
-            bytes = by_text(u, bytes)?;
+            bytes = by_text(u, &bytes)?;
         }
     } else if matches!(form, Form::Toml | Form::Lines) {
         for _ in 0..u.int_in_range(1..=3)? {
@@ -170,19 +170,19 @@ fn text(u: &mut Unstructured<'_>) -> Result<String> {
 }
 
 /// What no tree of values can say.
-fn by_text(u: &mut Unstructured<'_>, bytes: Vec<u8>) -> Result<Vec<u8>> {
-    let text = String::from_utf8_lossy(&bytes).into_owned();
+fn by_text(u: &mut Unstructured<'_>, bytes: &[u8]) -> Result<Vec<u8>> {
+    let text = String::from_utf8_lossy(bytes).into_owned();
     let digit = text.find(|c: char| c.is_ascii_digit());
     let quote = text.rfind('"');
     Ok(match u.int_in_range(0..=10)? {
-        0 => [b"\xef\xbb\xbf", bytes.as_slice()].concat(),
+        0 => [b"\xef\xbb\xbf", bytes].concat(),
         1 => replaced(&text, digit, u.choose(&["NaN", "-Infinity", "1e999", "00", "+1", "0x10", "1."])?),
         2 => inserted(&text, quote, u.choose(&["\\ud800", "\\udc00\\ud800", "\\u0000", "\\x", "\\ud83d\\ude00"])?),
         3 => text.replacen('{', "{\"id\":\"twice\",", 1).into_bytes(),
         4 => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
-        5 => [bytes.as_slice(), b"\n\n{}"].concat(),
+        5 => [bytes, b"\n\n{}"].concat(),
         6 => text.replace(':', " :\t\r\n ").into_bytes(),
-        7 => [b")]}',\n", bytes.as_slice()].concat(),
+        7 => [b")]}',\n", bytes].concat(),
         8 => text.replace("true", "True").replace("null", "undefined").into_bytes(),
         // Deeper than a tree could be written without running out of stack.
         9 => text.replacen(':', &format!(":{}", "[".repeat(100_000)), 1).into_bytes(),

@@ -167,13 +167,13 @@ impl Patience {
         let home = waits.well.filter(|_| away);
         let others = channel.backups().filter(|b| *b != channel.primary()).filter_map(|b| self.waits.get(b)?.fit);
         let (Some(stranded), Some(fit)) = (waits.stranded, others.chain(home).min()) else { return Ok(()) };
-        let untried = channel.backups().filter(|b| *b != channel.primary() && self.untried(id, b, stranded, oracle));
+        let untried = channel.backups().filter(|b| *b != channel.primary() && Self::untried(id, b, stranded, oracle));
         let untried = untried.filter_map(|b| self.waits.get(b)?.fit).min();
         let mut since = stranded.max(fit).max(self.free_since).max(self.after_a_failure(id, oracle));
         // Whoever was refused goes on to the next without waiting long.
         if let Some(fit) = untried {
             let soon =
-                self.last_try(id, oracle).map_or(Duration::ZERO, |sent| sent + self.rules.verify_for + RESCUED_WITHIN);
+                Self::last_try(id, oracle).map_or(Duration::ZERO, |sent| sent + self.rules.verify_for + RESCUED_WITHIN);
             since = since.min(stranded.max(fit).max(self.free_since).max(soon));
         }
         if !away {
@@ -219,13 +219,13 @@ impl Patience {
     }
 
     /// When the last change of its route was sent.
-    fn last_try(&self, id: &str, oracle: &Oracle) -> Option<Duration> {
+    fn last_try(id: &str, oracle: &Oracle) -> Option<Duration> {
         let mut patches = oracle.trunks.get(id)?.patches.iter().rev();
         patches.find(|patch| matches!(patch.change, Change::Route(_))).map(|patch| patch.sent)
     }
 
     /// Whether no change to `to` has failed since the channel was stranded.
-    fn untried(&self, id: &str, to: &str, since: Duration, oracle: &Oracle) -> bool {
+    fn untried(id: &str, to: &str, since: Duration, oracle: &Oracle) -> bool {
         let to = Change::Route(to.to_owned());
         oracle.trunks.get(id).is_none_or(|trunk| !trunk.patches.iter().any(|p| p.sent >= since && p.change == to))
     }
