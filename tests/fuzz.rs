@@ -23,6 +23,9 @@ mod platform;
 
 use bench::{Target, inputs};
 
+/// Memory is counted for the whole process: one at a time.
+static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
 fn targets() -> Vec<Target> {
     [platform::targets(), config::targets(), audit::targets(), api::targets()].concat()
 }
@@ -30,6 +33,7 @@ fn targets() -> Vec<Target> {
 /// As many inputs as are asked for, each target.
 #[test]
 fn nothing_that_is_read_breaks_what_reads_it() {
+    let _alone = ALONE.lock();
     for target in targets().iter().filter(|target| target.is_asked_for()) {
         let told = target.fuzz(inputs());
         eprintln!("{told}");
@@ -49,6 +53,7 @@ fn nothing_that_is_read_breaks_what_reads_it() {
 /// A defect is planted behind each parser, where only a changed document leads: what does not find it finds nothing else.
 #[test]
 fn a_planted_defect_is_found_by_every_target() {
+    let _alone = ALONE.lock();
     for target in targets() {
         assert!(target.finds_the_planted_defect(), "{}: the planted defect was not found", target.name);
     }
