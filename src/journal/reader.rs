@@ -93,7 +93,7 @@ impl Reader {
         self.entries_unless(filter, &Cancel::default())
     }
 
-    /// The same, until `cancel` says that nobody waits any more. At most [`WINDOW`] entries are looked through: where that
+    /// The same, until `cancel` says that nobody waits any more. At most `WINDOW` entries are looked through: where that
     /// ends the search, the page holds what was found, and its `next` goes on behind it.
     ///
     /// # Errors

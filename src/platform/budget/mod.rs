@@ -70,7 +70,7 @@ impl From<Option<Vec<Duration>>> for Spent {
 pub struct QueueFull;
 
 impl Budget {
-    /// See [`Slots::new`].
+    /// See `Slots::new`.
     pub fn new(requests_per_minute: u32, recent: Option<&[Duration]>, clock: Clock) -> Self {
         let slots = Slots::new(requests_per_minute, recent, clock.now());
         let queue = Mutex::new(Queue { slots, waiters: BTreeMap::new(), served: false });
@@ -101,14 +101,14 @@ impl Budget {
         receiver.await.map_err(|_| QueueFull)
     }
 
-    /// See [`Slots::throttled`].
+    /// See `Slots::throttled`.
     pub fn throttled(&self, endpoint: Endpoint, pause: Duration) {
         let now = self.0.clock.now();
         self.queue().slots.throttled(now, endpoint, pause);
         self.0.changed.notify_one();
     }
 
-    /// See [`Slots::set_limit`].
+    /// See `Slots::set_limit`.
     pub fn set_limit(&self, requests_per_minute: u32) {
         let now = self.0.clock.now();
         self.queue().slots.set_limit(now, requests_per_minute);
@@ -121,7 +121,7 @@ impl Budget {
         self.queue().slots.reading(now)
     }
 
-    /// See [`Slots::recent`].
+    /// See `Slots::recent`.
     pub fn recent(&self) -> Vec<Duration> {
         let now = self.0.clock.now();
         self.queue().slots.recent(now)
