@@ -39,10 +39,12 @@ pub fn schedule(seed: u64, channels: usize, lasts: Duration, quiet: Duration) ->
     draw.each(0.5 * weather, Draw::list);
     draw.each(0.3 * weather, Draw::telemetry_form);
     draw.each(0.3 * weather, Draw::limit);
-    draw.each(0.3 * weather, Draw::odd_list);
-    draw.each(0.5 * weather, Draw::pages);
-    draw.each(0.15, Draw::target_refuses);
-    draw.each(0.2 * weather, Draw::odd_node);
+    if crate::oddities::asked_for() {
+        draw.each(0.3 * weather, Draw::odd_list);
+        draw.each(0.5 * weather, Draw::pages);
+        draw.each(0.15, Draw::target_refuses);
+        draw.each(0.2 * weather, Draw::odd_node);
+    }
     draw.each(0.5, |draw, at| draw.add(at, Incident::RevokeTokens {}));
     draw.each(0.05, |draw, at| {
         let channel = draw.channel();
@@ -215,7 +217,9 @@ impl Draw {
     /// Where nothing is PATCHed, nothing can go wrong with it: a trunk fails at the same time.
     fn patches_go_wrong(&mut self, at: Duration) {
         use PatchMode::{Delay, Drop, Lose, LoseAnswer, Replace};
-        let mode = *[Drop, Delay, Delay, LoseAnswer, LoseAnswer, Replace, Lose].choose(&mut self.rng).unwrap();
+        let modes = [Drop, Delay, Delay, LoseAnswer, LoseAnswer, Replace, Lose];
+        let known = if crate::oddities::asked_for() { modes.len() } else { modes.len() - 1 };
+        let mode = *modes[..known].choose(&mut self.rng).unwrap();
         let (lasts, delay) = (self.span(20.0, 900.0), Some(self.span(0.5, 90.0)));
         self.add(at, Incident::Patch { mode, lasts, delay });
         let before = secs(self.rng.random_range(0..10));

@@ -89,10 +89,10 @@ pub struct Trunk {
     pub moves: VecDeque<Duration>,
     /// Whether its traffic goes where our last change sent it.
     ours: bool,
-    /// Where its traffic went by the last answer to a single GET that is to be believed, and when that was.
+    /// Where its traffic went by the last answer to a single GET, and when that was.
     shown_at: Option<String>,
     shown_when: Duration,
-    /// Another route that was shown, and since when: what lags behind, or a page, may show one once.
+    /// A route of ours was undone, as one answer showed, and when: what lags behind may show that once.
     doubted: Option<(String, Duration)>,
     /// When somebody else undid a route of ours.
     pub undone: Option<Duration>,
@@ -192,30 +192,25 @@ impl Trunk {
         let ours = |route: &str| self.patches.iter().any(|p| p.change == Change::Route(route.to_owned()));
         let open = |p: &Patch| !p.shown && matches!(p.fate, Fate::UnderWay | Fate::Maybe);
         let explained = self.patches.back().is_some_and(|p| open(p) && p.change == Change::Route(look.route.clone()));
-        // A route that nobody's change explains is believed by the second answer that shows it.
-        let known = self.shown_at.as_ref().is_none_or(|was| *was == look.route);
-        let since = match &self.doubted {
-            Some((route, since)) if *route == look.route => *since,
-            _ => look.asked,
-        };
-        let told = known || explained || look.asked >= since + TWICE;
-        self.doubted = (!told).then(|| (look.route.clone(), since));
-        if !told {
-            return;
-        }
         let seen = std::mem::replace(&mut self.shown_when, look.asked);
         let was = self.shown_at.replace(look.route.clone());
         let was = was.as_ref();
+        // A reversal is believed by the second answer that shows it, and counts where it is known when it happened.
+        if let Some((_, since)) =
+            self.doubted.take_if(|(route, since)| *route != look.route || look.asked >= *since + TWICE)
+            && was == Some(&look.route)
+        {
+            self.undone = Some(since);
+        }
         if let Some(was) = was.filter(|was| **was != look.route && !explained) {
-            // When it happened is known only where the route was seen shortly before.
-            if self.ours && quiet && was != id && since.saturating_sub(seen) < KNOWN_WITHIN {
-                self.undone = Some(look.answered);
+            if self.ours && quiet && was != id && look.asked.saturating_sub(seen) < KNOWN_WITHIN {
+                self.doubted = Some((look.route.clone(), look.asked));
             }
             self.ours = false;
         }
         if quiet && was.is_some_and(|was| *was != look.route) && !ours(&look.route) && look.route != id {
             // Somebody else's: left alone for a while.
-            self.blocked_until = self.blocked_until.max(since + rules.block_period);
+            self.blocked_until = self.blocked_until.max(look.answered + rules.block_period);
             self.acknowledged = false;
             self.ordered_away = false;
         }
