@@ -22,7 +22,7 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 /// How long channels are asked for one by one before they are asked for together again.
 const ONE_BY_ONE_FOR: Duration = Duration::from_mins(10);
 /// How long a channel for which the platform refuses a query is left out.
-const LEFT_OUT_FOR: Duration = Duration::from_mins(10);
+const LEFT_OUT_FOR: Duration = Duration::from_hours(1);
 /// Queries refused one after the other, before it is not a channel that they are refused for.
 const REFUSED_AT_MOST: u32 = 24;
 /// Errors one after the other, before the rest of a round is given up.
@@ -153,7 +153,7 @@ impl Prober {
             apart.whole_until = Some(now + ONE_BY_ONE_FOR);
         }
         for channel in culprits {
-            tracing::warn!(tenant = %id, %channel, "the platform refuses telemetry of this channel; it is left out for ten minutes");
+            tracing::warn!(tenant = %id, %channel, "the platform refuses telemetry of this channel; it is left out for an hour");
             apart.left_out.insert(channel, now + LEFT_OUT_FOR);
         }
         if let Some(params) = tenant.telemetry.get(group).filter(|_| tenant.epoch == epoch) {
@@ -284,10 +284,9 @@ impl Round {
     }
 }
 
-/// Statuses that are about what was asked for, in the platform's own words: a page of the way says nothing of a channel.
+/// Statuses that are about what was asked for.
 fn refuses(error: &PlatformError) -> bool {
     let too_large = error.look == LookError::Malformed && error.status.is_none();
     let of_query = matches!(error.status, Some(400 | 404 | 410 | 413 | 414 | 422));
-    let own = matches!(error.class, ErrorClass::Fatal | ErrorClass::NotFound | ErrorClass::Unsupported);
-    too_large || (own && of_query)
+    error.class != ErrorClass::NotAuthorised && (of_query || too_large)
 }
