@@ -82,7 +82,8 @@ async fn our_own_network_gone_holds_everything_with_one_alert_and_lets_go_when_i
 
     let _back = TcpListener::bind(targets[1]).await.unwrap();
     until("the traffic has moved", || w.told("failover.completed").unwrap() == 1).await;
-    assert_eq!((state(&w), reasons(&w, "blind.left").len(), w.changes()), ("seen", 1, 1));
+    until("the tenant is seen", || state(&w) == "seen").await;
+    assert_eq!((reasons(&w, "blind.left").len(), w.changes()), (1, 1));
     drop((w, text));
 }
 
