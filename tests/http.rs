@@ -30,6 +30,8 @@ use trunkwarden::supervisor::{
     Counters, Liveness, OrderError, OrderRequest, Orders, ReferenceReading, Snapshot, SnapshotCell, TenantSnapshot,
 };
 
+#[path = "http/docs.rs"]
+mod docs;
 #[path = "http/doors.rs"]
 mod doors;
 
