@@ -10,6 +10,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+#[path = "house/docs.rs"]
+mod docs;
+
 /// A source file: its path below `src/`, and what it says.
 struct File {
     path: String,

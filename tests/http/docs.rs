@@ -1,6 +1,7 @@
-//! What `docs/metrics.md` says is what `/metrics` serves.
+//! What `docs/metrics.md` says is what `/metrics` serves, and what `docs/api.md` names is what the API answers.
 
 use super::{OWN, World, families};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 const METRICS: &str = include_str!("../../docs/metrics.md");
@@ -91,6 +92,45 @@ async fn the_page_of_metrics_lists_the_values_of_every_closed_label() {
             for value in values.iter().filter(|value| value.parse::<u16>().is_err()) {
                 assert!(list.contains(value), "docs/metrics.md does not list {label}=\"{value}\" of {metric}");
             }
+        }
+    }
+}
+
+const API: &str = include_str!("../../docs/api.md");
+
+/// The names of all fields, but of those whose form follows the code.
+fn fields(value: &Value, out: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(object) => {
+            for (name, inner) in object {
+                out.insert(name.clone());
+                if !name.ends_with("_detail") {
+                    fields(inner, out);
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| fields(item, out)),
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn the_page_of_addresses_names_every_field_of_what_is_read() {
+    let world = World::new().await;
+    for path in [
+        "/healthz",
+        "/readyz",
+        "/api/v1/tenants",
+        "/api/v1/channels",
+        "/api/v1/channels/acme/ch-0001",
+        "/api/v1/channels/acme/ch-0002",
+        "/api/v1/audit/checkpoint",
+    ] {
+        let mut names = BTreeSet::new();
+        fields(&world.json(path).await.1, &mut names);
+        assert!(names.len() > 1, "{path}");
+        for name in names {
+            assert!(API.contains(&format!("`{name}`")), "docs/api.md does not name `{name}` of {path}");
         }
     }
 }

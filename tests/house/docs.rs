@@ -1,0 +1,124 @@
+//! The documents against what they describe: commands and their options, addresses and error codes.
+
+use clap::{Arg, Command, CommandFactory};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use trunkwarden::cli::Cli;
+
+const API: &str = include_str!("../../docs/api.md");
+const COMMANDS: &str = include_str!("../../docs/cli.md");
+
+/// Options that docs/cli.md explains once for all commands.
+const SHARED: [&str; 3] = ["`--config FILE`", "`--socket PATH`", "`--journal FILE`"];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn text(path: impl AsRef<Path>) -> String {
+    fs::read_to_string(root().join(&path)).unwrap_or_else(|e| panic!("{}: {e}", path.as_ref().display()))
+}
+
+/// The first cells of the tables under a heading, up to the next one.
+fn first_cells(page: &str, heading: &str) -> Option<BTreeSet<String>> {
+    let mut lines = page.lines().skip_while(|line| *line != heading);
+    lines.next()?;
+    let section = lines.take_while(|line| !line.starts_with("## "));
+    let rows = section.filter_map(|line| line.strip_prefix("| `"));
+    Some(rows.map(|row| format!("`{}", row.split(" | ").next().unwrap())).collect())
+}
+
+/// Every command that does something by itself, with its whole name.
+fn leaves(command: &Command, above: &str, out: &mut Vec<(String, Command)>) {
+    let name = format!("{above}{}", command.get_name());
+    let mut inner = command.get_subcommands().peekable();
+    if inner.peek().is_none() {
+        out.push((name, command.clone()));
+        return;
+    }
+    for command in inner {
+        leaves(command, &format!("{name} "), out);
+    }
+}
+
+/// An argument as docs/cli.md writes it.
+fn written(arg: &Arg) -> String {
+    let names = arg.get_value_names().unwrap_or_default().join(" ").replace('|', "\\|");
+    let Some(long) = arg.get_long() else { return format!("`{names}`") };
+    let takes = arg.get_action().takes_values();
+    let long = if takes { format!("`--{long} {names}`") } else { format!("`--{long}`") };
+    arg.get_short().map_or_else(|| long.clone(), |short| format!("`-{short}`, {long}"))
+}
+
+#[test]
+fn the_page_of_commands_has_every_command_and_option_and_no_other() {
+    let mut known = Vec::new();
+    let mut whole = Cli::command();
+    whole.build();
+    leaves(&whole, "", &mut known);
+    known.retain(|(name, _)| !name.split(' ').any(|part| part == "help"));
+    assert!(known.len() > 25);
+    let headings: BTreeSet<&str> = COMMANDS.lines().filter(|line| line.starts_with("## `")).collect();
+    let wanted: Vec<String> = known.iter().map(|(name, _)| format!("## `{name}`")).collect();
+    assert_eq!(headings, wanted.iter().map(String::as_str).collect(), "a heading for each command");
+    let shared = first_cells(COMMANDS, "## Options of many commands").unwrap();
+    assert_eq!(shared, SHARED.map(str::to_owned).into());
+    for (heading, (name, command)) in wanted.iter().zip(&known) {
+        let args = command.get_arguments().filter(|arg| !["help", "version"].contains(&arg.get_id().as_str()));
+        let args: BTreeSet<String> = args.map(written).collect();
+        let rows = first_cells(COMMANDS, heading).unwrap();
+        let odd: Vec<_> = rows.difference(&args).collect();
+        assert!(odd.is_empty(), "docs/cli.md gives `{name}` options that it does not have: {odd:?}");
+        let shared = |arg: &String| SHARED.contains(&arg.as_str()) || arg == "`--config F`";
+        let missing: Vec<_> = args.difference(&rows).filter(|arg| !shared(arg)).collect();
+        assert!(missing.is_empty(), "docs/cli.md leaves out options of `{name}`: {missing:?}");
+    }
+}
+
+#[test]
+fn the_page_of_addresses_has_every_route_and_no_other() {
+    let router = text("src/http/mod.rs");
+    let mut routes = BTreeSet::new();
+    for rest in router.split(".route(\"").skip(1) {
+        let (path, rest) = rest.split_once("\", ").unwrap();
+        let method = rest.split('(').next().unwrap().to_uppercase();
+        assert!(["GET", "POST"].contains(&method.as_str()), "{method} {path}");
+        routes.insert(format!("### `{method} {path}`"));
+    }
+    assert!(routes.len() > 25);
+    let headings: BTreeSet<String> = API.lines().filter(|line| line.starts_with("### `")).map(str::to_owned).collect();
+    assert_eq!(headings, routes);
+}
+
+#[test]
+fn the_page_of_addresses_has_every_error_code_under_its_status() {
+    let statuses = BTreeMap::from([
+        ("BAD_REQUEST", "400"),
+        ("UNAUTHORIZED", "401"),
+        ("FORBIDDEN", "403"),
+        ("NOT_FOUND", "404"),
+        ("METHOD_NOT_ALLOWED", "405"),
+        ("CONFLICT", "409"),
+        ("PAYLOAD_TOO_LARGE", "413"),
+        ("UNPROCESSABLE_ENTITY", "422"),
+        ("TOO_MANY_REQUESTS", "429"),
+        ("INTERNAL_SERVER_ERROR", "500"),
+        ("BAD_GATEWAY", "502"),
+        ("SERVICE_UNAVAILABLE", "503"),
+        ("GATEWAY_TIMEOUT", "504"),
+    ]);
+    let mut found = 0;
+    for file in ["src/http/error.rs", "src/http/bridge.rs"] {
+        for rest in text(file).split("(StatusCode::").skip(1) {
+            let Some((status, rest)) = rest.split_once(", ") else { continue };
+            let Some(&status) = statuses.get(status) else { continue };
+            let code = rest.trim_start_matches("Some(").strip_prefix('"').and_then(|rest| rest.split('"').next());
+            let Some(code) = code else { continue };
+            found += 1;
+            let row = API.lines().filter(|line| line.starts_with(&format!("| {status} |")));
+            assert!(row.clone().any(|row| row.contains(&format!("`{code}`"))), "docs/api.md: {status} `{code}`");
+        }
+    }
+    assert!(found > 40, "found only {found} codes: are they still where this test looks?");
+}
