@@ -393,12 +393,13 @@ mod warnings {
         let loaded = config::parse_str("c.toml", &hook(r#""failovr.*", "*", "*.held", "fail*""#)).unwrap();
         let said: Vec<&str> = loaded.warnings.iter().map(|w| w.message.as_str()).collect();
         assert_eq!(said, ["no event type begins with `failovr`; did you mean `failover`?"]);
-        let page = std::fs::read_to_string("ARCHITECTURE.md").unwrap();
+        let page = std::fs::read_to_string("docs/audit.md").unwrap();
         let types: Vec<String> = page
-            .split("## Audit event types")
+            .split("\n## Event types")
             .nth(1)
             .unwrap()
             .lines()
+            .take_while(|line| !line.starts_with("## "))
             .filter_map(|line| Some(format!("\"{}\"", line.strip_prefix("| `")?.split('`').next()?)))
             .collect();
         assert!(types.len() > 20);

@@ -295,23 +295,6 @@ fn every_file_opens_with_its_role() {
 }
 
 #[test]
-fn the_closed_list_of_event_types_is_the_documented_one() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let between = |path: &str, from: &str, to: &str| {
-        let text = fs::read_to_string(root.join(path)).unwrap();
-        let (_, after) = text.split_once(from).unwrap();
-        after.split_once(to).unwrap().0.to_owned()
-    };
-    let names = |text: &str, before: &str, after: char| -> BTreeSet<String> {
-        text.split(before).skip(1).map(|rest| rest.split(after).next().unwrap().to_owned()).collect()
-    };
-    let code = names(&between("src/policy/record.rs", "pub enum EventType", "\n}\n"), "rename = \"", '"');
-    let page = names(&between("ARCHITECTURE.md", "## Audit event types", "## Numbers"), "\n| `", '`');
-    assert!(code.len() > 20);
-    assert_eq!(code, page);
-}
-
-#[test]
 fn the_reader_sees_through_trees_comments_and_literals() {
     let words = Words::of(
         r##"

@@ -1,4 +1,4 @@
-//! The documents against what they describe: commands and their options, addresses and error codes.
+//! The documents against what they describe: commands and their options, addresses and error codes, event types.
 
 use clap::{Arg, Command, CommandFactory};
 use std::collections::{BTreeMap, BTreeSet};
@@ -121,4 +121,19 @@ fn the_page_of_addresses_has_every_error_code_under_its_status() {
         }
     }
     assert!(found > 40, "found only {found} codes: are they still where this test looks?");
+}
+
+#[test]
+fn the_audit_page_has_every_event_type_and_no_other() {
+    let page = text("docs/audit.md");
+    let page = page.split("\n## Event types").nth(1).unwrap().split("\n## ").next().unwrap();
+    let named: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let unique: BTreeSet<&str> = named.iter().copied().collect();
+    assert_eq!(named.len(), unique.len(), "an event type stands there twice");
+    let code = text("src/policy/record.rs");
+    let word = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    let is_type = |text: &&str| text.split_once('.').is_some_and(|(category, rest)| word(category) && word(rest));
+    let known: BTreeSet<&str> = code.split('"').skip(1).step_by(2).filter(is_type).collect();
+    assert!(known.len() > 20);
+    assert_eq!(unique, known);
 }

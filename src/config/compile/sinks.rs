@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-/// What event types begin with; the closed list is in ARCHITECTURE.md.
+/// What event types begin with, of `policy::EventType`.
 const CATEGORIES: &[&str] = &[
     "access",
     "channel",
