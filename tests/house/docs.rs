@@ -1,9 +1,10 @@
-//! The documents against what they describe: commands and their options, addresses and error codes, event types.
+//! The documents against what they describe: commands and their options, addresses and error codes, event types, and
+//! the tests that hold a rule.
 
 use clap::{Arg, Command, CommandFactory};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use trunkwarden::cli::Cli;
 
 const API: &str = include_str!("../../docs/api.md");
@@ -136,4 +137,43 @@ fn the_audit_page_has_every_event_type_and_no_other() {
     let known: BTreeSet<&str> = code.split('"').skip(1).step_by(2).filter(is_type).collect();
     assert!(known.len() > 20);
     assert_eq!(unique, known);
+}
+
+/// Every Rust file below `folder`.
+fn rust(folder: &Path, out: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            rust(&path, out);
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            out.push(path);
+        }
+    }
+}
+
+#[test]
+fn every_test_that_holds_a_rule_exists() {
+    let mut files = Vec::new();
+    rust(&root().join("tests"), &mut files);
+    rust(&root().join("src"), &mut files);
+    let code: String = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+    let page = text("docs/testing.md");
+    let section = page.split("\n## What holds what").nth(1).unwrap().split("\n## ").next().unwrap();
+    let mut named = 0;
+    for row in section.lines().filter(|line| line.starts_with("| ")) {
+        let held_by = row.trim_matches('|').split(" | ").nth(1).unwrap();
+        for name in held_by.split('`').skip(1).step_by(2) {
+            let there = if let Some(module) = name.strip_suffix("::*") {
+                files.iter().any(|file| file.file_stem().is_some_and(|stem| stem == module))
+                    || code.contains(&format!("mod {module} {{"))
+            } else if name.contains('/') {
+                root().join(name).exists()
+            } else {
+                name.contains("::") || code.contains(&format!("fn {name}("))
+            };
+            assert!(there, "docs/testing.md names `{name}`");
+            named += 1;
+        }
+    }
+    assert!(named > 80, "found only {named} tests: is the section still where this test looks?");
 }
