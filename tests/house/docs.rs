@@ -177,3 +177,20 @@ fn every_test_that_holds_a_rule_exists() {
     }
     assert!(named > 80, "found only {named} tests: is the section still where this test looks?");
 }
+
+/// What `wc -w` counts.
+fn words(page: &str) -> usize {
+    text(page).split_whitespace().count()
+}
+
+#[test]
+fn the_first_page_stays_short() {
+    assert!(words("README.md") <= 700, "README.md has {} words: move some to docs/", words("README.md"));
+}
+
+#[test]
+fn the_readme_begins_with_the_demo_and_the_tests() {
+    let page = text("README.md");
+    let commands: Vec<&str> = page.split("```sh\n").skip(1).map(|block| block.lines().next().unwrap()).collect();
+    assert_eq!(commands[..2], ["cargo run --release -- demo", "scripts/test"]);
+}
