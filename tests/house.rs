@@ -271,6 +271,78 @@ fn only_the_executor_changes_the_platform() {
     }
 }
 
+/// The path of the module that a file below `src/` defines; the crate's own is empty.
+fn module_of(file: &str) -> Vec<String> {
+    let inside = file.strip_suffix(".rs").unwrap_or(file);
+    let mut path: Vec<String> = inside.split('/').map(str::to_owned).collect();
+    if path.last().is_some_and(|last| last == "mod" || last == "lib") {
+        path.pop();
+    }
+    path
+}
+
+/// The room of a file below `src/`: its folder there, or the file's own name.
+fn room_of(file: &str) -> &str {
+    file.split(['/', '.']).next().unwrap_or_default()
+}
+
+/// A path that begins at the crate, at a parent or at the module itself, as seen from the crate; `None` for others.
+fn absolute(file: &str, path: &[String]) -> Option<Vec<String>> {
+    let mut at = module_of(file);
+    let mut rest = path;
+    match path.first()?.as_str() {
+        "crate" => {
+            at.clear();
+            rest = &path[1..];
+        }
+        "self" => rest = &path[1..],
+        "super" => {
+            while rest.first().is_some_and(|part| part == "super") {
+                at.pop();
+                rest = &rest[1..];
+            }
+        }
+        _ => return None,
+    }
+    at.extend(rest.iter().cloned());
+    Some(at)
+}
+
+/// The rooms in the order of ARCHITECTURE.md's code map, the ground floor first.
+fn floors() -> Vec<String> {
+    let map = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md")).unwrap();
+    let (_, map) = map.split_once("## Code map").unwrap();
+    let (map, _) = map.split_once("\n## ").unwrap();
+    let rooms = map.lines().filter_map(|row| row.strip_prefix("| `src/")?.split_once('`'));
+    let rooms = rooms.map(|(path, _)| path.trim_end_matches('/').trim_end_matches(".rs"));
+    rooms.filter(|room| !room.contains('/')).map(str::to_owned).collect()
+}
+
+#[test]
+fn rooms_import_downwards() {
+    let floors = floors();
+    let floor = |room: &str| floors.iter().position(|known| known == room);
+    let files: Vec<File> = product().filter(|file| !["lib.rs", "main.rs"].contains(&file.path.as_str())).collect();
+    let mut wrong = Vec::new();
+    for file in &files {
+        let Some(here) = floor(room_of(&file.path)) else {
+            wrong.push(format!("{}: its room is not in the code map", file.path));
+            continue;
+        };
+        for path in file.words.paths.iter().filter_map(|path| absolute(&file.path, path)) {
+            if path.first().and_then(|room| floor(room)).is_some_and(|there| there > here) {
+                wrong.push(format!("{}: `{}`", file.path, path.join("::")));
+            }
+        }
+    }
+    for room in &floors {
+        if !files.iter().any(|file| room_of(&file.path) == room) {
+            wrong.push(format!("{room}: the code map has a room that is not there"));
+        }
+    }
+    assert!(wrong.is_empty(), "rooms that import from above, or are not in the code map:\n{}", wrong.join("\n"));
+}
+
 #[test]
 fn http_reads_the_snapshot_and_nothing_else() {
     for file in product().filter(|file| file.path.starts_with("http/")) {

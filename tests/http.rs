@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use trunkwarden::calls::Outcome;
 use trunkwarden::clock::Clock;
+use trunkwarden::counters::Counters;
 use trunkwarden::http::{
     Access, App, AuditSource, CheckpointSource, CheckpointView, Reads, bind_control, serve_control, serve_tcp,
 };
@@ -26,9 +27,8 @@ use trunkwarden::policy::{
     HoldDownReport, Ineligible, Mode, Order, ProbationReport, Quality, QualityWatch, Reason, Refusal, RefutedReport,
     TenantReport, TenantState, Time, WallMs,
 };
-use trunkwarden::supervisor::{
-    Counters, Liveness, OrderError, OrderRequest, Orders, ReferenceReading, Snapshot, SnapshotCell, TenantSnapshot,
-};
+use trunkwarden::snapshot::{ReferenceReading, Snapshot, SnapshotCell, TenantSnapshot};
+use trunkwarden::supervisor::{Liveness, OrderError, OrderRequest, Orders};
 
 #[path = "http/docs.rs"]
 mod docs;
@@ -319,7 +319,7 @@ fn exercised() -> Counters {
     counters.provision("acme", "created");
     counters.provision_drift("acme", "trunk-west", true);
     let made = Outcome::Completed { bridge_id: None, read_back: false };
-    counters.bridges().ended(Clock::system().now(), "acme", &made, Duration::from_millis(300));
+    counters.bridges().ended(Clock::system().now(), "acme", made.label(), Duration::from_millis(300));
     counters.bridges().rescue("acme", "completed");
     counters.bridges().rescue_over("acme", "ended");
     let meters = trunkwarden::delivery::Meters::new(&counters);

@@ -5,12 +5,10 @@
 use super::line::Line;
 use super::outcome::{Failure, Outcome};
 use super::request::Bridge;
-use super::target::Target;
 use crate::clock::Clock;
-use crate::journal::OperationReceipt;
-use crate::platform::{
-    BridgeAnswer, BridgeOrder, BridgeWord, CallDoc, Class, ErrorClass, Gate, PlatformError, ReadBacks,
-};
+use crate::config::target::Target;
+use crate::journal::{Gate, OperationReceipt};
+use crate::platform::{BridgeAnswer, BridgeOrder, BridgeWord, CallDoc, Class, ErrorClass, PlatformError, ReadBacks};
 use crate::policy::Time;
 use std::borrow::Cow;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! How each tenant's calls are bridged: its platform, what it allows, and how long things may take.
 
 use super::request::Rules;
-use super::target::Kind;
+use crate::config::target::Kind;
 use crate::config::{self, Config};
 use crate::platform::{CallControl, Platform};
 use crate::policy::TenantId;

@@ -4,6 +4,7 @@ use super::attempt::{self, Wanted};
 use super::outcome::{Outcome, Settled};
 use super::record;
 use super::switchboard::Switchboard;
+use crate::counters::BridgeMetrics;
 use crate::journal::{KeptOperation, Operation, Reader};
 use crate::policy::TenantId;
 use std::time::Duration;
@@ -26,7 +27,7 @@ impl Switchboard {
             let outcome = self.outcome_of(&operation).await;
             let took = self.clock().wall().since(opened_at);
             let settled = Settled::of(&operation, outcome, took);
-            self.counters().bridges().ended(self.clock().now(), &operation.tenant, &settled.outcome, took);
+            self.counters().bridges().ended(self.clock().now(), &operation.tenant, settled.outcome.label(), took);
             let channel = record::channel_of(&operation);
             let entry = record::ended(self.clock().wall(), &operation, &settled, channel.as_ref());
             if let Err((_, error)) = self.write_down(&settled, entry).await {
@@ -38,7 +39,7 @@ impl Switchboard {
     /// Takes the bridges of the last hour into the share of successes, so that a restart does not forget them.
     pub fn remember(&self, reader: &Reader) {
         let (now, wall) = (self.clock().now(), self.clock().wall());
-        let since = wall.back(super::metrics::WINDOW);
+        let since = wall.back(BridgeMetrics::WINDOW);
         let ended = match reader.operations_ended(since, MOST_REMEMBERED) {
             Ok(ended) => ended,
             Err(error) => return tracing::warn!(%error, "the last hour's bridges are not known"),

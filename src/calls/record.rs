@@ -4,7 +4,6 @@ use super::outcome::{Outcome, Settled};
 use super::request::Bridge;
 use crate::journal::{Entry, Operation};
 use crate::policy::{Actor, ChannelKey, EventType, TenantId, WallMs};
-use crate::supervisor::event_name;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -68,7 +67,7 @@ fn base(at: WallMs, event: EventType, operation: &Operation, channel: Option<&Ch
 fn blank(at: WallMs, event: EventType, actor: String) -> Entry {
     Entry {
         at,
-        event_type: event_name(event),
+        event_type: event.name().to_owned(),
         tenant: None,
         channel_id: None,
         actor,

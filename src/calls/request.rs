@@ -2,7 +2,7 @@
 //! once, and each fault names its field and what to do.
 
 use super::matrix::{self, Pair};
-use super::target::{Kind, Target, check_target};
+use crate::config::target::{Kind, Target, check_target};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::fmt;

@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::journal::Batch;
 use crate::platform::CallDoc;
 use crate::policy::{ChannelId, ChannelKey, ChannelReport, EventType, Health, Mode, TenantId, TenantState, Time};
-use crate::supervisor::SnapshotCell;
+use crate::snapshot::SnapshotCell;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};

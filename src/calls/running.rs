@@ -71,7 +71,7 @@ impl Running {
         let outcome = attempt.run(&receipt).await;
         let now = clock.now();
         let took = now.since(begun_at);
-        board.counters().bridges().ended(now, asked.tenant.as_str(), &outcome, took);
+        board.counters().bridges().ended(now, asked.tenant.as_str(), outcome.label(), took);
         let settled = Settled { warnings: asked.warnings, ..Settled::of(&operation, outcome, took) };
         tracing::info!(
             tenant = %asked.tenant, call = asked.bridge.call(), operation = %operation.id,

@@ -11,9 +11,10 @@ use crate::calls::{
 use crate::cli::terminal;
 use crate::clock::Clock;
 use crate::config::{Config, load};
+use crate::counters::Counters;
 use crate::journal::{Batch, Journal, Recovered};
 use crate::policy::{Actor, Engine, Mode, TenantId};
-use crate::supervisor::{Clients, Counters, recent_key, recent_of, state_of};
+use crate::supervisor::{Clients, recent_key, recent_of, state_of};
 use clap::Args;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};

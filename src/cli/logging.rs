@@ -2,12 +2,11 @@
 
 mod lines;
 
-use crate::supervisor::Counters;
+use crate::counters::Counters;
 use clap::ValueEnum;
 use lines::Lines;
 use std::io::IsTerminal;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt;
+use tracing_subscriber::{EnvFilter, fmt};
 
 /// How to log.
 #[derive(Debug, clap::Args)]

@@ -19,6 +19,7 @@ mod section;
 pub mod sink;
 mod source;
 mod syntax;
+pub mod target;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub(crate) use keys::LONGEST_MS;

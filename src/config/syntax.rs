@@ -266,9 +266,9 @@ fn host_port(text: &str) -> Result<(), String> {
 }
 
 fn phone(text: &str) -> Result<(), String> {
-    let number = text.strip_prefix("phone:+").unwrap_or_default().as_bytes();
-    let fine = (7..=15).contains(&number.len())
-        && number.iter().all(u8::is_ascii_digit)
-        && number.first().is_some_and(|first| *first != b'0');
-    if fine { Ok(()) } else { Err("must be phone: and an E.164 number, such as \"phone:+12025550100\"".to_owned()) }
+    if text.strip_prefix("phone:").and_then(super::target::e164).is_some() {
+        Ok(())
+    } else {
+        Err("must be phone: and an E.164 number, such as \"phone:+12025550100\"".to_owned())
+    }
 }

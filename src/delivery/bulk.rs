@@ -7,7 +7,7 @@ use crate::clock::{Clock, rfc3339};
 use crate::config::sink::{Bulk, BulkWhen};
 use crate::journal::{Batch, Journal, OutboxChange};
 use crate::policy::{ChannelReport, WallMs};
-use crate::supervisor::{Snapshot, SnapshotCell};
+use crate::snapshot::{Snapshot, SnapshotCell};
 use chrono::{DateTime, Utc};
 use croner::Cron;
 use croner::parser::{CronParser, Seconds};

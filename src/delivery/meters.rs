@@ -1,9 +1,9 @@
 //! What is counted of deliveries, for `/metrics`. The label `sink` is a name of the configuration, or of one before it whose
 //! rows still wait: bounded both ways.
 
+use crate::counters::Counters;
 use crate::journal::SinkState;
 use crate::policy::WallMs;
-use crate::supervisor::Counters;
 use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -8,7 +8,7 @@ use super::places::Peer;
 use super::refused::{Refusals, Refused};
 use crate::clock::Clock;
 use crate::config::{Config, MIN_TOKEN_LENGTH, SecretRef};
-use crate::supervisor::Counters;
+use crate::counters::Counters;
 use arc_swap::ArcSwap;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};

@@ -5,7 +5,7 @@
 
 use super::{App, stranded};
 use crate::policy::{ChannelKey, ChannelReport, Health, TenantId, TenantState, Time};
-use crate::supervisor::{Snapshot, TenantSnapshot};
+use crate::snapshot::{Snapshot, TenantSnapshot};
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::header;

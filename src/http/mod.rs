@@ -37,9 +37,11 @@ pub use serve::{bind_control, serve_control, serve_tcp};
 
 use crate::calls::Switchboard;
 use crate::clock::Clock;
+use crate::counters::Counters;
 use crate::delivery::Delivery;
 use crate::provision::Desk;
-use crate::supervisor::{Counters, Liveness, Orders, SnapshotCell};
+use crate::snapshot::SnapshotCell;
+use crate::supervisor::{Liveness, Orders};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};

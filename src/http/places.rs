@@ -7,7 +7,7 @@
 
 use super::refused::{Refusals, Refused};
 use super::serve::Face;
-use crate::supervisor::Counters;
+use crate::counters::Counters;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -1,7 +1,7 @@
 //! `/healthz`: is the loop alive; `/readyz`: may it act. Neither waits for a poll.
 
 use super::App;
-use crate::supervisor::Snapshot;
+use crate::snapshot::Snapshot;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;

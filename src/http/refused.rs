@@ -1,8 +1,8 @@
 //! What is turned away at the doors: counted by why, and said in the log at most once a minute.
 
 use crate::clock::Clock;
+use crate::counters::Counters;
 use crate::policy::Time;
-use crate::supervisor::Counters;
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -4,7 +4,7 @@
 //! is stranded as well as one for which nobody is fit.
 
 use crate::policy::{ChannelReport, Health, Time};
-use crate::supervisor::Snapshot;
+use crate::snapshot::Snapshot;
 use std::time::Duration;
 
 /// What keeps the traffic of a configured channel on a trunk that is down, and for how long it has been there; `None`: it

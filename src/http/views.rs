@@ -10,7 +10,7 @@ pub use quality::{CodecTrialView, LowView, ProbationView, QualityView, QualityWa
 
 use crate::clock::rfc3339;
 use crate::policy::{CandidateReport, ChannelReport, Codec, Health, Mode, TenantId, TenantState, Time, WallMs};
-use crate::supervisor::{Snapshot, TenantSnapshot};
+use crate::snapshot::{Snapshot, TenantSnapshot};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

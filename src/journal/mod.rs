@@ -12,6 +12,7 @@ mod chain;
 mod check;
 mod claim;
 mod file;
+mod gate;
 mod handle;
 mod ids;
 mod key;
@@ -40,6 +41,7 @@ mod verify;
 mod writer;
 
 pub use cancel::{Cancel, CancelOnDrop};
+pub use gate::Gate;
 pub use handle::{Journal, ReadFor};
 pub use ids::IdSource;
 pub use key::{KeyError, public_keys_file, read_public_keys, signer};

@@ -1,8 +1,8 @@
 //! What goes into the journal and what comes back.
 
+use super::gate::Gate;
 use super::operation::{Ended, KeptOperation, Operation};
 use super::outbox::OutboxChange;
-use crate::platform::Gate;
 use crate::policy::{OpId, WallMs};
 use serde_json::Value;
 use std::path::PathBuf;

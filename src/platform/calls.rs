@@ -5,8 +5,8 @@
 
 use super::body::MAX_TOKEN;
 use super::unread::{Malformed, Unread};
-use super::{Answer, BridgeWord, Class, Gate, PlatformError, scrub};
-use crate::journal::OperationReceipt;
+use super::{Answer, BridgeWord, Class, PlatformError, scrub};
+use crate::journal::{Gate, OperationReceipt};
 use crate::policy::ChannelId;
 use serde_json::Value;
 use std::time::Duration;

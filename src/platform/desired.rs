@@ -1,8 +1,7 @@
 //! What a change of desired state must show before it is sent: the journal's receipt, and a gate that is still open.
 
 use super::error::{ErrorClass, PlatformError};
-use super::gate::Gate;
-use crate::journal::OperationReceipt;
+use crate::journal::{Gate, OperationReceipt};
 use crate::policy::LookError;
 
 /// An operation that is on disk, and what may still stop it.

@@ -27,180 +27,149 @@ pub struct Record {
     pub op: Option<OpId>,
 }
 
-/// The closed list of what the audit log tells. Shown as `category.word`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum EventType {
+/// Writes a list of events once: each with its word as documentation, its variant and its name.
+macro_rules! event_types {
+    ($($(#[$about:meta])* $event:ident = $name:literal,)*) => {
+        /// The closed list of what the audit log tells. Shown as `category.word`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum EventType {
+            $($(#[$about])* #[serde(rename = $name)] $event,)*
+        }
+
+        impl EventType {
+            /// Every event.
+            pub const ALL: &'static [Self] = &[$(Self::$event),*];
+
+            /// Its name, such as `failover.completed`.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$event => $name,)*
+                }
+            }
+
+            /// What its name begins with, such as `failover`.
+            pub fn category(self) -> &'static str {
+                self.name().split_once('.').map_or(self.name(), |(category, _)| category)
+            }
+        }
+    };
+}
+
+event_types! {
     /// A channel is watched from now on.
-    #[serde(rename = "channel.watched")]
-    ChannelWatched,
+    ChannelWatched = "channel.watched",
     /// A channel is no longer watched.
-    #[serde(rename = "channel.unwatched")]
-    ChannelUnwatched,
+    ChannelUnwatched = "channel.unwatched",
     /// The platform has no such channel.
-    #[serde(rename = "channel.missing")]
-    ChannelMissing,
+    ChannelMissing = "channel.missing",
     /// The platform shows a route that we did not set.
-    #[serde(rename = "channel.route_changed")]
-    RouteChanged,
+    RouteChanged = "channel.route_changed",
     /// A channel's health changed.
-    #[serde(rename = "health.changed")]
-    HealthChanged,
+    HealthChanged = "health.changed",
     /// A failover is about to be made; its outcome follows under the same operation.
-    #[serde(rename = "failover.intended")]
-    FailoverIntended,
+    FailoverIntended = "failover.intended",
     /// A failover shows on the platform.
-    #[serde(rename = "failover.completed")]
-    FailoverCompleted,
+    FailoverCompleted = "failover.completed",
     /// A failover was not made.
-    #[serde(rename = "failover.failed")]
-    FailoverFailed,
+    FailoverFailed = "failover.failed",
     /// Whether a failover was made is not known.
-    #[serde(rename = "failover.unknown")]
-    FailoverUnknown,
+    FailoverUnknown = "failover.unknown",
     /// A failover was decided and not made: observing, proposing or held.
-    #[serde(rename = "failover.held")]
-    FailoverHeld,
+    FailoverHeld = "failover.held",
     /// A channel is down and nobody is fit to take its traffic.
-    #[serde(rename = "failover.no_candidate")]
-    NoCandidate,
+    NoCandidate = "failover.no_candidate",
     /// A failback is about to be made.
-    #[serde(rename = "failback.intended")]
-    FailbackIntended,
+    FailbackIntended = "failback.intended",
     /// A failback shows on the platform.
-    #[serde(rename = "failback.completed")]
-    FailbackCompleted,
+    FailbackCompleted = "failback.completed",
     /// A failback was not made.
-    #[serde(rename = "failback.failed")]
-    FailbackFailed,
+    FailbackFailed = "failback.failed",
     /// Whether a failback was made is not known.
-    #[serde(rename = "failback.unknown")]
-    FailbackUnknown,
+    FailbackUnknown = "failback.unknown",
     /// A failback was decided and not made.
-    #[serde(rename = "failback.held")]
-    FailbackHeld,
+    FailbackHeld = "failback.held",
     /// A codec order is about to be changed.
-    #[serde(rename = "codec.intended")]
-    CodecIntended,
+    CodecIntended = "codec.intended",
     /// A codec order shows on the platform.
-    #[serde(rename = "codec.completed")]
-    CodecCompleted,
+    CodecCompleted = "codec.completed",
     /// A codec order was not changed.
-    #[serde(rename = "codec.failed")]
-    CodecFailed,
+    CodecFailed = "codec.failed",
     /// Whether a codec order was changed is not known.
-    #[serde(rename = "codec.unknown")]
-    CodecUnknown,
+    CodecUnknown = "codec.unknown",
     /// A codec order was decided and not changed.
-    #[serde(rename = "codec.held")]
-    CodecHeld,
+    CodecHeld = "codec.held",
     /// A codec order was measured against what it promised, or could not be.
-    #[serde(rename = "codec.measured")]
-    CodecMeasured,
+    CodecMeasured = "codec.measured",
     /// A codec change lost a channel's credentials: they have to be entered again.
-    #[serde(rename = "codec.credentials_lost")]
-    CredentialsLost,
+    CredentialsLost = "codec.credentials_lost",
     /// A person gave an order.
-    #[serde(rename = "operator.ordered")]
-    OperatorOrdered,
+    OperatorOrdered = "operator.ordered",
     /// A pause, an order or a proposal was not renewed or carried out in its time.
-    #[serde(rename = "operator.lapsed")]
-    Lapsed,
+    Lapsed = "operator.lapsed",
     /// A channel, or a policy's channels, went into maintenance.
-    #[serde(rename = "maintenance.started")]
-    MaintenanceStarted,
+    MaintenanceStarted = "maintenance.started",
     /// A maintenance is over.
-    #[serde(rename = "maintenance.ended")]
-    MaintenanceEnded,
+    MaintenanceEnded = "maintenance.ended",
     /// A desired channel differs from what the platform has, differs otherwise than before, or no longer differs.
-    #[serde(rename = "provision.drift")]
-    ProvisionDrift,
+    ProvisionDrift = "provision.drift",
     /// A desired channel was found by its name, or named by a person: it is known by its id from now on.
-    #[serde(rename = "provision.adopted")]
-    ProvisionAdopted,
+    ProvisionAdopted = "provision.adopted",
     /// A desired channel is about to be created or put right; its outcome follows under the same operation.
-    #[serde(rename = "provision.requested")]
-    ProvisionRequested,
+    ProvisionRequested = "provision.requested",
     /// A desired channel shows on the platform as desired.
-    #[serde(rename = "provision.completed")]
-    ProvisionCompleted,
+    ProvisionCompleted = "provision.completed",
     /// A desired channel was not created or not put right.
-    #[serde(rename = "provision.failed")]
-    ProvisionFailed,
+    ProvisionFailed = "provision.failed",
     /// Whether a desired channel was created or put right is not known.
-    #[serde(rename = "provision.unknown")]
-    ProvisionUnknown,
+    ProvisionUnknown = "provision.unknown",
     /// A configuration was taken or refused.
-    #[serde(rename = "config.reloaded")]
-    ConfigReloaded,
+    ConfigReloaded = "config.reloaded",
     /// A configuration was refused and the old one stays.
-    #[serde(rename = "config.refused")]
-    ConfigRefused,
+    ConfigRefused = "config.refused",
     /// Orders over TCP were refused for their token; gathered to one entry a minute.
-    #[serde(rename = "access.refused")]
-    AccessRefused,
+    AccessRefused = "access.refused",
     /// The daemon started.
-    #[serde(rename = "process.started")]
-    ProcessStarted,
+    ProcessStarted = "process.started",
     /// The daemon stopped on request.
-    #[serde(rename = "process.stopped")]
-    ProcessStopped,
+    ProcessStopped = "process.stopped",
     /// The clock jumped, or the machine slept: evidence is stale.
-    #[serde(rename = "process.clock_jumped")]
-    ClockJumped,
+    ClockJumped = "process.clock_jumped",
     /// A tenant cannot be seen: no actions.
-    #[serde(rename = "blind.entered")]
-    BlindEntered,
+    BlindEntered = "blind.entered",
     /// A tenant can be seen again.
-    #[serde(rename = "blind.left")]
-    BlindLeft,
+    BlindLeft = "blind.left",
     /// Half of a tenant turned bad at once: held.
-    #[serde(rename = "health.mass_hold")]
-    MassHold,
+    MassHold = "health.mass_hold",
     /// The mass change is over.
-    #[serde(rename = "health.mass_hold_ended")]
-    MassHoldEnded,
+    MassHoldEnded = "health.mass_hold_ended",
     /// A tenant was paused because something else steers it.
-    #[serde(rename = "operator.other_controller")]
-    OtherController,
+    OtherController = "operator.other_controller",
     /// The journal can be written again.
-    #[serde(rename = "journal.recovered")]
-    JournalRecovered,
+    JournalRecovered = "journal.recovered",
     /// A bridge of a call is about to be asked for; its outcome follows under the same operation.
-    #[serde(rename = "bridge.requested")]
-    BridgeRequested,
+    BridgeRequested = "bridge.requested",
     /// A bridge was made.
-    #[serde(rename = "bridge.completed")]
-    BridgeCompleted,
+    BridgeCompleted = "bridge.completed",
     /// A bridge was not made.
-    #[serde(rename = "bridge.failed")]
-    BridgeFailed,
+    BridgeFailed = "bridge.failed",
     /// Whether a bridge was made is not known.
-    #[serde(rename = "bridge.unknown")]
-    BridgeUnknown,
+    BridgeUnknown = "bridge.unknown",
     /// The calls of a channel that failed over are being rescued.
-    #[serde(rename = "rescue.started")]
-    RescueStarted,
+    RescueStarted = "rescue.started",
     /// The rescue of a channel's calls is over.
-    #[serde(rename = "rescue.ended")]
-    RescueEnded,
+    RescueEnded = "rescue.ended",
     /// A channel's calls were not rescued: observing, proposing, held, or too many rescues at once.
-    #[serde(rename = "rescue.held")]
-    RescueHeld,
+    RescueHeld = "rescue.held",
     /// Intents that a crash left open were resolved.
-    #[serde(rename = "journal.orphan_resolved")]
-    OrphanResolved,
+    OrphanResolved = "journal.orphan_resolved",
     /// A signed checkpoint over all entries before it.
-    #[serde(rename = "journal.checkpoint")]
-    JournalCheckpoint,
+    JournalCheckpoint = "journal.checkpoint",
     /// The key that signs checkpoints was made, or became another one.
-    #[serde(rename = "journal.key_changed")]
-    JournalKeyChanged,
+    JournalKeyChanged = "journal.key_changed",
     /// A segment of the log was archived; its entries are removed after this.
-    #[serde(rename = "journal.archived")]
-    JournalArchived,
+    JournalArchived = "journal.archived",
     /// A person accepted the log as it stands, though it is not what was signed, or nothing was.
-    #[serde(rename = "journal.accepted")]
-    JournalAccepted,
+    JournalAccepted = "journal.accepted",
 }
 
 /// A value before or after.

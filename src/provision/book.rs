@@ -7,7 +7,6 @@ use super::plan::{Done, Item, Result as Came};
 use super::provisioner::Provisioner;
 use crate::journal::{Batch, Ended, Entry, Operation, OperationReceipt};
 use crate::policy::{ChannelId, EventType};
-use crate::supervisor::event_name;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -79,10 +78,10 @@ impl Provisioner {
                 item.differences.iter().map(|d| (d.field.clone(), shown(d))).collect();
             if fields.is_empty() { Value::Null } else { Value::Object(fields) }
         };
-        tracing::info!(tenant = %item.tenant, name = %item.name, event = event_name(event), "{reason}");
+        tracing::info!(tenant = %item.tenant, name = %item.name, event = event.name(), "{reason}");
         Entry {
             at: self.clock.wall(),
-            event_type: event_name(event),
+            event_type: event.name().to_owned(),
             tenant: Some(item.tenant.to_string()),
             channel_id: item.id.as_ref().map(ChannelId::to_string),
             actor: actor.to_owned(),

@@ -2,14 +2,15 @@
 
 use super::desired::Desired;
 use super::known::{Known, Origin};
+use super::permits::Permits;
 use super::plan::{Done, Item, Plan, Result as Came, Sight};
 use super::setbacks::Setbacks;
 use super::survey::{Surveyor, single};
 use crate::clock::Clock;
+use crate::counters::Counters;
 use crate::journal::Journal;
 use crate::platform::{Class, Platform};
 use crate::policy::{ChannelId, TenantId, Time};
-use crate::supervisor::{Counters, Permits};
 use arc_swap::ArcSwap;
 use futures_util::{StreamExt, stream};
 use std::collections::{BTreeMap, HashMap};

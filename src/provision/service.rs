@@ -6,11 +6,11 @@
 use super::book::KIND;
 use super::desk::{Desk, Order, Run};
 use super::difference::BACKUPS;
+use super::permits::MAY_SHOW_FOR;
 use super::plan::Result as Came;
 use super::provisioner::{Key, Provisioner};
 use crate::journal::{Batch, Ended, Entry, KeptOperation};
 use crate::policy::{Actor, ChannelId, ChannelKey, EventType, TenantId};
-use crate::supervisor::{MAY_SHOW_FOR, Reloads, event_name};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,6 +23,16 @@ const MOST_REMEMBERED: usize = 10_000;
 /// Rounds where nothing is desired.
 const IDLE: Duration = Duration::from_hours(1);
 
+/// Has the driver watch what became known; implemented by the way to it, in a room above.
+#[async_trait::async_trait]
+pub trait Rewatch: Send + Sync {
+    /// The configuration in force once more: more of what it desires exists by now.
+    ///
+    /// # Errors
+    /// One sentence: why nothing was changed.
+    async fn again(&self, why: String) -> Result<(), String>;
+}
+
 /// See the module.
 pub struct Service {
     /// Who does the work.
@@ -32,7 +42,7 @@ pub struct Service {
     /// Orders of people.
     pub orders: mpsc::Receiver<(u64, Order)>,
     /// Makes the driver watch what became known.
-    pub reloads: Reloads,
+    pub rewatch: Box<dyn Rewatch>,
     /// Another configuration was taken.
     pub poked: Arc<Notify>,
     /// Operations that an earlier process left open.
@@ -109,7 +119,7 @@ impl Service {
         }
         let new = now.iter().filter(|(key, id)| watched.get(*key) != Some(*id));
         let names: Vec<String> = new.map(|((_, name), id)| format!("`{name}` is {id}")).collect();
-        match self.reloads.again(format!("desired channels are known by their ids: {}", names.join(", "))).await {
+        match self.rewatch.again(format!("desired channels are known by their ids: {}", names.join(", "))).await {
             Ok(()) => *watched = now,
             Err(error) => tracing::error!(%error, "channels that exist by now are not watched yet"),
         }
@@ -173,7 +183,7 @@ impl Service {
             });
             batch.entries.push(Entry {
                 at: self.provisioner.clock.wall(),
-                event_type: event_name(EventType::ProvisionUnknown),
+                event_type: EventType::ProvisionUnknown.name().to_owned(),
                 tenant: Some(open.operation.tenant),
                 channel_id: None,
                 actor: Actor::System.to_string(),

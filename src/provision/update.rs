@@ -3,13 +3,13 @@
 use super::desired::Desired;
 use super::difference::{BACKUPS, Difference, PASSWORD, USERNAME, differences, has_credentials};
 use super::known::Known;
+use super::permits::Permit;
 use super::plan::{Done, Item, Result as Came, Sight, What, digest};
 use super::provisioner::{Provisioner, platform_of};
 use super::survey::{Surveyor, dated, single};
 use super::wire;
 use crate::journal::Batch;
 use crate::platform::{ChannelDoc, Class, ErrorClass, Platform, Warrant};
-use crate::supervisor::Permit;
 use secrecy::SecretString;
 use std::time::Duration;
 

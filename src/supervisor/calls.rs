@@ -3,13 +3,14 @@
 //! Owns what the daemon has to do for the switchboard: its configuration, what a crash left open, and what forbids every
 //! change.
 
-use super::{Counters, Snapshot, SnapshotCell};
 use crate::calls::{Held, Rescues, Switchboard};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::counters::Counters;
 use crate::journal::{Journal, KeptOperation, Reader};
 use crate::platform::Platform;
 use crate::policy::{Mode, TenantId};
+use crate::snapshot::{Snapshot, SnapshotCell};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;

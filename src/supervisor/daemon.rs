@@ -8,21 +8,21 @@ use super::executor::Execution;
 use super::fact::{Fact, Place};
 use super::ledger::{self, Ledger};
 use super::orders::{Orders, Waiting};
-use super::permits::Permits;
 use super::prober::{Prober, Task};
 use super::publisher::Publisher;
 use super::reasons::Reasons;
 use super::references::Asking;
 use super::reloads::{Reloads, Taking};
 use super::tags::{Insistence, Tags};
-use super::{Counters, Liveness, Pulse, SnapshotCell, entry};
+use super::{Liveness, Pulse, entry};
 use crate::calls::Switchboard;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::journal::{Journal, OpenIntent, ReadFor, Reader, Recovered};
-use crate::platform::Gate;
+use crate::counters::Counters;
+use crate::journal::{Gate, Journal, OpenIntent, ReadFor, Reader, Recovered};
 use crate::policy::{Action, Actor, Engine, EventType, OpId, Outcome, TenantId, WallMs};
-use crate::provision::{self, Desk, Digests, Provisioner, Service, Setup, Surveyor, all_known};
+use crate::provision::{self, Desk, Digests, Permits, Provisioner, Service, Setup, Surveyor, all_known};
+use crate::snapshot::SnapshotCell;
 use arc_swap::ArcSwap;
 use serde_json::json;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
@@ -118,7 +118,7 @@ impl Daemon {
             provisioner: Provisioner::new(surveyor, journal.clone(), permits, counters.clone(), register, setup),
             desk: desk.clone(),
             orders: desk_orders,
-            reloads: given.clone(),
+            rewatch: Box::new(given.clone()),
             poked,
             open: ours,
         };

@@ -12,24 +12,26 @@ mod windows;
 
 use super::calendar::Calendar;
 use super::clients::{Reconfiguration, Reload};
-use super::entry;
 use super::executor::Told;
 use super::fact::{Fact, Place};
 use super::ledger::Ledger;
 use super::orders::{OrderError, OrderRequest, Waiting, holds_still};
-use super::permits::PermitEvent;
 use super::prober::{Seen, Task};
 use super::publisher::Publisher;
 use super::reasons::Reasons;
-use super::references::{Asking, ReferenceReading};
+use super::references::Asking;
 use super::tags::Tags;
-use super::{Counters, Liveness, Pulse};
+use super::{Liveness, Pulse, entry};
 use crate::calls::Rescues;
 use crate::clock::Clock;
-use crate::platform::{ChannelDoc, Gate, Platform};
+use crate::counters::Counters;
+use crate::journal::Gate;
+use crate::platform::{ChannelDoc, Platform};
 use crate::policy::{
     Action, Actor, ChannelKey, Command, Engine, EventType, Observation, OpId, Order, Outcome, TenantId, Time,
 };
+use crate::provision::PermitEvent;
+use crate::snapshot::ReferenceReading;
 use permits::Granted;
 use serde_json::json;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};

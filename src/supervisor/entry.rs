@@ -10,16 +10,11 @@ pub fn json_of(value: &impl Serialize) -> Value {
     serde_json::to_value(value).unwrap_or(Value::Null)
 }
 
-/// The closed list's name of an event, such as `failover.completed`.
-pub fn event_name(event: EventType) -> String {
-    json_of(&event).as_str().unwrap_or_default().to_owned()
-}
-
 /// An audit entry for something that the engine wants written down.
 pub fn of_record(at: WallMs, record: Record) -> Entry {
     Entry {
         at,
-        event_type: event_name(record.event),
+        event_type: record.event.name().to_owned(),
         tenant: record.tenant.map(|t| t.to_string()),
         channel_id: record.channel.map(|c| c.to_string()),
         actor: record.actor.to_string(),
@@ -36,7 +31,7 @@ pub fn of_record(at: WallMs, record: Record) -> Entry {
 pub fn of_process(at: WallMs, event: EventType, actor: &Actor, reason: String, details: Value) -> Entry {
     Entry {
         at,
-        event_type: event_name(event),
+        event_type: event.name().to_owned(),
         tenant: None,
         channel_id: None,
         actor: actor.to_string(),

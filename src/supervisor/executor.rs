@@ -7,8 +7,8 @@
 use super::patch;
 use super::tags::Insistence;
 use crate::clock::Clock;
-use crate::journal::Pending;
-use crate::platform::{Answer, ChannelDoc, Class, ErrorClass, Gate, Platform, PlatformError, ReadBacks};
+use crate::journal::{Gate, Pending};
+use crate::platform::{Answer, ChannelDoc, Class, ErrorClass, Platform, PlatformError, ReadBacks};
 use crate::policy::{Action, Observation, OpId, Outcome, Source, Time};
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,7 +2,7 @@
 //! executor changes.
 //!
 //! Data flows one way: prober → observation → engine → command → journal (intent) → executor → platform → outcome →
-//! journal → engine; the driver publishes an immutable [`Snapshot`] that everything else reads.
+//! journal → engine; the driver publishes an immutable [`Snapshot`](crate::snapshot::Snapshot) that everything else reads.
 //!
 //! Tasks: one driver, one prober, a task for each request under way (dropped at a stop: a look changes nothing), a task
 //! for each action in flight (waited for at a stop, within the grace time).
@@ -10,7 +10,6 @@
 mod calendar;
 mod calls;
 mod clients;
-mod counters;
 mod daemon;
 mod dial;
 mod driver;
@@ -22,30 +21,25 @@ mod liveness;
 mod observer;
 mod orders;
 mod patch;
-mod permits;
 mod prober;
 mod publisher;
 mod reasons;
 mod references;
 mod reloads;
 pub mod replay;
-mod snapshot;
 mod tags;
 
+pub use crate::counters::Counters;
 pub use clients::{Clients, Connect, ConnectError, Reload};
-pub use counters::Counters;
 pub use daemon::{Daemon, Parts, recent_requests};
-pub(crate) use entry::{event_name, of_process};
+pub(crate) use entry::of_process;
 pub use ledger::recent_state;
 pub(crate) use ledger::{recent_key, recent_of, state_of};
 pub use liveness::{Liveness, Pulse};
 pub use observer::observer;
 pub use orders::{OrderAnswer, OrderError, OrderRequest, Orders};
-pub use permits::{MAY_SHOW_FOR, Permit, Permits};
 pub use prober::TenantPlan;
-pub use references::ReferenceReading;
 pub use reloads::Reloads;
-pub use snapshot::{Channels, Snapshot, SnapshotCell, TenantSnapshot};
 
 /// A task that dies must take the daemon down, not leave a channel unwatched or an action unfinished for ever.
 fn pass_on_panic(ended: Result<(), tokio::task::JoinError>) {

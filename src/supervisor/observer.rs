@@ -2,8 +2,8 @@
 //!
 //! Must never: block, log more than one line an hour for each kind, or hold more than one count for each kind.
 
-use super::counters::Counters;
 use crate::clock::Clock;
+use crate::counters::Counters;
 use crate::platform::{ClientEvent, Lapse, Malformed, Observer};
 use crate::policy::{TenantId, Time};
 use std::collections::BTreeMap;

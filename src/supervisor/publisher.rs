@@ -1,11 +1,10 @@
 //! Turns what changed into the next snapshot: only changed channels are reported anew, and never more often than is useful.
 
 use super::reasons::Reasons;
-use super::references::ReferenceReading;
-use super::snapshot::{Channels, Snapshot, SnapshotCell, TenantSnapshot};
 use crate::journal::Trust;
 use crate::platform::Platform;
 use crate::policy::{ChannelKey, Engine, Mode, Params, TenantId, TenantReport, TenantState, Time, WallMs};
+use crate::snapshot::{Channels, ReferenceReading, Snapshot, SnapshotCell, TenantSnapshot};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;

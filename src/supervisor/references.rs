@@ -12,6 +12,7 @@ use super::driver::Driver;
 use super::fact::{Fact, Place};
 use crate::config::References;
 use crate::policy::Time;
+use crate::snapshot::ReferenceReading;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -20,17 +21,6 @@ use tokio::sync::{mpsc, watch};
 const ROUNDS_BOUND: usize = 4;
 /// All are tried once more after this, or after one interval where that is shorter.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
-
-/// One target, as the last round found it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReferenceReading {
-    /// Host and port, as configured.
-    pub target: String,
-    /// Whether it answers.
-    pub up: bool,
-    /// Whether it ever did; otherwise it says nothing of our network.
-    pub known: bool,
-}
 
 /// The driver's ends of the task that asks.
 pub struct Asking {

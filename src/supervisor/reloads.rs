@@ -4,7 +4,7 @@ use super::calls::Calls;
 use super::clients::{Clients, ConnectError, Reconfiguration, Reload};
 use crate::config::Config;
 use crate::policy::TenantId;
-use crate::provision::{Register, Setup, desired, watched};
+use crate::provision::{Register, Rewatch, Setup, desired, watched};
 use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
@@ -47,17 +47,19 @@ impl Reloads {
         Ok(())
     }
 
-    /// The configuration in force once more: more of what it desires exists by now.
-    pub(crate) async fn again(&self, why: String) -> Result<(), ConnectError> {
-        let mut taking = self.0.lock().await;
-        let config = taking.config.clone();
-        taking.take(&config, why).await
-    }
-
     /// Writes down that a configuration was refused, and why.
     pub async fn refused(&self, why: String) {
         let driver = self.0.lock().await.driver.clone();
         send(&driver, Reconfiguration::Refused(why)).await;
+    }
+}
+
+#[async_trait::async_trait]
+impl Rewatch for Reloads {
+    async fn again(&self, why: String) -> Result<(), String> {
+        let mut taking = self.0.lock().await;
+        let config = taking.config.clone();
+        taking.take(&config, why).await.map_err(|error| error.to_string())
     }
 }
 

@@ -9,7 +9,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use trunkwarden::http::{Access, App, Reads, serve_tcp};
 use trunkwarden::sim::{BridgeMode, FaultKind};
-use trunkwarden::supervisor::{Liveness, Orders, SnapshotCell};
+use trunkwarden::snapshot::SnapshotCell;
+use trunkwarden::supervisor::{Liveness, Orders};
 
 const TOKEN: &str = "the operator's token";
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use trunkwarden::calls::{FailedOver, Rescues};
 use trunkwarden::policy::{ChannelKey, Engine, Health, Mode};
 use trunkwarden::sim::{BridgeMode, Scenario};
-use trunkwarden::supervisor::{Snapshot, SnapshotCell};
+use trunkwarden::snapshot::{Snapshot, SnapshotCell};
 
 fn id(n: usize) -> String {
     format!("00000000-0000-0000-0000-{n:012}")

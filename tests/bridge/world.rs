@@ -9,11 +9,11 @@ use tempfile::TempDir;
 use trunkwarden::calls::{GivenTarget, Held, IdempotencyKey, Order, Refusal, Request as Asked, Settled, Switchboard};
 use trunkwarden::clock::Clock;
 use trunkwarden::config::{self, Config};
+use trunkwarden::counters::Counters;
 use trunkwarden::journal::{Filter, IdSource, Journal, Options, Recovered, WriterMode};
 use trunkwarden::platform::{Client, ClientSettings, Platform, Request, Response, Transport, TransportError};
 use trunkwarden::policy::{Actor, TenantId, WallMs};
 use trunkwarden::sim::{BridgeMode, FaultKind, InProcess, Incident, Model, Scenario};
-use trunkwarden::supervisor::Counters;
 
 /// 2026-11-21T09:00:00Z, at the start.
 pub const START: i64 = 1_795_251_600_000;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 use trunkwarden::policy::{ChannelKey, ChannelReport, Explanation, Health, Mode, Quality, Reason, Time};
-use trunkwarden::supervisor::Snapshot;
+use trunkwarden::snapshot::Snapshot;
 
 fn channel(id: &str, score: Option<f64>) -> (ChannelKey, Arc<ChannelReport>) {
     let key = ChannelKey::new("acme", id);

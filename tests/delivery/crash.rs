@@ -12,10 +12,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 use trunkwarden::clock::Clock;
+use trunkwarden::counters::Counters;
 use trunkwarden::delivery::{Connect, Delivery, Outgoing, Post};
 use trunkwarden::journal::{Batch, Journal, JournalError, Options};
 use trunkwarden::platform::TransportError;
-use trunkwarden::supervisor::{Counters, SnapshotCell};
+use trunkwarden::snapshot::SnapshotCell;
 
 /// Entries that are written.
 const ENTRIES: usize = 6;

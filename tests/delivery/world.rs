@@ -6,9 +6,10 @@ use std::time::Duration;
 use tempfile::TempDir;
 use trunkwarden::clock::Clock;
 use trunkwarden::config::{self, Config};
+use trunkwarden::counters::Counters;
 use trunkwarden::delivery::{Connect, Delivery, Pace, over_http};
 use trunkwarden::journal::{Batch, Entry, Journal, Options, SinkState};
-use trunkwarden::supervisor::{Counters, SnapshotCell};
+use trunkwarden::snapshot::SnapshotCell;
 
 const TENANT: &str = r#"
 [tenants.acme]

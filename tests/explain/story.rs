@@ -8,11 +8,12 @@ use std::time::Duration;
 use tempfile::TempDir;
 use trunkwarden::clock::{Clock, rfc3339};
 use trunkwarden::config::{self, Tenant};
+use trunkwarden::counters::Counters;
 use trunkwarden::journal::{IdSource, Journal, Options, WriterMode};
 use trunkwarden::platform::{Client, ClientSettings, Platform, Transport};
 use trunkwarden::policy::WallMs;
 use trunkwarden::sim::{InProcess, Incident, Model, Scenario};
-use trunkwarden::supervisor::{Clients, Counters, Daemon, Parts, Pulse};
+use trunkwarden::supervisor::{Clients, Daemon, Parts, Pulse};
 
 /// 2025-11-21T00:00:00Z: over, by any clock that runs these tests.
 const BEGINNING: i64 = 1_763_683_200_000;

@@ -11,10 +11,12 @@ use std::sync::Arc;
 use tokio::runtime::Runtime;
 use tower::ServiceExt;
 use trunkwarden::clock::Clock;
+use trunkwarden::counters::Counters;
 use trunkwarden::http::{Access, App, AuditSource, Reads, public};
 use trunkwarden::journal::{Batch, Entry, IdSource, Journal};
 use trunkwarden::policy::WallMs;
-use trunkwarden::supervisor::{Counters, Liveness, Orders, SnapshotCell};
+use trunkwarden::snapshot::SnapshotCell;
+use trunkwarden::supervisor::{Liveness, Orders};
 
 const TOKEN: &str = "correct horse battery staple";
 const MOST: usize = 64 << 20;

@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use std::collections::VecDeque;
 use std::time::Duration;
 use trunkwarden::policy::{ChannelId, ChannelKey, Order, TenantId};
-use trunkwarden::supervisor::Snapshot;
+use trunkwarden::snapshot::Snapshot;
 
 /// Somebody looks after the daemon so often.
 pub const ROUND: Duration = secs(20 * 60);

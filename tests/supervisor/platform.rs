@@ -10,13 +10,14 @@ use tempfile::TempDir;
 use tokio::sync::Notify;
 use trunkwarden::clock::Clock;
 use trunkwarden::config;
+use trunkwarden::counters::Counters;
 use trunkwarden::journal::{Filter, IdSource, Journal, JournalError, OpenIntent, Options, Receipt, WriterMode};
 use trunkwarden::platform::{
     Answer, Body, BridgeAnswer, BridgeOrder, BudgetReading, CallControl, CallDoc, CallPage, ChannelDoc, Class,
     ErrorClass, ListPage, Platform, PlatformError, TelemetryAnswer, TelemetryQuery, Warrant,
 };
 use trunkwarden::policy::{ChannelId, LookError, Sample, Time, WallMs};
-use trunkwarden::supervisor::{Clients, Counters, Daemon, Parts, Pulse, Reloads};
+use trunkwarden::supervisor::{Clients, Daemon, Parts, Pulse, Reloads};
 
 pub const WALL: WallMs = WallMs(1_795_000_000_000);
 

@@ -5,11 +5,12 @@ use super::platform::{self, Fate, Held, WALL, World};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use trunkwarden::clock::Clock;
+use trunkwarden::counters::Counters;
 use trunkwarden::journal::{IdSource, Journal, Options, WriterMode};
 use trunkwarden::platform::{Class, Client, ClientSettings, Platform, Spent};
 use trunkwarden::policy::Time;
 use trunkwarden::sim::{InProcess, Incident, Model, PatchMode, Scenario};
-use trunkwarden::supervisor::{Clients, Counters, Daemon, Parts, Pulse};
+use trunkwarden::supervisor::{Clients, Daemon, Parts, Pulse};
 
 #[tokio::test(start_paused = true)]
 async fn only_the_first_read_back_is_as_urgent_as_its_change_and_the_last_comes_after_the_time_to_verify() {

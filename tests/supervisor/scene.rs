@@ -10,11 +10,13 @@ use std::time::Duration;
 use tempfile::TempDir;
 use trunkwarden::clock::Clock;
 use trunkwarden::config::{self, Config, Tenant};
+use trunkwarden::counters::Counters;
 use trunkwarden::journal::{Filter, IdSource, Journal, Options, WriterMode};
 use trunkwarden::platform::{Client, ClientSettings, Platform, Request, Response, Transport, TransportError};
 use trunkwarden::policy::{Health, TenantId, Time, WallMs};
 use trunkwarden::sim::{InProcess, Incident, Model, Scenario};
-use trunkwarden::supervisor::{Clients, Counters, Daemon, Parts, Pulse, Reloads, Snapshot};
+use trunkwarden::snapshot::Snapshot;
+use trunkwarden::supervisor::{Clients, Daemon, Parts, Pulse, Reloads};
 
 const WALL: WallMs = WallMs(1_795_219_200_000);
 const SECRET: &str = "s3cret";

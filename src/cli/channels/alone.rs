@@ -5,10 +5,11 @@ use crate::cli::run::connect;
 use crate::cli::terminal;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::counters::Counters;
 use crate::journal::{Batch, IdSource, Journal, Reader, Recovered};
 use crate::policy::{Actor, ChannelId, TenantId};
-use crate::provision::{Digests, Done, Plan, Provisioner, Setup, Surveyor, all_known, desired};
-use crate::supervisor::{Counters, Permits, recent_requests, recent_state};
+use crate::provision::{Digests, Done, Permits, Plan, Provisioner, Setup, Surveyor, all_known, desired};
+use crate::supervisor::{recent_requests, recent_state};
 use arc_swap::ArcSwap;
 use std::sync::{Arc, Mutex};
 

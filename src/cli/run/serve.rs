@@ -2,10 +2,11 @@
 
 use crate::clock::Clock;
 use crate::config::{Config, Setting, Tenant};
+use crate::counters::Counters;
 use crate::delivery::Delivery;
 use crate::http::{self, Access, App};
 use crate::platform::{Client, ClientSettings, HttpTransport, Platform, Spent};
-use crate::supervisor::{Connect, Counters, Daemon};
+use crate::supervisor::{Connect, Daemon};
 use secrecy::{ExposeSecret, SecretString};
 use std::net::SocketAddr;
 use std::path::PathBuf;

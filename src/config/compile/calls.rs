@@ -1,9 +1,9 @@
 //! Bridging and rescue: what of a tenant's bridging must fit together, and what a rescue needs of its channels' tenants.
 
 use super::Compiler;
-use crate::calls::{Kind, check_target};
 use crate::config::model::{Bridge, Config, Rescue};
 use crate::config::section::Section;
+use crate::config::target::{Kind, check_target};
 use std::collections::BTreeSet;
 use std::time::Duration;
 

@@ -6,30 +6,12 @@ use crate::config::section::{Entry, Section, Value};
 use crate::config::sink::{Bulk, BulkWhen, Credentials, Export, FileSink, HttpSink, MAX_SINKS, Order, Webhook};
 use crate::config::source::Loc;
 use crate::config::syntax;
+use crate::policy::EventType;
 use reqwest::header::{self, HeaderName};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
-
-/// What event types begin with, of `policy::EventType`.
-const CATEGORIES: &[&str] = &[
-    "access",
-    "channel",
-    "health",
-    "failover",
-    "failback",
-    "codec",
-    "bridge",
-    "rescue",
-    "provision",
-    "operator",
-    "maintenance",
-    "config",
-    "process",
-    "blind",
-    "journal",
-];
 
 impl Compiler<'_> {
     /// `[audit]`.
@@ -109,10 +91,11 @@ impl Compiler<'_> {
         let globs = section.texts("events");
         for (glob, at) in &globs {
             let category = glob.split('.').next().unwrap_or_default();
-            if category.contains('*') || CATEGORIES.contains(&category) {
+            let known = EventType::ALL.iter().map(|event| event.category());
+            if category.contains('*') || known.clone().any(|known| known == category) {
                 continue;
             }
-            let near = syntax::nearest(category, CATEGORIES.iter().copied());
+            let near = syntax::nearest(category, known);
             let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
             let shown = syntax::shorten(category);
             self.warning(*at, format!("no event type begins with `{shown}`{hint}")).label("this matches nothing");

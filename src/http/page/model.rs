@@ -6,7 +6,7 @@ use crate::delivery::SinkView;
 use crate::http::App;
 use crate::journal;
 use crate::policy::{ChannelReport, Health, Mode, TenantId, TenantState, Time};
-use crate::supervisor::{Snapshot, TenantSnapshot};
+use crate::snapshot::{Snapshot, TenantSnapshot};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use std::cmp::Ordering;

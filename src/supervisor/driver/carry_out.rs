@@ -7,7 +7,7 @@ use super::super::prober::Task;
 use super::super::tags::Insistence;
 use super::{Driver, InFlight};
 use crate::calls::FailedOver;
-use crate::platform::Gate;
+use crate::journal::Gate;
 use crate::policy::{Action, ChannelKey, Command, EventType, Fact as Word, Outcome, Reason, Record, TenantId, Time};
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -110,5 +110,5 @@ fn log(record: &Record) {
     let (tenant, channel) = (record.tenant.as_ref().map_or("", TenantId::as_str), record.channel.as_ref());
     let channel = channel.map_or("", |c| c.as_str());
     let reason: &Reason = &record.reason;
-    tracing::info!(tenant, channel, event = entry::event_name(record.event), actor = %record.actor, "{reason}");
+    tracing::info!(tenant, channel, event = record.event.name(), actor = %record.actor, "{reason}");
 }

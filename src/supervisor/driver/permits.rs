@@ -1,10 +1,10 @@
 //! Permits: who else may change the platform, and when not.
 
 use super::super::fact::{Fact, Place};
-use super::super::permits::{Grant, MAY_SHOW_FOR, Permit, PermitRequest};
 use super::Driver;
-use crate::platform::Gate;
+use crate::journal::Gate;
 use crate::policy::{Action, ActionKind, ChannelKey, Health, TenantId, TenantState};
+use crate::provision::{Grant, MAY_SHOW_FOR, Permit, PermitRequest};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 

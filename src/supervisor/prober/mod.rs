@@ -17,9 +17,9 @@ mod tenant;
 pub use tenant::TenantPlan;
 
 use crate::clock::Clock;
+use crate::counters::Counters;
 use crate::platform::ChannelDoc;
 use crate::policy::{Cadence, ChannelId, ChannelKey, LookError, Observation, Pace, TelemetryParams, TenantId, Time};
-use crate::supervisor::Counters;
 use futures_util::StreamExt;
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,7 +1,6 @@
 //! Decisions, as the audit log and as an engine tell them, and which of two lists are the same.
 
 use crate::policy::{ChannelId, ChannelKey, Reason, Record, WallMs};
-use crate::supervisor::entry::event_name;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
@@ -57,8 +56,8 @@ impl Decision {
     /// What the engine wants written down, if it is a decision.
     pub fn of_record(at: WallMs, record: &Record) -> Option<Self> {
         let channel = ChannelKey::new(record.tenant.clone()?, record.channel.clone()?);
-        let event = event_name(record.event);
-        is_decision(&event).then(|| Self::new(at, channel, event, &record.reason))
+        let event = record.event.name();
+        is_decision(event).then(|| Self::new(at, channel, event.to_owned(), &record.reason))
     }
 
     /// An entry of the audit log, if it is a decision.

@@ -4,11 +4,13 @@
 //! snapshot, so that nothing is kept twice and a removed channel leaves no series behind. Must never: take a label that
 //! the outside chooses without a bound; a channel is never a label of a counter.
 
+mod bridges;
 mod doors;
 mod meddling;
 mod provision;
 
-use crate::calls::BridgeMetrics;
+pub use bridges::BridgeMetrics;
+
 use crate::platform::{Malformed, RequestEvent};
 use crate::policy::WallMs;
 use doors::Doors;
@@ -365,5 +367,4 @@ fn forget<T: MetricVecBuilder>(family: &MetricVec<T>, tenant: &str) {
 }
 
 #[cfg(test)]
-#[path = "counters_tests.rs"]
 mod tests;

@@ -6,7 +6,7 @@
 //! for. What was sent is: a change of anything but the route until it is answered, one that carries the route until its
 //! outcome is known, since it could undo the engine's. Must never: let a route be carried that the driver holds.
 
-use crate::platform::Gate;
+use crate::journal::Gate;
 use crate::policy::{ChannelId, ChannelKey, TenantId};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

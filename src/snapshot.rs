@@ -1,7 +1,6 @@
 //! What the driver publishes: immutable, cheap to read, replaced as a whole. HTTP, metrics and the command line read
 //! nothing else.
 
-use super::references::ReferenceReading;
 use crate::platform::BudgetReading;
 use crate::policy::{ChannelKey, ChannelReport, Mode, TenantId, TenantReport, WallMs};
 use arc_swap::ArcSwap;
@@ -37,6 +36,17 @@ pub struct Snapshot {
     pub config_loaded_at: WallMs,
     /// Whether the last attempt to load a configuration succeeded.
     pub config_ok: bool,
+}
+
+/// One target, as the last round found it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReferenceReading {
+    /// Host and port, as configured.
+    pub target: String,
+    /// Whether it answers.
+    pub up: bool,
+    /// Whether it ever did; otherwise it says nothing of our network.
+    pub known: bool,
 }
 
 /// Reports by channel, shared from one snapshot to the next as long as none of them changes; a change makes a copy.

@@ -1,21 +1,20 @@
 //! What is counted of bridges: how they ended, how long they took, and which share of the last hour's was made.
 
-use super::outcome::Outcome;
+use super::{add, opts};
 use crate::policy::Time;
-use prometheus::core::Collector;
-use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
+use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Registry};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Over how long the share of successes is taken; see [`BridgeMetrics::refresh`].
-pub const WINDOW: Duration = Duration::from_hours(1);
 /// How a rescue ends: it came to its end; it did, with more calls on the channel than are listed; it was stopped on the way;
 /// the calls could not be listed; it was held from the start; too many others were under way.
 pub const RESCUES: [&str; 6] = ["ended", "cut", "stopped", "unlisted", "held", "skipped"];
+/// How a bridge ends that was made.
+const COMPLETED: &str = "completed";
 /// How a bridge ends.
 const ENDS: [&str; 9] = [
-    "completed",
+    COMPLETED,
     "unknown",
     "too_many_legs",
     "call_over",
@@ -47,9 +46,11 @@ pub struct BridgeMetrics {
 type Window = VecDeque<(i64, u32, u32)>;
 
 impl BridgeMetrics {
+    /// Over how long the share of successes is taken; see [`BridgeMetrics::refresh`].
+    pub const WINDOW: Duration = Duration::from_hours(1);
+
     /// Families in `registry`.
     pub fn new(registry: &Registry) -> Self {
-        let opts = |name: &str, help: &str| Opts::new(name, help).namespace("trunkwarden");
         let seconds = HistogramOpts::from(opts(
             "bridge_duration_seconds",
             "Time from the order of a bridge to its outcome, the wait for its turn included.",
@@ -92,11 +93,11 @@ impl BridgeMetrics {
         }
     }
 
-    /// A bridge ended now, after `took`.
-    pub fn ended(&self, now: Time, tenant: &str, outcome: &Outcome, took: Duration) {
-        self.bridges.with_label_values(&[tenant, outcome.label()]).inc();
+    /// A bridge ended now in `result`, an outcome's label, after `took`.
+    pub fn ended(&self, now: Time, tenant: &str, result: &str, took: Duration) {
+        self.bridges.with_label_values(&[tenant, result]).inc();
         self.seconds.with_label_values(&[tenant]).observe(took.as_secs_f64());
-        self.remember(now, Duration::ZERO, tenant, matches!(outcome, Outcome::Completed { .. }));
+        self.remember(now, Duration::ZERO, tenant, result == COMPLETED);
     }
 
     /// A bridge ended `ago`, as the journal tells: it counts for the share alone.
@@ -129,7 +130,7 @@ impl BridgeMetrics {
 
     /// Works the shares out anew: of the last hour, in whole minutes.
     pub fn refresh(&self, now: Time) {
-        let oldest = minute(now, WINDOW);
+        let oldest = minute(now, Self::WINDOW);
         let mut windows = self.windows();
         windows.retain(|tenant, window| {
             window.retain(|(minute, ..)| *minute > oldest);
@@ -179,12 +180,4 @@ impl BridgeMetrics {
 fn minute(now: Time, ago: Duration) -> i64 {
     let seconds = |span: Duration| i64::try_from(span.as_secs()).unwrap_or(i64::MAX / 2);
     (seconds(now.since_origin()) - seconds(ago)).div_euclid(seconds(MINUTE))
-}
-
-/// Names, labels and bounds are constants of this file: a failure here is a mistake in it, and the first test shows it.
-#[allow(clippy::expect_used, reason = "depends on constants only")]
-fn add<C: Collector + Clone + 'static>(registry: &Registry, family: prometheus::Result<C>) -> C {
-    let family = family.expect("a metric's name, labels and buckets are valid");
-    registry.register(Box::new(family.clone())).expect("a metric's name is used once");
-    family
 }

@@ -99,15 +99,18 @@ pub fn check_target(kind: Kind, value: &str) -> Result<(Target, Option<String>),
     Ok((Target { kind, value: value.to_owned() }, warning))
 }
 
-/// The whole text is `+` and 7 to 15 digits, and the numbering plan of its country knows numbers of that length. A range
+/// The digits of a number in the form of E.164: `+` and 7 to 15 of them, the first not 0.
+pub(super) fn e164(text: &str) -> Option<&str> {
+    let digits = text.strip_prefix('+')?;
+    let plain = digits.bytes().all(|b| b.is_ascii_digit()) && (7..=15).contains(&digits.len());
+    (plain && !digits.starts_with('0')).then_some(digits)
+}
+
+/// The whole text is in the form of E.164, and the numbering plan of its country knows numbers of that length. A range
 /// that is not assigned is a warning only: plans change faster than this program.
 fn phone(text: &str) -> Result<Option<String>, Cow<'static, str>> {
     const E164: &str = "give the whole number as E.164: + and 7 to 15 digits, the first not 0, such as +12025550100";
-    let digits = text.strip_prefix('+').ok_or(E164)?;
-    let plain = digits.bytes().all(|b| b.is_ascii_digit()) && (7..=15).contains(&digits.len());
-    if !plain || digits.starts_with('0') {
-        return Err(E164.into());
-    }
+    let digits = e164(text).ok_or(E164)?;
     let number = phonenumber::parse(None, text).map_err(|_| "no country's numbering plan knows such a number")?;
     let code = number.code().value();
     let national = digits.strip_prefix(&code.to_string()).unwrap_or_default();
