@@ -10,8 +10,8 @@ use trunkwarden::policy::{
     ChannelKey, ChannelParams, ChannelView, Codec, GlobalLimits, Mode, Observation, Params, Policy, Source, TenantId,
     TenantParams, Time, WallMs,
 };
+use trunkwarden::replay::Replay;
 use trunkwarden::supervisor::fact::{self, Fact, Told};
-use trunkwarden::supervisor::replay::Replay;
 
 const CHANNELS: u64 = 1_000;
 const ROUNDS: u64 = 100;

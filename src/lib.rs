@@ -2,7 +2,7 @@
 //!
 //! The rooms, in the order in which data flows: [`supervisor`] looks and acts, [`policy`] decides (purely), [`journal`]
 //! remembers and proves, [`platform`] speaks to the outside, [`provision`] creates what is desired, [`delivery`] lets out
-//! what others are told, [`http`] shows. [`config`] turns TOML into checked
+//! what others are told, [`http`] shows; [`replay`] tells an engine the past once more. [`config`] turns TOML into checked
 //! parameters, [`sim`] is a platform of our own for demo and tests, [`cli`] is what people type. [`clock`] is the only file
 //! that reads a clock. `ARCHITECTURE.md` is the map.
 
@@ -17,6 +17,7 @@ pub mod journal;
 pub mod platform;
 pub mod policy;
 pub mod provision;
+pub mod replay;
 pub mod sim;
 pub mod snapshot;
 pub mod supervisor;

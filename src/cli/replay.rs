@@ -9,7 +9,7 @@ use crate::config::{self, Config};
 use crate::journal::Reader;
 use crate::policy::WallMs;
 use crate::provision::watched_by;
-use crate::supervisor::replay::{Decision, Line, Replay, Rests, Span, Summary, compare, decided, play, warm_up};
+use crate::replay::{Decision, Line, Replay, Rests, Span, Summary, compare, decided, play, warm_up};
 use clap::Args;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;

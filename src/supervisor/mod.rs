@@ -26,7 +26,6 @@ mod publisher;
 mod reasons;
 mod references;
 mod reloads;
-pub mod replay;
 mod tags;
 
 pub use crate::counters::Counters;

@@ -17,10 +17,10 @@ pub use decision::{Decision, Line, Summary, compare, is_decision};
 pub use source::{Rests, Span, decided, play, warm_up};
 pub use timeline::{Placed, Timeline};
 
-use super::fact::{Fact, Told};
 use crate::policy::{
     Action, ChannelKey, Command, Engine, Observation, OpId, Outcome, Params, Part, Saved, Time, WallMs, Windows,
 };
+use crate::supervisor::fact::{Fact, Told};
 use hands::Hands;
 use std::time::Duration;
 use world::{Shown, World};
