@@ -4,11 +4,11 @@
 //! Nothing of it is forgotten: what is set aside stays in `refuted` and is named by its digest in the entry, which the next
 //! checkpoint covers. A checkpoint that was kept elsewhere still says what it said.
 
-use super::model::{Entry, JournalError};
+use super::error::JournalError;
+use super::hex::to_hex;
+use super::model::Entry;
 use super::rows::{self, Log};
-use super::seal::of_journal;
 use super::trust::Trust;
-use super::verify::to_hex;
 use crate::policy::{EventType, WallMs};
 use rusqlite::{Connection, params};
 use serde_json::json;
@@ -39,7 +39,7 @@ pub(in crate::journal) fn write(db: &Connection, log: &mut Log<'_>, a: &Acceptan
     let entry = Entry {
         actor: a.who.to_owned(),
         details: json!({ "found": a.trust.word(), "why": why, "set_aside": digests }),
-        ..of_journal(a.wall, EventType::JournalAccepted, reason)
+        ..Entry::of_journal(a.wall, EventType::JournalAccepted, reason)
     };
     rows::append(db, log, &entry, a.id, None)
 }

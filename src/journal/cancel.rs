@@ -1,6 +1,6 @@
 //! A word to a query that nobody waits for any more: it ends at once, and those behind it have their turn.
 
-use super::model::JournalError;
+use super::error::JournalError;
 use rusqlite::Connection;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -4,15 +4,13 @@
 //! changed, removed, inserted or moved breaks the chain from there on. What a chain alone cannot show is that its newest
 //! entries were cut off: that takes a copy of its head, kept elsewhere.
 
-use super::model::{Entry, JournalError};
+use super::error::{JournalError, MAX_TEXT};
+use super::hex::to_hex;
+use super::model::Entry;
 use crate::clock::rfc3339;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
 use uuid::Uuid;
-
-/// An entry's text at most, in bytes.
-pub(in crate::journal) const MAX_TEXT: usize = 1024 * 1024;
 
 /// How deep `before`, `after` and `details` may be nested: well below what JSON readers bear.
 const MAX_DEPTH: usize = 64;
@@ -74,12 +72,7 @@ pub(in crate::journal) fn canonical(value: &Value) -> serde_json::Result<String>
 
 /// SHA-256 of a text, in lower-case hex.
 pub(in crate::journal) fn hash_of(text: &str) -> String {
-    let mut hex = String::with_capacity(64);
-    for byte in Sha256::digest(text.as_bytes()) {
-        // Writing into a String cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex
+    to_hex(&Sha256::digest(text.as_bytes()).into())
 }
 
 fn unfit(why: String) -> JournalError {

@@ -2,13 +2,12 @@
 //!
 //! Both work beside a daemon that writes. Must never change the file that is looked at, nor leave half of a copy.
 
-use super::model::JournalError;
+use super::connection::lock;
+use super::error::JournalError;
 use super::reader::Reader;
-use super::schema::expected_rules;
-use super::store::lock;
+use super::schema::{expected_rules, rules};
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 
@@ -76,11 +75,4 @@ impl Reader {
             _ => Err(JournalError::Corrupt { path: to.to_owned(), why: "the journal was busy; try again".to_owned() }),
         }
     }
-}
-
-/// Every trigger, by name.
-pub(in crate::journal) fn rules(db: &Connection) -> rusqlite::Result<BTreeMap<String, String>> {
-    db.prepare("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")?
-        .query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?
-        .collect()
 }

@@ -2,9 +2,8 @@
 //!
 //! Must never alter a file that is not a journal of ours, nor one that a newer version has written.
 
-use super::model::JournalError;
-use super::outbox;
-use super::schema::{self, ADD, APPLICATION_ID, CREATE, FIRST_VERSION, UPGRADES, VERSION};
+use super::error::JournalError;
+use super::schema::{self, APPLICATION_ID, FIRST_VERSION, VERSION};
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::fs::{DirBuilder, File, Metadata, OpenOptions, Permissions};
@@ -45,13 +44,13 @@ pub(in crate::journal) fn open_for_writing(path: &Path, max_pages: Option<u32>) 
     check(&db, path)?;
     prepare(&db, max_pages).map_err(|e| damaged_or("set up the journal", path, e))?;
     match state {
-        State::Empty => create_tables(&db).map_err(JournalError::sqlite("create the journal's tables"))?,
+        State::Empty => schema::create_tables(&db).map_err(JournalError::sqlite("create the journal's tables"))?,
         State::Older(version) => {
-            upgrade(&db, version).map_err(JournalError::sqlite("bring the journal's tables up to date"))?;
+            schema::upgrade(&db, version).map_err(JournalError::sqlite("bring the journal's tables up to date"))?;
         }
         State::Ours => {}
     }
-    add_tables(&db).map_err(JournalError::sqlite("add to the journal's tables"))?;
+    schema::add_tables(&db).map_err(JournalError::sqlite("add to the journal's tables"))?;
     no_strangers(&db, path)?;
     nothing_missing(&db, path)?;
     // The names of the file and of its WAL are durable only once their folder is.
@@ -82,8 +81,8 @@ pub(in crate::journal) fn open_in_memory() -> Result<Connection, JournalError> {
     let create = || {
         let db = Connection::open_in_memory()?;
         prepare(&db, None)?;
-        create_tables(&db)?;
-        add_tables(&db)?;
+        schema::create_tables(&db)?;
+        schema::add_tables(&db)?;
         Ok(db)
     };
     create().map_err(JournalError::sqlite("create a journal in memory"))
@@ -249,34 +248,6 @@ fn prepare(db: &Connection, max_pages: Option<u32>) -> rusqlite::Result<()> {
     }
     db.set_prepared_statement_cache_capacity(64);
     Ok(())
-}
-
-/// All of it in one transaction: a crash half-way leaves an empty file, which is recognised as one.
-pub(in crate::journal) fn create_tables(db: &Connection) -> rusqlite::Result<()> {
-    let tx = db.unchecked_transaction()?;
-    tx.execute_batch(CREATE)?;
-    tx.pragma_update(None, "application_id", APPLICATION_ID)?;
-    upgrade_within(&tx, FIRST_VERSION)?;
-    tx.commit()
-}
-
-/// What changes none of the tables that are there, and is added where it is missing.
-pub(in crate::journal) fn add_tables(db: &Connection) -> rusqlite::Result<()> {
-    db.execute_batch(ADD)?;
-    db.execute_batch(outbox::CREATE)?;
-    db.execute_batch(outbox::CREATE_LANE)
-}
-
-fn upgrade(db: &Connection, from: i64) -> rusqlite::Result<()> {
-    let tx = db.unchecked_transaction()?;
-    upgrade_within(&tx, from)?;
-    tx.commit()
-}
-
-fn upgrade_within(tx: &Connection, from: i64) -> rusqlite::Result<()> {
-    let done = usize::try_from(from - FIRST_VERSION).unwrap_or(0);
-    UPGRADES.iter().skip(done).try_for_each(|step| tx.execute_batch(step))?;
-    tx.pragma_update(None, "user_version", VERSION)
 }
 
 fn corrupt(path: &Path, why: String) -> JournalError {

@@ -2,8 +2,9 @@
 
 use super::archive::{self, Segment};
 use super::claim::Claim;
+use super::error::JournalError;
 use super::ids::{IdSource, Ids};
-use super::model::{Batch, JournalError, Recovered};
+use super::model::{Batch, Recovered};
 use super::operation::{Operation, OperationReceipt};
 use super::options::{JournalCounters, Options, WriterMode};
 use super::outbox::OutboxChange;

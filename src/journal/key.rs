@@ -4,8 +4,8 @@
 //! `{state_dir}/audit.key` holds `PRIVATE+KEY+NAME+ID+SEED` (0600); `{state_dir}/audit.vkey` a line `NAME+ID+KEY` for each key,
 //! oldest first. Must never replace a key that is there, nor show one.
 
+use super::error::JournalError;
 use super::file;
-use super::model::JournalError;
 use super::note::{NoteError, Signer, VerifierKey};
 use rand::TryRngCore;
 use secrecy::{ExposeSecret, SecretString};

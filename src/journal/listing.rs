@@ -3,10 +3,11 @@
 //! Texts are handed on exactly as they were hashed. Must never hold more than a page of them.
 
 use super::archive::{self, Segment};
-use super::model::JournalError;
+use super::connection::lock;
+use super::error::JournalError;
+use super::hex::to_hex;
 use super::reader::{Filter, Order, Reader, query};
-use super::store::lock;
-use super::verify::{Archive, to_hex};
+use super::verify::Archive;
 use crate::policy::WallMs;
 use rusqlite::params_from_iter;
 use serde_json::Value;

@@ -2,7 +2,7 @@
 //!
 //! The kernel releases it with the process, however that ends; the file itself stays, and means nothing.
 
-use super::model::JournalError;
+use super::error::JournalError;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;

@@ -11,9 +11,12 @@ mod cancel;
 mod chain;
 mod check;
 mod claim;
+mod connection;
+mod error;
 mod file;
 mod gate;
 mod handle;
+mod hex;
 mod ids;
 mod key;
 mod listing;
@@ -41,15 +44,16 @@ mod verify;
 mod writer;
 
 pub use cancel::{Cancel, CancelOnDrop};
+pub use error::JournalError;
 pub use gate::Gate;
 pub use handle::{Journal, ReadFor};
 pub use ids::IdSource;
 pub use key::{KeyError, public_keys_file, read_public_keys, signer};
 pub use listing::Listed;
-pub use model::{Batch, Closed, Entry, Intent, JournalError, ObservationRow, OpenIntent, Receipt, Recovered};
+pub use model::{Batch, Closed, Entry, Intent, ObservationRow, OpenIntent, Receipt, Recovered};
 pub use note::{Signer, VerifierKey};
 pub use operation::{Ended, KeptOperation, Operation, OperationReceipt};
-pub use options::{JournalCounters, Options, WriterMode};
+pub use options::{JournalCounters, Options, Signing, WriterMode};
 pub use outbox::{
     Due, LaneDue, MAX_DEAD, MAX_LANE, OutboxChange, OutboxFilter, OutboxPage, OutboxRow, Place, Selection, SinkState,
     Subscription, event_matches,
@@ -58,6 +62,5 @@ pub use pending::Pending;
 pub use proof::{Proof, ProofError};
 pub use reader::{Filter, Page, Reader};
 pub use recorded::Recorded;
-pub use seal::Signing;
 pub use trust::Trust;
 pub use verify::{Against, Archive, Broken, Cover, Fault, Verified};

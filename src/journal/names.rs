@@ -1,7 +1,7 @@
 //! Whether the files that are open are still the ones that their names mean: a database that was removed or replaced under
 //! the process takes every write and keeps none of them for anybody else.
 
-use super::model::JournalError;
+use super::error::JournalError;
 use std::ffi::OsString;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;

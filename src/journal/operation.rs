@@ -3,9 +3,7 @@
 //! Owns their words and their rows in `operations`. As with an intent, an operation is on disk before anything is sent,
 //! and only the journal makes the receipt that its sender must hold. Must never remove one that has no outcome.
 
-use super::chain::MAX_TEXT;
-use super::model::JournalError;
-use super::recovery::json;
+use super::error::{JournalError, MAX_TEXT, json};
 use crate::policy::WallMs;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;

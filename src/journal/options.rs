@@ -1,9 +1,8 @@
 //! How a journal is opened, and what it counts.
 
 use super::ids::IdSource;
-use super::note::Checkpoint;
+use super::note::{Checkpoint, Signer};
 use super::outbox::Subscription;
-use super::seal::Signing;
 use crate::clock::Clock;
 use crate::policy::WallMs;
 use std::path::PathBuf;
@@ -16,6 +15,17 @@ pub enum WriterMode {
     Thread,
     /// `submit` commits before it returns: for simulation and tests, where a thread would not hold a paused clock.
     Inline,
+}
+
+/// Who signs checkpoints, and how often.
+#[derive(Clone, Debug)]
+pub struct Signing {
+    /// The key; its name is the log's origin.
+    pub signer: Signer,
+    /// After this many entries, 1 at least.
+    pub entries: u64,
+    /// After this time, where there is anything new.
+    pub interval: Duration,
 }
 
 /// How a journal is opened.

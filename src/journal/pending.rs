@@ -1,6 +1,7 @@
 //! The answer to a submitted batch, while it is waited for.
 
-use super::model::{JournalError, Receipt};
+use super::error::JournalError;
+use super::model::Receipt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};

@@ -4,10 +4,10 @@
 //! entry is in the log that was signed, not that the log is whole.
 
 use super::archive;
-use super::model::JournalError;
+use super::connection::lock;
+use super::error::JournalError;
 use super::note::{Checkpoint, NoteError, VerifierKey};
 use super::reader::Reader;
-use super::store::lock;
 use super::tree::{self, Hash, leaf};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

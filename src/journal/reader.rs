@@ -3,11 +3,11 @@
 //! Calls block on the disk: from async code, `spawn_blocking`. Must never write; its connection is a read-only one.
 
 use super::cancel::Cancel;
-use super::file;
-use super::model::{JournalError, ObservationRow, OpenIntent};
+use super::connection::lock;
+use super::error::JournalError;
+use super::model::{ObservationRow, OpenIntent};
 use super::operation::{self, KeptOperation};
-use super::recovery;
-use super::store::lock;
+use super::{file, recovery};
 use crate::policy::WallMs;
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, params, params_from_iter};

@@ -1,8 +1,9 @@
 //! Reads what was recorded for explaining and replaying, in the order in which it was handed in.
 
-use super::model::{JournalError, ObservationRow};
+use super::connection::lock;
+use super::error::JournalError;
+use super::model::ObservationRow;
 use super::reader::Reader;
-use super::store::lock;
 use crate::policy::WallMs;
 use rusqlite::{OptionalExtension, Row, params};
 

@@ -1,7 +1,8 @@
 //! What a start finds in the file.
 
 use super::chain::Head;
-use super::model::{Intent, JournalError, OpenIntent, Recovered};
+use super::error::{JournalError, json};
+use super::model::{Intent, OpenIntent, Recovered};
 use super::operation;
 use crate::policy::{OpId, WallMs};
 use rusqlite::{Connection, OptionalExtension, Row};
@@ -87,12 +88,4 @@ pub(in crate::journal) fn states(db: &Connection, path: &Path) -> Result<Vec<(St
             Ok((key, value))
         })
         .collect()
-}
-
-/// A text that we wrote as JSON; `what` is named where it is none any more.
-pub(in crate::journal) fn json(text: &str, path: &Path, what: &str) -> Result<Value, JournalError> {
-    serde_json::from_str(text).map_err(|_| JournalError::Corrupt {
-        path: path.to_owned(),
-        why: format!("{what} is no JSON; keep the file (it is evidence), move it away and restore a backup"),
-    })
 }

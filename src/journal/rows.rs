@@ -1,12 +1,12 @@
 //! One batch as rows, within the transaction that commits it.
 
 use super::archive::Segment;
-use super::chain::{self, MAX_TEXT, Stamp};
-use super::model::{Closed, Entry, Intent, JournalError, ObservationRow};
+use super::chain::{self, Stamp};
+use super::error::{JournalError, MAX_TEXT};
+use super::model::{Closed, Entry, Intent, ObservationRow};
 use super::operation;
 use super::outbox::{self, Subscribed};
 use super::queue::Stamped;
-use super::seal::of_journal;
 use super::tip::Tip;
 use super::tree::leaf;
 use crate::policy::{EventType, OpId, WallMs};
@@ -194,7 +194,7 @@ pub(in crate::journal) fn archive(
         .map_err(JournalError::sqlite("note an archived segment"))?;
     let entry = Entry {
         details: segment.details(),
-        ..of_journal(at, EventType::JournalArchived, format!("entries {first} to {last} are archived in {file}"))
+        ..Entry::of_journal(at, EventType::JournalArchived, format!("entries {first} to {last} are archived in {file}"))
     };
     append(db, log, &entry, id, None)
 }

@@ -1,11 +1,19 @@
 //! The tables, and the rules that the database itself enforces: audit entries are appended in order and stay.
 
-use super::{check, file};
+use super::outbox;
+use rusqlite::Connection;
 use std::collections::BTreeMap;
 
 /// The triggers of this version, by name: what keeps the log from being changed by the way.
 pub(in crate::journal) fn expected_rules() -> rusqlite::Result<BTreeMap<String, String>> {
-    check::rules(&fresh()?)
+    rules(&fresh()?)
+}
+
+/// Every trigger, by name.
+pub(in crate::journal) fn rules(db: &Connection) -> rusqlite::Result<BTreeMap<String, String>> {
+    db.prepare("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")?
+        .query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?
+        .collect()
 }
 
 /// Every object of a database: its kind and how it is made, by its name.
@@ -17,17 +25,45 @@ pub(in crate::journal) fn expected() -> rusqlite::Result<Objects> {
 }
 
 /// Those of `db`.
-pub(in crate::journal) fn objects(db: &rusqlite::Connection) -> rusqlite::Result<Objects> {
+pub(in crate::journal) fn objects(db: &Connection) -> rusqlite::Result<Objects> {
     db.prepare("SELECT name, type, sql FROM sqlite_master")?
         .query_map([], |r| Ok((r.get(0)?, (r.get(1)?, r.get(2)?))))?
         .collect()
 }
 
-fn fresh() -> rusqlite::Result<rusqlite::Connection> {
-    let db = rusqlite::Connection::open_in_memory()?;
-    file::create_tables(&db)?;
-    file::add_tables(&db)?;
+fn fresh() -> rusqlite::Result<Connection> {
+    let db = Connection::open_in_memory()?;
+    create_tables(&db)?;
+    add_tables(&db)?;
     Ok(db)
+}
+
+/// All of it in one transaction: a crash half-way leaves an empty file, which is recognised as one.
+pub(in crate::journal) fn create_tables(db: &Connection) -> rusqlite::Result<()> {
+    let tx = db.unchecked_transaction()?;
+    tx.execute_batch(CREATE)?;
+    tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+    upgrade_within(&tx, FIRST_VERSION)?;
+    tx.commit()
+}
+
+/// What changes none of the tables that are there, and is added where it is missing.
+pub(in crate::journal) fn add_tables(db: &Connection) -> rusqlite::Result<()> {
+    db.execute_batch(ADD)?;
+    db.execute_batch(outbox::CREATE)?;
+    db.execute_batch(outbox::CREATE_LANE)
+}
+
+pub(in crate::journal) fn upgrade(db: &Connection, from: i64) -> rusqlite::Result<()> {
+    let tx = db.unchecked_transaction()?;
+    upgrade_within(&tx, from)?;
+    tx.commit()
+}
+
+fn upgrade_within(tx: &Connection, from: i64) -> rusqlite::Result<()> {
+    let done = usize::try_from(from - FIRST_VERSION).unwrap_or(0);
+    UPGRADES.iter().skip(done).try_for_each(|step| tx.execute_batch(step))?;
+    tx.pragma_update(None, "user_version", VERSION)
 }
 
 /// `PRAGMA application_id`: what makes an SQLite file a journal of ours ("TrkW").
@@ -41,7 +77,7 @@ pub(in crate::journal) const VERSION: i64 = 2;
 
 /// What came after the first tables, in order; a new file gets all of them. Each is part of the transaction that raises
 /// the version, and none is ever changed once released.
-pub(in crate::journal) const UPGRADES: [&str; 1] = [PROOF];
+const UPGRADES: [&str; 1] = [PROOF];
 
 /// Signed checkpoints, and the segments of the log that are archived. A segment's row is what permits its entries to be
 /// removed, and nothing else does.
@@ -87,7 +123,7 @@ CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit
 
 /// What came after the first tables and changes none of them: added to any journal of this version that lacks it, so
 /// that an older trunkwarden still opens the file.
-pub(in crate::journal) const ADD: &str = "
+const ADD: &str = "
 CREATE TABLE IF NOT EXISTS operations (
     operation_id TEXT NOT NULL UNIQUE,
     kind         TEXT NOT NULL,
@@ -115,7 +151,7 @@ CREATE TABLE IF NOT EXISTS refuted (
 /// The first tables, for an empty file. `audit.entry` is the text that is hashed; the columns after `hash` repeat parts of it
 /// so that they can be filtered on, and verification holds them against it. The insert trigger also catches
 /// `INSERT OR REPLACE`, which would remove a row without the delete trigger being asked.
-pub(in crate::journal) const CREATE: &str = "
+const CREATE: &str = "
 CREATE TABLE audit (
     seq        INTEGER PRIMARY KEY,
     entry      TEXT NOT NULL,

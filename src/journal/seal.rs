@@ -2,29 +2,19 @@
 //!
 //! Written in the transaction whose entries make it due. Reads no clock: whoever submits says what time it is.
 
-use super::model::{Entry, JournalError};
+use super::error::JournalError;
+use super::model::Entry;
 use super::note::{Checkpoint, Signer};
+use super::options::Signing;
 use super::rows::{self, Log};
 use super::tip::{Sealed, Tip};
 use crate::policy::{EventType, WallMs};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rusqlite::{Connection, params};
-use serde_json::{Value, json};
+use serde_json::json;
 use sha2::{Digest, Sha256};
-use std::time::Duration;
 use uuid::{Builder, Uuid};
-
-/// Who signs checkpoints, and how often.
-#[derive(Clone, Debug)]
-pub struct Signing {
-    /// The key; its name is the log's origin.
-    pub signer: Signer,
-    /// After this many entries, 1 at least.
-    pub entries: u64,
-    /// After this time, where there is anything new.
-    pub interval: Duration,
-}
 
 impl Signing {
     /// Whether the entries since `sealed` are due for a checkpoint at `wall`.
@@ -60,7 +50,7 @@ pub(in crate::journal) fn write(
         .map_err(JournalError::sqlite("write a checkpoint"))?;
     let entry = Entry {
         details: json!({ "note": note, "origin": signer.public().name(), "root": root, "size": size }),
-        ..of_journal(wall, EventType::JournalCheckpoint, format!("signed checkpoint of entries 1 to {size}"))
+        ..Entry::of_journal(wall, EventType::JournalCheckpoint, format!("signed checkpoint of entries 1 to {size}"))
     };
     let id = id_of(&note, wall);
     rows::append(db, log, &entry, id, None)?;
@@ -77,30 +67,8 @@ pub(in crate::journal) fn tell_key(
     let key = signer.public().to_string();
     let id = id_of(&key, wall);
     let reason = "checkpoints are signed by this key from now on".to_owned();
-    let entry = Entry { after: json!({ "key": key }), ..of_journal(wall, EventType::JournalKeyChanged, reason) };
+    let entry = Entry { after: json!({ "key": key }), ..Entry::of_journal(wall, EventType::JournalKeyChanged, reason) };
     rows::append(db, log, &entry, id, None)
-}
-
-/// An entry of the journal's own.
-pub(in crate::journal) fn of_journal(at: WallMs, event: EventType, reason: String) -> Entry {
-    Entry {
-        at,
-        event_type: name_of(event),
-        tenant: None,
-        channel_id: None,
-        actor: "system".to_owned(),
-        reason,
-        before: Value::Null,
-        after: Value::Null,
-        op: None,
-        operation: None,
-        details: Value::Null,
-    }
-}
-
-/// The closed list's name of an event.
-pub(in crate::journal) fn name_of(event: EventType) -> String {
-    serde_json::to_value(event).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 /// Whether `signer` made the newest checkpoint.

@@ -5,24 +5,24 @@
 
 use super::accept::{self, Acceptance};
 use super::archive::{self, Segment};
-use super::file;
+use super::connection::lock;
+use super::error::JournalError;
 use super::lock::Lock;
-use super::model::{JournalError, Recovered};
+use super::model::Recovered;
 use super::names::Names;
 use super::note::VerifierKey;
-use super::operation;
-use super::options::Options;
+use super::options::{Options, Signing};
 use super::outbox::{self, OutboxChange, Subscribed};
 use super::queue::Stamped;
-use super::recovery;
 use super::rows::{self, Log};
-use super::seal::{self, Signing};
+use super::seal;
 use super::tip::{self, Sealed, Tip};
 use super::trust::{self, Trust};
+use super::{file, operation, recovery};
 use crate::policy::WallMs;
 use rusqlite::{Connection, TransactionBehavior, params};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -376,11 +376,6 @@ impl Store {
             (self.tip, self.sealed) = (tip, sealed);
         }
     }
-}
-
-/// A connection for one task at a time. A panic elsewhere does not harm it: an open transaction was rolled back.
-pub(in crate::journal) fn lock(db: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
-    db.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What a killed process left of an archive takes room and harms nothing, so that a start does not fail over it.

@@ -5,7 +5,7 @@
 //! written, while the entries themselves are there.
 
 use super::chain::Head;
-use super::model::JournalError;
+use super::error::JournalError;
 use super::note::{Checkpoint, VerifierKey};
 use super::recovery;
 use super::tree::{Frontier, leaf};

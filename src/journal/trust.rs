@@ -5,8 +5,8 @@
 //! lie beside it; a kept tree only where it has the root that was signed. Must never sign what it has not held against all
 //! that is at hand.
 
+use super::error::JournalError;
 use super::key::{public_keys_file, read_public_keys};
-use super::model::JournalError;
 use super::note::{Checkpoint, MAX_NOTE, NoteError, VerifierKey};
 use super::tip::{self, Tip};
 use super::tree::{Frontier, Hash, leaf};

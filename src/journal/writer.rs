@@ -6,7 +6,8 @@
 //! still there under its name.
 
 use super::archive::Segment;
-use super::model::{JournalError, Receipt};
+use super::error::JournalError;
+use super::model::Receipt;
 use super::options::JournalCounters;
 use super::outbox::OutboxChange;
 use super::pending::Answer;

@@ -2,12 +2,13 @@
 
 use super::{Lines, Segment, digest, file_name, folder, note_name, part, segments, undelivered_from};
 use crate::journal::chain::Head;
-use crate::journal::model::JournalError;
+use crate::journal::connection::lock;
+use crate::journal::error::JournalError;
+use crate::journal::hex::{from_hex, to_hex};
 use crate::journal::note::Checkpoint;
 use crate::journal::reader::Reader;
-use crate::journal::store::lock;
 use crate::journal::tree::{Frontier, Hash};
-use crate::journal::verify::{Columns, Kept, Seen, from_hex, to_hex};
+use crate::journal::verify::{Columns, Kept, Seen};
 use crate::policy::WallMs;
 use flate2::Compression;
 use flate2::write::GzEncoder;

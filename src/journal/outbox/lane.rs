@@ -1,31 +1,16 @@
 //! The lane beside a sink's queue: deliveries that the sink refused while it took others. They go on by themselves, in no
 //! order, and hold nobody up.
 
-use super::change::{MAX_DEAD, set_aside};
+use super::dead::{MAX_DEAD, passed, set_aside};
 use super::read::{Due, entry, maybe};
-use crate::journal::model::JournalError;
+use crate::journal::connection::lock;
+use crate::journal::error::JournalError;
 use crate::journal::reader::Reader;
-use crate::journal::store::lock;
 use crate::policy::WallMs;
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// Deliveries in the lane of one sink at most: beyond it none is passed over.
 pub const MAX_LANE: u64 = 1_000;
-
-/// The lane's table. Whoever leaves the outbox leaves the lane.
-pub(in crate::journal) const CREATE: &str = "
-CREATE TABLE IF NOT EXISTS outbox_lane (
-    row     INTEGER PRIMARY KEY,
-    since   INTEGER NOT NULL,
-    next_at INTEGER NOT NULL
-) STRICT;
-CREATE TRIGGER IF NOT EXISTS outbox_lane_out AFTER DELETE ON outbox BEGIN
-    DELETE FROM outbox_lane WHERE row = OLD.id;
-END;
-CREATE TRIGGER IF NOT EXISTS outbox_lane_dead AFTER UPDATE OF dead ON outbox WHEN NEW.dead = 1 BEGIN
-    DELETE FROM outbox_lane WHERE row = NEW.id;
-END;
-";
 
 /// A delivery in a lane.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,7 +121,7 @@ pub(super) fn release(db: &Connection, before: WallMs, at: WallMs) -> rusqlite::
         for number in seq..=last {
             copy(db, (row, &sink), number, &events, at)?;
         }
-        super::change::passed(db, row, u64::try_from(last + 1).ok())?;
+        passed(db, row, u64::try_from(last + 1).ok())?;
     }
     Ok(())
 }

@@ -11,17 +11,19 @@
 //! is given up and counted. Must never: hold a credential, or remove a row that was neither delivered nor dropped by a
 //! person, the oldest payloads at their bound excepted.
 
+mod apply;
 mod change;
+mod dead;
 mod lane;
 mod read;
 mod schema;
 #[cfg(test)]
 mod tests;
 
-pub use change::{MAX_DEAD, OutboxChange, Selection, Subscription, event_matches};
+pub use change::{OutboxChange, Selection, Subscription, event_matches};
+pub use dead::MAX_DEAD;
 pub use lane::{LaneDue, MAX_LANE};
 pub use read::{Due, OutboxFilter, OutboxPage, OutboxRow, Place, SinkState};
 
-pub(in crate::journal) use change::{Subscribed, apply, enqueue, subscriptions};
-pub(in crate::journal) use lane::CREATE as CREATE_LANE;
-pub(in crate::journal) use schema::CREATE;
+pub(in crate::journal) use apply::{Subscribed, apply, enqueue, subscriptions};
+pub(in crate::journal) use schema::{CREATE, CREATE_LANE};

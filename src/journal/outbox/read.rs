@@ -1,9 +1,9 @@
 //! Reads the outbox: what is due next for a sink, and what a person wants to see of it. Every answer has a bound.
 
 use super::change::Selection;
-use crate::journal::model::JournalError;
+use crate::journal::connection::lock;
+use crate::journal::error::JournalError;
 use crate::journal::reader::Reader;
-use crate::journal::store::lock;
 use crate::policy::WallMs;
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};

@@ -53,3 +53,18 @@ CREATE TRIGGER IF NOT EXISTS outbox_keeps_what_it_needs BEFORE DELETE ON audit B
         WHERE seq = OLD.seq AND through = OLD.seq AND payload IS NULL;
 END;
 ";
+
+/// The lane's table. Whoever leaves the outbox leaves the lane.
+pub(in crate::journal) const CREATE_LANE: &str = "
+CREATE TABLE IF NOT EXISTS outbox_lane (
+    row     INTEGER PRIMARY KEY,
+    since   INTEGER NOT NULL,
+    next_at INTEGER NOT NULL
+) STRICT;
+CREATE TRIGGER IF NOT EXISTS outbox_lane_out AFTER DELETE ON outbox BEGIN
+    DELETE FROM outbox_lane WHERE row = OLD.id;
+END;
+CREATE TRIGGER IF NOT EXISTS outbox_lane_dead AFTER UPDATE OF dead ON outbox WHEN NEW.dead = 1 BEGIN
+    DELETE FROM outbox_lane WHERE row = NEW.id;
+END;
+";

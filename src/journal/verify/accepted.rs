@@ -4,7 +4,7 @@
 
 use super::{Broken, Fault};
 use crate::journal::accept::digest;
-use crate::journal::model::JournalError;
+use crate::journal::error::JournalError;
 use rusqlite::Connection;
 use serde_json::Value;
 use std::collections::BTreeMap;

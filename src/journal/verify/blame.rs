@@ -3,8 +3,9 @@
 //! A chain shows that something is wrong at a place; what was done is concluded from the neighbours, which the one who did it
 //! left as they were.
 
-use super::entry::{Seen, from_hex};
+use super::entry::Seen;
 use super::{Broken, Fault};
+use crate::journal::hex::from_hex;
 use crate::journal::tree::Hash;
 use rusqlite::{Connection, OptionalExtension};
 

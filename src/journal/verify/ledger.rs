@@ -2,12 +2,13 @@
 //! and archived, held against the entries that tell of it.
 
 use super::accepted::Accepted;
-use super::entry::{Columns, Kept, Seen, from_hex, to_hex};
+use super::entry::{Columns, Kept, Seen};
 use super::walk::walk;
 use super::{Against, Broken, Fault, Verified, blame};
 use crate::clock::rfc3339;
 use crate::journal::archive::{self, Segment};
-use crate::journal::model::JournalError;
+use crate::journal::error::JournalError;
+use crate::journal::hex::{from_hex, to_hex};
 use crate::journal::note::Checkpoint;
 use crate::journal::tree::{Frontier, Hash, empty_root};
 use crate::policy::WallMs;

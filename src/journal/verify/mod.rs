@@ -11,12 +11,12 @@ mod ledger;
 mod scan;
 mod walk;
 
-pub(in crate::journal) use entry::{Columns, Kept, Seen, from_hex, to_hex};
+pub(in crate::journal) use entry::{Columns, Kept, Seen};
 
-use super::model::JournalError;
+use super::connection::lock;
+use super::error::JournalError;
 use super::note::{Checkpoint, VerifierKey};
 use super::reader::Reader;
-use super::store::lock;
 use std::path::PathBuf;
 use std::time::Duration;
 
