@@ -1,6 +1,5 @@
 //! The journal as everybody else holds it: submit, read, prune, close.
 
-use super::archive::{self, Segment};
 use super::claim::Claim;
 use super::error::JournalError;
 use super::ids::{IdSource, Ids};
@@ -9,10 +8,11 @@ use super::operation::{Operation, OperationReceipt};
 use super::options::{JournalCounters, Options, WriterMode};
 use super::outbox::OutboxChange;
 use super::pending::{Answer, Pending};
+use super::proof::archive::{self, Segment};
+use super::proof::trust::Trust;
 use super::queue::{Admission, Job, Queue, Stamped};
 use super::reader::Reader;
 use super::store::Store;
-use super::trust::Trust;
 use super::writer::{self, Standing, Writer};
 use crate::clock::Clock;
 use crate::policy::{OpId, WallMs};

@@ -1,6 +1,6 @@
 //! Hashes as text: lower-case hex.
 
-use super::tree::Hash;
+use super::proof::tree::Hash;
 
 /// A hash as it is written.
 pub(in crate::journal) fn to_hex(hash: &Hash) -> String {

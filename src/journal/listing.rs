@@ -2,12 +2,12 @@
 //!
 //! Texts are handed on exactly as they were hashed. Must never hold more than a page of them.
 
-use super::archive::{self, Segment};
 use super::connection::lock;
 use super::error::JournalError;
 use super::hex::to_hex;
+use super::proof::archive::{self, Segment};
+use super::proof::verify::Archive;
 use super::reader::{Filter, Order, Reader, query};
-use super::verify::Archive;
 use crate::policy::WallMs;
 use rusqlite::params_from_iter;
 use serde_json::Value;

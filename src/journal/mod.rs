@@ -5,10 +5,7 @@
 //! groups from a bounded queue; under simulation the same code is called in line. Must never: change or remove an audit
 //! entry, hand out a receipt before the commit, or hold a secret.
 
-mod accept;
-mod archive;
 mod cancel;
-mod chain;
 mod check;
 mod claim;
 mod connection;
@@ -18,12 +15,10 @@ mod gate;
 mod handle;
 mod hex;
 mod ids;
-mod key;
 mod listing;
 mod lock;
 mod model;
 mod names;
-pub mod note;
 mod operation;
 mod options;
 mod outbox;
@@ -35,12 +30,7 @@ mod recorded;
 mod recovery;
 mod rows;
 mod schema;
-mod seal;
 mod store;
-mod tip;
-pub mod tree;
-mod trust;
-mod verify;
 mod writer;
 
 pub use cancel::{Cancel, CancelOnDrop};
@@ -48,10 +38,8 @@ pub use error::JournalError;
 pub use gate::Gate;
 pub use handle::{Journal, ReadFor};
 pub use ids::IdSource;
-pub use key::{KeyError, public_keys_file, read_public_keys, signer};
 pub use listing::Listed;
 pub use model::{Batch, Closed, Entry, Intent, ObservationRow, OpenIntent, Receipt, Recovered};
-pub use note::{Signer, VerifierKey};
 pub use operation::{Ended, KeptOperation, Operation, OperationReceipt};
 pub use options::{JournalCounters, Options, Signing, WriterMode};
 pub use outbox::{
@@ -59,8 +47,11 @@ pub use outbox::{
     Subscription, event_matches,
 };
 pub use pending::Pending;
-pub use proof::{Proof, ProofError};
+pub use proof::inclusion::{Proof, ProofError};
+pub use proof::key::{KeyError, public_keys_file, read_public_keys, signer};
+pub use proof::note::{Signer, VerifierKey};
+pub use proof::trust::Trust;
+pub use proof::verify::{Against, Archive, Broken, Cover, Fault, Verified};
+pub use proof::{note, tree};
 pub use reader::{Filter, Page, Reader};
 pub use recorded::Recorded;
-pub use trust::Trust;
-pub use verify::{Against, Archive, Broken, Cover, Fault, Verified};

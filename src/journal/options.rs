@@ -1,8 +1,8 @@
 //! How a journal is opened, and what it counts.
 
 use super::ids::IdSource;
-use super::note::{Checkpoint, Signer};
 use super::outbox::Subscription;
+use super::proof::note::{Checkpoint, Signer};
 use crate::clock::Clock;
 use crate::policy::WallMs;
 use std::path::PathBuf;

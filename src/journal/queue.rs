@@ -1,9 +1,9 @@
 //! What waits for the disk: a bounded queue between those who submit, who never wait, and the one writer.
 
-use super::archive::Segment;
 use super::claim::Claim;
 use super::model::Batch;
 use super::pending::Answer;
+use super::proof::archive::Segment;
 use crate::policy::WallMs;
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};

@@ -1,9 +1,9 @@
 //! What a start finds in the file.
 
-use super::chain::Head;
 use super::error::{JournalError, json};
 use super::model::{Intent, OpenIntent, Recovered};
 use super::operation;
+use super::proof::chain::Head;
 use crate::policy::{OpId, WallMs};
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde_json::Value;

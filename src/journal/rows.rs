@@ -1,14 +1,14 @@
 //! One batch as rows, within the transaction that commits it.
 
-use super::archive::Segment;
-use super::chain::{self, Stamp};
 use super::error::{JournalError, MAX_TEXT};
 use super::model::{Closed, Entry, Intent, ObservationRow};
 use super::operation;
 use super::outbox::{self, Subscribed};
+use super::proof::archive::Segment;
+use super::proof::chain::{self, Stamp};
+use super::proof::tip::Tip;
+use super::proof::tree::leaf;
 use super::queue::Stamped;
-use super::tip::Tip;
-use super::tree::leaf;
 use crate::policy::{EventType, OpId, WallMs};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};

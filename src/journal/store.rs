@@ -3,21 +3,21 @@
 //! The end is kept in memory and moves only with a commit; after a failed one it is read anew, since a commit that
 //! reports an error may have reached the disk all the same.
 
-use super::accept::{self, Acceptance};
-use super::archive::{self, Segment};
 use super::connection::lock;
 use super::error::JournalError;
 use super::lock::Lock;
 use super::model::Recovered;
 use super::names::Names;
-use super::note::VerifierKey;
 use super::options::{Options, Signing};
 use super::outbox::{self, OutboxChange, Subscribed};
+use super::proof::accept::{self, Acceptance};
+use super::proof::archive::{self, Segment};
+use super::proof::note::VerifierKey;
+use super::proof::seal;
+use super::proof::tip::{self, Sealed, Tip};
+use super::proof::trust::{self, Trust};
 use super::queue::Stamped;
 use super::rows::{self, Log};
-use super::seal;
-use super::tip::{self, Sealed, Tip};
-use super::trust::{self, Trust};
 use super::{file, operation, recovery};
 use crate::policy::WallMs;
 use rusqlite::{Connection, TransactionBehavior, params};

@@ -5,16 +5,16 @@
 //! idle writer tries one every second. An idle writer of a journal that can be written looks now and then whether its file is
 //! still there under its name.
 
-use super::archive::Segment;
 use super::error::JournalError;
 use super::model::Receipt;
 use super::options::JournalCounters;
 use super::outbox::OutboxChange;
 use super::pending::Answer;
+use super::proof::archive::Segment;
+use super::proof::tip::Sealed;
+use super::proof::trust::Trust;
 use super::queue::{Job, Queue, Stamped};
 use super::store::Store;
-use super::tip::Sealed;
-use super::trust::Trust;
 use crate::policy::WallMs;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};

@@ -177,7 +177,7 @@ impl<'t> Scan<'t> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::chain::canonical;
+    use crate::journal::proof::chain::canonical;
     use proptest::collection::{btree_map, vec};
     use proptest::prelude::*;
     use serde_json::json;

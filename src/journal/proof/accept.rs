@@ -4,11 +4,11 @@
 //! Nothing of it is forgotten: what is set aside stays in `refuted` and is named by its digest in the entry, which the next
 //! checkpoint covers. A checkpoint that was kept elsewhere still says what it said.
 
-use super::error::JournalError;
-use super::hex::to_hex;
-use super::model::Entry;
-use super::rows::{self, Log};
 use super::trust::Trust;
+use crate::journal::error::JournalError;
+use crate::journal::hex::to_hex;
+use crate::journal::model::Entry;
+use crate::journal::rows::{self, Log};
 use crate::policy::{EventType, WallMs};
 use rusqlite::{Connection, params};
 use serde_json::json;

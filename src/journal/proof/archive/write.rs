@@ -1,14 +1,14 @@
 //! Writes a segment: what may go, into a file beside, synced, renamed, and read back before anybody is told.
 
 use super::{Lines, Segment, digest, file_name, folder, note_name, part, segments, undelivered_from};
-use crate::journal::chain::Head;
 use crate::journal::connection::lock;
 use crate::journal::error::JournalError;
 use crate::journal::hex::{from_hex, to_hex};
-use crate::journal::note::Checkpoint;
+use crate::journal::proof::chain::Head;
+use crate::journal::proof::note::Checkpoint;
+use crate::journal::proof::tree::{Frontier, Hash};
+use crate::journal::proof::verify::{Columns, Kept, Seen};
 use crate::journal::reader::Reader;
-use crate::journal::tree::{Frontier, Hash};
-use crate::journal::verify::{Columns, Kept, Seen};
 use crate::policy::WallMs;
 use flate2::Compression;
 use flate2::write::GzEncoder;

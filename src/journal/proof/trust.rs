@@ -5,11 +5,11 @@
 //! lie beside it; a kept tree only where it has the root that was signed. Must never sign what it has not held against all
 //! that is at hand.
 
-use super::error::JournalError;
 use super::key::{public_keys_file, read_public_keys};
 use super::note::{Checkpoint, MAX_NOTE, NoteError, VerifierKey};
 use super::tip::{self, Tip};
 use super::tree::{Frontier, Hash, leaf};
+use crate::journal::error::JournalError;
 use rusqlite::{Connection, params};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};

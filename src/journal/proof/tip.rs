@@ -5,10 +5,10 @@
 //! written, while the entries themselves are there.
 
 use super::chain::Head;
-use super::error::JournalError;
 use super::note::{Checkpoint, VerifierKey};
-use super::recovery;
 use super::tree::{Frontier, leaf};
+use crate::journal::error::JournalError;
+use crate::journal::recovery;
 use crate::policy::WallMs;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::path::Path;

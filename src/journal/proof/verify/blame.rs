@@ -6,7 +6,7 @@
 use super::entry::Seen;
 use super::{Broken, Fault};
 use crate::journal::hex::from_hex;
-use crate::journal::tree::Hash;
+use crate::journal::proof::tree::Hash;
 use rusqlite::{Connection, OptionalExtension};
 
 /// An entry that does not follow the one before it, whose hash is `before`; `expected` is the number it should have.

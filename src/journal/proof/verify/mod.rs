@@ -13,10 +13,10 @@ mod walk;
 
 pub(in crate::journal) use entry::{Columns, Kept, Seen};
 
-use super::connection::lock;
-use super::error::JournalError;
 use super::note::{Checkpoint, VerifierKey};
-use super::reader::Reader;
+use crate::journal::connection::lock;
+use crate::journal::error::JournalError;
+use crate::journal::reader::Reader;
 use std::path::PathBuf;
 use std::time::Duration;
 

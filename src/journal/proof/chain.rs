@@ -4,10 +4,10 @@
 //! changed, removed, inserted or moved breaks the chain from there on. What a chain alone cannot show is that its newest
 //! entries were cut off: that takes a copy of its head, kept elsewhere.
 
-use super::error::{JournalError, MAX_TEXT};
-use super::hex::to_hex;
-use super::model::Entry;
 use crate::clock::rfc3339;
+use crate::journal::error::{JournalError, MAX_TEXT};
+use crate::journal::hex::to_hex;
+use crate::journal::model::Entry;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;

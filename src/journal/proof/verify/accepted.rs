@@ -3,8 +3,8 @@
 //! An acceptance counts only where a checkpoint that holds covers it: whoever can write the log and not sign it accepts nothing.
 
 use super::{Broken, Fault};
-use crate::journal::accept::digest;
 use crate::journal::error::JournalError;
+use crate::journal::proof::accept::digest;
 use rusqlite::Connection;
 use serde_json::Value;
 use std::collections::BTreeMap;

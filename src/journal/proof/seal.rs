@@ -2,12 +2,12 @@
 //!
 //! Written in the transaction whose entries make it due. Reads no clock: whoever submits says what time it is.
 
-use super::error::JournalError;
-use super::model::Entry;
 use super::note::{Checkpoint, Signer};
-use super::options::Signing;
-use super::rows::{self, Log};
 use super::tip::{Sealed, Tip};
+use crate::journal::error::JournalError;
+use crate::journal::model::Entry;
+use crate::journal::options::Signing;
+use crate::journal::rows::{self, Log};
 use crate::policy::{EventType, WallMs};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

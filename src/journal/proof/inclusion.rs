@@ -4,11 +4,11 @@
 //! entry is in the log that was signed, not that the log is whole.
 
 use super::archive;
-use super::connection::lock;
-use super::error::JournalError;
 use super::note::{Checkpoint, NoteError, VerifierKey};
-use super::reader::Reader;
 use super::tree::{self, Hash, leaf};
+use crate::journal::connection::lock;
+use crate::journal::error::JournalError;
+use crate::journal::reader::Reader;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rusqlite::{Connection, OptionalExtension};

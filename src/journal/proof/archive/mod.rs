@@ -12,8 +12,8 @@ pub(in crate::journal) use part::sweep;
 pub(in crate::journal) use segment::Segment;
 pub(in crate::journal) use write::{plan, write};
 
-use super::error::{JournalError, MAX_TEXT};
-use super::hex::to_hex;
+use crate::journal::error::{JournalError, MAX_TEXT};
+use crate::journal::hex::to_hex;
 use flate2::read::GzDecoder;
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};

@@ -4,9 +4,9 @@
 //! `{state_dir}/audit.key` holds `PRIVATE+KEY+NAME+ID+SEED` (0600); `{state_dir}/audit.vkey` a line `NAME+ID+KEY` for each key,
 //! oldest first. Must never replace a key that is there, nor show one.
 
-use super::error::JournalError;
-use super::file;
 use super::note::{NoteError, Signer, VerifierKey};
+use crate::journal::error::JournalError;
+use crate::journal::file;
 use rand::TryRngCore;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};

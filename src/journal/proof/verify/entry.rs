@@ -2,9 +2,9 @@
 
 use super::scan::{Fields, scan};
 use crate::clock::rfc3339;
-use crate::journal::chain::canonical;
 use crate::journal::hex::from_hex;
-use crate::journal::tree::{self, Hash};
+use crate::journal::proof::chain::canonical;
+use crate::journal::proof::tree::{self, Hash};
 use crate::policy::WallMs;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
