@@ -15,7 +15,6 @@ mod outcome;
 mod record;
 mod request;
 mod rescue;
-mod running;
 mod switchboard;
 
 pub use crate::config::target::{Kind, Target, check_target};

@@ -2,10 +2,11 @@
 
 use super::key::IdempotencyKey;
 use super::request::{Fault, Request};
-use super::switchboard::MOST_UNDER_WAY;
 use crate::policy::{Actor, ChannelKey, TenantId};
 use uuid::Uuid;
 
+/// Operations under way at once.
+pub const MOST_UNDER_WAY: usize = 64;
 /// A person's order of a bridge.
 #[derive(Clone, Debug)]
 pub struct Order {

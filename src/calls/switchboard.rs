@@ -4,18 +4,20 @@
 //! leave. Bounded: [`MOST_UNDER_WAY`] at once; what comes then is refused, in words. Must never: send without a receipt,
 //! begin a second operation under a key that has one, or lose an outcome because nobody waits for it.
 
+mod running;
+
 use super::line::{Line, lines};
-use super::order::{Order, Purpose, Refusal};
+use super::order::{MOST_UNDER_WAY, Order, Purpose, Refusal};
 use super::outcome::Settled;
 use super::record;
 use super::request::{Request, check};
-use super::running::{Asked, Running};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::counters::Counters;
 use crate::journal::{Batch, Ended, Entry, Journal, JournalError, KeptOperation, Operation, ReadFor};
 use crate::platform::Platform;
 use crate::policy::{Actor, ChannelKey, TenantId, WallMs};
+use running::{Asked, Running, Withdrawn};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,8 +27,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-/// Operations under way at once.
-pub const MOST_UNDER_WAY: usize = 64;
 /// For how long the same idempotency key is the same operation.
 const SAME_KEY_FOR: Duration = Duration::from_hours(24);
 /// Pauses between tries to write an outcome down.
@@ -34,9 +34,6 @@ const WRITE_AGAIN: [u64; 6] = [1, 2, 4, 8, 16, 30];
 
 /// Why nothing may be done for a tenant now; `None`: it may.
 pub type Held = Arc<dyn Fn(&TenantId) -> Option<String> + Send + Sync>;
-
-/// Why one bridge is not wanted any more; `None`: it is.
-pub(super) type Withdrawn = Arc<dyn Fn() -> Option<String> + Send + Sync>;
 
 /// See the module. Cheap to clone.
 #[derive(Clone)]

@@ -1,21 +1,19 @@
 //! Reads the main file and what it includes, has it compiled, and hands back a [`Config`] or every reason against one.
 
 use super::compile;
-use super::diagnostic::{self, Diagnostic, Findings, Place, Severity};
+use super::diagnostic::{self, Diagnostic, Findings, Severity};
+use super::documents::{Document, Documents, OPERATOR, SecretUse};
 use super::keys::{INCLUDED, ROOT};
-use super::model::{Config, SecretRef};
+use super::model::Config;
 use super::reader::Reader;
 use super::secrets::MIN_TOKEN_LENGTH;
-use super::section::{Section, Value};
+use super::section::Section;
 use super::source::{self, Loc, MAX_FILES, Sources};
 use secrecy::ExposeSecret;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use toml::de::DeTable;
-
-/// The operator's token, which people show.
-pub(crate) const OPERATOR: &str = "daemon.tokens.operator";
 
 /// Syntax errors that are shown of one file: what follows the first few mostly follows from them.
 const MAX_SYNTAX_ERRORS: usize = 5;
@@ -50,15 +48,6 @@ impl Loaded {
     }
 }
 
-/// Where the file uses a secret.
-#[derive(Clone, Debug)]
-pub(crate) struct SecretUse {
-    pub name: String,
-    pub secret: SecretRef,
-    pub place: Place,
-    pub at: Loc,
-}
-
 /// A configuration that must not be used.
 #[derive(Clone, Debug)]
 pub struct Rejected {
@@ -90,22 +79,6 @@ impl Rejected {
 }
 
 impl std::error::Error for Rejected {}
-
-/// One file after reading.
-pub(crate) struct Document {
-    /// Its tables.
-    pub root: Section,
-    /// What its relative paths are relative to.
-    pub dir: PathBuf,
-}
-
-/// All files after reading.
-pub(crate) struct Documents {
-    /// The main file first.
-    pub documents: Vec<Document>,
-    /// Whether every file could be read and parsed: only then is a missing name really missing.
-    pub complete: bool,
-}
 
 /// Loads the file at `path` and what it includes. Relative paths in a file are relative to that file's directory.
 ///
@@ -273,28 +246,4 @@ fn matches(dir: &Path, pattern: &str) -> Result<Vec<PathBuf>, String> {
         .map(|path| path.map_err(|error| format!("cannot read {}: {}", error.path().display(), error.error())))
         .filter(|path| path.as_ref().map_or(true, |path| !path.is_dir()))
         .collect()
-}
-
-impl Documents {
-    /// Every entry of the named tables `name`, with the directory of its file, in the order of the files.
-    pub fn named<'d>(
-        &'d self,
-        name: &'static str,
-    ) -> impl Iterator<Item = (&'d Path, &'d str, Loc, Option<&'d Section>)> {
-        self.documents.iter().flat_map(move |document| {
-            let entries = document.root.named(name).into_iter().flatten();
-            entries.map(|(key, e)| (document.dir.as_path(), key.as_str(), e.key_at, e.section()))
-        })
-    }
-
-    /// Every `[[name]]`, with the directory of its file, in the order of the files.
-    pub fn rows<'d>(&'d self, name: &'static str) -> impl Iterator<Item = (&'d Path, &'d Section)> {
-        self.documents.iter().flat_map(move |document| {
-            let list = match document.root.entries.get(name).map(|entry| &entry.value) {
-                Some(Value::List(list)) => list.as_slice(),
-                _ => &[],
-            };
-            list.iter().filter_map(|entry| entry.section()).map(|section| (document.dir.as_path(), section))
-        })
-    }
 }

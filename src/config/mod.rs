@@ -6,6 +6,8 @@
 
 mod compile;
 mod diagnostic;
+mod documents;
+mod get;
 mod keys;
 mod load;
 mod mask;
@@ -26,9 +28,9 @@ pub(crate) use keys::LONGEST_MS;
 pub use load::{Loaded, Rejected, load, parse_str};
 pub use model::{
     Audit, Auth, Bridge, Calendar, Channel, Config, Daemon, HealthCheck, Paths, Proof, Provision, Provisioning,
-    ProvisioningMode, References, Rescue, SecretRef, Setting, Tenant,
+    ProvisioningMode, References, Rescue, Tenant,
 };
 pub use plan::{Plan, plan};
 pub use rotation::Print;
-pub use secrets::{MIN_TOKEN_LENGTH, SecretError};
+pub use secrets::{MIN_TOKEN_LENGTH, SecretError, SecretRef, Setting};
 pub(crate) use syntax::duration as duration_ms;

@@ -1,5 +1,6 @@
 //! The checked configuration. Whoever holds one may trust every value in it: the compiler is the only one who builds it.
 
+use super::secrets::{SecretRef, Setting};
 use super::sink::{Export, FileSink, Webhook};
 use crate::policy::{ChannelId, ChannelKey, Codec, GlobalLimits, Latency, Limits, Mode, Params, Policy, TenantId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -94,26 +95,6 @@ pub struct References {
     pub interval: Duration,
     /// How long a connection may take; below `interval`.
     pub timeout: Duration,
-}
-
-/// Where a secret is found. The secret itself is read at `run`, and never kept in a [`Config`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SecretRef {
-    /// A file; a trailing newline does not count.
-    File(PathBuf),
-    /// An environment variable.
-    Env(String),
-    /// A systemd credential: a file of that name in `$CREDENTIALS_DIRECTORY`.
-    Credential(String),
-}
-
-/// A value that may be a secret: it stands in the file, or in the place that the file names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Setting {
-    /// It stands in the file.
-    Plain(String),
-    /// It is a secret.
-    Secret(SecretRef),
 }
 
 /// `[tenants.NAME]`.

@@ -4,7 +4,7 @@
 
 use super::diagnostic::Findings;
 use super::keys::{self, Default, Format, Key, Kind, LONGEST_MS, Table};
-use super::model::SecretRef;
+use super::secrets::SecretRef;
 use super::section::{Entry, Section, Value};
 use super::source::{Loc, Sources};
 use super::syntax;

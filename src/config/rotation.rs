@@ -3,7 +3,8 @@
 //!
 //! Must never: keep a secret or show one; a print is a digest.
 
-use super::model::{Config, SecretRef, Setting, Tenant};
+use super::model::{Config, Tenant};
+use super::secrets::{SecretRef, Setting};
 use super::sink::HttpSink;
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};

@@ -1,7 +1,6 @@
 //! From where a secret is found to the secret. It never logs one, and its errors name the place only.
 
 use super::keys::Format;
-use super::model::{SecretRef, Setting};
 use super::syntax;
 use secrecy::{ExposeSecret, SecretString};
 use std::fmt;
@@ -57,6 +56,26 @@ pub enum SecretError {
         /// The credential's name.
         name: String,
     },
+}
+
+/// Where a secret is found. The secret itself is read at `run`, and never kept in a [`Config`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretRef {
+    /// A file; a trailing newline does not count.
+    File(PathBuf),
+    /// An environment variable.
+    Env(String),
+    /// A systemd credential: a file of that name in `$CREDENTIALS_DIRECTORY`.
+    Credential(String),
+}
+
+/// A value that may be a secret: it stands in the file, or in the place that the file names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Setting {
+    /// It stands in the file.
+    Plain(String),
+    /// It is a secret.
+    Secret(SecretRef),
 }
 
 impl SecretRef {

@@ -1,6 +1,6 @@
 //! Sinks as they are configured: checked, and without their secrets, of which only the places are known here.
 
-use super::model::{SecretRef, Setting};
+use super::secrets::{SecretRef, Setting};
 use std::path::PathBuf;
 use std::time::Duration;
 

@@ -11,6 +11,7 @@ mod body;
 mod bridge;
 mod connection;
 mod error;
+mod face;
 mod guard;
 mod guesses;
 mod host;

@@ -5,8 +5,8 @@
 //! neither people nor whoever never reads an answer can take them. A newcomer always finds a place: the oldest that waits
 //! is dropped for it. Must never: wait, or let one peer take what others need.
 
+use super::face::Face;
 use super::refused::{Refusals, Refused};
-use super::serve::Face;
 use crate::counters::Counters;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};

@@ -3,6 +3,7 @@
 //! Bounded: connections at once (`places`), the time of each (`connection`), and the grace that open connections get when
 //! the daemon stops.
 
+use super::face::Face;
 use super::places::{Peer, Places};
 use super::{App, connection, control, public};
 use axum::Router;
@@ -20,23 +21,6 @@ use tokio_util::task::TaskTracker;
 const GRACE: Duration = Duration::from_secs(5);
 /// The pause after a failed accept: out of file descriptors, most likely.
 const AFTER_ACCEPT_ERROR: Duration = Duration::from_millis(200);
-
-/// A door.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Face {
-    Tcp,
-    Control,
-}
-
-impl Face {
-    /// The metric label.
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::Tcp => "tcp",
-            Self::Control => "control",
-        }
-    }
-}
 
 /// Serves everything to read, and writes for whoever shows the operator's token, on TCP until `shutdown`, and 5 s longer
 /// at most.

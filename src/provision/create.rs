@@ -3,7 +3,8 @@
 use super::desired::Desired;
 use super::known::{Credentials, Known, Origin, Sent};
 use super::plan::{Done, Item, Result as Came, Sight};
-use super::provisioner::{Provisioner, lock, platform_of};
+use super::provisioner::{Provisioner, platform_of};
+use super::register::lock;
 use super::survey::{named, single};
 use super::{update, wire};
 use crate::platform::{Answer, ChannelDoc, Class, ErrorClass, Platform, PlatformError, ReadBacks, Warrant};

@@ -4,7 +4,7 @@
 //! At most [`WAITING`] orders wait; the last [`KEPT`] runs are kept.
 
 use super::plan::{Done, Plan};
-use super::provisioner::lock;
+use super::register::lock;
 use crate::clock::{Clock, rfc3339};
 use crate::policy::{ChannelId, TenantId};
 use serde::{Deserialize, Serialize};

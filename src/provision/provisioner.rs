@@ -4,6 +4,7 @@ use super::desired::Desired;
 use super::known::{Known, Origin};
 use super::permits::Permits;
 use super::plan::{Done, Item, Plan, Result as Came, Sight};
+use super::register::{Key, Register, lock};
 use super::setbacks::Setbacks;
 use super::survey::{Surveyor, single};
 use crate::clock::Clock;
@@ -14,15 +15,10 @@ use crate::policy::{ChannelId, TenantId, Time};
 use arc_swap::ArcSwap;
 use futures_util::{StreamExt, stream};
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// Tenants that are worked on at once: a slow one keeps no other waiting.
 const AT_ONCE: usize = 16;
-
-/// A desired channel, by its tenant and its name.
-pub type Key = (TenantId, String);
-/// What is known of desired channels, shared with whoever watches them.
-pub type Register = Arc<Mutex<BTreeMap<Key, Known>>>;
 
 /// The configuration in force, as far as it concerns what is desired.
 #[derive(Clone, Default)]
@@ -163,9 +159,4 @@ fn one_named<'s>(setup: &'s Setup, tenant: Option<&TenantId>, name: &str) -> std
         (Some(_), Some(_)) => Err(format!("`{name}` is desired of several tenants: say which with --tenant NAME")),
         (None, _) => Err(format!("no channel `{name}` is desired: give it a [channels.provision] table first")),
     }
-}
-
-/// Whoever panicked while holding it left it whole: entries are replaced at once.
-pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

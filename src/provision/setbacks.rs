@@ -1,7 +1,7 @@
 //! What failed is not tried again at once: for good where the platform refuses it, later and later otherwise; and at once
 //! where what is desired has become something else.
 
-use super::provisioner::{Key, lock};
+use super::register::{Key, lock};
 use crate::policy::Time;
 use std::collections::HashMap;
 use std::sync::Mutex;

@@ -8,7 +8,7 @@ use super::difference::{EngineOrder, has_credentials};
 use super::digest::Digests;
 use super::known::{Credentials, Known};
 use super::plan::{Item, Sight, What, judge};
-use super::provisioner::{Key, lock};
+use super::register::{Key, lock};
 use crate::clock::Clock;
 use crate::journal::Reader;
 use crate::platform::{AsRead, ChannelDoc, Class, ErrorClass, Pages, Platform};

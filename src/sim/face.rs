@@ -3,7 +3,8 @@
 //! Everything below `/control/` is the control API; everything else is the platform. Must never listen on anything but
 //! loopback: the control API asks nobody for a password.
 
-use super::control;
+mod control;
+
 use super::model::Model;
 use super::reply::Answer;
 use crate::clock::Clock;

@@ -3,7 +3,7 @@
 //! Must never: be applied half. [`crate::sim::Model::apply`] checks an incident before it changes anything.
 
 use super::oddity::Odd;
-use super::scenario::TelemetryForm;
+use super::options::TelemetryForm;
 use jiff::fmt::serde::unsigned_duration::friendly::compact as friendly;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

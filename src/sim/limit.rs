@@ -1,8 +1,8 @@
 //! The platform's own request limit: so many in any 60 s, all endpoints together.
 
 use super::noise;
+use super::options::{Options, RetryAfter};
 use super::reply::{Draft, system_time};
-use super::scenario::{Options, RetryAfter};
 use crate::policy::WallMs;
 use axum::http::{StatusCode, header};
 use std::collections::VecDeque;

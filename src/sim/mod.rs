@@ -8,13 +8,9 @@
 //! The model owns the truth about its channels. It must never wait, read a clock, draw from an unseeded source, or be
 //! lenient: a client that passes here keeps the contract.
 
-mod bridge;
 mod calls;
 mod channel;
 mod check;
-mod control;
-mod create;
-mod endpoint;
 mod face;
 mod fault;
 mod incident;
@@ -23,6 +19,7 @@ mod limit;
 mod model;
 mod noise;
 mod oddity;
+mod options;
 mod patch;
 mod reply;
 mod scenario;
@@ -38,6 +35,7 @@ pub use incident::{BridgeMode, CreateMode, FaultKind, Incident, IncidentError, P
 pub use ledger::{Effect, News, PatchRecord, RequestRecord};
 pub use model::Model;
 pub use oddity::{Odd, Oddity};
+pub use options::{Merge, Options, RetryAfter, TelemetryForm};
 pub use reply::{Answer, Reply};
-pub use scenario::{ChannelSpec, Event, Merge, Options, RetryAfter, Scenario, ScenarioError, TelemetryForm};
+pub use scenario::{ChannelSpec, Event, Scenario, ScenarioError};
 pub use transport::InProcess;

@@ -3,26 +3,30 @@
 //! Each request passes, in this order: incidents that are due, faults, the path and the method, the request limit, the
 //! headers, the token and its scope, and then the endpoint with its schema. Must never wait, read a clock, or touch a socket.
 
-use super::bridge::Bridges;
-use super::bridge::Bridging;
+use bridge::{Bridges, Bridging};
+mod bridge;
+mod create;
+mod endpoint;
+
 use super::calls::{CallState, Calls};
 use super::channel::{ChannelState, Spell};
-use super::create::Creating;
-use super::endpoint::Done;
 use super::fault::{self, Faults};
 use super::incident::{Incident, IncidentError, PatchMode, TargetMode};
 use super::ledger::{Ledger, News, PatchRecord, RequestRecord};
 use super::limit::RequestLimit;
 use super::noise;
 use super::oddity::{Odd, Oddities, Oddity};
+use super::options::{Options, TelemetryForm};
 use super::patch::{self, Change};
 use super::reply::{Answer, Draft, Reply};
-use super::scenario::{Options, Scenario, TelemetryForm};
+use super::scenario::Scenario;
 use super::store::Store;
 use super::token::Tokens;
 use crate::platform::{Request, Response};
 use crate::policy::WallMs;
 use axum::http::Uri;
+use create::Creating;
+use endpoint::Done;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -33,16 +37,16 @@ pub struct Model {
     pub(super) options: Options,
     pub(super) store: Store,
     pub(super) tokens: Tokens,
-    pub(super) bridges: Bridges,
+    bridges: Bridges,
     pub(super) calls: Calls,
-    pub(super) bridging: Option<Bridging>,
+    bridging: Option<Bridging>,
     pub(super) faults: Faults,
     pub(super) ledger: Ledger,
-    pub(super) agenda: BTreeMap<(Duration, u64), Due>,
+    agenda: BTreeMap<(Duration, u64), Due>,
     pub(super) serial: u64,
     pub(super) limit: RequestLimit,
     pub(super) patching: Option<Patching>,
-    pub(super) creating: Option<Creating>,
+    creating: Option<Creating>,
     /// How long answers take, and until when.
     pub(super) slow: Option<(Duration, Duration)>,
     pub(super) list_absent: bool,
@@ -55,11 +59,11 @@ pub struct Model {
 
 /// Something that is going to happen.
 #[derive(Debug)]
-pub(super) enum Due {
+enum Due {
     Incident(Incident),
     Change(Change),
     Creation(Map<String, Value>),
-    Bridge(super::bridge::Made),
+    Bridge(bridge::Made),
 }
 
 /// How PATCHes are treated for a while.
@@ -196,7 +200,7 @@ impl Model {
                 self.creating = Some(Creating { mode, until: now + lasts, delay });
             }
             Incident::Edit { channel, set } => {
-                self.make(now, &Change { channel, body: set, merge: super::scenario::Merge::Merge });
+                self.make(now, &Change { channel, body: set, merge: super::options::Merge::Merge });
             }
             Incident::Route { channel, to } => self.each(&channel, |c| c.set_primary(now, &to)),
             Incident::Remove { channel } => self.store.remove(&channel),
@@ -319,7 +323,7 @@ impl Model {
         }
     }
 
-    pub(super) fn schedule(&mut self, at: Duration, due: Due) {
+    fn schedule(&mut self, at: Duration, due: Due) {
         self.serial += 1;
         self.agenda.insert((at, self.serial), due);
     }

@@ -1,7 +1,7 @@
 //! What a PATCH does to a channel: merging or replacing sub-objects, and the echo of a status.
 
 use super::channel::ChannelState;
-use super::scenario::Merge;
+use super::options::Merge;
 use serde_json::{Map, Value};
 use std::time::Duration;
 

@@ -5,12 +5,11 @@
 //! that is not yet over is summed up from what there is of it.
 
 use super::channel::{ChannelState, Quality};
-use super::check;
-use super::noise;
 use super::oddity::{self, Oddities, Oddity};
+use super::options::{Options, TelemetryForm};
 use super::reply::Draft;
-use super::scenario::{Options, TelemetryForm};
 use super::store::Store;
+use super::{check, noise};
 use crate::policy::WallMs;
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};

@@ -2,22 +2,13 @@
 
 use super::check;
 use super::noise;
+use super::options::{Options, SCOPES};
 use super::reply::Draft;
-use super::scenario::Options;
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-pub(super) const SCOPES: [&str; 7] = [
-    "channel:read",
-    "channel:write",
-    "telemetry:read",
-    "analytics:read",
-    "cti:calls:read",
-    "cti:calls:write",
-    "cti:bridge:write",
-];
 /// Live tokens at most; a client that fetches more loses its oldest.
 const MAX_TOKENS: usize = 1_000;
 

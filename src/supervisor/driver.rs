@@ -7,6 +7,7 @@
 mod carry_out;
 mod permits;
 mod publish;
+mod references;
 mod stop;
 mod windows;
 

@@ -8,10 +8,7 @@
 //! Must never: conclude anything. What silence means is the engine's to say.
 
 use super::dial::{Dialled, Names};
-use super::driver::Driver;
-use super::fact::{Fact, Place};
 use crate::config::References;
-use crate::policy::Time;
 use crate::snapshot::ReferenceReading;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -37,19 +34,6 @@ impl Asking {
         let (plan, asked) = watch::channel(plan);
         tokio::spawn(ask(asked, tell));
         Self { plan, rounds }
-    }
-}
-
-impl Driver {
-    /// Tells the engine what a round found; written down where it said anything new.
-    pub(super) fn references(&mut self, now: Time, readings: Vec<ReferenceReading>) {
-        let count = |all: &mut dyn Iterator<Item = &ReferenceReading>| u32::try_from(all.count()).unwrap_or(u32::MAX);
-        let answered = count(&mut readings.iter().filter(|r| r.up));
-        let of = count(&mut readings.iter().filter(|r| r.known));
-        self.publisher.references(readings);
-        if self.engine.set_references(now, answered, of, &mut self.commands) {
-            self.ledger.fact(now, Place::Process, &Fact::References { answered, of });
-        }
     }
 }
 

@@ -1,10 +1,10 @@
 //! Channels that exist, and whether what all channels refer to exists.
 
 use super::Compiler;
+use super::parts::{Placed, Read};
 use super::policy::Compiled;
-use super::tenant::Placed;
 use crate::config::model::Channel;
-use crate::config::section::{Got, Section};
+use crate::config::section::Section;
 use crate::config::source::Loc;
 use crate::config::syntax::{nearest, shorten};
 use crate::policy::{ChannelId, ChannelKey, Policy};
@@ -13,13 +13,6 @@ use std::sync::Arc;
 
 /// Beyond so many channels of a tenant, an unknown backup is named without its nearest: the search would take long.
 const MAX_FOR_NEAREST: usize = 2000;
-
-/// A channel and where its parts stand.
-pub(super) struct Read {
-    pub channel: Channel,
-    pub tenant: Got<String>,
-    pub backups: Vec<(String, Loc)>,
-}
 
 impl Compiler<'_> {
     /// Every channel with an id, in the order of the files.

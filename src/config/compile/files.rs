@@ -4,7 +4,8 @@
 //! the same configuration is judged the same on every machine.
 
 use super::Compiler;
-use crate::config::model::{Audit, SecretRef};
+use crate::config::model::Audit;
+use crate::config::secrets::SecretRef;
 use crate::config::section::Section;
 use crate::config::sink::FileSink;
 use crate::config::source::Loc;

@@ -1,9 +1,10 @@
 //! Channels that are desired by name: their bounds, and what they refer to.
 
 use super::Compiler;
-use super::channel::Read;
+use super::parts::{Desired, Read};
 use super::policy::Compiled;
-use crate::config::model::{HealthCheck, Provision, ProvisioningMode, SecretRef};
+use crate::config::model::{HealthCheck, Provision, ProvisioningMode};
+use crate::config::secrets::SecretRef;
 use crate::config::section::{Entry, Section};
 use crate::config::source::Loc;
 use crate::config::syntax::shorten;
@@ -11,14 +12,6 @@ use crate::policy::{ChannelId, Codec, Mode, Policy};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
-
-/// A desired channel and where its parts stand.
-pub(super) struct Desired {
-    pub provision: Provision,
-    /// Its `[channels.provision]`.
-    pub at: Loc,
-    pub backups: Vec<(String, Loc)>,
-}
 
 impl Compiler<'_> {
     /// Every channel that is desired by name.

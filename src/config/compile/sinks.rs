@@ -1,7 +1,8 @@
 //! Where things are sent: audit sinks, files and webhooks.
 
 use super::{Compiler, path};
-use crate::config::model::{Audit, SecretRef, Setting};
+use crate::config::model::Audit;
+use crate::config::secrets::{SecretRef, Setting};
 use crate::config::section::{Entry, Section, Value};
 use crate::config::sink::{Bulk, BulkWhen, Credentials, Export, FileSink, HttpSink, MAX_SINKS, Order, Webhook};
 use crate::config::source::Loc;

@@ -1,10 +1,10 @@
 //! Tenants: where they are, how they are authorised, and how much may be changed at once.
 
-use super::channel::Read;
+use super::parts::{Desired, Placed, Read};
 use super::policy::Compiled;
-use super::provision::Desired;
 use super::{Compiler, path};
-use crate::config::model::{Auth, Paths, SecretRef, Setting, Tenant};
+use crate::config::model::{Auth, Paths, Tenant};
+use crate::config::secrets::{SecretRef, Setting};
 use crate::config::section::{Section, Value};
 use crate::config::source::Loc;
 use crate::policy::{Latency, Limits, Mode, Patch, READ_LAG};
@@ -15,12 +15,6 @@ use std::time::Duration;
 
 /// The only scope that lets the daemon change a channel.
 const WRITE_SCOPE: &str = "channel:write";
-
-/// A tenant and where it stands.
-pub(super) struct Placed {
-    pub value: Tenant,
-    pub at: Loc,
-}
 
 impl Compiler<'_> {
     /// Every tenant by name.

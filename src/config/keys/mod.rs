@@ -10,6 +10,9 @@ mod sinks;
 pub(crate) use policy::POLICY;
 pub(crate) use root::{INCLUDED, ROOT};
 
+/// How far a policy, or the daemon, may go.
+const MODES: &[&str] = &["observe", "propose", "enforce"];
+
 /// A table: its place in the file, what it is for, and its keys.
 #[derive(Debug)]
 pub(crate) struct Table {

@@ -1,7 +1,6 @@
 //! The keys of a policy.
 
-use super::root::MODES;
-use super::{Format, Kind, Table, absent, or, required};
+use super::{Format, Kind, MODES, Table, absent, or, required};
 
 /// `[policies.NAME]`.
 pub(crate) static POLICY: Table = Table {

@@ -1,7 +1,7 @@
 //! The keys of everything but policies.
 
 use super::sinks::{EXPORT, FILE, WEBHOOK};
-use super::{Format, Key, Kind, POLICY, Table, absent, or, required};
+use super::{Format, Key, Kind, MODES, POLICY, Table, absent, or, required};
 
 /// The main file.
 pub(crate) static ROOT: Table = Table {
@@ -72,8 +72,6 @@ static DAEMON: Table = Table {
         absent("tokens", Kind::Table(&TOKENS), "Tokens for writes over TCP."),
     ],
 };
-
-pub(super) const MODES: &[&str] = &["observe", "propose", "enforce"];
 
 static TOKENS: Table = Table {
     name: "[daemon.tokens]",

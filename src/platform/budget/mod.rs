@@ -18,6 +18,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 
+/// The span over which the platform counts.
+const WINDOW: Duration = Duration::from_mins(1);
+/// A limit is cut at most once in this span: answers of requests already under way all say the same thing.
+const BETWEEN_CUTS: Duration = Duration::from_secs(5);
+
 /// The budget of one tenant. Cheap to clone.
 #[derive(Clone)]
 pub struct Budget(Arc<Shared>);

@@ -6,20 +6,17 @@
 
 use super::super::endpoint::Endpoint;
 use super::slowed::Endpoints;
+use super::{BETWEEN_CUTS, WINDOW};
 use crate::platform::{BudgetReading, Class};
 use crate::policy::Time;
 use crate::policy::plan::reserve;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-/// The span over which the platform counts.
-pub const WINDOW: Duration = Duration::from_mins(1);
 /// Waiters at most in each class: a crowd of polls must not keep an action out.
 pub const MAX_WAITING: usize = 100_000;
 /// Requests a minute at most: each slot takes memory.
 const MAX_LIMIT: u32 = 1_000_000;
-/// A limit is cut at most once in this span: answers of requests already under way all say the same thing.
-pub const BETWEEN_CUTS: Duration = Duration::from_secs(5);
 
 /// A place in the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

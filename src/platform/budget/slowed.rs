@@ -4,7 +4,7 @@
 //! meant. Must never: concern an action.
 
 use super::super::endpoint::Endpoint;
-use super::slots::{BETWEEN_CUTS, WINDOW};
+use super::{BETWEEN_CUTS, WINDOW};
 use crate::policy::Time;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! The budget: never more than its limit in a minute, actions first, nobody starved, nothing leaked.
 
-use super::slots::{Slots, WINDOW, minimum, most};
+use super::WINDOW;
+use super::slots::{Slots, minimum, most};
 use super::*;
 use crate::policy::WallMs;
 use crate::policy::plan::reserve;

@@ -1,17 +1,21 @@
 //! One operation under way: carried out, told, counted and written down.
 
-use super::attempt::Attempt;
-use super::line::Line;
-use super::order::Purpose;
-use super::outcome::Settled;
-use super::record;
-use super::request::Bridge;
-use super::switchboard::{Switchboard, Withdrawn};
+use super::Switchboard;
+use crate::calls::attempt::Attempt;
+use crate::calls::line::Line;
+use crate::calls::order::Purpose;
+use crate::calls::outcome::Settled;
+use crate::calls::record;
+use crate::calls::request::Bridge;
 use crate::journal::{Operation, OperationReceipt};
 use crate::policy::{Actor, TenantId, Time};
 use serde_json::json;
+use std::sync::Arc;
 use tokio::sync::watch;
 use uuid::Uuid;
+
+/// Why one bridge is not wanted any more; `None`: it is.
+pub type Withdrawn = Arc<dyn Fn() -> Option<String> + Send + Sync>;
 
 /// What is to be done, checked.
 pub struct Asked {

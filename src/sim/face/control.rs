@@ -8,8 +8,8 @@
 //!
 //! None of it counts against the request limit.
 
-use super::face::Face;
-use super::incident::Incident;
+use super::Face;
+use crate::sim::incident::Incident;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -81,7 +81,7 @@ async fn requests(State(face): State<Face>) -> Json<Value> {
 async fn calls(State(face): State<Face>) -> Json<Value> {
     let mut model = face.model();
     model.advance(face.clock.now().since_origin());
-    let calls: Vec<Value> = model.calls().take(SHOWN).map(super::CallState::shown).collect();
+    let calls: Vec<Value> = model.calls().take(SHOWN).map(crate::sim::CallState::shown).collect();
     Json(json!({ "calls": calls, "bridges_made_total": model.bridges_made() }))
 }
 

@@ -1,11 +1,11 @@
 //! Creations: made, refused, or made without a word of it, as an incident wants.
 
-use super::check;
 use super::endpoint::Done;
-use super::incident::CreateMode;
-use super::model::{Due, Model};
-use super::reply::Draft;
+use super::{Due, Model};
 use crate::policy::WallMs;
+use crate::sim::check;
+use crate::sim::incident::CreateMode;
+use crate::sim::reply::Draft;
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value, json};
 use std::time::Duration;

@@ -2,18 +2,18 @@
 //!
 //! A request that is refused anywhere on the way changes nothing.
 
-use super::channel::ChannelState;
-use super::check;
-use super::incident::{PatchMode, TargetMode};
-use super::ledger::{Effect, PatchRecord};
-use super::model::{Due, Model, Patching};
-use super::oddity::Oddity;
-use super::patch::Change;
-use super::reply::Draft;
-use super::scenario::Merge;
-use super::telemetry::{self, Present};
+use super::{Due, Model, Patching};
 use crate::platform::Request;
 use crate::policy::WallMs;
+use crate::sim::channel::ChannelState;
+use crate::sim::check;
+use crate::sim::incident::{PatchMode, TargetMode};
+use crate::sim::ledger::{Effect, PatchRecord};
+use crate::sim::oddity::Oddity;
+use crate::sim::options::Merge;
+use crate::sim::patch::Change;
+use crate::sim::reply::Draft;
+use crate::sim::telemetry::{self, Present};
 use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use serde_json::{Value, json};

@@ -1,11 +1,11 @@
 //! Bridging of calls: the contract's schema, the call's legs, and a request id that is the same bridge when it is repeated.
 
-use super::calls::Calls;
-use super::check;
 use super::endpoint::Done;
-use super::incident::BridgeMode;
-use super::model::{Due, Model};
-use super::reply::Draft;
+use super::{Due, Model};
+use crate::sim::calls::Calls;
+use crate::sim::check;
+use crate::sim::incident::BridgeMode;
+use crate::sim::reply::Draft;
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
