@@ -4,10 +4,10 @@
 
 use super::keys::Format;
 use croner::parser::{CronParser, Seconds};
-use reqwest::Url;
-use reqwest::header::HeaderValue;
+use http::HeaderValue;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
+use url::Url;
 
 /// Longest string that any key takes, in bytes.
 const MAX_TEXT: usize = 4096;

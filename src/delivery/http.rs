@@ -5,8 +5,8 @@
 
 use crate::config::sink::HttpSink;
 use crate::platform::{Lane, TransportError, authorities, broken, client, given_up, innermost};
-use axum::body::Bytes;
-use axum::http::{HeaderMap, StatusCode};
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
 use reqwest::{Identity, Proxy};
 use secrecy::{ExposeSecret, SecretString};
 use std::path::Path;

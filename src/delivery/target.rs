@@ -12,10 +12,10 @@ use crate::config::sink::{Credentials, Export, FileSink, HttpSink, Order, Webhoo
 use crate::config::{Print, SecretRef, Setting};
 use crate::journal::Due;
 use arc_swap::ArcSwap;
-use axum::body::Bytes;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 

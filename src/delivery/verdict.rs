@@ -8,7 +8,7 @@
 
 use crate::platform::{TransportError, retry_after};
 use crate::policy::WallMs;
-use axum::http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode};
 use std::time::Duration;
 
 /// Every word that attempts are counted by.
@@ -82,7 +82,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
     use super::*;
-    use axum::http::header;
+    use http::header;
 
     fn verdict(code: u16, headers: &[(header::HeaderName, &str)]) -> Verdict {
         let headers = headers.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect();

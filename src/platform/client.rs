@@ -25,10 +25,10 @@ use super::{Answer, Body, BudgetReading, CallControl, Class, ClientEvent, Platfo
 use crate::clock::Clock;
 use crate::journal::Receipt;
 use crate::policy::{ChannelId, WallMs};
-use axum::body::Bytes;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use bytes::Bytes;
 use change::Change;
 use exchange::{Call, Exchanged};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -7,7 +7,7 @@ use super::error::{ErrorClass, PlatformError};
 use crate::config::Paths;
 use crate::policy::{ChannelId, LookError};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::Url;
+use url::Url;
 
 /// What is percent-encoded in paths, queries and forms: everything but RFC 3986's unreserved characters.
 pub const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');

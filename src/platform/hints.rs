@@ -5,7 +5,7 @@
 //! forms or by RFC 3339. Pure. Must never: take what it cannot read for something else.
 
 use crate::policy::WallMs;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use std::time::{Duration, SystemTime};
 
 /// A Retry-After is not followed for longer: it is not always honest.

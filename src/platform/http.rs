@@ -6,7 +6,7 @@
 use super::lane::{Broken, Lane};
 use super::transport::{Request, Response, Transport, TransportError};
 use arc_swap::ArcSwap;
-use axum::body::Bytes;
+use bytes::Bytes;
 use reqwest::{Certificate, ClientBuilder, Proxy, redirect, retry};
 use secrecy::{ExposeSecret, SecretString};
 use std::error::Error;

@@ -1,7 +1,7 @@
 //! One HTTP exchange, and nothing more: no retries, no authentication, no budget.
 
-use axum::body::Bytes;
-use axum::http::{HeaderMap, Method, StatusCode};
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
 use std::fmt;
 use std::time::Duration;
 

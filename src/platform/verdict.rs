@@ -9,7 +9,7 @@ use super::raw::{Raw, decode};
 use super::scrub;
 use super::transport::{Response, TransportError};
 use crate::policy::{LookError, WallMs};
-use axum::http::header;
+use http::header;
 
 /// A body of an answer outside 2xx that is longer is a page: the platform's own words are short.
 const WORDS_BYTES: usize = 256 * 1024;

@@ -6,7 +6,7 @@
 
 use super::check;
 use super::reply::Draft;
-use axum::http::StatusCode;
+use http::StatusCode;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::ops::Bound;

@@ -5,7 +5,7 @@
 
 use super::noise;
 use super::scenario::ChannelSpec;
-use axum::body::Bytes;
+use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use std::collections::VecDeque;
 use std::sync::OnceLock;

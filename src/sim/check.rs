@@ -1,7 +1,7 @@
 //! What every endpoint demands of a request, and the schema of channels. Each refusal names the field.
 
 use super::reply::Draft;
-use axum::http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};

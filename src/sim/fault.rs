@@ -3,8 +3,8 @@
 use super::incident::FaultKind;
 use super::reply::{Answer, Draft};
 use crate::policy::WallMs;
-use axum::body::Bytes;
-use axum::http::{StatusCode, header};
+use bytes::Bytes;
+use http::{StatusCode, header};
 use std::sync::LazyLock;
 use std::time::Duration;
 

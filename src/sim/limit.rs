@@ -4,7 +4,7 @@ use super::noise;
 use super::options::{Options, RetryAfter};
 use super::reply::{Draft, system_time};
 use crate::policy::WallMs;
-use axum::http::{StatusCode, header};
+use http::{StatusCode, header};
 use std::collections::VecDeque;
 use std::time::Duration;
 

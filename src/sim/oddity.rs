@@ -5,7 +5,7 @@
 //! back as it was shown is accepted.
 
 use super::noise;
-use axum::body::Bytes;
+use bytes::Bytes;
 use jiff::fmt::serde::unsigned_duration::friendly::compact as friendly;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};

@@ -2,8 +2,8 @@
 
 use crate::platform::Response;
 use crate::policy::WallMs;
-use axum::body::Bytes;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime};
 
@@ -64,7 +64,7 @@ impl Draft {
     }
 
     pub(super) fn finish(self, wall: WallMs) -> Response {
-        let mut response = Response { status: self.status, headers: axum::http::HeaderMap::new(), body: self.body };
+        let mut response = Response { status: self.status, headers: http::HeaderMap::new(), body: self.body };
         let fixed = [
             (header::CONTENT_TYPE, "application/json".to_owned()),
             (header::DATE, httpdate::fmt_http_date(system_time(wall))),

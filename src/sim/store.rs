@@ -6,7 +6,7 @@
 use super::channel::{ChannelState, Quality};
 use super::noise;
 use super::scenario::ChannelSpec;
-use axum::body::Bytes;
+use bytes::Bytes;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::ops::Bound;

@@ -11,7 +11,7 @@ use super::reply::Draft;
 use super::store::Store;
 use super::{check, noise};
 use crate::policy::WallMs;
-use axum::http::StatusCode;
+use http::StatusCode;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 

@@ -4,7 +4,7 @@ use super::check;
 use super::noise;
 use super::options::{Options, SCOPES};
 use super::reply::Draft;
-use axum::http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

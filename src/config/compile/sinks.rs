@@ -8,7 +8,7 @@ use crate::config::sink::{Bulk, BulkWhen, Credentials, Export, FileSink, HttpSin
 use crate::config::source::Loc;
 use crate::config::syntax;
 use crate::policy::EventType;
-use reqwest::header::{self, HeaderName};
+use http::{HeaderName, header};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::Path;

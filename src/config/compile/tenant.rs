@@ -8,7 +8,7 @@ use crate::config::secrets::{SecretRef, Setting};
 use crate::config::section::{Section, Value};
 use crate::config::source::Loc;
 use crate::policy::{Latency, Limits, Mode, Patch, READ_LAG};
-use reqwest::header::{self, HeaderName};
+use http::{HeaderName, header};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::time::Duration;

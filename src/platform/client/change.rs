@@ -9,8 +9,8 @@ use super::exchange::Call;
 use super::{Client, channel_called, printable};
 use crate::journal::Gate;
 use crate::policy::ChannelId;
-use axum::body::Bytes;
-use axum::http::Method;
+use bytes::Bytes;
+use http::Method;
 use serde_json::Value;
 use std::time::Duration;
 

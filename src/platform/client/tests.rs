@@ -8,7 +8,7 @@ use super::*;
 use crate::config::Paths;
 use crate::platform::{ErrorClass, PlatformError, Request, Spent, TransportError};
 use crate::policy::{OpId, Time, WallMs};
-use axum::http::StatusCode;
+use http::StatusCode;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -204,7 +204,7 @@ async fn ids_stand_in_paths_as_one_segment_or_not_at_all() {
         let _ = world.client.channel(&id.into(), Class::Poll, TIMEOUT).await;
         let url = world.fake.requests().pop().unwrap().url;
         assert_eq!(url, format!("https://api.example/api/v2/channels/{segment}"));
-        let parsed = reqwest::Url::parse(&url).unwrap();
+        let parsed = url::Url::parse(&url).unwrap();
         assert_eq!(parsed.path(), format!("/api/v2/channels/{segment}"), "parsing leaves it alone");
     }
     let sent = world.fake.calls();

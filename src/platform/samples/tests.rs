@@ -1,8 +1,8 @@
 //! Telemetry item by item: what each oddity costs.
 
 use super::*;
-use axum::body::Bytes;
-use axum::http::{HeaderMap, StatusCode};
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
 
 const FROM: i64 = 1_795_248_000_000;
 const TO: i64 = 1_795_251_600_000;

@@ -6,7 +6,7 @@ use crate::sim::calls::Calls;
 use crate::sim::check;
 use crate::sim::incident::BridgeMode;
 use crate::sim::reply::Draft;
-use axum::http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;

@@ -6,7 +6,7 @@ use crate::policy::WallMs;
 use crate::sim::check;
 use crate::sim::incident::CreateMode;
 use crate::sim::reply::Draft;
-use axum::http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 

@@ -14,8 +14,8 @@ use crate::sim::options::Merge;
 use crate::sim::patch::Change;
 use crate::sim::reply::Draft;
 use crate::sim::telemetry::{self, Present};
-use axum::body::Bytes;
-use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode, Uri, header};
 use serde_json::{Value, json};
 use std::time::Duration;
 
