@@ -29,7 +29,7 @@ fn healthy_looks(c: &mut Criterion) {
     let mut out = Vec::new();
     let mut now = Time::new(Duration::from_secs(1000));
     let mut engine = Engine::new(params, now);
-    engine.start(now, &mut out);
+    engine.start(&mut out);
     let looks: Vec<ChannelView> = keys
         .iter()
         .map(|key| ChannelView {

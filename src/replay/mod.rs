@@ -150,7 +150,7 @@ impl Replay {
                     engine.restore(now, &part, saved, now.since(was));
                 }
             }
-            engine.start(now, &mut self.out);
+            engine.start(&mut self.out);
         }
         for (policy, windows) in old.windows() {
             engine.set_windows(now, policy, windows, &mut self.out);
@@ -195,7 +195,7 @@ impl Replay {
     fn start(&mut self) {
         self.restoring = false;
         if let Some(engine) = &mut self.engine {
-            engine.start(self.now, &mut self.out);
+            engine.start(&mut self.out);
         }
         self.settle();
     }

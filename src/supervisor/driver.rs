@@ -129,7 +129,7 @@ pub struct InFlight {
 impl Driver {
     /// Works until stopped; ends with the journal flushed.
     pub async fn run(mut self) {
-        self.engine.start(self.clock.now(), &mut self.commands);
+        self.engine.start(&mut self.commands);
         self.carry_out();
         loop {
             let event = self.next_event().await;

@@ -100,7 +100,7 @@ fn once_it_has_shown_them_as_many_are_under_way_as_the_limits_allow_and_over_a_r
     let mut engine = Engine::new(three(None), w.now);
     engine.restore(w.now, &part, serde_json::from_str::<Saved>(&saved).unwrap(), secs(60));
     let mut next = World { engine, now: w.now, out: Vec::new() };
-    next.engine.start(next.now, &mut next.out);
+    next.engine.start(&mut next.out);
     next.up(&["a", "b", "c"]);
     for id in ["a", "b"] {
         next.telemetry(id, 30.0, 5.0);
@@ -140,7 +140,7 @@ fn the_first_loss_ends_codec_changes_of_the_tenant_until_it_is_acknowledged() {
         let mut engine = Engine::new(smaller, w.now);
         engine.restore(w.now, &part, serde_json::from_str::<Saved>(&saved).unwrap(), secs(60));
         let mut next = World { engine, now: w.now, out: Vec::new() };
-        next.engine.start(next.now, &mut next.out);
+        next.engine.start(&mut next.out);
         next.up(&["b", "c"]);
         next.telemetry("b", 30.0, 5.0);
         assert_eq!(next.report("b").held, Some("credentials_lost"));
@@ -236,7 +236,7 @@ fn an_action_that_a_crash_interrupted_is_judged_by_what_was_there_before() {
     engine.set_next_op(OpId(100));
     engine.adopt_orphan(w.now, first[0].clone());
     let mut next = World { engine, now: w.now, out: Vec::new() };
-    next.engine.start(next.now, &mut next.out);
+    next.engine.start(&mut next.out);
     applied(&mut next, &first[0], None);
     assert_eq!(lost(&next), 1);
 }

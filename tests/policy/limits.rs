@@ -170,7 +170,7 @@ fn the_hour_survives_a_restart() {
     let mut next = World::new(limited(an_hour(1)));
     next.engine = Engine::new(limited(an_hour(1)), next.now);
     next.engine.restore(next.now, &part, saved, secs(600));
-    next.engine.start(next.now, &mut next.out);
+    next.engine.start(&mut next.out);
     next.up(&["a1", "a2", "a3", "b", "beta/x", "beta/y", "beta/z"]);
     assert!(rounds(&mut next, 5, &["beta/x"]).is_empty());
     assert_eq!(next.report("beta/x").held, Some("global_max_per_hour"));

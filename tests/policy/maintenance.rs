@@ -228,7 +228,7 @@ fn maintenance_by_order_survives_a_restart_and_no_longer() {
         let mut engine = Engine::new(three(), now);
         engine.restore(now, &part, serde_json::from_str::<Saved>(&saved).unwrap(), secs(down_for));
         let mut next = World { engine, now, out: Vec::new() };
-        next.engine.start(now, &mut next.out);
+        next.engine.start(&mut next.out);
         next.look("a", "healthy", "a");
         assert_eq!(next.report("a").maintenance.is_some(), still);
         next.pass(30);

@@ -311,7 +311,7 @@ fn a_pause_with_an_expiry_survives_a_restart_and_no_longer() {
         let saved: Saved = serde_json::from_str(&serde_json::to_string(&saved).unwrap()).unwrap();
         engine.restore(now, &part, saved, secs(down_for));
         let mut next = World { engine, now, out: Vec::new() };
-        next.engine.start(now, &mut next.out);
+        next.engine.start(&mut next.out);
         next.pass(1);
         assert_eq!(next.engine.tenant(next.now, &acme()).unwrap().paused, still);
         next.pass(30);

@@ -32,7 +32,7 @@ fn watching_begins_at_the_start_and_not_before() {
     let mut out = Vec::new();
     engine.reconfigure(Time::ZERO, params(&Policy::default(), THREE), &mut out);
     assert!(out.is_empty(), "{out:?}");
-    engine.start(Time::ZERO, &mut out);
+    engine.start(&mut out);
     let mut w = World { engine, now: Time::ZERO, out };
     assert_eq!(w.said(), ["watch a every 30s", "watch b every 30s", "watch c every 30s"]);
     let watched: Vec<String> = w.engine.channels().map(ToString::to_string).collect();

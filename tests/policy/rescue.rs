@@ -210,7 +210,7 @@ fn after_a_restart_a_backup_carries_what_it_carried_before() {
         engine.restore(Time::ZERO, &part, saved, secs(1));
     }
     let mut next = World { engine, now: Time::ZERO, out: Vec::new() };
-    next.engine.start(next.now, &mut next.out);
+    next.engine.start(&mut next.out);
     next.up(&["d", "x", "e", "f", "g"]);
     next.down("d");
     next.pass(1);

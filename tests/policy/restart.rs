@@ -25,7 +25,7 @@ fn restarted(w: &mut World, away: u64) -> World {
         }
     }
     let mut next = World { engine, now, out: Vec::new() };
-    next.engine.start(now, &mut next.out);
+    next.engine.start(&mut next.out);
     next.out.clear();
     next
 }
@@ -255,7 +255,7 @@ fn restarted_keeping(w: &mut World, away: u64) -> World {
     let mut engine = Engine::new(three(), now);
     engine.restore(now, &part, saved, secs(away));
     let mut next = World { engine, now, out: Vec::new() };
-    next.engine.start(now, &mut next.out);
+    next.engine.start(&mut next.out);
     next
 }
 

@@ -751,7 +751,7 @@ fn what_was_saved_comes_back() {
         }
     }
     let mut next = World { engine, now: trunkwarden::policy::Time::new(now), out: Vec::new() };
-    next.engine.start(next.now, &mut next.out);
+    next.engine.start(&mut next.out);
     assert_eq!(next.report("a").blocked_for, Some(secs(500)));
     assert!(next.engine.tenant(next.now, &acme()).unwrap().paused);
     assert_eq!(next.engine.tenant(next.now, &acme()).unwrap().actions_last_hour, 1);

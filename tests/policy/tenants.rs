@@ -165,7 +165,7 @@ fn a_server_is_kept_over_a_restart_and_not_changed_by_a_page_and_a_carrier_goes_
         engine.restore(then, &part, serde_json::from_str::<Saved>(&saved).unwrap(), secs(60));
     }
     let mut next = World { engine, now: then, out: Vec::new() };
-    next.engine.start(then, &mut next.out);
+    next.engine.start(&mut next.out);
     for name in &names {
         next.listed(name, "healthy", name).listed(name, "healthy", name);
     }

@@ -107,7 +107,7 @@ impl Trunks {
         self.w.engine = engine;
         self.w.now = now;
         self.w.out.clear();
-        self.w.engine.start(now, &mut self.w.out);
+        self.w.engine.start(&mut self.w.out);
         self
     }
 

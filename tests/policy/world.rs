@@ -55,7 +55,7 @@ impl World {
     pub fn new(params: Params) -> Self {
         let now = Time::new(secs(1000));
         let mut world = Self { engine: Engine::new(params, now), now, out: Vec::new() };
-        world.engine.start(now, &mut world.out);
+        world.engine.start(&mut world.out);
         world
     }
 

@@ -128,7 +128,7 @@ impl Engine {
     }
 
     /// Orders every channel to be watched. Once, after state has been restored.
-    pub fn start(&mut self, _now: Time, out: &mut Vec<Command>) {
+    pub fn start(&mut self, out: &mut Vec<Command>) {
         self.started = true;
         for i in 0..self.slots.len() {
             self.refresh_cadence(i, out);

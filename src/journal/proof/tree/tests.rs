@@ -52,37 +52,6 @@ const PATHS: [(usize, usize, &[&str]); 5] = [
     ),
 ];
 
-/// Old size, new size, proof.
-const CONSISTENCY: [(usize, usize, &[&str]); 4] = [
-    (1, 1, &[]),
-    (
-        1,
-        8,
-        &[
-            "96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7",
-            "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
-            "6b47aaf29ee3c2af9af889bc1fb9254dabd31177f16232dd6aab035ca39bf6e4",
-        ],
-    ),
-    (
-        6,
-        8,
-        &[
-            "0ebc5d3437fbe2db158b9f126a1d118e308181031d0a949f8dededebc558ef6a",
-            "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0",
-            "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
-        ],
-    ),
-    (
-        2,
-        5,
-        &[
-            "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
-            "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b",
-        ],
-    ),
-];
-
 fn bytes(hex: &str) -> Vec<u8> {
     (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
 }
@@ -129,19 +98,6 @@ fn the_paths_are_those_of_the_reference() {
 }
 
 #[test]
-fn the_consistency_proofs_are_those_of_the_reference() {
-    let leaves = reference();
-    for (old, new, proof) in CONSISTENCY {
-        let want = hashes(proof);
-        assert_eq!(consistency(&leaves[..new], old).unwrap(), want, "{old} in {new}");
-        let (old_root, new_root) = (hash(ROOTS[old - 1]), hash(ROOTS[new - 1]));
-        assert!(is_consistent(old as u64, &old_root, new as u64, &new_root, &want), "{old} in {new}");
-    }
-    assert_eq!(consistency(&leaves, 0), None);
-    assert_eq!(consistency(&leaves, 9), None);
-}
-
-#[test]
 fn at_every_size_every_proof_holds_and_none_holds_for_another_place() {
     for size in 1..=33_usize {
         let leaves = some_leaves(size);
@@ -155,12 +111,6 @@ fn at_every_size_every_proof_holds_and_none_holds_for_another_place() {
             assert!(!includes(&whole, size as u64, index as u64, leaf(b"another"), &path));
             let longer = [path.clone(), vec![whole]].concat();
             assert!(!includes(&whole, size as u64, index as u64, leaves[index], &longer));
-        }
-        for old in 1..=size {
-            let (proof, beginning) = (consistency(&leaves, old).unwrap(), root(&leaves[..old]));
-            assert!(is_consistent(old as u64, &beginning, size as u64, &whole, &proof), "{old} in {size}");
-            assert!(!is_consistent(old as u64, &leaf(b"another"), size as u64, &whole, &proof));
-            assert!(!is_consistent(old as u64, &beginning, size as u64, &leaf(b"another"), &proof));
         }
     }
 }
