@@ -3,33 +3,28 @@
 
 use super::calls::Calls;
 use super::clients::{Clients, ConnectError};
-use super::driver::{Driver, InFlight, Wiring};
-use super::executor::Execution;
-use super::fact::{Fact, Place};
+use super::driver::{Driver, Shared, Wiring};
 use super::ledger::{self, Ledger};
-use super::orders::{Orders, Waiting};
-use super::prober::{Prober, Task};
+use super::orders::Orders;
+use super::prober::Prober;
 use super::publisher::Publisher;
-use super::reasons::Reasons;
 use super::references::Asking;
 use super::reloads::{Reloads, Taking};
-use super::tags::{Insistence, Tags};
-use super::{Liveness, Pulse, entry};
+use super::{Liveness, Pulse};
 use crate::calls::Switchboard;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::counters::Counters;
-use crate::journal::{Gate, Journal, OpenIntent, ReadFor, Reader, Recovered};
-use crate::policy::{Action, Actor, Engine, EventType, OpId, Outcome, TenantId, WallMs};
+use crate::journal::{Journal, ReadFor, Reader, Recovered};
+use crate::policy::{TenantId, WallMs};
 use crate::provision::{self, Desk, Digests, Permits, Provisioner, Service, Setup, Surveyor, all_known};
 use crate::snapshot::SnapshotCell;
 use arc_swap::ArcSwap;
-use serde_json::json;
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// Observations that wait for the driver.
@@ -133,48 +128,27 @@ impl Daemon {
         let mut publisher = Publisher::new(snapshot.clone(), publish_every);
         publisher.configured(&start.params, wall);
         start.platforms.keys().for_each(|id| counters.tenant(id.as_str()));
-        let now = clock.now();
-        let mut driver = Driver {
-            engine: Engine::new(start.params, now),
-            last_round: (now, wall.0),
-            beaten_at: None,
-            ledger: Ledger::new(journal, clock.clone(), keep_observations),
-            publisher,
-            reasons: Reasons::default(),
-            calendar: start.calendar,
-            platforms: start.platforms,
-            wiring: Wiring {
-                seen,
-                tasks,
-                orders: order_requests,
-                references: Asking::start(start.references),
-                permits: permit_requests,
-                reloads,
-                writable,
-                stop: stop.clone(),
-                pulse,
-            },
-            backlog: VecDeque::from([Task::Tenants(start.plans)]),
-            told: mpsc::channel(SEEN_BOUND),
-            executions: JoinSet::new(),
-            in_flight: BTreeMap::new(),
-            orphans: BTreeMap::new(),
-            permits: Vec::new(),
-            tags: Tags::default(),
-            waiting: Waiting::default(),
-            wanted: HashSet::new(),
-            docs: HashMap::new(),
-            commands: Vec::new(),
-            counters: counters.clone(),
-            rescues: calls.rescues.clone(),
-            liveness: liveness.clone(),
-            clock: clock.clone(),
+        let wiring = Wiring {
+            seen,
+            tasks,
+            orders: order_requests,
+            references: Asking::start(start.references.clone()),
+            permits: permit_requests,
+            reloads,
+            writable,
+            stop: stop.clone(),
+            pulse,
         };
-        if !*driver.wiring.writable.borrow_and_update() {
-            driver.journal_writable(now, false);
-        }
+        let ledger = Ledger::new(journal, clock.clone(), keep_observations);
+        let shared = Shared {
+            clock: clock.clone(),
+            counters: counters.clone(),
+            liveness: liveness.clone(),
+            rescues: calls.rescues.clone(),
+        };
+        let mut driver = Driver::new(start, ledger, publisher, wiring, shared);
         driver.restore(recovered);
-        liveness.beat(now);
+        liveness.beat(clock.now());
         let prober = Prober::new(clock, counters.clone(), seen_sender);
         let provisioner = tokio::spawn(service.run(stop.clone()));
         let daemon = Self {
@@ -236,68 +210,4 @@ pub fn recent_requests(config: &Config, recovered: &Recovered, wall: WallMs) -> 
 fn pages_known(tenant: &TenantId, recovered: &Recovered) -> Option<usize> {
     let key = ledger::pages_key(tenant.as_str());
     ledger::pages_of(&recovered.states.iter().find(|(known, _)| *known == key)?.1)
-}
-
-impl Driver {
-    /// State from the journal; intents without an outcome become actions in flight that are read back, never sent again.
-    fn restore(&mut self, recovered: Recovered) {
-        let (now, wall) = (self.clock.now(), self.clock.wall());
-        self.ledger.fact(now, Place::Begin, &Fact::Started);
-        for (key, value) in &recovered.states {
-            if let Some((part, saved, elapsed)) = ledger::state_of(key, value, wall) {
-                let fact = Fact::Restored { part: part.to_string(), state: saved.clone(), elapsed };
-                self.ledger.fact(now, Place::of_part(&part), &fact);
-                self.engine.restore(now, &part, saved, elapsed);
-            }
-        }
-        self.engine.set_next_op(OpId(recovered.last_op.0 + 1));
-        let found = recovered.orphans.len();
-        for orphan in recovered.orphans {
-            self.adopt(orphan);
-        }
-        let version = env!("CARGO_PKG_VERSION");
-        let reason = format!("started version {version}; {found} interrupted actions to read back");
-        let details = json!({ "version": version, "interrupted": found });
-        self.ledger.write(entry::of_process(wall, EventType::ProcessStarted, &Actor::System, reason, details));
-        self.ledger.forget_recent(self.platforms.keys());
-        self.ledger.commit();
-    }
-
-    fn adopt(&mut self, orphan: OpenIntent) {
-        let op = orphan.intent.op;
-        let action: Option<Action> = serde_json::from_value(orphan.intent.action).ok();
-        let known = action.filter(|action| self.engine.channel(self.clock.now(), &action.channel).is_some());
-        let execution = known.and_then(|action| {
-            Some(Execution {
-                platform: Arc::clone(self.platforms.get(&action.channel.tenant)?),
-                doc: super::driver::bare(&action.channel)?,
-                insistence: Insistence::default(),
-                gate: Gate::open(),
-                clock: self.clock.clone(),
-                tell: self.told.0.clone(),
-                action,
-            })
-        });
-        let Some(execution) = execution else {
-            let (tenant, channel) = (orphan.intent.tenant, orphan.intent.channel);
-            let why = format!("{tenant}/{channel} is no longer configured; look at its route by hand");
-            tracing::warn!(%why, "an interrupted action cannot be read back");
-            let outcome = Outcome::Unknown { why: why.clone() };
-            let details = json!({ "operation": op, "outcome": outcome });
-            let mut entry =
-                entry::of_process(self.clock.wall(), EventType::OrphanResolved, &Actor::System, why, details);
-            (entry.tenant, entry.channel_id, entry.op) = (Some(tenant), Some(channel), Some(op));
-            self.ledger.close(entry::of_outcome(op, &outcome));
-            self.ledger.write(entry);
-            return;
-        };
-        let action = execution.action.clone();
-        tracing::warn!(channel = %action.channel, action = action.kind.name(), "an action was interrupted; reading the platform back");
-        self.orphans.insert(op, action.channel.tenant.clone());
-        self.in_flight.insert(op, InFlight { action: action.clone(), gate: Gate::open() });
-        let now = self.clock.now();
-        self.ledger.fact(now, Place::Channel(&action.channel), &Fact::Adopted(action.clone()));
-        self.engine.adopt_orphan(now, action);
-        self.executions.spawn(execution.resolve_orphan());
-    }
 }

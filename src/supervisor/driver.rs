@@ -8,8 +8,11 @@ mod carry_out;
 mod permits;
 mod publish;
 mod references;
+mod start;
 mod stop;
 mod windows;
+
+pub use start::Shared;
 
 use super::calendar::Calendar;
 use super::clients::{Reconfiguration, Reload};
@@ -92,38 +95,38 @@ pub struct Wiring {
 
 /// The driver; [`Driver::run`] is its task.
 pub struct Driver {
-    pub(super) engine: Engine,
-    pub(super) clock: Clock,
-    pub(super) counters: Counters,
-    pub(super) liveness: Liveness,
-    pub(super) ledger: Ledger,
-    pub(super) rescues: Rescues,
-    pub(super) publisher: Publisher,
-    pub(super) reasons: Reasons,
-    pub(super) calendar: Calendar,
-    pub(super) platforms: BTreeMap<TenantId, Arc<dyn Platform>>,
-    pub(super) wiring: Wiring,
-    pub(super) backlog: VecDeque<Task>,
-    pub(super) told: (mpsc::Sender<Told>, mpsc::Receiver<Told>),
-    pub(super) executions: JoinSet<()>,
-    pub(super) in_flight: BTreeMap<OpId, InFlight>,
-    pub(super) orphans: BTreeMap<OpId, TenantId>,
-    pub(super) permits: Vec<Granted>,
-    pub(super) tags: Tags,
+    engine: Engine,
+    clock: Clock,
+    counters: Counters,
+    liveness: Liveness,
+    ledger: Ledger,
+    rescues: Rescues,
+    publisher: Publisher,
+    reasons: Reasons,
+    calendar: Calendar,
+    platforms: BTreeMap<TenantId, Arc<dyn Platform>>,
+    wiring: Wiring,
+    backlog: VecDeque<Task>,
+    told: (mpsc::Sender<Told>, mpsc::Receiver<Told>),
+    executions: JoinSet<()>,
+    in_flight: BTreeMap<OpId, InFlight>,
+    orphans: BTreeMap<OpId, TenantId>,
+    permits: Vec<Granted>,
+    tags: Tags,
     /// Orders that wait for the journal.
-    pub(super) waiting: Waiting,
-    pub(super) wanted: HashSet<ChannelKey>,
+    waiting: Waiting,
+    wanted: HashSet<ChannelKey>,
     /// Of the channels wanted: the newest document, and when it was asked for.
-    pub(super) docs: HashMap<ChannelKey, (Time, Arc<ChannelDoc>)>,
-    pub(super) last_round: (Time, i64),
-    pub(super) beaten_at: Option<Time>,
-    pub(super) commands: Vec<Command>,
+    docs: HashMap<ChannelKey, (Time, Arc<ChannelDoc>)>,
+    last_round: (Time, i64),
+    beaten_at: Option<Time>,
+    commands: Vec<Command>,
 }
 
 /// An action that an executor is at work on.
 pub struct InFlight {
-    pub(super) action: Action,
-    pub(super) gate: Gate,
+    action: Action,
+    gate: Gate,
 }
 
 impl Driver {
