@@ -1,5 +1,5 @@
-//! The documents against what they describe: commands and their options, addresses and error codes, event types, and
-//! the tests that hold a rule.
+//! The documents against what they describe: commands and their options, addresses and error codes, event types, files,
+//! links, and the tests that hold a rule.
 
 use clap::{Arg, Command, CommandFactory};
 use std::collections::{BTreeMap, BTreeSet};
@@ -184,8 +184,10 @@ fn words(page: &str) -> usize {
 }
 
 #[test]
-fn the_first_page_stays_short() {
+fn the_first_pages_stay_short() {
     assert!(words("README.md") <= 700, "README.md has {} words: move some to docs/", words("README.md"));
+    let map = words("ARCHITECTURE.md");
+    assert!(map <= 1800, "ARCHITECTURE.md has {map} words: 1,800 are what a newcomer reads");
 }
 
 #[test]
@@ -193,4 +195,71 @@ fn the_readme_begins_with_the_demo_and_the_tests() {
     let page = text("README.md");
     let commands: Vec<&str> = page.split("```sh\n").skip(1).map(|block| block.lines().next().unwrap()).collect();
     assert_eq!(commands[..2], ["cargo run --release -- demo", "scripts/test"]);
+}
+
+#[test]
+fn every_path_that_the_architecture_names_exists() {
+    let page = text("ARCHITECTURE.md");
+    let paths: Vec<&str> = page
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|path| path.starts_with("src/") || path.starts_with("tests/"))
+        .collect();
+    assert!(paths.len() > 20);
+    for path in paths {
+        assert!(root().join(path).exists(), "ARCHITECTURE.md names `{path}`");
+    }
+}
+
+#[test]
+fn the_glossary_has_thirty_rows_at_most() {
+    let page = text("ARCHITECTURE.md");
+    let glossary = page.split("\n## Glossary").nth(1).unwrap();
+    let rows = glossary.lines().filter(|line| line.starts_with("| ")).count() - 1;
+    assert!((10..=30).contains(&rows), "{rows} rows");
+}
+
+/// Every document of ours, by its path.
+fn documents() -> Vec<PathBuf> {
+    let in_folder = |folder: &str| fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().path());
+    let all = in_folder(".").chain(in_folder("docs"));
+    let mut pages: Vec<PathBuf> = all.filter(|path| path.extension().is_some_and(|end| end == "md")).collect();
+    pages.sort();
+    pages
+}
+
+/// The anchors of a page, as GitHub makes them of headings.
+fn anchors(page: &str) -> BTreeSet<String> {
+    let headings = page.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim());
+    let plain = |heading: &str| -> String {
+        let kept = heading.to_lowercase().replace(' ', "-");
+        kept.chars().filter(|c| c.is_alphanumeric() || *c == '-' || *c == '_').collect()
+    };
+    headings.map(plain).collect()
+}
+
+#[test]
+fn every_link_of_the_documents_leads_somewhere() {
+    let mut wrong = Vec::new();
+    let pages = documents();
+    assert!(pages.len() > 8);
+    for page in &pages {
+        for link in fs::read_to_string(page).unwrap().split("](").skip(1) {
+            let link = link.split(')').next().unwrap();
+            if link.starts_with("http") {
+                continue;
+            }
+            let (file, anchor) = link.split_once('#').map_or((link, None), |(file, anchor)| (file, Some(anchor)));
+            let target = if file.is_empty() { page.clone() } else { page.parent().unwrap().join(file) };
+            let there = match anchor {
+                None => target.exists(),
+                Some(anchor) => fs::read_to_string(&target).is_ok_and(|text| anchors(&text).contains(anchor)),
+            };
+            if !there {
+                wrong.push(format!("{}: {link}", page.strip_prefix(root()).unwrap().display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "links that lead nowhere:\n{}", wrong.join("\n"));
 }
