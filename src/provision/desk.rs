@@ -20,12 +20,12 @@ const KEPT: usize = 16;
 /// What a person wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// To see what would be done.
+    /// Show what would be done.
     Plan {
         /// Of this tenant alone.
         tenant: Option<TenantId>,
     },
-    /// It to be done.
+    /// Apply the plan.
     Apply {
         /// Of this tenant alone.
         tenant: Option<TenantId>,
@@ -34,7 +34,7 @@ pub enum Order {
         /// Who, as the audit log names him.
         who: String,
     },
-    /// To say which channel a name means.
+    /// Say which channel a name means.
     Adopt {
         /// The tenant, where the name is desired of several.
         tenant: Option<TenantId>,

@@ -1,4 +1,4 @@
-//! The one who brings about what is desired: what it works with, and how it plans.
+//! Plans and applies desired channels.
 
 use super::desired::Desired;
 use super::known::{Known, Origin};

@@ -34,7 +34,7 @@ pub struct Taking {
 }
 
 impl Reloads {
-    /// By this.
+    /// Creates the handle; clones share one `Taking`.
     pub(super) fn new(taking: Taking) -> Self {
         Self(Arc::new(Mutex::new(taking)))
     }

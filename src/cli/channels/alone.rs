@@ -58,12 +58,12 @@ impl Alone {
         self.provisioner.plan(tenant).await
     }
 
-    /// It done.
+    /// Applies the plan and returns what became of each channel.
     pub async fn apply(&self, tenant: Option<&TenantId>, expected: Option<&str>) -> Result<Vec<Done>, String> {
         self.provisioner.apply(tenant, expected, &who()).await.map(|(_, done)| done)
     }
 
-    /// An id taken.
+    /// Records that the channel named `name` has this id.
     pub async fn adopt(&self, tenant: Option<&TenantId>, name: &str, id: &ChannelId) -> Result<Vec<Done>, String> {
         self.provisioner.adopt(tenant, name, id, &who()).await.map(|done| vec![done])
     }

@@ -33,13 +33,13 @@ impl Through {
         run.plan.ok_or_else(|| Refused::Failed(run.error.unwrap_or_else(|| "no plan was made".to_owned())))
     }
 
-    /// It done.
+    /// Applies the plan and returns what became of each channel.
     pub async fn apply(&self, tenant: Option<TenantId>, expected: Option<String>) -> Result<Vec<Done>, Refused> {
         let run = self.run("apply", &json!({ "tenant": tenant, "fingerprint": expected })).await?;
         run.error.map_or(Ok(run.done), |why| Err(Refused::Failed(why)))
     }
 
-    /// An id taken.
+    /// Records that the channel named `name` has this id.
     pub async fn adopt(&self, tenant: Option<TenantId>, name: String, id: ChannelId) -> Result<Vec<Done>, Refused> {
         let run = self.run("adopt", &json!({ "tenant": tenant, "name": name, "id": id })).await?;
         run.error.map_or(Ok(run.done), |why| Err(Refused::Failed(why)))

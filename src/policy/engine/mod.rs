@@ -154,7 +154,7 @@ impl Engine {
         self.serve_line(now, out);
     }
 
-    /// For a past that is told once more: the engine that was there did not do this. It leaves nothing behind, not even a wait.
+    /// Replay only: the real daemon never sent this action. Drops it without back-off.
     pub fn disown(&mut self, now: Time, op: OpId, out: &mut Vec<Command>) {
         let why = "the daemon did not do this at that moment".to_owned();
         self.on_outcome(now, op, Outcome::Withdrawn { why }, false, out);

@@ -74,7 +74,7 @@ pub(in crate::policy) struct Slot {
     pub doubts: Doubts,
     /// Others whose traffic it carries or is about to.
     pub carries: u32,
-    /// Whom its own traffic counts for.
+    /// Slots whose load includes this channel: its current target, and the target of an action in flight.
     pub loads: [Option<usize>; 2],
     /// Its actions.
     pub flight: Option<Flight>,
