@@ -4,6 +4,7 @@ use crate::pass;
 use crate::scene::{Bent, Scene, Tuned, is_list, is_telemetry};
 use prometheus::proto::MetricFamily;
 use serde_json::{Value, json};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use trunkwarden::policy::{ChannelKey, Health, Time};
 
@@ -240,6 +241,23 @@ async fn one_unknown_id_costs_nobody_else_his_score() {
         let since = scene.clock.now();
         pass(600).await;
         assert!(scene.sent("POST /api/v2/telemetry", since) <= 11, "it is left out for a while");
+    }
+}
+
+/// Splitting ends at somebody who was refused alone, with the last answer of a fault that is over by the next query.
+#[tokio::test(start_paused = true)]
+async fn a_refusal_that_ends_within_a_round_costs_nobody_an_hour() {
+    for (status, body) in [(404, r#"{"error":"not found"}"#), (400, "{}"), (404, "<html>not found</html>")] {
+        let scene = Scene::start(&tuned(30, 200, 30), |_| ());
+        let refused = AtomicU32::new(0);
+        // Thirty, fifteen, seven, three, one.
+        scene.bend(move |request| {
+            let first = is_telemetry(request) && refused.fetch_add(1, Ordering::Relaxed) < 5;
+            if first { Bent::Instead(status, body) } else { Bent::Straight }
+        });
+        pass(400).await;
+        let scored = scene.snapshot().channels.values().filter(|channel| channel.quality.is_some()).count();
+        assert_eq!(scored, 30, "status {status} {body}");
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! The span ends at the platform's own now, as its `Date` told it. Queries leave one after the other, no faster than telemetry's
 //! share of the request limit. A query that fails costs its own channels one round and nobody else anything; one that is
-//! refused as it stands is split until the channel that it is refused for is alone, and that one is left out for a while.
+//! refused as it stands is split until the channel that it is refused for is alone. That one is asked for alone in the next round,
+//! and left out for a while where it is refused again: a fault of the platform that ends within a round looks just like it.
 
 use super::{Done, Due, Prober, Seen};
 use crate::clock::Clock;
@@ -10,7 +11,7 @@ use crate::platform::{Answer, ErrorClass, Malformed, Platform, PlatformError, Te
 use crate::policy::{
     ChannelId, ChannelKey, LookError, Observation, Sample, TelemetryParams, TelemetryReading, TenantId, Time, WallMs,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -35,6 +36,8 @@ const ROUNDS_IN_DOUBT: u32 = 3;
 pub(super) struct Apart {
     one_by_one_until: Option<Time>,
     left_out: BTreeMap<ChannelId, Time>,
+    /// Refused in the last round, while others were answered: asked for alone in the next one.
+    suspects: BTreeSet<ChannelId>,
     /// Splitting found nothing: it is not tried before.
     whole_until: Option<Time>,
     failed_rounds: u32,
@@ -75,6 +78,8 @@ pub(super) struct Asked {
     answered: bool,
     /// Items came that say of nobody whose they are.
     nobodys: bool,
+    /// Whom the last round suspected.
+    suspects: BTreeSet<ChannelId>,
     culprits: Vec<ChannelId>,
     /// Everything was refused, however few were asked for.
     all_refused: bool,
@@ -100,6 +105,9 @@ impl Prober {
         }
         let groups = tenant.telemetry.len().max(1) as f64;
         let apart = &tenant.apart;
+        let suspects: BTreeSet<ChannelId> =
+            channels.iter().filter(|channel| apart.suspects.contains(*channel)).cloned().collect();
+        channels.retain(|channel| !suspects.contains(channel));
         let round = Round {
             platform: Arc::clone(&tenant.platform),
             clock: self.clock.clone(),
@@ -119,6 +127,7 @@ impl Prober {
                 began: now,
                 answered: false,
                 nobodys: false,
+                suspects,
                 culprits: Vec::new(),
                 all_refused: false,
                 error: None,
@@ -138,7 +147,8 @@ impl Prober {
     }
 
     pub(super) async fn telemetry_asked(&mut self, asked: Asked) {
-        let Asked { tenant: id, group, epoch, began, answered, nobodys, culprits, all_refused, error } = asked;
+        let Asked { tenant: id, group, epoch, began, answered, nobodys, suspects, culprits, all_refused, error } =
+            asked;
         let now = self.clock.now();
         if let Some(error) = &error {
             self.note_error(&id, now, error.look, error).await;
@@ -152,9 +162,14 @@ impl Prober {
         if all_refused {
             apart.whole_until = Some(now + ONE_BY_ONE_FOR);
         }
+        apart.suspects.retain(|channel| !suspects.contains(channel));
         for channel in culprits {
-            tracing::warn!(tenant = %id, %channel, "the platform refuses telemetry of this channel; it is left out for an hour");
-            apart.left_out.insert(channel, now + LEFT_OUT_FOR);
+            if suspects.contains(&channel) {
+                tracing::warn!(tenant = %id, %channel, "the platform refuses telemetry of this channel; it is left out for an hour");
+                apart.left_out.insert(channel, now + LEFT_OUT_FOR);
+            } else {
+                apart.suspects.insert(channel);
+            }
         }
         if let Some(params) = tenant.telemetry.get(group).filter(|_| tenant.epoch == epoch) {
             let next = (began + tenant.share.pace.telemetry(params)).since(now);
@@ -186,6 +201,7 @@ impl Round {
     async fn run(mut self, channels: Vec<ChannelId>) {
         let each = if self.one_by_one { 1 } else { PER_QUERY };
         let mut parts: Vec<Vec<ChannelId>> = channels.chunks(each).map(<[ChannelId]>::to_vec).collect();
+        parts.extend(self.asked.suspects.iter().map(|channel| vec![channel.clone()]));
         parts.reverse();
         while let Some(part) = parts.pop() {
             match self.ask(&part).await {
@@ -284,9 +300,10 @@ impl Round {
     }
 }
 
-/// Statuses that are about what was asked for.
+/// Statuses that are about what was asked for, where they are not the word of something on the way that may be gone soon.
 fn refuses(error: &PlatformError) -> bool {
     let too_large = error.look == LookError::Malformed && error.status.is_none();
-    let of_query = matches!(error.status, Some(400 | 404 | 410 | 413 | 414 | 422));
+    let of_query =
+        matches!(error.status, Some(400 | 404 | 410 | 413 | 414 | 422)) && error.class != ErrorClass::Retryable;
     error.class != ErrorClass::NotAuthorised && (of_query || too_large)
 }
