@@ -111,9 +111,15 @@ impl ChannelView {
     }
 }
 
-/// Whether both name the same codecs, in the same order of priority.
+/// Whether both prefer the same codec, and order what both name alike. A codec whose priority cannot be read stands in no order:
+/// some platforms leave it out of one answer and not of the next.
 pub fn same_order(read: &[Codec], wanted: &[Codec]) -> bool {
-    ranked(read) == ranked(wanted)
+    let (read, wanted) = (ranked(read), ranked(wanted));
+    read.first() == wanted.first() && named_in(&read, &wanted).eq(named_in(&wanted, &read))
+}
+
+fn named_in<'a>(names: &'a [&str], others: &'a [&str]) -> impl Iterator<Item = &'a str> {
+    names.iter().copied().filter(|name| others.contains(name))
 }
 
 /// The codecs' names, the preferred one first; equal priorities as they stand.
@@ -191,6 +197,21 @@ mod tests {
         ] {
             let text = serde_json::to_string(&view).unwrap();
             assert_eq!(serde_json::from_str::<ChannelView>(&text).unwrap(), view, "{text}");
+        }
+    }
+
+    fn codecs(names: &[&str]) -> Vec<Codec> {
+        (1..).zip(names).map(|(priority, name)| Codec { name: (*name).to_owned(), priority }).collect()
+    }
+
+    #[test]
+    fn a_codec_without_a_place_in_one_answer_changes_no_order() {
+        let set = codecs(&["G729", "PCMU", "OPUS"]);
+        for read in [&["G729", "PCMU"][..], &["G729", "OPUS"], &["G729"], &["G729", "PCMU", "G722", "OPUS"]] {
+            assert!(same_order(&codecs(read), &set), "{read:?}");
+        }
+        for read in [&["PCMU", "G729", "OPUS"][..], &["PCMU", "OPUS"], &["G722", "G729", "PCMU", "OPUS"], &[]] {
+            assert!(!same_order(&codecs(read), &set), "{read:?}");
         }
     }
 }

@@ -91,8 +91,9 @@ fn an_unknown_codec_change_is_settled_by_the_order_that_is_read() {
     let ActionKind::Codec { order, .. } = &action.kind else { panic!("{action:?}") };
     w.outcome(action.op, unknown());
     w.pass(1);
-    let fewer = order[..2].to_vec();
-    w.look_from("a", w.now, Source::Single, with_codecs(&fewer));
+    let mut other = order.clone();
+    (other[0].priority, other[1].priority, other[2].priority) = (3, 2, 1);
+    w.look_from("a", w.now, Source::Single, with_codecs(&other));
     assert_eq!((w.records(EventType::CodecCompleted), w.records(EventType::CodecFailed)), (0, 1));
 }
 

@@ -158,7 +158,7 @@ impl Engine {
             // What an earlier attempt may have cost shows against what was there before that one.
             slot.credentials_before = slot.credentials_before.or(slot.credentials.filter(|seen| seen.shows_any()));
         }
-        self.fly(i, Flight { action, started: now, orphan: false, released: false, cause });
+        self.fly(i, Flight { action, started: now, orphan: false, released: false, shown: false, cause });
     }
 
     fn fly(&mut self, i: usize, flight: Flight) {
@@ -188,7 +188,7 @@ impl Engine {
             Reason::Failback { from, backup_failed: true, .. } => Some(Cause::BackupDown { backup: from.clone() }),
             _ => None,
         };
-        self.fly(i, Flight { action, started: now, orphan: true, released: false, cause });
+        self.fly(i, Flight { action, started: now, orphan: true, released: false, shown: false, cause });
         self.arm(now, i);
     }
 

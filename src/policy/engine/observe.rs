@@ -36,6 +36,9 @@ impl Engine {
         let single = source == Source::Single;
         let seq = self.seq;
         self.slots[i].asked = Some(asked);
+        if single && let Some(flight) = &mut self.slots[i].flight {
+            flight.note_look(asked, view);
+        }
         let unsure = self.slots[i].unsure.is_some();
         if single && asked >= self.slots[i].route_from {
             self.settle_unsure(now, i, asked, view, out);

@@ -27,6 +27,7 @@ impl Engine {
         }
         let Some(i) = self.ops.remove(&op) else { return };
         let Some(flight) = self.slots[i].flight.take() else { return };
+        let outcome = flight.came_to(outcome);
         let t = self.slots[i].tenant;
         if !flight.released {
             self.give_place_back(t);
@@ -217,17 +218,7 @@ impl Engine {
     ) {
         let slot = &mut self.slots[i];
         let Some(unsure) = slot.unsure.take_if(|unsure| asked >= unsure.since) else { return };
-        let own = &slot.key.channel;
-        let read = view.primary.as_ref().unwrap_or(own);
-        let (shows, old) = match &unsure.kept.kind {
-            // An answer without the route, or without codecs, tells nothing: the change may still show.
-            ActionKind::Failover { .. } | ActionKind::Failback { .. } if view.unrouted => (false, true),
-            ActionKind::Failover { from, to } => (read == to, read == from),
-            ActionKind::Failback { from } => (read == own, read == from),
-            ActionKind::Codec { order, before, .. } => {
-                (view.has_order(order) == Some(true), view.has_order(before).unwrap_or(true))
-            }
-        };
+        let (shows, old) = unsure.kept.kind.shows_in(&slot.key.channel, view);
         let kept = unsure.kept.clone();
         let kind = kept.kind.name().to_owned();
         if shows {

@@ -3,9 +3,9 @@
 //!
 //! Must never: decide anything.
 
-use super::super::command::{Action, ActionKind, OpId};
+use super::super::command::{Action, ActionKind, OpId, Outcome};
 use super::super::key::ChannelId;
-use super::super::observation::Codec;
+use super::super::observation::{ChannelView, Codec};
 use super::super::reason::Cause;
 use super::super::time::Time;
 use super::super::trial::Promise;
@@ -19,6 +19,8 @@ pub(in crate::policy) struct Flight {
     pub orphan: bool,
     /// Whether it takes nobody's place any more.
     pub released: bool,
+    /// Whether a look at the channel has shown it made: then it was, even where no read-back could be had.
+    pub shown: bool,
     pub cause: Option<Cause>,
 }
 
@@ -80,7 +82,36 @@ impl Kept {
     }
 }
 
+impl ActionKind {
+    /// Whether an answer shows this change made to the channel `own`, and whether it shows what was there before. One without
+    /// the route, or without codecs, tells nothing: the change may still show.
+    pub(super) fn shows_in(&self, own: &ChannelId, view: &ChannelView) -> (bool, bool) {
+        let read = view.primary.as_ref().unwrap_or(own);
+        match self {
+            Self::Failover { .. } | Self::Failback { .. } if view.unrouted => (false, true),
+            Self::Failover { from, to } => (read == to, read == from),
+            Self::Failback { from } => (read == own, read == from),
+            Self::Codec { order, before, .. } => {
+                (view.has_order(order) == Some(true), view.has_order(before).unwrap_or(true))
+            }
+        }
+    }
+}
+
 impl Flight {
+    /// A look at the channel itself, asked for at `asked`.
+    pub(super) fn note_look(&mut self, asked: Time, view: &ChannelView) {
+        self.shown |= asked >= self.started && self.action.kind.shows_in(&self.action.channel.channel, view).0;
+    }
+
+    /// What came of it, by its read-backs and by what else was seen meanwhile.
+    pub(super) fn came_to(&self, read_back: Outcome) -> Outcome {
+        match read_back {
+            Outcome::Unknown { .. } if self.shown => Outcome::Applied { siblings_lost: Vec::new() },
+            other => other,
+        }
+    }
+
     /// When an orphan whose outcome nobody can read gives up its place; its channel stays its own.
     pub(in crate::policy) fn release_at(&self) -> Option<Time> {
         let lasts = self.action.action_timeout + self.action.verify_for;
