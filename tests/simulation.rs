@@ -15,6 +15,8 @@ mod desk;
 mod grounds;
 #[path = "simulation/judge.rs"]
 mod judge;
+#[path = "simulation/lag.rs"]
+mod lag;
 #[path = "simulation/oddities.rs"]
 mod oddities;
 #[path = "simulation/oracle.rs"]

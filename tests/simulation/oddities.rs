@@ -26,16 +26,8 @@ const THROUGHOUT: [Oddity; 13] = [
     Oddity::UnknownIdRefused,
 ];
 
-/// Whether the worlds are odd: where `TRUNKWARDEN_ODD` says so.
-pub fn asked_for() -> bool {
-    std::env::var("TRUNKWARDEN_ODD").is_ok_and(|odd| odd == "1")
-}
-
 /// What is odd all day long about the platform of this seed: nothing, or one to three things.
 pub fn throughout(seed: u64) -> Vec<Odd> {
-    if !asked_for() {
-        return Vec::new();
-    }
     let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0x0dd);
     let many = rng.random_range(0..4);
     let mut odd: Vec<Odd> = THROUGHOUT.choose_multiple(&mut rng, many).map(|is| Odd::always(*is)).collect();
@@ -45,6 +37,16 @@ pub fn throughout(seed: u64) -> Vec<Odd> {
     }
     if rng.random_bool(0.2) {
         odd.push(Odd::always(if rng.random_bool(0.5) { Oddity::WeakEtag } else { Oddity::GzipEtag }));
+    }
+    let share = 0.3;
+    if rng.random_bool(0.15) {
+        // One replica of some: behind by less than `read_lag`.
+        let by = Some(Duration::from_secs(rng.random_range(2..28)));
+        odd.push(Odd { share, by, ..Odd::always(Oddity::Replica) });
+    }
+    if rng.random_bool(0.1) {
+        let by = Some(Duration::from_secs(rng.random_range(5..40)));
+        odd.push(Odd { share, by, ..Odd::always(Oddity::Cached) });
     }
     odd
 }

@@ -12,7 +12,7 @@ use crate::trunk::{Change, Fate, Patch, Trunk};
 use crate::truth::Register;
 use axum::body::Bytes;
 use serde_json::Value;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use trunkwarden::journal::Reader;
@@ -150,7 +150,7 @@ impl Oracle {
         let text = answer.and_then(|a| a.as_ref().ok()).map(|r| &r.body);
         let Ticket { asked, what } = ticket;
         let age = answer.and_then(|a| a.as_ref().ok()).map_or(Duration::ZERO, crate::plain::age);
-        let asked = asked.saturating_sub(age);
+        let (sent, asked) = (asked, asked.saturating_sub(age));
         self.share.ends(now);
         match what {
             What::Single(id) if answer.and_then(|a| a.as_ref().ok()).is_some_and(crate::plain::is_missing) => {
@@ -158,14 +158,16 @@ impl Oracle {
             }
             What::Single(id) if status == Some(200) => {
                 if let Some(document) = self.read(text).filter(|d| d["id"].as_str() == Some(id.as_str())) {
-                    self.register.shows(&id, asked, now, self.rules.verify_for, &document);
+                    self.register.shows(&id, (sent, asked), now, self.rules.verify_for, &document);
                     self.look(&id, asked, now, true, document);
                 }
             }
             What::List if status == Some(200) => {
                 let page = self.read(text);
+                // A row that stands there twice is one answer.
+                let mut told = BTreeSet::new();
                 for document in page.iter().filter_map(|page| page["channels"].as_array()).flatten() {
-                    if let Some(id) = document["id"].as_str() {
+                    if let Some(id) = document["id"].as_str().filter(|id| told.insert(*id)) {
                         let known = self.trunks.get(id).and_then(Trunk::document);
                         let known = known.filter(|known| **known == *document);
                         let document = known.unwrap_or_else(|| Arc::new(document.clone()));
@@ -257,11 +259,11 @@ impl Oracle {
                 Change::Codecs(_) => Change::Codecs(codecs(&view.single.document)),
             },
         );
-        self.register.leaves(now, op, &id, was, change.clone());
+        self.register.leaves(now, op, &id, was.clone(), change.clone());
         self.ops.insert(op, Fate::UnderWay);
         let trunk = self.trunks.entry(id.clone()).or_default();
         let ordered = matches!(action.reason, Reason::Failover { cause: Cause::Ordered { .. }, .. });
-        trunk.patched(Patch { op, sent: now, ordered, change, fate: Fate::UnderWay, shown: false });
+        trunk.patched(Patch { op, sent: now, ordered, was, change, fate: Fate::UnderWay, shown: false });
         What::Patch(id, op)
     }
 

@@ -47,6 +47,17 @@ pub fn codecs(document: &Value) -> Vec<String> {
     listed.into_iter().map(|(_, name)| name).collect()
 }
 
+/// Whether a document has this order of codecs; one without a place stands in none.
+pub fn has_order(document: &Value, order: &[String]) -> bool {
+    let mut read = document.clone();
+    if let Some(listed) = read["configuration"]["codecs"].as_array_mut() {
+        listed.retain(|codec| number(&codec["priority"]).is_some());
+    }
+    let read = codecs(&read);
+    let wanted = order.iter().filter(|name| read.contains(name));
+    read.first() == order.first() && read.iter().filter(|name| order.contains(name)).eq(wanted)
+}
+
 /// What of `read` is not in `sent`, by value: a change must not take along what it was not about.
 pub fn lost<'a>(read: &'a Value, sent: &Value) -> Option<&'a str> {
     let read = read.as_object()?;

@@ -37,6 +37,8 @@ pub struct Rules {
     pub on: Vec<String>,
     pub action_timeout: Duration,
     pub verify_for: Duration,
+    /// How long reads may lag behind writes.
+    pub read_lag: Duration,
     pub block_period: Duration,
     pub failback: WayHome,
     pub failback_after: Duration,
@@ -78,6 +80,7 @@ impl Rules {
             on: if seed % 4 == 3 { vec!["unhealthy".into(), "degraded".into()] } else { vec!["unhealthy".into()] },
             action_timeout: secs(10),
             verify_for: secs(30),
+            read_lag: secs(30),
             block_period: of(&[600, 300, 120]),
             failback: match seed % 16 {
                 4 => WayHome::Manual,

@@ -39,12 +39,10 @@ pub fn schedule(seed: u64, channels: usize, lasts: Duration, quiet: Duration) ->
     draw.each(0.5 * weather, Draw::list);
     draw.each(0.3 * weather, Draw::telemetry_form);
     draw.each(0.3 * weather, Draw::limit);
-    if crate::oddities::asked_for() {
-        draw.each(0.3 * weather, Draw::odd_list);
-        draw.each(0.5 * weather, Draw::pages);
-        draw.each(0.15, Draw::target_refuses);
-        draw.each(0.2 * weather, Draw::odd_node);
-    }
+    draw.each(0.3 * weather, Draw::odd_list);
+    draw.each(0.5 * weather, Draw::pages);
+    draw.each(0.15, Draw::target_refuses);
+    draw.each(0.2 * weather, Draw::odd_node);
     draw.each(0.5, |draw, at| draw.add(at, Incident::RevokeTokens {}));
     draw.each(0.05, |draw, at| {
         let channel = draw.channel();
@@ -218,8 +216,7 @@ impl Draw {
     fn patches_go_wrong(&mut self, at: Duration) {
         use PatchMode::{Delay, Drop, Lose, LoseAnswer, Replace};
         let modes = [Drop, Delay, Delay, LoseAnswer, LoseAnswer, Replace, Lose];
-        let known = if crate::oddities::asked_for() { modes.len() } else { modes.len() - 1 };
-        let mode = *modes[..known].choose(&mut self.rng).unwrap();
+        let mode = *modes.choose(&mut self.rng).unwrap();
         let (lasts, delay) = (self.span(20.0, 900.0), Some(self.span(0.5, 90.0)));
         self.add(at, Incident::Patch { mode, lasts, delay });
         let before = secs(self.rng.random_range(0..10));

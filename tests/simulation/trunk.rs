@@ -1,7 +1,8 @@
 //! What the wire has shown of one channel: every answer that spoke of it, and every PATCH of it. Knows HTTP bodies and the
 //! rules' numbers, and nothing of how the product decides.
 
-use crate::plain::{codecs, route};
+use crate::lag::Replaced;
+use crate::plain::{codecs, has_order, route};
 use crate::rules::Rules;
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -50,6 +51,13 @@ pub enum Change {
     Codecs(Vec<String>),
 }
 
+impl Change {
+    /// Whether both are about the same thing.
+    pub fn is_like(&self, other: &Self) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
+    }
+}
+
 /// How a PATCH ended, as far as the wire tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
@@ -68,9 +76,24 @@ pub struct Patch {
     pub sent: Duration,
     /// Whether a person ordered this very move away.
     pub ordered: bool,
+    /// What was there before, as last read.
+    pub was: Change,
     pub change: Change,
     pub fate: Fate,
     pub shown: bool,
+}
+
+impl Patch {
+    fn shows_in(&self, id: &str, document: &Value) -> bool {
+        match &self.change {
+            Change::Route(to) => route(id, document) == to,
+            Change::Codecs(order) => has_order(document, order),
+        }
+    }
+
+    const fn may_still_show(&self) -> bool {
+        !self.shown && matches!(self.fate, Fate::UnderWay | Fate::Maybe)
+    }
 }
 
 /// One channel.
@@ -96,6 +119,7 @@ pub struct Trunk {
     doubted: Option<(String, Duration)>,
     /// When somebody else undid a route of ours.
     pub undone: Option<Duration>,
+    replaced: Replaced,
 }
 
 /// What was known of a channel at a moment.
@@ -143,11 +167,17 @@ impl Trunk {
         single: bool,
         document: Arc<Value>,
     ) {
-        let before = self.looks.back();
-        if before.is_some_and(|last| last.asked > asked) {
+        let missing = document.is_null();
+        if self.looks.back().is_some_and(|last| last.asked > asked) {
+            if single && !missing {
+                self.overtaken(id, rules, answered, document);
+            }
             return;
         }
-        let missing = document.is_null();
+        if !missing && self.is_older(id, rules, (asked, answered), single, &document) {
+            return;
+        }
+        let before = self.looks.back();
         let word = word(rules, &document);
         let route = route(id, &document).to_owned();
         let mut look = match before {
@@ -185,13 +215,52 @@ impl Trunk {
         self.looks.push_back(look);
     }
 
+    /// An answer to a question before the last one is no evidence, but a change of ours that it shows was made.
+    fn overtaken(&mut self, id: &str, rules: &Rules, answered: Duration, document: Arc<Value>) {
+        let shows = |p: &Patch| p.may_still_show() && answered >= p.sent && p.shows_in(id, &document);
+        if !self.patches.back().is_some_and(shows) {
+            return;
+        }
+        let Some(last) = self.looks.iter_mut().rev().find(|look| look.single) else { return };
+        (last.route, last.answered, last.document) = (route(id, &document).to_owned(), answered, document);
+        let look = last.clone();
+        self.route_and_codecs_shown(id, rules, &look);
+    }
+
+    /// Whether an answer shows what a change of ours replaced, and that change was seen already.
+    fn is_older(
+        &mut self,
+        id: &str,
+        rules: &Rules,
+        (asked, answered): (Duration, Duration),
+        single: bool,
+        document: &Value,
+    ) -> bool {
+        let tells = single || document["routing"].is_object();
+        let routed = tells.then(|| Change::Route(route(id, document).to_owned()));
+        let ordered = document["configuration"]["codecs"].is_array().then(|| Change::Codecs(codecs(document)));
+        let time_to_show = rules.action_timeout + rules.verify_for;
+        let mut older = false;
+        for read in [routed, ordered].into_iter().flatten() {
+            let last = self.patches.iter().rev().find(|p| p.change.is_like(&read));
+            // A change of ours may show however late.
+            let ours = self.patches.iter().any(|p| p.may_still_show() && p.change == read);
+            if ours || last.is_some_and(|p| p.may_still_show() && answered < p.sent + time_to_show) {
+                continue;
+            }
+            older |= self.replaced.is_older(&read, asked, answered, single);
+        }
+        older
+    }
+
     fn route_and_codecs_shown(&mut self, id: &str, rules: &Rules, look: &Look) {
         let lately = rules.action_timeout + rules.verify_for + Duration::from_mins(1);
         let moved = |p: &&Patch| matches!(p.change, Change::Route(_));
         let quiet = self.patches.iter().rev().find(moved).is_none_or(|p| look.asked > p.sent + lately);
-        let ours = |route: &str| self.patches.iter().any(|p| p.change == Change::Route(route.to_owned()));
-        let open = |p: &Patch| !p.shown && matches!(p.fate, Fate::UnderWay | Fate::Maybe);
-        let explained = self.patches.back().is_some_and(|p| open(p) && p.change == Change::Route(look.route.clone()));
+        let ours = self.sent_to(&look.route);
+        let read = Change::Route(look.route.clone());
+        let explained = self.patches.back().is_some_and(|p| p.may_still_show() && p.change == read);
+        let late = !explained && self.shows_late(rules, look, &read);
         let seen = std::mem::replace(&mut self.shown_when, look.asked);
         let was = self.shown_at.replace(look.route.clone());
         let was = was.as_ref();
@@ -202,25 +271,27 @@ impl Trunk {
         {
             self.undone = Some(since);
         }
-        if let Some(was) = was.filter(|was| **was != look.route && !explained) {
+        if let Some(was) = was.filter(|was| **was != look.route && !explained && !late) {
             if self.ours && quiet && was != id && look.asked.saturating_sub(seen) < KNOWN_WITHIN {
                 self.doubted = Some((look.route.clone(), look.asked));
             }
             self.ours = false;
         }
-        if quiet && was.is_some_and(|was| *was != look.route) && !ours(&look.route) && look.route != id {
+        self.ours |= late;
+        if quiet && was.is_some_and(|was| *was != look.route) && !ours && look.route != id {
             // Somebody else's: left alone for a while.
             self.blocked_until = self.blocked_until.max(look.answered + rules.block_period);
             self.acknowledged = false;
             self.ordered_away = false;
         }
         let Some(patch) = self.patches.back_mut() else { return };
-        if patch.shown || look.asked < patch.sent || !matches!(patch.fate, Fate::UnderWay | Fate::Maybe) {
+        if !patch.shows_in(id, &look.document) || look.answered < patch.sent || !patch.may_still_show() {
             return;
         }
-        match &patch.change {
-            Change::Route(to) if *to == look.route => {
-                patch.shown = true;
+        patch.shown = true;
+        self.replaced.note(patch.was.clone(), &patch.change, look.answered + rules.read_lag);
+        match patch.change {
+            Change::Route(_) => {
                 self.ours = true;
                 let before = self.hold_down.map(|(length, sent)| (length, look.answered.saturating_sub(sent)));
                 let length = rules.block_after(before);
@@ -232,12 +303,20 @@ impl Trunk {
                 }
                 self.moves.push_back(patch.sent);
             }
-            Change::Codecs(order) if *order == codecs(&look.document) => {
-                patch.shown = true;
-                self.codecs_until = self.codecs_until.max(patch.sent + rules.cooldown);
-            }
-            _ => {}
+            Change::Codecs(_) => self.codecs_until = self.codecs_until.max(patch.sent + rules.cooldown),
         }
+    }
+
+    /// Whether an earlier change of ours shows, which was called lost within the hour before: then it is ours all the same.
+    fn shows_late(&mut self, rules: &Rules, look: &Look, read: &Change) -> bool {
+        if self.shown_at.as_ref() == Some(&look.route) {
+            return false;
+        }
+        let is_it = |p: &&mut Patch| p.may_still_show() && p.change == *read && look.asked < p.sent + 2 * HOUR;
+        let Some(patch) = self.patches.iter_mut().rev().find(is_it) else { return false };
+        patch.shown = true;
+        self.replaced.note(patch.was.clone(), read, look.answered + rules.read_lag);
+        true
     }
 
     /// A person took its route over: its blocks are lifted, what had grown is forgotten, and its route is ours.

@@ -3,7 +3,7 @@
 //! Knows every PATCH by the number of its intent, and every answer to a single GET that came after it. Must never ask what
 //! the product thinks it has done.
 
-use crate::plain::{codecs, route};
+use crate::plain::{has_order, route};
 use crate::trunk::{Change, Fate};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -58,20 +58,28 @@ impl Register {
         }
     }
 
-    /// The channel, asked for alone at `asked`, was answered to be this at `now`.
-    pub fn shows(&mut self, id: &str, asked: Duration, now: Duration, verify_for: Duration, document: &Value) {
+    /// The channel, asked for alone at `asked`, was answered at `now` to have been this at `as_of`. A change that shows was made,
+    /// however old the answer says that it is: ages are told in whole seconds.
+    pub fn shows(
+        &mut self,
+        id: &str,
+        (asked, as_of): (Duration, Duration),
+        now: Duration,
+        verify_for: Duration,
+        document: &Value,
+    ) {
         let Some(unseen) = self.unseen.get_mut(id) else { return };
         unseen.retain(|op| {
             let Some(sent) = self.sent.get_mut(op).filter(|sent| asked >= sent.at) else { return true };
-            let shown = match sent.change {
-                Change::Route(_) => Change::Route(route(id, document).to_owned()),
-                Change::Codecs(_) => Change::Codecs(codecs(document)),
+            let shows = |change: &Change| match change {
+                Change::Route(to) => route(id, document) == to,
+                Change::Codecs(order) => has_order(document, order),
             };
-            if shown == sent.change {
+            if shows(&sent.change) {
                 sent.seen = Some(now);
                 return false;
             }
-            if asked >= sent.at + verify_for || shown != sent.was {
+            if as_of >= sent.at + verify_for || as_of >= sent.at && !shows(&sent.was) {
                 sent.contrary.get_or_insert(now);
             }
             true
