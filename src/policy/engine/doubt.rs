@@ -6,8 +6,8 @@
 //! - Anything else is believed by the second look, `fast_interval` after the first at the earliest and a single `GET`, that shows
 //!   it again with none between them that shows what we hold for true. Until then its status counts, and it is no last look.
 //!
-//! A page that shows something else has the channel itself asked at once, and any such look again after `fast_interval`;
-//! afterwards as often as it is looked at anyway.
+//! A page that shows something else has the channel itself asked at once, and any such look again after `fast_interval`, five
+//! times at the most where no answer settles it; afterwards as often as it is looked at anyway.
 //!
 //! Must never: believe a page of the list alone.
 
@@ -22,6 +22,10 @@ use std::time::Duration;
 
 /// Replaced values that are remembered of one channel.
 pub(super) const MAX_REPLACED: usize = 8;
+
+/// How often a channel of which something is in doubt is asked at once: an answer that a cache has kept, or a replica that lags,
+/// settles nothing.
+const ASKED_FAST: u8 = 5;
 
 /// What is in doubt of a channel, and what it takes to judge that.
 #[derive(Debug, Default)]
@@ -45,6 +49,8 @@ pub(in crate::policy) struct Doubt<T> {
     pub since: Time,
     /// When the channel is asked again.
     look_at: Time,
+    /// How often it was, for nothing else.
+    asked: u8,
 }
 
 /// A value that a change of ours replaced.
@@ -114,6 +120,13 @@ impl Doubts {
     pub(super) fn look_at(&self) -> Option<Time> {
         let (route, codecs) = (self.route.as_ref().map(|d| d.look_at), self.codecs.as_ref().map(|d| d.look_at));
         [route, codecs].into_iter().flatten().min()
+    }
+}
+
+impl<T> Doubt<T> {
+    fn ask_again(&mut self, fast: Time, slow: Time) {
+        self.asked = self.asked.saturating_add(1);
+        self.look_at = if self.asked < ASKED_FAST { fast } else { slow };
     }
 }
 
@@ -206,7 +219,7 @@ fn believe<T: PartialEq>(
                 return Word::Another;
             }
         }
-        _ => *doubt = Some(Doubt { of: read, since: asked, look_at: now + apart }),
+        _ => *doubt = Some(Doubt { of: read, since: asked, look_at: now + apart, asked: 0 }),
     }
     if replaced { Word::Older } else { Word::Doubtful }
 }
@@ -218,9 +231,14 @@ impl Engine {
         if slot.doubts.look_at().is_none_or(|at| at > now) {
             return;
         }
-        let next = now + slot.policy.health.interval;
-        slot.doubts.route.iter_mut().for_each(|doubt| doubt.look_at = next);
-        slot.doubts.codecs.iter_mut().for_each(|doubt| doubt.look_at = next);
+        let health = &slot.policy.health;
+        let (fast, slow) = (now + health.fast_interval, now + health.interval);
+        if let Some(doubt) = &mut slot.doubts.route {
+            doubt.ask_again(fast, slow);
+        }
+        if let Some(doubt) = &mut slot.doubts.codecs {
+            doubt.ask_again(fast, slow);
+        }
         self.doubt_route(now, i, out);
     }
 }

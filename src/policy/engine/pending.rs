@@ -104,10 +104,13 @@ impl Flight {
         self.shown |= asked >= self.started && self.action.kind.shows_in(&self.action.channel.channel, view).0;
     }
 
-    /// What came of it, by its read-backs and by what else was seen meanwhile.
+    /// What came of it, by its read-backs and by what else was seen meanwhile: reads may lag behind writes, so that the last
+    /// read-back may show the old state again.
     pub(super) fn came_to(&self, read_back: Outcome) -> Outcome {
         match read_back {
-            Outcome::Unknown { .. } if self.shown => Outcome::Applied { siblings_lost: Vec::new() },
+            Outcome::Unknown { .. } | Outcome::NotApplied if self.shown => {
+                Outcome::Applied { siblings_lost: Vec::new() }
+            }
             other => other,
         }
     }
