@@ -220,7 +220,7 @@ impl Oracle {
         self.fit(to, it, now)?;
         let others = self.trunks.iter().filter(|(other, _)| *other != id && *other != to);
         let there = |other: View<'_>| other.single.route == to && other.last.word != Word::Missing;
-        let carried = others.filter(|(_, other)| other.view(by).is_ok_and(there)).count();
+        let carried = others.filter(|(_, other)| other.is_at(to, by) && other.view(by).is_ok_and(there)).count();
         if carried >= self.rules.max_dependents && ordered.is_none_or(|(_, force)| !force) {
             return Err(format!("its target carries {carried} already"));
         }

@@ -26,7 +26,8 @@ impl Replaced {
     }
 
     /// Whether an answer that shows `read`, asked for at `asked` and answered at `answered`, is older than what was seen.
-    pub fn is_older(&mut self, read: &Change, asked: Duration, answered: Duration, single: bool) -> bool {
+    /// `late`: it may be a change of ours that shows late.
+    pub fn is_older(&mut self, read: &Change, asked: Duration, answered: Duration, single: bool, late: bool) -> bool {
         let Some(at) = self.0.iter().position(|(was, ..)| was == read) else {
             // What was seen shows again: whatever showed between is a first answer once more.
             self.0.iter_mut().filter(|(was, ..)| was.is_like(read)).for_each(|(.., since)| *since = None);
@@ -35,6 +36,9 @@ impl Replaced {
         let (_, until, since) = &mut self.0[at];
         if answered < *until {
             return true;
+        }
+        if late {
+            return false;
         }
         let first = *since.get_or_insert(asked);
         let believed = single && asked >= first + APART;

@@ -120,6 +120,8 @@ pub struct Trunk {
     /// When somebody else undid a route of ours.
     pub undone: Option<Duration>,
     replaced: Replaced,
+    /// When the last answer was asked for, what was too old to be one included.
+    last_asked: Option<Duration>,
 }
 
 /// What was known of a channel at a moment.
@@ -130,6 +132,7 @@ pub struct View<'a> {
 }
 
 /// Answers that agree on a route are so far apart at least.
+const BELIEVED_AFTER: Duration = Duration::from_secs(3);
 const TWICE: Duration = Duration::from_secs(1);
 /// A change happened at a known time where the route before it was seen so shortly before.
 const KNOWN_WITHIN: Duration = Duration::from_mins(1);
@@ -141,6 +144,7 @@ impl Trunk {
     /// A new process knows nothing of what an old one saw.
     pub fn forget_looks(&mut self) {
         self.looks.clear();
+        self.last_asked = None;
         (self.shown_at, self.ours, self.doubted) = (None, false, None);
     }
 
@@ -150,6 +154,13 @@ impl Trunk {
         let last = *known.peek().ok_or("was never seen")?;
         let single = known.find(|look| look.single).ok_or("was never asked for alone")?;
         Ok(View { last, single })
+    }
+
+    /// Whether its traffic goes to `to`, as answers to a single GET have agreed for a while; the first alone is not believed yet.
+    pub fn is_at(&self, to: &str, by: Duration) -> bool {
+        let mut singles = self.looks.iter().rev().filter(|look| look.single && look.answered <= by);
+        let agreed = singles.by_ref().take_while(|look| look.route == to).last();
+        agreed.is_some_and(|first| first.answered + BELIEVED_AFTER <= by)
     }
 
     /// Its document, as last seen.
@@ -168,12 +179,13 @@ impl Trunk {
         document: Arc<Value>,
     ) {
         let missing = document.is_null();
-        if self.looks.back().is_some_and(|last| last.asked > asked) {
+        if self.last_asked.is_some_and(|last| last > asked) {
             if single && !missing {
                 self.overtaken(id, rules, answered, document);
             }
             return;
         }
+        self.last_asked = Some(asked);
         if !missing && self.is_older(id, rules, (asked, answered), single, &document) {
             return;
         }
@@ -242,13 +254,14 @@ impl Trunk {
         let time_to_show = rules.action_timeout + rules.verify_for;
         let mut older = false;
         for read in [routed, ordered].into_iter().flatten() {
-            let last = self.patches.iter().rev().find(|p| p.change.is_like(&read));
-            // A change of ours may show however late.
-            let ours = self.patches.iter().any(|p| p.may_still_show() && p.change == read);
-            if ours || last.is_some_and(|p| p.may_still_show() && answered < p.sent + time_to_show) {
+            let last = self.patches.iter().rev().find(|p| p.change.is_like(&read)).filter(|p| p.may_still_show());
+            if last.is_some_and(|p| p.change == read || answered < p.sent + time_to_show) {
                 continue;
             }
-            older |= self.replaced.is_older(&read, asked, answered, single);
+            // A change of ours may show late.
+            let ours = |p: &Patch| p.may_still_show() && p.change == read && answered < p.sent + time_to_show + HOUR;
+            let late = self.patches.iter().any(ours);
+            older |= self.replaced.is_older(&read, asked, answered, single, late);
         }
         older
     }
