@@ -4,6 +4,7 @@
 //! arguments; commands go out as values. It imports nothing but `std` (and serde derives, because the journal keeps
 //! what it says); `tests/house.rs` holds that.
 
+mod cause;
 mod channel;
 pub mod codec;
 mod codec_table;
@@ -12,9 +13,10 @@ mod engine;
 mod evidence;
 mod explanation;
 mod failover;
-mod guard;
+mod hold;
 mod hold_down;
 mod key;
+mod looks;
 mod mass;
 mod observation;
 mod outlook;
@@ -40,7 +42,7 @@ pub use explanation::{
     Block, BlockKind, CodecTrialReport, Explanation, HoldDownReport, LastChange, LowReport, ProbationReport,
     QualityWatch, RefutedReport, ScoreParts,
 };
-pub use guard::Hold;
+pub use hold::Hold;
 pub use key::{ChannelId, ChannelKey, TenantId};
 pub use observation::{
     AuthenticationSeen, ChannelView, Codec, LookError, Observation, Sample, Source, TelemetryReading, ranked,

@@ -4,11 +4,11 @@
 
 use super::codec::CodecHold;
 use super::explanation::BlockKind;
-use super::guard::{Hold, Span};
+use super::hold::Hold;
 use super::key::ChannelId;
 use super::reason::{Ineligible, Reason};
 use super::report::{CandidateReport, ChannelReport};
-use super::time::Time;
+use super::time::{Span, Time};
 use std::time::Duration;
 
 impl ChannelReport {

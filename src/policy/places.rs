@@ -9,7 +9,7 @@
 //! Owns the counts over all tenants. Must never: walk a hash map, or count what a cascade or a forced order takes against
 //! their own going on.
 
-use super::guard::Hold;
+use super::hold::Hold;
 use super::params::GlobalLimits;
 use super::tenant::HOUR;
 use super::time::Time;

@@ -5,16 +5,15 @@
 
 use super::codec::CodecHold;
 use super::command::{Health, Outcome};
-use super::guard::Hold;
+use super::hold::Hold;
 use super::key::ChannelId;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-mod cause;
 mod change;
 mod words;
 
-pub use cause::{Cause, Ineligible};
+pub use super::cause::{Cause, Ineligible};
 
 /// Why something was done, or nothing was.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

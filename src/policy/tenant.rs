@@ -2,8 +2,8 @@
 //!
 //! Must never: hold anything of one channel.
 
-use super::guard::Looks;
 use super::key::{ChannelId, TenantId};
+use super::looks::Looks;
 use super::mass::Mass;
 use super::params::TenantParams;
 use super::places::MAX_PER_HOUR;

@@ -1,6 +1,7 @@
-//! The two kinds of time the engine is told about. It never reads either.
+//! The two kinds of time the engine is told about, and a duration in words. It never reads a clock.
 
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::ops::Add;
 use std::time::Duration;
 
@@ -58,5 +59,19 @@ impl WallMs {
     #[must_use]
     pub fn back(self, by: Duration) -> Self {
         Self(self.0.saturating_sub(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
+    }
+}
+
+/// A duration in words: `250 ms`, `45 s`, `10 min`, `2.5 h`.
+pub(super) struct Span(pub Duration);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            d if d < Duration::from_secs(1) => write!(f, "{} ms", d.as_millis()),
+            d if d < Duration::from_mins(2) => write!(f, "{} s", d.as_secs()),
+            d if d < Duration::from_hours(2) => write!(f, "{} min", d.as_secs() / 60),
+            d => write!(f, "{:.1} h", d.as_secs_f64() / 3600.0),
+        }
     }
 }

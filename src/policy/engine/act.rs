@@ -1,7 +1,7 @@
 //! Doing it: an intent recorded, the command to change the platform, and what its outcome leaves behind.
 
 use super::super::command::{Action, ActionKind, Actor, Command, EventType, Health, OpId};
-use super::super::guard::Hold;
+use super::super::hold::Hold;
 use super::super::key::ChannelId;
 use super::super::reason::{Cause, Ineligible, Reason};
 use super::super::time::Time;

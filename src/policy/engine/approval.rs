@@ -3,7 +3,7 @@
 //! Must never: let what was approved for one target move traffic to another, or put another codec order in place.
 
 use super::super::command::{Actor, Command, EventType, Refusal};
-use super::super::guard::Hold;
+use super::super::hold::Hold;
 use super::super::key::{ChannelId, ChannelKey};
 use super::super::observation::{Codec, ranked};
 use super::super::reason::Reason;

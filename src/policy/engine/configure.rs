@@ -1,7 +1,7 @@
 //! Which channels there are: building the engine, rebuilding it on a reload, and watching candidates while they are needed.
 
 use super::super::command::{Actor, Command, EventType, Fact, Health};
-use super::super::guard::Hold;
+use super::super::hold::Hold;
 use super::super::key::{ChannelId, ChannelKey, TenantId};
 use super::super::params::{ChannelParams, Params, Policy};
 use super::super::reason::Reason;

@@ -8,7 +8,7 @@
 //! Must never: hold back a move of traffic, or forget a loss that nobody acknowledged.
 
 use super::super::command::{Action, ActionKind, Actor, Command, EventType};
-use super::super::guard::Hold;
+use super::super::hold::Hold;
 use super::super::key::ChannelKey;
 use super::super::observation::AuthenticationSeen;
 use super::super::params::Patch;

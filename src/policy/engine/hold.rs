@@ -3,7 +3,7 @@
 use super::super::channel::Event;
 use super::super::command::{Action, ActionKind, Actor, Command, EventType, OpId};
 use super::super::failover::home_against;
-use super::super::guard::Hold;
+use super::super::hold::Hold;
 use super::super::key::ChannelId;
 use super::super::observation::ranked;
 use super::super::params::{Failback, Mode};

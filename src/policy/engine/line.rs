@@ -5,7 +5,7 @@
 //! Must never: let a free place wait for somebody who does not want it.
 
 use super::super::command::Command;
-use super::super::guard::Hold;
+use super::super::hold::Hold;
 use super::super::time::Time;
 use super::{Engine, Want};
 use std::collections::BTreeMap;

@@ -4,11 +4,10 @@
 //! Must never: begin without a reason and an end.
 
 use super::super::command::{Actor, Command, EventType, Refusal};
-use super::super::guard::Span;
 use super::super::key::ChannelKey;
 use super::super::params::Windows;
 use super::super::reason::Reason;
-use super::super::time::Time;
+use super::super::time::{Span, Time};
 use super::order::person;
 use super::{Engine, channel_record, record};
 use std::time::Duration;

@@ -6,7 +6,7 @@
 
 use super::super::command::{Actor, Command, EventType, Refusal};
 use super::super::failover::home_against;
-use super::super::guard::Hold;
+use super::super::hold::Hold;
 use super::super::key::{ChannelId, ChannelKey};
 use super::super::params::Mode;
 use super::super::reason::{Cause, Reason};

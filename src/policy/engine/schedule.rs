@@ -1,7 +1,7 @@
 //! When channels are looked at, and when they are evaluated next.
 
 use super::super::command::{Cadence, Command, Health};
-use super::super::guard::Hold;
+use super::super::hold::Hold;
 use super::super::time::Time;
 use super::{Engine, Want, Wish};
 use std::cmp::Reverse;

@@ -3,6 +3,7 @@
 use super::super::channel::Event;
 use super::super::command::TenantState;
 use super::super::explanation::{Block, BlockKind, Explanation, HoldDownReport};
+use super::super::hold::Hold;
 use super::super::key::{ChannelKey, TenantId};
 use super::super::params::{TenantParams, Windows};
 use super::super::reason::{Ineligible, Reason};
@@ -37,7 +38,7 @@ impl Engine {
             blocked_for: slot.blocked_until.filter(|until| *until > now).map(|until| until.since(now)),
             maintenance: maintenance(now, slot),
             proposal_left: slot.proposal_until().map(|until| until.since(now)),
-            held: slot.held.as_ref().map(super::super::guard::Hold::label),
+            held: slot.held.as_ref().map(Hold::label),
             no_candidate: slot.no_candidate,
             reason: slot.reason.clone(),
             reason_text: slot.reason.to_string(),

@@ -2,7 +2,7 @@
 
 use super::super::channel::{Event, Machine};
 use super::super::command::{ActionKind, Cadence, Health};
-use super::super::guard::Hold;
+use super::super::hold::Hold;
 use super::super::hold_down::HoldDown;
 use super::super::key::{ChannelId, ChannelKey};
 use super::super::mass::Group;

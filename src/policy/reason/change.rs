@@ -3,7 +3,7 @@
 
 use super::{Cause, Ineligible, Reason};
 use crate::policy::codec::CodecHold;
-use crate::policy::guard::Hold;
+use crate::policy::hold::Hold;
 use std::time::Duration;
 
 impl Reason {

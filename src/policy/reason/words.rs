@@ -2,8 +2,8 @@
 
 use super::{Cause, Ineligible, Reason};
 use crate::policy::command::{Health, Outcome};
-use crate::policy::guard::Span;
 use crate::policy::key::ChannelId;
+use crate::policy::time::Span;
 use std::fmt;
 
 impl fmt::Display for Reason {

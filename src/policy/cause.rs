@@ -1,9 +1,9 @@
-//! Why traffic has to leave where it goes, and why a candidate is not fit to take it: the parts of a [`Reason`](super::Reason).
+//! Why traffic has to leave where it goes, and why a candidate is not fit to take it: the parts of a [`Reason`](super::reason::Reason).
 //!
 //! Must never: carry a body of the platform or a secret.
 
-use super::super::command::Health;
-use super::super::key::ChannelId;
+use super::command::Health;
+use super::key::ChannelId;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
