@@ -1,15 +1,22 @@
-//! Why an action that is wanted is not made now: the closed list of holds.
+//! Every hold: why an action that is wanted is not made now. It is the table "Every hold" of `docs/policy.md` in code: of each
+//! hold its label, its words, what ends it, whether its values move by themselves, and what passes over it. A test holds the two
+//! equal. When a hold applies is for `engine/guards.rs` to say.
 //!
 //! Must never: decide that something is wanted.
 
 use super::cause::Ineligible;
-use super::key::{ChannelId, TenantId};
+use super::explanation::BlockKind;
+use super::key::{ChannelId, ChannelKey, TenantId};
 use super::time::Span;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
 
-/// Why an action that is wanted is not made now. [`Hold::label`] is the `why` label of `actions_held`.
+mod yields;
+
+pub use yields::{ByApproval, ByOrder, ByRescue, Yields};
+
+/// Why an action that is wanted is not made now.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "why", rename_all = "snake_case")]
 pub enum Hold {
@@ -20,10 +27,12 @@ pub enum Hold {
         /// The tenant.
         tenant: Option<TenantId>,
     },
-    /// The tenant's platform cannot be seen.
-    Blind,
     /// No reference target answers: our own network is gone.
     Network,
+    /// The tenant's platform cannot be seen.
+    Blind,
+    /// The channel is in maintenance.
+    Maintenance,
     /// Too many of the tenant's channels turned bad at once.
     MassChange {
         /// Channels whose last look was bad.
@@ -31,14 +40,22 @@ pub enum Hold {
         /// Channels configured.
         of: u32,
     },
-    /// The mode is `observe`.
-    Observe,
-    /// The mode is `propose` and nobody approved.
-    Propose,
-    /// The channel was moved not long ago.
-    Blocked {
-        /// Time left.
-        left: Duration,
+    /// It carries the traffic of others, for whom it would not be fit any more.
+    Carries {
+        /// How many.
+        others: u32,
+    },
+    /// A codec change lost a channel's credentials, and nobody has acknowledged it.
+    CredentialsLost {
+        /// Whose.
+        channel: ChannelId,
+    },
+    /// The platform replaces objects, and would lose credentials.
+    PatchReplaces,
+    /// Another codec change of the tenant has not shown yet whether the platform keeps credentials.
+    CodecVerdict {
+        /// Whose.
+        channel: ChannelId,
     },
     /// Earlier attempts failed.
     Backoff {
@@ -47,42 +64,10 @@ pub enum Hold {
         /// Time left.
         left: Duration,
     },
-    /// As many actions are in flight as may be.
-    MaxConcurrent {
-        /// The limit.
-        max: u32,
-    },
-    /// As many actions were made in the last hour as may be.
-    MaxPerHour {
-        /// The limit.
-        max: u32,
-    },
-    /// As many actions are in flight (or about to be) over all tenants as may be.
-    GlobalMaxConcurrent {
-        /// The limit.
-        max: u32,
-    },
-    /// As many actions were made (or are about to be) in the last hour over all tenants as may be.
-    GlobalMaxPerHour {
-        /// The limit.
-        max: u32,
-    },
-    /// Too few channels would be up afterwards.
-    KeepFit {
-        /// Channels that would be up.
-        up: u32,
-        /// Channels that must be.
-        keep_fit: u32,
-    },
-    /// Too few channels of all tenants would be up afterwards.
-    GlobalKeepFit {
-        /// Channels that would be up.
-        up: u32,
-        /// Channels that must be.
-        keep_fit: u32,
-    },
     /// Someone else set the route.
     ForeignRoute,
+    /// An operator moved the traffic, and the way back is an operator's too.
+    OrderedRoute,
     /// The policy leaves the way back to a person.
     FailbackManual,
     /// The policy's window for the way back is not open.
@@ -100,13 +85,63 @@ pub enum Hold {
         /// By how many points home must be better (`failback_better_by`).
         better_by: f64,
     },
+    /// The channel was moved not long ago.
+    Blocked {
+        /// Time left.
+        left: Duration,
+    },
     /// The codecs were changed not long ago.
     Cooldown {
         /// Time left.
         left: Duration,
     },
+    /// As many actions are in flight as may be.
+    MaxConcurrent {
+        /// The limit.
+        max: u32,
+    },
+    /// As many actions were made in the last hour as may be.
+    MaxPerHour {
+        /// The limit.
+        max: u32,
+    },
+    /// Too few channels would be up afterwards.
+    KeepFit {
+        /// Channels that would be up.
+        up: u32,
+        /// Channels that must be.
+        keep_fit: u32,
+    },
+    /// Too few channels of all tenants would be up afterwards.
+    GlobalKeepFit {
+        /// Channels that would be up.
+        up: u32,
+        /// Channels that must be.
+        keep_fit: u32,
+    },
+    /// As many actions are in flight (or about to be) over all tenants as may be.
+    GlobalMaxConcurrent {
+        /// The limit.
+        max: u32,
+    },
+    /// As many actions were made (or are about to be) in the last hour over all tenants as may be.
+    GlobalMaxPerHour {
+        /// The limit.
+        max: u32,
+    },
+    /// The mode is `observe`.
+    Observe,
+    /// The mode is `propose` and nobody approved.
+    Propose,
+    /// Nobody approved what was proposed in its time. It is not proposed again until something else is wanted.
+    Lapsed {
+        /// That time.
+        after: Duration,
+    },
     /// The channel is no longer configured.
     Unwatched,
+    /// What it was decided on is no longer so.
+    Outdated,
     /// The target, home included, is not fit any more.
     Unfit {
         /// The target.
@@ -114,106 +149,70 @@ pub enum Hold {
         /// What speaks against it.
         against: Ineligible,
     },
-    /// What it was decided on is no longer so.
-    Outdated,
-    /// The channel is in maintenance.
-    Maintenance,
-    /// Nobody approved what was proposed in its time. It is not proposed again until something else is wanted.
-    Lapsed {
-        /// That time.
-        after: Duration,
-    },
-    /// An operator moved the traffic, and the way back is an operator's too.
-    OrderedRoute,
-    /// Another codec change of the tenant has not shown yet whether the platform keeps credentials.
-    CodecVerdict {
-        /// Whose.
-        channel: ChannelId,
-    },
-    /// A codec change lost a channel's credentials, and nobody has acknowledged it.
-    CredentialsLost {
-        /// Whose.
-        channel: ChannelId,
-    },
-    /// The platform replaces objects, and would lose credentials.
-    PatchReplaces,
-    /// It carries the traffic of others, for whom it would not be fit any more.
-    Carries {
-        /// How many.
-        others: u32,
-    },
+}
+
+/// What is fixed of a hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HoldRow {
+    /// The `why` label of `trunkwarden_actions_held`.
+    pub label: &'static str,
+    /// Whether values of it move by themselves, so that it is the same hold with others.
+    pub drifts: bool,
+    /// What passes over it.
+    pub yields: Yields,
 }
 
 impl Hold {
-    /// The metric label.
-    pub const fn label(&self) -> &'static str {
-        match self {
-            Self::Journal => "journal",
-            Self::Paused { .. } => "paused",
-            Self::Blind => "blind",
-            Self::Network => "network",
-            Self::MassChange { .. } => "mass_change",
-            Self::Observe => "observe",
-            Self::Propose => "propose",
-            Self::Blocked { .. } => "blocked",
-            Self::Backoff { .. } => "backoff",
-            Self::MaxConcurrent { .. } => "max_concurrent",
-            Self::MaxPerHour { .. } => "max_per_hour",
-            Self::GlobalMaxConcurrent { .. } => "global_max_concurrent",
-            Self::GlobalMaxPerHour { .. } => "global_max_per_hour",
-            Self::KeepFit { .. } => "keep_fit",
-            Self::GlobalKeepFit { .. } => "global_keep_fit",
-            Self::ForeignRoute => "foreign_route",
-            Self::FailbackManual => "failback_manual",
-            Self::FailbackWindow => "failback_window",
-            Self::FailbackMargin { .. } => "failback_margin",
-            Self::Cooldown { .. } => "cooldown",
-            Self::Unwatched => "unwatched",
-            Self::Unfit { .. } => "unfit",
-            Self::Outdated => "outdated",
-            Self::OrderedRoute => "ordered_route",
-            Self::Maintenance => "maintenance",
-            Self::Lapsed { .. } => "lapsed",
-            Self::Carries { .. } => "carries",
-            Self::CodecVerdict { .. } => "codec_verdict",
-            Self::CredentialsLost { .. } => "credentials_lost",
-            Self::PatchReplaces => "patch_replaces",
-        }
+    /// What is fixed of it, in the order in which the guards are asked.
+    pub const fn row(&self) -> HoldRow {
+        const NOTHING: Yields = Yields::TO_NOTHING;
+        const BLOCK: Yields = Yields { rescue: ByRescue::Always, order: ByOrder::Forced, taking_back: true, ..NOTHING };
+        let (label, drifts, yields) = match self {
+            Self::Journal => ("journal", false, NOTHING),
+            Self::Paused { .. } => ("paused", false, NOTHING),
+            Self::Network => ("network", false, NOTHING),
+            Self::Blind => ("blind", false, NOTHING),
+            Self::Maintenance => ("maintenance", false, Yields { rescue: ByRescue::OffDown, ..NOTHING }),
+            Self::MassChange { .. } => ("mass_change", false, Yields { approval: ByApproval::OfTenant, ..NOTHING }),
+            Self::Carries { .. } => ("carries", false, NOTHING),
+            Self::CredentialsLost { .. } => ("credentials_lost", false, NOTHING),
+            Self::PatchReplaces => ("patch_replaces", false, NOTHING),
+            Self::CodecVerdict { .. } => ("codec_verdict", false, NOTHING),
+            Self::Backoff { .. } => ("backoff", true, Yields { order: ByOrder::Forced, ..NOTHING }),
+            Self::ForeignRoute => ("foreign_route", false, Yields::TO_A_PERSON),
+            Self::OrderedRoute => ("ordered_route", false, Yields::TO_A_PERSON),
+            Self::FailbackManual => ("failback_manual", false, Yields::TO_A_PERSON),
+            Self::FailbackWindow => ("failback_window", false, Yields::TO_A_PERSON_OR_TAKING_BACK),
+            Self::FailbackMargin { .. } => ("failback_margin", true, Yields::TO_A_PERSON_OR_TAKING_BACK),
+            Self::Blocked { .. } => ("blocked", true, BLOCK),
+            Self::Cooldown { .. } => ("cooldown", true, Yields { taking_back: true, ..NOTHING }),
+            Self::MaxConcurrent { .. } => ("max_concurrent", false, Yields::LIMIT),
+            Self::MaxPerHour { .. } => ("max_per_hour", false, Yields::LIMIT),
+            Self::KeepFit { .. } => ("keep_fit", false, Yields::KEEP_FIT),
+            Self::GlobalKeepFit { .. } => ("global_keep_fit", false, Yields::KEEP_FIT),
+            Self::GlobalMaxConcurrent { .. } => ("global_max_concurrent", false, Yields::LIMIT),
+            Self::GlobalMaxPerHour { .. } => ("global_max_per_hour", false, Yields::LIMIT),
+            Self::Observe => ("observe", false, NOTHING),
+            Self::Propose => ("propose", false, Yields::TO_A_PERSON),
+            Self::Lapsed { .. } => ("lapsed", false, Yields { order: ByOrder::Always, ..NOTHING }),
+            Self::Unwatched => ("unwatched", false, NOTHING),
+            Self::Outdated => ("outdated", false, NOTHING),
+            Self::Unfit { .. } => ("unfit", false, NOTHING),
+        };
+        HoldRow { label, drifts, yields }
     }
 
-    /// A bit of its own for each label, so that an episode remembers which holds it has told of.
-    pub(super) const fn bit(&self) -> u32 {
-        1 << match self {
-            Self::Journal => 0,
-            Self::Paused { .. } => 1,
-            Self::Blind => 2,
-            Self::MassChange { .. } => 3,
-            Self::Observe => 4,
-            Self::Propose => 5,
-            Self::Blocked { .. } => 6,
-            Self::Backoff { .. } => 7,
-            Self::MaxConcurrent { .. } => 8,
-            Self::MaxPerHour { .. } => 9,
-            Self::KeepFit { .. } => 10,
-            Self::ForeignRoute => 11,
-            Self::FailbackManual => 12,
-            Self::FailbackWindow => 13,
-            Self::Cooldown { .. } => 14,
-            Self::Unwatched => 15,
-            Self::Unfit { .. } => 16,
-            Self::Outdated => 17,
-            Self::OrderedRoute => 18,
-            Self::Maintenance => 19,
-            Self::Lapsed { .. } => 20,
-            Self::GlobalMaxConcurrent { .. } => 21,
-            Self::GlobalMaxPerHour { .. } => 22,
-            Self::Network => 23,
-            Self::FailbackMargin { .. } => 24,
-            Self::GlobalKeepFit { .. } => 25,
-            Self::Carries { .. } => 26,
-            Self::CodecVerdict { .. } => 27,
-            Self::CredentialsLost { .. } => 28,
-            Self::PatchReplaces => 29,
+    /// The metric label.
+    pub const fn label(&self) -> &'static str {
+        self.row().label
+    }
+
+    /// The same with what moves by itself left aside.
+    pub(super) fn steady(&mut self) {
+        match self {
+            Self::Blocked { left } | Self::Cooldown { left } | Self::Backoff { left, .. } => *left = Duration::ZERO,
+            Self::FailbackMargin { home_score, backup_score, .. } => (*home_score, *backup_score) = (0.0, 0.0),
+            other => debug_assert!(!other.row().drifts, "what moves by itself of {} is not left aside", other.label()),
         }
     }
 }
@@ -224,53 +223,16 @@ impl fmt::Display for Hold {
             Self::Journal => f.write_str("the journal cannot be written"),
             Self::Paused { tenant: Some(tenant) } => write!(f, "tenant {tenant} is paused"),
             Self::Paused { tenant: None } => f.write_str("everything is paused"),
-            Self::Blind => f.write_str("the tenant's platform cannot be seen"),
             Self::Network => f.write_str("our own network is gone: no reference target answers"),
+            Self::Blind => f.write_str("the tenant's platform cannot be seen"),
+            Self::Maintenance => f.write_str("the channel is in maintenance"),
             Self::MassChange { bad, of } => {
                 write!(f, "{bad} of {of} channels turned bad at once, which an operator has to approve")
             }
-            Self::Observe => f.write_str("the mode is observe"),
-            Self::Propose => f.write_str("the mode is propose and nobody has approved it"),
-            Self::Blocked { left } => write!(f, "the channel is blocked for another {}", Span(*left)),
-            Self::Backoff { failures: 0, left } => {
-                write!(f, "the last decision was called back, and the next is in {}", Span(*left))
-            }
-            Self::Backoff { failures, left } => {
-                write!(f, "{failures} attempts failed and the next is in {}", Span(*left))
-            }
-            Self::MaxConcurrent { max } => {
-                write!(f, "{max} actions are in flight, which is the tenant's max_concurrent")
-            }
-            Self::MaxPerHour { max } => {
-                write!(f, "{max} actions were made within the hour, which is the tenant's max_per_hour")
-            }
-            Self::GlobalMaxConcurrent { max } => {
-                write!(f, "{max} actions are under way over all tenants, which is global_max_concurrent")
-            }
-            Self::GlobalMaxPerHour { max } => {
-                write!(f, "{max} actions fall within the hour over all tenants, which is global_max_per_hour")
-            }
-            Self::KeepFit { up, keep_fit } => write!(f, "{up} channels would be up and keep_fit is {keep_fit}"),
-            Self::GlobalKeepFit { up, keep_fit } => {
-                write!(f, "{up} channels of all tenants would be up and global_keep_fit is {keep_fit}")
-            }
-            Self::ForeignRoute => f.write_str("someone else set the route, and nobody has acknowledged it"),
-            Self::FailbackManual => f.write_str("failback is manual"),
-            Self::FailbackWindow => f.write_str("the failback window is not open"),
-            Self::FailbackMargin { home, home_score, backup, backup_score, better_by } => write!(
+            Self::Carries { others } => write!(
                 f,
-                "it stays at {backup}: {home} scores {home_score:.1}, {backup} {backup_score:.1}; {home} must be better by \
-                 {better_by:.1}"
-            ),
-            Self::Cooldown { left } => write!(f, "the codecs are in cooldown for another {}", Span(*left)),
-            Self::Unwatched => f.write_str("the channel is no longer configured"),
-            Self::Unfit { target, against } => write!(f, "{target} is no longer fit: {against}"),
-            Self::Outdated => f.write_str("what it was decided on is no longer so"),
-            Self::Lapsed { after } => write!(f, "it was proposed, and nobody approved it within {}", Span(*after)),
-            Self::Maintenance => f.write_str("the channel is in maintenance"),
-            Self::CodecVerdict { channel } => write!(
-                f,
-                "the codecs of {channel} are being changed, which has to show first whether the platform keeps credentials"
+                "it carries the traffic of {others} other{}, for whom it is fit only while its own goes to itself",
+                if *others == 1 { "" } else { "s" }
             ),
             Self::CredentialsLost { channel } => write!(
                 f,
@@ -279,14 +241,131 @@ impl fmt::Display for Hold {
             Self::PatchReplaces => f.write_str(
                 "the platform replaces what it is sent, so credentials would be lost (patch = \"replaces\")",
             ),
-            Self::Carries { others } => write!(
+            Self::CodecVerdict { channel } => write!(
                 f,
-                "it carries the traffic of {others} other{}, for whom it is fit only while its own goes to itself",
-                if *others == 1 { "" } else { "s" }
+                "the codecs of {channel} are being changed, which has to show first whether the platform keeps credentials"
             ),
+            Self::Backoff { failures: 0, left } => {
+                write!(f, "the last decision was called back, and the next is in {}", Span(*left))
+            }
+            Self::Backoff { failures, left } => {
+                write!(f, "{failures} attempts failed and the next is in {}", Span(*left))
+            }
+            Self::ForeignRoute => f.write_str("someone else set the route, and nobody has acknowledged it"),
             Self::OrderedRoute => {
                 f.write_str("an operator moved it there, and nobody has ordered or acknowledged the way back")
             }
+            Self::FailbackManual => f.write_str("failback is manual"),
+            Self::FailbackWindow => f.write_str("the failback window is not open"),
+            Self::FailbackMargin { home, home_score, backup, backup_score, better_by } => write!(
+                f,
+                "it stays at {backup}: {home} scores {home_score:.1}, {backup} {backup_score:.1}; {home} must be better by \
+                 {better_by:.1}"
+            ),
+            Self::Blocked { left } => write!(f, "the channel is blocked for another {}", Span(*left)),
+            Self::Cooldown { left } => write!(f, "the codecs are in cooldown for another {}", Span(*left)),
+            Self::MaxConcurrent { max } => {
+                write!(f, "{max} actions are in flight, which is the tenant's max_concurrent")
+            }
+            Self::MaxPerHour { max } => {
+                write!(f, "{max} actions were made within the hour, which is the tenant's max_per_hour")
+            }
+            Self::KeepFit { up, keep_fit } => write!(f, "{up} channels would be up and keep_fit is {keep_fit}"),
+            Self::GlobalKeepFit { up, keep_fit } => {
+                write!(f, "{up} channels of all tenants would be up and global_keep_fit is {keep_fit}")
+            }
+            Self::GlobalMaxConcurrent { max } => {
+                write!(f, "{max} actions are under way over all tenants, which is global_max_concurrent")
+            }
+            Self::GlobalMaxPerHour { max } => {
+                write!(f, "{max} actions fall within the hour over all tenants, which is global_max_per_hour")
+            }
+            Self::Observe => f.write_str("the mode is observe"),
+            Self::Propose => f.write_str("the mode is propose and nobody has approved it"),
+            Self::Lapsed { after } => write!(f, "it was proposed, and nobody approved it within {}", Span(*after)),
+            Self::Unwatched => f.write_str("the channel is no longer configured"),
+            Self::Outdated => f.write_str("what it was decided on is no longer so"),
+            Self::Unfit { target, against } => write!(f, "{target} is no longer fit: {against}"),
+        }
+    }
+}
+
+/// Whom a hold holds back: what its remedy names.
+#[derive(Debug)]
+pub(super) struct HeldBack<'a> {
+    pub key: &'a ChannelKey,
+    pub policy: &'a str,
+    /// What is wanted: `failover`, `failback` or `codec`.
+    pub wanted: &'a str,
+    /// What is left of [`Hold::block`]; `None`: it is over.
+    pub left: Option<Duration>,
+}
+
+impl Hold {
+    /// The block that it waits for, where it is one.
+    pub(super) fn block(&self, wanted: &str) -> Option<BlockKind> {
+        match (self, wanted) {
+            (Self::Blocked { .. }, _) => Some(BlockKind::Move),
+            (Self::Cooldown { .. }, _) => Some(BlockKind::Codec),
+            (Self::Backoff { .. }, "failback") => Some(BlockKind::RetryFailback),
+            (Self::Backoff { .. }, "codec") => Some(BlockKind::RetryCodec),
+            (Self::Backoff { .. }, _) => Some(BlockKind::RetryFailover),
+            _ => None,
+        }
+    }
+
+    /// What ends it.
+    pub(super) fn remedy(&self, of: &HeldBack<'_>) -> String {
+        let HeldBack { key, policy, wanted, left } = of;
+        let left = left.map_or_else(|| "is over".to_owned(), |left| format!("ends in {}", Span(left)));
+        match self {
+            Self::Journal => "the journal has to be writable again".to_owned(),
+            Self::Paused { tenant: Some(tenant) } => format!("`trunkwarden resume {tenant}`"),
+            Self::Paused { tenant: None } => "`trunkwarden resume`".to_owned(),
+            Self::Network => "a reference target has to answer again, and this channel with fresh evidence".to_owned(),
+            Self::Blind => "the tenant's platform has to answer again, and this channel with fresh evidence".to_owned(),
+            Self::Maintenance => format!("maintenance has to end, or `trunkwarden maintenance end {key}`"),
+            Self::MassChange { .. } => {
+                format!("`trunkwarden approve {}`, or fewer of the tenant's channels being bad", key.tenant)
+            }
+            Self::Carries { .. } => "the traffic of others that it carries has to leave it first".to_owned(),
+            Self::CredentialsLost { channel } => format!(
+                "the credentials of {channel} have to be entered again, then `trunkwarden acknowledge {}/{channel}`",
+                key.tenant
+            ),
+            Self::PatchReplaces => format!("`patch` of tenant {} would have to say otherwise", key.tenant),
+            Self::CodecVerdict { channel } => format!("the codec change of {channel} has to show, or to fail"),
+            Self::Backoff { .. } => {
+                format!("the pause after failed attempts {left}, or `trunkwarden acknowledge {key}`")
+            }
+            Self::ForeignRoute => format!("`trunkwarden acknowledge {key}`: someone else set the route"),
+            Self::OrderedRoute => format!("`trunkwarden failback {key}`, or `trunkwarden acknowledge {key}`"),
+            Self::FailbackManual => format!("`trunkwarden approve {key}`: failback is manual"),
+            Self::FailbackWindow => format!("the failback window has to open, or `trunkwarden approve {key}`"),
+            Self::FailbackMargin { home, backup, backup_score, better_by, .. } => format!(
+                "{home} would have to score {:.1} while {backup} scores {backup_score:.1}, or `trunkwarden approve {key}`",
+                backup_score + better_by
+            ),
+            Self::Blocked { .. } => format!("the block {left}, or `trunkwarden acknowledge {key}`"),
+            Self::Cooldown { .. } => format!("the codecs' cooldown {left}, or `trunkwarden acknowledge {key}`"),
+            Self::MaxConcurrent { .. } => "one of the tenant's actions in flight has to end".to_owned(),
+            Self::MaxPerHour { .. } => "the oldest of the tenant's actions has to be an hour old".to_owned(),
+            Self::KeepFit { up, keep_fit } => {
+                format!("{} more of the tenant's channels would have to be up", keep_fit.saturating_sub(*up))
+            }
+            Self::GlobalKeepFit { up, keep_fit } => {
+                format!("{} more channels, of whichever tenant, would have to be up", keep_fit.saturating_sub(*up))
+            }
+            Self::GlobalMaxConcurrent { .. } => {
+                "one of the actions under way over all tenants has to end, and it has to be next in line".to_owned()
+            }
+            Self::GlobalMaxPerHour { .. } => {
+                "the oldest action over all tenants has to be an hour old, and it has to be next in line".to_owned()
+            }
+            Self::Observe => format!("mode `enforce`, for the daemon and for policy `{policy}`"),
+            Self::Propose => format!("`trunkwarden approve {key}`"),
+            Self::Lapsed { .. } => format!("an order, such as `trunkwarden {wanted} {key}`: its proposal lapsed"),
+            Self::Unwatched | Self::Outdated | Self::Unfit { .. } => "nothing: it is decided anew".to_owned(),
         }
     }
 }

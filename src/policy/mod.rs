@@ -42,7 +42,7 @@ pub use explanation::{
     Block, BlockKind, CodecTrialReport, Explanation, HoldDownReport, LastChange, LowReport, ProbationReport,
     QualityWatch, RefutedReport, ScoreParts,
 };
-pub use hold::Hold;
+pub use hold::{ByApproval, ByOrder, ByRescue, Hold, HoldRow, Yields};
 pub use key::{ChannelId, ChannelKey, TenantId};
 pub use observation::{
     AuthenticationSeen, ChannelView, Codec, LookError, Observation, Sample, Source, TelemetryReading, ranked,

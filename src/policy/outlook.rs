@@ -3,8 +3,7 @@
 //! Must never: promise more than the engine's rules do. It names the next thing that stands in the way, not all of them.
 
 use super::codec::CodecHold;
-use super::explanation::BlockKind;
-use super::hold::Hold;
+use super::hold::{HeldBack, Hold};
 use super::key::ChannelId;
 use super::reason::{Ineligible, Reason};
 use super::report::{CandidateReport, ChannelReport};
@@ -111,69 +110,10 @@ impl ChannelReport {
 
     /// What ends a hold.
     fn release(&self, wanted: &str, hold: &Hold, passed: Duration) -> String {
-        let key = &self.key;
-        let left = |kind: BlockKind| {
-            let block = self.explanation.blocks_after(passed).find(|block| block.kind == kind);
-            block.map_or_else(|| "is over".to_owned(), |block| format!("ends in {}", Span(block.left)))
-        };
-        let retry = match wanted {
-            "failback" => BlockKind::RetryFailback,
-            "codec" => BlockKind::RetryCodec,
-            _ => BlockKind::RetryFailover,
-        };
-        match hold {
-            Hold::Journal => "the journal has to be writable again".to_owned(),
-            Hold::Paused { tenant: Some(tenant) } => format!("`trunkwarden resume {tenant}`"),
-            Hold::Paused { tenant: None } => "`trunkwarden resume`".to_owned(),
-            Hold::Blind => "the tenant's platform has to answer again, and this channel with fresh evidence".to_owned(),
-            Hold::Network => "a reference target has to answer again, and this channel with fresh evidence".to_owned(),
-            Hold::MassChange { .. } => {
-                format!("`trunkwarden approve {}`, or fewer of the tenant's channels being bad", key.tenant)
-            }
-            Hold::Observe => format!("mode `enforce`, for the daemon and for policy `{}`", self.policy),
-            Hold::Propose => format!("`trunkwarden approve {key}`"),
-            Hold::Blocked { .. } => {
-                format!("the block {}, or `trunkwarden acknowledge {key}`", left(BlockKind::Move))
-            }
-            Hold::Backoff { .. } => {
-                format!("the pause after failed attempts {}, or `trunkwarden acknowledge {key}`", left(retry))
-            }
-            Hold::MaxConcurrent { .. } => "one of the tenant's actions in flight has to end".to_owned(),
-            Hold::MaxPerHour { .. } => "the oldest of the tenant's actions has to be an hour old".to_owned(),
-            Hold::GlobalMaxConcurrent { .. } => {
-                "one of the actions under way over all tenants has to end, and it has to be next in line".to_owned()
-            }
-            Hold::GlobalMaxPerHour { .. } => {
-                "the oldest action over all tenants has to be an hour old, and it has to be next in line".to_owned()
-            }
-            Hold::KeepFit { up, keep_fit } => {
-                format!("{} more of the tenant's channels would have to be up", keep_fit.saturating_sub(*up))
-            }
-            Hold::GlobalKeepFit { up, keep_fit } => {
-                format!("{} more channels, of whichever tenant, would have to be up", keep_fit.saturating_sub(*up))
-            }
-            Hold::ForeignRoute => format!("`trunkwarden acknowledge {key}`: someone else set the route"),
-            Hold::FailbackManual => format!("`trunkwarden approve {key}`: failback is manual"),
-            Hold::FailbackWindow => format!("the failback window has to open, or `trunkwarden approve {key}`"),
-            Hold::FailbackMargin { home, backup, backup_score, better_by, .. } => format!(
-                "{home} would have to score {:.1} while {backup} scores {backup_score:.1}, or `trunkwarden approve {key}`",
-                backup_score + better_by
-            ),
-            Hold::Maintenance => format!("maintenance has to end, or `trunkwarden maintenance end {key}`"),
-            Hold::Cooldown { .. } => {
-                format!("the codecs' cooldown {}, or `trunkwarden acknowledge {key}`", left(BlockKind::Codec))
-            }
-            Hold::OrderedRoute => format!("`trunkwarden failback {key}`, or `trunkwarden acknowledge {key}`"),
-            Hold::CodecVerdict { channel } => format!("the codec change of {channel} has to show, or to fail"),
-            Hold::CredentialsLost { channel } => format!(
-                "the credentials of {channel} have to be entered again, then `trunkwarden acknowledge {}/{channel}`",
-                key.tenant
-            ),
-            Hold::PatchReplaces => format!("`patch` of tenant {} would have to say otherwise", key.tenant),
-            Hold::Carries { .. } => "the traffic of others that it carries has to leave it first".to_owned(),
-            Hold::Lapsed { .. } => format!("an order, such as `trunkwarden {wanted} {key}`: its proposal lapsed"),
-            other => format!("this has to end: {other}"),
-        }
+        let kind = hold.block(wanted);
+        let block = self.explanation.blocks_after(passed).find(|block| Some(block.kind) == kind);
+        let left = block.map(|block| block.left);
+        hold.remedy(&HeldBack { key: &self.key, policy: &self.policy, wanted, left })
     }
 }
 

@@ -234,7 +234,7 @@ fn what_ends_a_hold_is_said_for_every_hold() {
             Hold::Lapsed { after: left },
             "an order, such as `trunkwarden failover acme/a`: its proposal lapsed",
         ),
-        ("failover", Hold::Outdated, "this has to end: what it was decided on is no longer so"),
+        ("failover", Hold::Outdated, "nothing: it is decided anew"),
     ];
     let world = World::three_up();
     let kinds = [

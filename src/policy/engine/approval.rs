@@ -3,7 +3,7 @@
 //! Must never: let what was approved for one target move traffic to another, or put another codec order in place.
 
 use super::super::command::{Actor, Command, EventType, Refusal};
-use super::super::hold::Hold;
+use super::super::hold::{ByApproval, Hold};
 use super::super::key::{ChannelId, ChannelKey};
 use super::super::observation::{Codec, ranked};
 use super::super::reason::Reason;
@@ -27,18 +27,8 @@ impl Engine {
         let i = self.find_channel(key)?;
         let slot = &mut self.slots[i];
         let wanted = slot.wish.as_ref().map(|wish| wish.want.name());
-        let (
-            Some(wanted),
-            Some(
-                Hold::Propose
-                | Hold::FailbackManual
-                | Hold::FailbackWindow
-                | Hold::FailbackMargin { .. }
-                | Hold::ForeignRoute
-                | Hold::OrderedRoute,
-            ),
-        ) = (wanted, &slot.held)
-        else {
+        let waits = slot.held.as_ref().is_some_and(|hold| hold.row().yields.approval == ByApproval::OfChannel);
+        let Some(wanted) = wanted.filter(|_| waits) else {
             return Err(Refusal::NothingToDo(format!("nothing that could be approved is proposed for {key}")));
         };
         let to = slot.proposed_to();
@@ -85,7 +75,7 @@ impl Slot {
     fn propose_anew(&mut self, lapsed: String, out: &mut Vec<Command>) {
         let Some(wish) = &mut self.wish else { return };
         wish.proposed = None;
-        wish.told &= !Hold::Propose.bit();
+        wish.recorded.remove(Hold::Propose.label());
         let reason = Reason::Lapsed { what: lapsed };
         out.push(Command::Record(channel_record(&self.key, EventType::Lapsed, Actor::System, reason, (None, None))));
     }

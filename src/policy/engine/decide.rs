@@ -151,9 +151,10 @@ impl Engine {
             _ => {
                 // What was proposed in vain is not proposed again as long as it is wanted.
                 let before = slot.lapsed.iter().find(|lapsed| lapsed.want.same_episode(&want));
-                let (told, proposed) = before.map_or((0, None), |lapsed| (lapsed.told, lapsed.proposed));
+                let (recorded, proposed) =
+                    before.map(|lapsed| (lapsed.recorded.clone(), lapsed.proposed)).unwrap_or_default();
                 let (looked, asked) = (None, None);
-                slot.wish = Some(Wish { want, since: now, seq, looked, asked, told, proposed, nobody_told: false });
+                slot.wish = Some(Wish { want, since: now, seq, looked, asked, recorded, proposed, nobody_told: false });
                 slot.held = None;
                 slot.no_candidate = false;
                 // What a person approved was something else.

@@ -182,8 +182,7 @@ impl Engine {
         if hold == Hold::Propose {
             wish.proposed.get_or_insert(now);
         }
-        if wish.told & hold.bit() == 0 {
-            wish.told |= hold.bit();
+        if wish.recorded.insert(hold.label()) {
             let event = match wish.want {
                 _ if matches!(hold, Hold::Lapsed { .. }) => EventType::Lapsed,
                 Want::Failover(_) | Want::Cascade(..) => EventType::FailoverHeld,

@@ -6,7 +6,7 @@
 
 use super::super::command::{Actor, Command, EventType, Refusal};
 use super::super::failover::home_against;
-use super::super::hold::Hold;
+use super::super::hold::{ByOrder, Hold};
 use super::super::key::{ChannelId, ChannelKey};
 use super::super::params::Mode;
 use super::super::reason::{Cause, Reason};
@@ -108,18 +108,11 @@ impl Engine {
         }
         let target = ordered.to.as_ref().and_then(|to| self.lookup(slot, to));
         let want = ordered.want();
-        self.guards(now, i, &want).and_then(|()| self.keep_fit(i, &want, target)).map_err(|hold| match hold {
-            Hold::Blocked { .. }
-            | Hold::Backoff { .. }
-            | Hold::MaxConcurrent { .. }
-            | Hold::MaxPerHour { .. }
-            | Hold::GlobalMaxConcurrent { .. }
-            | Hold::GlobalMaxPerHour { .. }
-            | Hold::KeepFit { .. }
-            | Hold::GlobalKeepFit { .. } => {
-                format!("{hold}; force passes over that")
+        self.guards(now, i, &want).and_then(|()| self.keep_fit(i, &want, target)).map_err(|hold| {
+            match hold.row().yields.order {
+                ByOrder::Forced => format!("{hold}; force passes over that"),
+                ByOrder::Never | ByOrder::Always => hold.to_string(),
             }
-            hold => hold.to_string(),
         })
     }
 

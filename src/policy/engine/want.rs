@@ -8,6 +8,7 @@ use super::super::reason::Cause;
 use super::super::time::Time;
 use super::super::trial::Promise;
 use super::retry::Purpose;
+use std::collections::BTreeSet;
 
 /// Something that is wanted, from the moment it is until it is done or wanted no more.
 #[derive(Clone, Debug)]
@@ -19,8 +20,8 @@ pub(in crate::policy) struct Wish {
     pub looked: Option<Time>,
     /// When candidates were first asked.
     pub asked: Option<Time>,
-    /// The holds that were told of.
-    pub told: u32,
+    /// The labels of the holds that were recorded in this episode.
+    pub recorded: BTreeSet<&'static str>,
     /// When it was first proposed.
     pub proposed: Option<Time>,
     /// That nobody is fit was told of.

@@ -3,7 +3,6 @@
 
 use super::{Cause, Ineligible, Reason};
 use crate::policy::codec::CodecHold;
-use crate::policy::hold::Hold;
 use std::time::Duration;
 
 impl Reason {
@@ -18,11 +17,7 @@ impl Reason {
     fn still(&self) -> Self {
         let mut still = self.clone();
         match &mut still {
-            Self::Held { hold, .. } | Self::CalledBack { hold } => match hold {
-                Hold::Blocked { left } | Hold::Cooldown { left } | Hold::Backoff { left, .. } => *left = Duration::ZERO,
-                Hold::FailbackMargin { home_score, backup_score, .. } => (*home_score, *backup_score) = (0.0, 0.0),
-                _ => {}
-            },
+            Self::Held { hold, .. } | Self::CalledBack { hold } => hold.steady(),
             Self::Away { good_for: Some(good_for), .. } | Self::CodecRestored { good_for } => {
                 *good_for = Duration::ZERO;
             }
