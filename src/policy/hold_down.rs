@@ -13,7 +13,7 @@
 //!   `hold_down_max`.
 //!
 //! The penalty is tied to the outcome: only a move that shows adds any, so an action that failed holds nothing back; and
-//! whatever it holds, the rescue from a backup that failed is free of it (`engine/hold`).
+//! whatever it holds, the rescue from a backup that failed is free of it (`engine/guards`).
 //!
 //! Must never: decide that something is held. It says for how long a move holds.
 

@@ -1,7 +1,6 @@
 //! Doing it: an intent recorded, the command to change the platform, and what its outcome leaves behind.
 
-use super::super::command::{Action, ActionKind, Actor, Command, EventType, Health, OpId};
-use super::super::hold::Hold;
+use super::super::command::{Action, ActionKind, Actor, Command, EventType, OpId};
 use super::super::key::ChannelId;
 use super::super::reason::{Cause, Ineligible, Reason};
 use super::super::time::Time;
@@ -9,7 +8,7 @@ use super::super::trial::Promise;
 use super::decide::facts;
 use super::slot::Flight;
 use super::want::CodecWant;
-use super::{Engine, Want, channel_record};
+use super::{Engine, channel_record};
 use std::time::Duration;
 
 impl Engine {
@@ -28,9 +27,8 @@ impl Engine {
         }
         let to = self.slots[target].id().clone();
         self.end_other_approval(now, i, &to, out);
-        let Some(want) = self.slots[i].wish.as_ref().map(|wish| wish.want.clone()) else { return };
-        if let Err(hold) = self.keep_fit(i, &want, Some(target)).and_then(|()| self.mode_allows(now, i)) {
-            return self.hold(now, i, hold, Some(to), out);
+        if !self.may_be_done_or_is_held(now, i, Some(target), Some(&to), out) {
+            return;
         }
         let slot = &self.slots[i];
         let reason = Reason::Failover {
@@ -49,8 +47,8 @@ impl Engine {
     pub(super) fn take_home(&mut self, now: Time, i: usize, cause: Option<Cause>, out: &mut Vec<Command>) {
         let own = self.slots[i].id().clone();
         self.end_other_approval(now, i, &own, out);
-        if let Err(hold) = self.mode_allows(now, i) {
-            return self.hold(now, i, hold, Some(own), out);
+        if !self.may_be_done_or_is_held(now, i, None, Some(&own), out) {
+            return;
         }
         let slot = &self.slots[i];
         let Some(from) = slot.route.clone() else { return };
@@ -64,8 +62,8 @@ impl Engine {
     /// Codecs get another order.
     pub(super) fn change_codecs(&mut self, now: Time, i: usize, want: CodecWant, out: &mut Vec<Command>) {
         self.end_other_order(now, i, want.order(), out);
-        if let Err(hold) = self.mode_allows(now, i) {
-            return self.hold(now, i, hold, None, out);
+        if !self.may_be_done_or_is_held(now, i, None, None, out) {
+            return;
         }
         let slot = &self.slots[i];
         let (order, reason) = match want {
@@ -93,28 +91,19 @@ impl Engine {
         self.act(now, i, kind, reason, None, out);
     }
 
-    /// Whether enough channels would be up after a move. Without a target: whether any target could do.
-    pub(super) fn keep_fit(&self, i: usize, want: &Want, target: Option<usize>) -> Result<(), Hold> {
-        let slot = &self.slots[i];
-        if !matches!(want, Want::Failover(_)) || slot.forced() {
-            return Ok(());
-        }
-        let tenant = &self.tenants[slot.tenant];
-        let extra = |c: &usize| !self.slots[*c].configured && self.slots[*c].health() == Health::Up;
-        let extra = target.map_or_else(|| slot.candidates.iter().any(extra), |target| extra(&target));
-        let leaves = u32::from(slot.health() == Health::Up);
-        let after = |up: u32| up.saturating_add(u32::from(extra)).saturating_sub(leaves);
-        // Where nobody at all is up, that is the candidates' to say.
-        if target.is_none() && tenant.up == 0 {
-            return Ok(());
-        }
-        let (up, keep_fit) = (after(tenant.up), tenant.params.limits.keep_fit);
-        if up < keep_fit {
-            return Err(Hold::KeepFit { up, keep_fit });
-        }
-        let Some(keep_fit) = self.params.global.keep_fit else { return Ok(()) };
-        let up = after(self.tenants.iter().map(|tenant| tenant.up).sum());
-        if up < keep_fit { Err(Hold::GlobalKeepFit { up, keep_fit }) } else { Ok(()) }
+    /// Whether what is wished for may be done; where it may not, it is held back.
+    fn may_be_done_or_is_held(
+        &mut self,
+        now: Time,
+        i: usize,
+        target: Option<usize>,
+        to: Option<&ChannelId>,
+        out: &mut Vec<Command>,
+    ) -> bool {
+        let Some(wish) = &self.slots[i].wish else { return false };
+        let Err(hold) = self.may_be_done(now, i, &wish.want, target) else { return true };
+        self.hold(now, i, hold, to.cloned(), out);
+        false
     }
 
     fn act(

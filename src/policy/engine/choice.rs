@@ -8,6 +8,7 @@ use super::super::command::Health;
 use super::super::key::ChannelId;
 use super::super::reason::{Cause, Reason};
 use super::super::time::Time;
+use super::guards::{carries_others, codecs_ended};
 use super::retry::Purpose;
 use super::{Engine, Slot, Want, Wish};
 
@@ -91,8 +92,8 @@ impl Engine {
     fn is_open(&self, slot: &Slot, want: &Want) -> bool {
         // Another remedy may do while it may not leave, or no codecs are changed.
         let closed = match want {
-            Want::Failover(cause) => slot.carries > 0 && cause.is_quality(),
-            Want::Codec(_) => self.codecs_ended(slot).is_some(),
+            Want::Failover(cause) => carries_others(slot, cause).is_some(),
+            Want::Codec(_) => codecs_ended(&self.tenants[slot.tenant]).is_some(),
             Want::Cascade(..) | Want::Failback | Want::Rollback(_) => false,
         };
         let codec = |want: &Want| want.purpose() == Purpose::Codec;

@@ -7,46 +7,18 @@
 //!
 //! Must never: hold back a move of traffic, or forget a loss that nobody acknowledged.
 
-use super::super::command::{Action, ActionKind, Actor, Command, EventType};
-use super::super::hold::Hold;
+use super::super::command::{ActionKind, Actor, Command, EventType};
 use super::super::key::ChannelKey;
 use super::super::observation::AuthenticationSeen;
-use super::super::params::Patch;
 use super::super::reason::Reason;
 use super::super::time::Time;
 use super::order::person;
-use super::{Engine, Slot, channel_record};
+use super::{Engine, channel_record};
 
 /// Channels of a tenant whose loss is remembered; codec changes have ended long before.
 pub(super) const MAX_LOST: usize = 1024;
 
 impl Engine {
-    /// What ends codec changes of the slot's tenant: its platform loses credentials, or has.
-    pub(super) fn codecs_ended(&self, slot: &Slot) -> Option<Hold> {
-        let tenant = &self.tenants[slot.tenant];
-        if let Some(channel) = tenant.lost.first() {
-            return Some(Hold::CredentialsLost { channel: channel.clone() });
-        }
-        (tenant.params.patch == Some(Patch::Replaces)).then_some(Hold::PatchReplaces)
-    }
-
-    /// What forbids changing the codecs of channel `i` for the sake of credentials.
-    pub(super) fn credentials_at_risk(&self, i: usize) -> Result<(), Hold> {
-        let slot = &self.slots[i];
-        if let Some(hold) = self.codecs_ended(slot) {
-            return Err(hold);
-        }
-        let tenant = &self.tenants[slot.tenant];
-        if tenant.proven || tenant.params.patch == Some(Patch::Merges) {
-            return Ok(());
-        }
-        let open = tenant.codecs_open.iter().find(|other| **other != i).map(|other| self.slots[*other].id().clone());
-        let stray =
-            |action: &&Action| action.channel.tenant == tenant.id && matches!(action.kind, ActionKind::Codec { .. });
-        let open = open.or_else(|| self.strays.values().find(stray).map(|action| action.channel.channel.clone()));
-        open.map_or(Ok(()), |channel| Err(Hold::CodecVerdict { channel }))
-    }
-
     /// Counts a codec change that is under way, or may have been made.
     pub(super) fn sync_codecs_open(&mut self, i: usize) {
         let slot = &self.slots[i];

@@ -11,16 +11,6 @@ use super::{Engine, Want};
 use std::collections::BTreeMap;
 
 impl Engine {
-    /// Whether the limits over all tenants leave a place for what `i` wants.
-    pub(super) fn place(&self, now: Time, i: usize, want: &Want) -> Result<(), Hold> {
-        if !self.needs_place(now, i, want) || self.places.holds(now, i) {
-            return Ok(());
-        }
-        let (free, Some(hold)) = self.places.free(now) else { return Ok(()) };
-        let ahead = if free == 0 { 0 } else { self.line(now, Some(i)).iter().position(|j| *j == i).unwrap_or(0) };
-        if ahead < free as usize { Ok(()) } else { Err(hold) }
-    }
-
     /// Keeps the place for a wish that nothing holds.
     pub(super) fn take_place(&mut self, now: Time, i: usize, want: &Want) {
         if self.needs_place(now, i, want) {
@@ -54,12 +44,8 @@ impl Engine {
         }
     }
 
-    fn needs_place(&self, now: Time, i: usize, want: &Want) -> bool {
-        self.places.limited() && !want.passes_limits() && !self.slots[i].forced() && self.mode_allows(now, i).is_ok()
-    }
-
     /// The line at `now`, the next one first; with `joining` as if he stood in it.
-    fn line(&self, now: Time, joining: Option<usize>) -> Vec<usize> {
+    pub(super) fn line(&self, now: Time, joining: Option<usize>) -> Vec<usize> {
         let mut all: Vec<_> = self.places.waiting().filter(|(i, _)| Some(*i) != joining).collect();
         all.extend(joining.map(|i| (i, self.places.standing(now, i))));
         all.sort_by_key(|(i, waiting)| (waiting.turns, waiting.since, *i));

@@ -5,7 +5,7 @@
 //! is up allocates nothing; everything costlier happens only where something changes or is wanted.
 //!
 //! `observe` takes facts in, `doubt` tells how far they are believed, `route` whose route it is that they show, `quality` telemetry and what becomes of codec orders on trial, `probation` of routes taken for
-//! quality, `decide` finds what is wanted (`want`, `choice`), `hold` whether it may be done, `line` who is next, `act` does
+//! quality, `decide` finds what is wanted (`want`, `choice`), `guards` whether it may be done, `held` what is said where it may not, `line` who is next, `act` does
 //! it, `outcome` takes what came of it, `sight` tells whether anything can be seen, `schedule` knows when to look and to
 //! evaluate again, `credentials` what a codec change may cost, `order`, `approval`, `ordered`, `pause` and `maintenance` take persons' orders, `configure` builds and rebuilds,
 //! `left` remembers what left the file, `state` keeps what survives a restart, `show` and `watch` report.
@@ -22,7 +22,8 @@ mod configure;
 mod credentials;
 mod decide;
 mod doubt;
-mod hold;
+mod guards;
+mod held;
 mod left;
 mod line;
 mod maintenance;

@@ -108,11 +108,10 @@ impl Engine {
         }
         let target = ordered.to.as_ref().and_then(|to| self.lookup(slot, to));
         let want = ordered.want();
-        self.guards(now, i, &want).and_then(|()| self.keep_fit(i, &want, target)).map_err(|hold| {
-            match hold.row().yields.order {
-                ByOrder::Forced => format!("{hold}; force passes over that"),
-                ByOrder::Never | ByOrder::Always => hold.to_string(),
-            }
+        let allowed = self.guards(now, i, &want).and_then(|()| self.may_be_done(now, i, &want, target));
+        allowed.map_err(|hold| match hold.row().yields.order {
+            ByOrder::Forced => format!("{hold}; force passes over that"),
+            ByOrder::Never | ByOrder::Always => hold.to_string(),
         })
     }
 

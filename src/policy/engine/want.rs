@@ -96,17 +96,6 @@ impl Want {
         }
     }
 
-    /// Whether traffic has to leave a backup that failed: free of blocks.
-    pub(in crate::policy) const fn is_cascade(&self) -> bool {
-        matches!(self, Self::Cascade(..))
-    }
-
-    /// Whether it is free of limits too: only where the backup is known to be down. One that the platform has no more may be
-    /// a mistake of the way, and many such at once are.
-    pub(in crate::policy) const fn passes_limits(&self) -> bool {
-        matches!(self, Self::Cascade(_, Cause::BackupDown { .. }))
-    }
-
     pub(in crate::policy) const fn purpose(&self) -> Purpose {
         match self {
             Self::Failover(_) | Self::Cascade(..) => Purpose::Rescue,
@@ -123,7 +112,7 @@ impl Want {
         }
     }
 
-    /// Whether it takes back what we did ourselves: free of the block and the cooldown that it left behind.
+    /// Whether it takes back what we did ourselves.
     pub(in crate::policy) const fn takes_back(&self) -> bool {
         matches!(self, Self::Rollback(_) | Self::Codec(CodecWant::Undo { .. }))
     }
