@@ -19,6 +19,15 @@ pub(super) enum Pick {
     Nobody { against: Vec<(ChannelId, Ineligible)>, asked: Vec<usize> },
 }
 
+/// How a target stands.
+enum Standing {
+    /// Nothing speaks against it, and a last look found it good.
+    Fit,
+    /// Nothing speaks against it, and no last look has found it good.
+    Unanswered,
+    Against(Ineligible),
+}
+
 impl Engine {
     /// What speaks against channel `c` for any traffic but its own: what is known of it, and since when.
     pub(super) fn unfit(&self, c: usize) -> Option<Ineligible> {
@@ -126,60 +135,76 @@ impl Engine {
         !home && slot.candidates.iter().all(|c| self.against(now, user, *c, needed).is_some())
     }
 
-    /// Looks for the target of `wish`. In a cascade home comes first.
+    /// Looks for the target of `wish`.
     pub(super) fn pick(&self, now: Time, user: usize, wish: &Wish) -> Pick {
         let slot = &self.slots[user];
         if let Want::Failover(Cause::Ordered { .. }) = wish.want {
             return self.pick_ordered(now, slot, wish);
         }
-        let needed = self.needed_score(now, user, &wish.want);
-        let (mut against, mut asked) = (Vec::new(), Vec::new());
-        let patience_over = wish.asked.is_some_and(|at| now.since(at) >= slot.policy.health.timeout);
-        let home = matches!(wish.want, Want::Cascade(..)).then_some(user);
+        let ranked = self.targets(now, user, wish);
         // What a person approved comes first, as long as it is fit; then those that were not tried in vain in this episode.
         let approved = slot.approved_at(now).and_then(|approved| approved.to.as_ref());
-        let natural: Vec<usize> = home.into_iter().chain(self.ranked(now, user)).collect();
-        let mut order = natural.clone();
+        let mut order = ranked.clone();
         order.sort_by_key(|c| {
             let id = self.slots[*c].id();
             (Some(id) != approved, slot.tried(now, id))
         });
-        let hard = |c| if Some(c) == home { home_against(slot) } else { self.against(now, user, c, needed) };
+        let patience_over = wish.asked.is_some_and(|at| now.since(at) >= slot.policy.health.timeout);
+        let (mut against, mut asked) = (Vec::new(), Vec::new());
         for (n, &c) in order.iter().enumerate() {
-            let candidate = &self.slots[c];
-            if let Some(why) = hard(c) {
-                if Some(c) == home || c != user {
-                    against.push((candidate.id().clone(), why));
+            let id = || self.slots[c].id().clone();
+            match self.stands(now, user, wish, c) {
+                Standing::Fit => {
+                    let before = ranked.iter().take_while(|other| **other != c);
+                    let put_back = before.filter(|other| !order[..n].contains(other));
+                    against.extend(put_back.map(|other| self.put_back(now, user, wish, *other)));
+                    return Pick::Take { target: c, passed_over: against };
                 }
-                continue;
+                Standing::Against(why) => against.push((id(), why)),
+                Standing::Unanswered if patience_over => {
+                    asked.push(c);
+                    against.push((id(), Ineligible::Unconfirmed));
+                }
+                Standing::Unanswered => {
+                    asked.push(c);
+                    // Later ones are asked too, so that none of them costs a wait of its own.
+                    let needed = self.needed_score(now, user, &wish.want);
+                    let fit = |c: &usize| self.against(now, user, *c, needed).is_none();
+                    let later: Vec<usize> = ranked.into_iter().filter(|c| !asked.contains(c) && fit(c)).collect();
+                    asked.extend(later);
+                    return Pick::Wait { asked };
+                }
             }
-            let confirmed = candidate.confirms(now, wish, slot.last_look_for());
-            if confirmed.is_some_and(|single| single.verdict == Some(Event::Good)) {
-                let before =
-                    natural.iter().take_while(|other| **other != c).filter(|other| !order[..n].contains(other));
-                against.extend(before.filter(|other| **other != user || home.is_some()).map(|other| {
-                    let id = self.slots[*other].id();
-                    let times = slot.tried(now, id);
-                    (id.clone(), hard(*other).unwrap_or(Ineligible::ChangeFailed { times }))
-                }));
-                return Pick::Take { target: c, passed_over: against };
-            }
-            asked.push(c);
-            if !patience_over {
-                // Later ones are asked too, so that none of them costs a wait of its own.
-                asked.extend(
-                    self.ranked(now, user)
-                        .into_iter()
-                        .filter(|other| {
-                            *other != c && !asked.contains(other) && self.against(now, user, *other, needed).is_none()
-                        })
-                        .collect::<Vec<_>>(),
-                );
-                return Pick::Wait { asked };
-            }
-            against.push((candidate.id().clone(), Ineligible::Unconfirmed));
         }
         Pick::Nobody { against, asked }
+    }
+
+    /// Where its traffic could go, the first choice first: in a cascade home, then the candidates as they are ranked.
+    fn targets(&self, now: Time, user: usize, wish: &Wish) -> Vec<usize> {
+        let home = matches!(wish.want, Want::Cascade(..)).then_some(user);
+        home.into_iter().chain(self.ranked(now, user).into_iter().filter(|c| *c != user)).collect()
+    }
+
+    /// How a target stands: what is known of it, and what its last look says.
+    fn stands(&self, now: Time, user: usize, wish: &Wish, c: usize) -> Standing {
+        let slot = &self.slots[user];
+        let needed = self.needed_score(now, user, &wish.want);
+        let against = if c == user { home_against(slot) } else { self.against(now, user, c, needed) };
+        match against {
+            Some(why) => Standing::Against(why),
+            None if self.confirms_good(now, slot, wish, c) => Standing::Fit,
+            None => Standing::Unanswered,
+        }
+    }
+
+    /// Why another target goes before `c`, which is ranked higher.
+    fn put_back(&self, now: Time, user: usize, wish: &Wish, c: usize) -> (ChannelId, Ineligible) {
+        let id = self.slots[c].id();
+        let why = match self.stands(now, user, wish, c) {
+            Standing::Against(why) => why,
+            Standing::Fit | Standing::Unanswered => Ineligible::ChangeFailed { times: self.slots[user].tried(now, id) },
+        };
+        (id.clone(), why)
     }
 }
 
