@@ -17,6 +17,8 @@ mod episodes;
 mod grounds;
 #[path = "policy/guards.rs"]
 mod guards;
+#[path = "policy/holds.rs"]
+mod holds;
 #[path = "policy/lag.rs"]
 mod lag;
 #[path = "policy/late.rs"]

@@ -6,7 +6,7 @@ use trunkwarden::policy::Order;
 const PAGE: &str = include_str!("../../docs/policy.md");
 
 /// The rows of a marked table, without its head, as cells.
-fn table(name: &str) -> Vec<Vec<&'static str>> {
+pub fn table(name: &str) -> Vec<Vec<&'static str>> {
     let lines = PAGE.lines().skip_while(|line| *line != format!("<!-- table: {name} -->"));
     let rows = lines.take_while(|line| *line != "<!-- end -->").filter(|line| line.starts_with("| "));
     rows.skip(1).map(|row| row.trim_matches('|').split('|').map(str::trim).collect()).collect()
