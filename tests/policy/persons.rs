@@ -127,6 +127,29 @@ fn nothing_but_blocks_and_caps_gives_way_to_force() {
 }
 
 #[test]
+fn an_order_that_a_reload_to_observe_overtakes_is_held_with_or_without_force() {
+    for force in [false, true] {
+        let mut w = world(&Policy::default());
+        w.order(&over("c", force));
+        let mut observing = three(&Policy::default());
+        observing.mode = Mode::Observe;
+        w.engine.reconfigure(w.now, observing, &mut w.out);
+        w.pass(1);
+        w.look("a", "healthy", "a").look("c", "healthy", "c");
+        assert!(w.act().is_none());
+        assert_eq!(w.report("a").held, Some("observe"));
+        w.out.clear();
+        for _ in 0..10 {
+            w.pass(3);
+            w.look("a", "healthy", "a");
+            assert_eq!(w.report("a").held, Some("observe"));
+            w.look("c", "healthy", "c");
+        }
+        assert!(!w.said().contains(&"look a".to_owned()), "no more last looks are asked for");
+    }
+}
+
+#[test]
 fn caps_and_blocks_refuse_an_order_and_give_way_to_force() {
     let limited = Limits { keep_fit: 3, ..Limits::default() };
     let mut p = three(&Policy::default());

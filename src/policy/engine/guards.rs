@@ -279,7 +279,7 @@ fn proposal(asked: &Asked<'_>) -> Hold {
 /// A decision that was made and may not be carried out is not made again until something else changes.
 fn mode_again(asked: &Asked<'_>) -> Option<Hold> {
     match asked.slot.held {
-        Some(Hold::Observe | Hold::Propose | Hold::Lapsed { .. }) if !asked.passes.forced => mode(asked),
+        Some(Hold::Observe | Hold::Propose | Hold::Lapsed { .. }) => mode(asked),
         _ => None,
     }
 }
