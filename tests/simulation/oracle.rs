@@ -263,7 +263,7 @@ impl Oracle {
         self.ops.insert(op, Fate::UnderWay);
         let trunk = self.trunks.entry(id.clone()).or_default();
         let ordered = matches!(action.reason, Reason::Failover { cause: Cause::Ordered { .. }, .. });
-        trunk.patched(Patch { op, sent: now, ordered, was, change, fate: Fate::UnderWay, shown: false });
+        trunk.patched(Patch { op, sent: now, ordered, was, change, fate: Fate::UnderWay, shown: false, lost: None });
         What::Patch(id, op)
     }
 

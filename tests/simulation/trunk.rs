@@ -81,6 +81,8 @@ pub struct Patch {
     pub change: Change,
     pub fate: Fate,
     pub shown: bool,
+    /// Since when an answer has shown, its time to show being over, that it was not made. It may still show for an hour.
+    pub lost: Option<Duration>,
 }
 
 impl Patch {
@@ -93,6 +95,10 @@ impl Patch {
 
     const fn may_still_show(&self) -> bool {
         !self.shown && matches!(self.fate, Fate::UnderWay | Fate::Maybe)
+    }
+
+    fn may_show_at(&self, now: Duration) -> bool {
+        self.may_still_show() && self.lost.is_none_or(|lost| now < lost + HOUR)
     }
 }
 
@@ -259,7 +265,7 @@ impl Trunk {
                 continue;
             }
             // A change of ours may show late.
-            let ours = |p: &Patch| p.may_still_show() && p.change == read && answered < p.sent + time_to_show + HOUR;
+            let ours = |p: &Patch| p.change == read && p.may_show_at(answered);
             let late = self.patches.iter().any(ours);
             older |= self.replaced.is_older(&read, asked, answered, single, late);
         }
@@ -298,7 +304,13 @@ impl Trunk {
             self.ordered_away = false;
         }
         let Some(patch) = self.patches.back_mut() else { return };
-        if !patch.shows_in(id, &look.document) || look.answered < patch.sent || !patch.may_still_show() {
+        if !patch.shows_in(id, &look.document) {
+            if look.asked >= patch.sent + rules.verify_for {
+                patch.lost.get_or_insert(look.answered);
+            }
+            return;
+        }
+        if look.answered < patch.sent || !patch.may_still_show() {
             return;
         }
         patch.shown = true;
@@ -325,7 +337,7 @@ impl Trunk {
         if self.shown_at.as_ref() == Some(&look.route) {
             return false;
         }
-        let is_it = |p: &&mut Patch| p.may_still_show() && p.change == *read && look.asked < p.sent + 2 * HOUR;
+        let is_it = |p: &&mut Patch| p.change == *read && p.may_show_at(look.answered);
         let Some(patch) = self.patches.iter_mut().rev().find(is_it) else { return false };
         patch.shown = true;
         self.replaced.note(patch.was.clone(), read, look.answered + rules.read_lag);
