@@ -103,7 +103,7 @@ impl Execution {
             }
         }
         let until = self.clock.now() + self.action.verify_for;
-        let outcome = self.verify(reads.until(until)).await;
+        let outcome = self.verify(reads.until(until), Time::ZERO).await;
         self.finish(outcome).await;
     }
 
@@ -182,15 +182,16 @@ impl Execution {
 
     /// Reads back until the platform shows the change or `verify_for` has passed since `from`.
     async fn verify_since(&self, from: Time) -> Outcome {
-        self.verify(self.read_backs(from).until(from + self.action.verify_for)).await
+        self.verify(self.read_backs(from).until(from + self.action.verify_for), self.action.evidence_at).await
     }
 
     /// Reads back until the platform shows the change or the read-backs are over. It was not made only where an answer that
-    /// was asked for after their end still shows the old state.
-    async fn verify(&self, mut reads: ReadBacks) -> Outcome {
+    /// was asked for after their end still shows the old state; and made only where one of `earliest` or later shows it: what
+    /// a cache has kept may be of a time at which somebody else had not yet changed what we set right.
+    async fn verify(&self, mut reads: ReadBacks, earliest: Time) -> Outcome {
         loop {
             match self.read(reads.turn().await).await {
-                Ok((doc, _)) if patch::shows(&self.action.kind, &doc) => {
+                Ok((doc, as_of)) if as_of >= earliest && patch::shows(&self.action.kind, &doc) => {
                     let siblings_lost = patch::siblings_lost(&self.action.kind, &self.doc, &doc);
                     return Outcome::Applied { siblings_lost };
                 }

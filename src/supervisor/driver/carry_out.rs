@@ -8,7 +8,9 @@ use super::super::tags::Insistence;
 use super::{Driver, InFlight};
 use crate::calls::FailedOver;
 use crate::journal::Gate;
-use crate::policy::{Action, ChannelKey, Command, EventType, Fact as Word, Outcome, Reason, Record, TenantId, Time};
+use crate::policy::{
+    Action, ChannelId, ChannelKey, Command, EventType, Fact as Word, Outcome, Reason, Record, TenantId, Time,
+};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -107,8 +109,8 @@ impl Driver {
 }
 
 fn log(record: &Record) {
-    let (tenant, channel) = (record.tenant.as_ref().map_or("", TenantId::as_str), record.channel.as_ref());
-    let channel = channel.map_or("", |c| c.as_str());
+    let (tenant, channel) =
+        (record.tenant.as_ref().map(TenantId::as_str), record.channel.as_ref().map(ChannelId::as_str));
     let reason: &Reason = &record.reason;
     tracing::info!(tenant, channel, event = record.event.name(), actor = %record.actor, "{reason}");
 }
