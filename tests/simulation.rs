@@ -128,7 +128,7 @@ fn play_all(seeds: Range<u64>, lasts: Duration) -> Tally {
     sum.into_inner().unwrap()
 }
 
-/// As many days as `TRUNKWARDEN_DAYS` says, each of a world of its own: seventy in `scripts/test`, where the code is
+/// As many days as `TRUNKWARDEN_DAYS` says, each of a world of its own: a thousand in `scripts/test`, where the code is
 /// optimised, and a few where it is not.
 #[test]
 fn days_of_ten_channels() {

@@ -25,6 +25,11 @@ impl Replaced {
         self.0.push_back((was, until, None));
     }
 
+    /// What is like `read` is remembered no more.
+    pub fn forget(&mut self, read: &Change) {
+        self.0.retain(|(was, ..)| !was.is_like(read));
+    }
+
     /// Whether an answer that shows `read`, asked for at `asked` and answered at `answered`, is older than what was seen.
     /// `late`: it may be a change of ours that shows late.
     pub fn is_older(&mut self, read: &Change, asked: Duration, answered: Duration, single: bool, late: bool) -> bool {
@@ -37,13 +42,14 @@ impl Replaced {
         if answered < *until {
             return true;
         }
-        if late {
+        // Of an order of codecs nothing more is known.
+        if late || matches!(read, Change::Codecs(_)) {
             return false;
         }
         let first = *since.get_or_insert(asked);
         let believed = single && asked >= first + APART;
         if believed {
-            self.0.retain(|(was, ..)| !was.is_like(read));
+            self.forget(read);
         }
         !believed
     }

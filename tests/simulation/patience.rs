@@ -170,11 +170,11 @@ impl Patience {
         let untried = channel.backups().filter(|b| *b != channel.primary() && Self::untried(id, b, stranded, oracle));
         let untried = untried.filter_map(|b| self.waits.get(b)?.fit).min();
         let mut since = stranded.max(fit).max(self.free_since).max(self.after_a_failure(id, oracle));
-        // Whoever was refused goes on to the next without waiting long.
-        if let Some(fit) = untried {
-            let soon =
-                Self::last_try(id, oracle).map_or(Duration::ZERO, |sent| sent + self.rules.verify_for + RESCUED_WITHIN);
-            since = since.min(stranded.max(fit).max(self.free_since).max(soon));
+        // Whoever was refused goes on to the next without waiting long, however often it tries the same again.
+        if let Some(from) = untried.map(|fit| stranded.max(fit).max(self.free_since))
+            && let Some(tried) = Self::first_try(id, oracle, from)
+        {
+            since = since.min(tried + self.rules.verify_for + RESCUED_WITHIN);
         }
         if !away {
             since = since.max(self.block_ends(waits));
@@ -218,10 +218,10 @@ impl Patience {
         *last + doubled.min(self.rules.hold_down_max()) + self.rules.verify_for
     }
 
-    /// When the last change of its route was sent.
-    fn last_try(id: &str, oracle: &Oracle) -> Option<Duration> {
-        let mut patches = oracle.trunks.get(id)?.patches.iter().rev();
-        patches.find(|patch| matches!(patch.change, Change::Route(_))).map(|patch| patch.sent)
+    /// When the first change of its route since `from` was sent.
+    fn first_try(id: &str, oracle: &Oracle, from: Duration) -> Option<Duration> {
+        let mut patches = oracle.trunks.get(id)?.patches.iter();
+        patches.find(|patch| patch.sent >= from && matches!(patch.change, Change::Route(_))).map(|patch| patch.sent)
     }
 
     /// Whether no change to `to` has failed since the channel was stranded.

@@ -121,6 +121,8 @@ pub struct Trunk {
     /// Where its traffic went by the last answer to a single GET, and when that was.
     shown_at: Option<String>,
     shown_when: Duration,
+    /// Since when all of those have agreed.
+    shown_from: Duration,
     /// A route of ours was undone, as one answer showed, and when: what lags behind may show that once.
     doubted: Option<(String, Duration)>,
     /// When somebody else undid a route of ours.
@@ -139,6 +141,8 @@ pub struct View<'a> {
 
 /// Answers that agree on a route are so far apart at least.
 const BELIEVED_AFTER: Duration = Duration::from_secs(3);
+/// How much older an answer may say that it is than it is: ages are told in whole seconds.
+const A_SECOND: Duration = Duration::from_secs(1);
 const TWICE: Duration = Duration::from_secs(1);
 /// A change happened at a known time where the route before it was seen so shortly before.
 const KNOWN_WITHIN: Duration = Duration::from_mins(1);
@@ -187,7 +191,7 @@ impl Trunk {
         let missing = document.is_null();
         if self.last_asked.is_some_and(|last| last > asked) {
             if single && !missing {
-                self.overtaken(id, rules, answered, document);
+                self.overtaken(id, rules, (asked, answered), document);
             }
             return;
         }
@@ -234,14 +238,14 @@ impl Trunk {
     }
 
     /// An answer to a question before the last one is no evidence, but a change of ours that it shows was made.
-    fn overtaken(&mut self, id: &str, rules: &Rules, answered: Duration, document: Arc<Value>) {
-        let shows = |p: &Patch| p.may_still_show() && answered >= p.sent && p.shows_in(id, &document);
+    fn overtaken(&mut self, id: &str, rules: &Rules, (asked, answered): (Duration, Duration), document: Arc<Value>) {
+        let shows = |p: &Patch| p.may_still_show() && asked + A_SECOND >= p.sent && p.shows_in(id, &document);
         if !self.patches.back().is_some_and(shows) {
             return;
         }
         let Some(last) = self.looks.iter_mut().rev().find(|look| look.single) else { return };
         (last.route, last.answered, last.document) = (route(id, &document).to_owned(), answered, document);
-        let look = last.clone();
+        let look = Look { asked: asked + A_SECOND, ..last.clone() };
         self.route_and_codecs_shown(id, rules, &look);
     }
 
@@ -283,6 +287,14 @@ impl Trunk {
         let seen = std::mem::replace(&mut self.shown_when, look.asked);
         let was = self.shown_at.replace(look.route.clone());
         let was = was.as_ref();
+        if was != Some(&look.route) {
+            self.shown_from = look.asked;
+        }
+        let moved = self.patches.iter().rev().find(|p| p.shown && matches!(p.change, Change::Route(_)));
+        if look.asked >= self.shown_from + TWICE && moved.is_some_and(|p| p.change != read) {
+            // Somebody else's, seen twice: what ours replaced is told apart from it no more.
+            self.replaced.forget(&read);
+        }
         // A reversal is believed by the second answer that shows it, and counts where it is known when it happened.
         if let Some((_, since)) =
             self.doubted.take_if(|(route, since)| *route != look.route || look.asked >= *since + TWICE)
@@ -310,7 +322,7 @@ impl Trunk {
             }
             return;
         }
-        if look.answered < patch.sent || !patch.may_still_show() {
+        if look.asked + A_SECOND < patch.sent || !patch.may_still_show() {
             return;
         }
         patch.shown = true;

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 /// Changes of one channel whose showing is waited for at once; one that failed may show for an hour.
 const WAITED_FOR: usize = 64;
+const SECOND: Duration = Duration::from_secs(1);
 
 /// One change, as the wire knows it.
 #[derive(Debug)]
@@ -58,8 +59,7 @@ impl Register {
         }
     }
 
-    /// The channel, asked for alone at `asked`, was answered at `now` to have been this at `as_of`. A change that shows was made,
-    /// however old the answer says that it is: ages are told in whole seconds.
+    /// The channel, asked for alone at `asked`, was answered at `now` to have been this at `as_of`, which is told in whole seconds.
     pub fn shows(
         &mut self,
         id: &str,
@@ -75,7 +75,7 @@ impl Register {
                 Change::Route(to) => route(id, document) == to,
                 Change::Codecs(order) => has_order(document, order),
             };
-            if shows(&sent.change) {
+            if shows(&sent.change) && as_of + SECOND >= sent.at {
                 sent.seen = Some(now);
                 return false;
             }
