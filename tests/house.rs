@@ -5,154 +5,19 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail by them")]
 
-use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 #[path = "house/docs.rs"]
 mod docs;
+#[path = "house/imports.rs"]
+mod imports;
+#[path = "house/source.rs"]
+mod source;
 
-/// A source file: its path below `src/`, and what it says.
-struct File {
-    path: String,
-    text: String,
-    words: Words,
-}
-
-/// What a file reaches for.
-#[derive(Default)]
-struct Words {
-    /// Every path of two names or more, and whatever is imported, `use` trees spread out: `["std", "fmt", "Display"]`.
-    paths: Vec<Vec<String>>,
-    /// Every method that is called: the `patch` of `.patch(`.
-    methods: BTreeSet<String>,
-    /// Every macro that is called: the `println` of `println!`.
-    macros: BTreeSet<String>,
-}
-
-fn source() -> Vec<File> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut found = Vec::new();
-    let mut folders = vec![root.clone()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|e| e == "rs") {
-                found.push(path);
-            }
-        }
-    }
-    found.sort();
-    found.iter().map(|path| read(path, &root)).collect()
-}
-
-fn read(path: &PathBuf, root: &Path) -> File {
-    let text = fs::read_to_string(path).unwrap();
-    let tokens = text.parse::<TokenStream>().unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    let path = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
-    let mut words = Words::default();
-    words.read(tokens, &[]);
-    File { path, text, words }
-}
-
-fn is_test(path: &str) -> bool {
-    path.split('/').any(|part| part == "tests" || part == "tests.rs" || part.ends_with("_tests.rs"))
-}
-
-fn product() -> impl Iterator<Item = File> {
-    source().into_iter().filter(|file| !is_test(&file.path))
-}
-
-impl Words {
-    fn of(text: &str) -> Self {
-        let mut words = Self::default();
-        words.read(text.parse().unwrap(), &[]);
-        words
-    }
-
-    /// Reads a stream of which every path continues `prefix` (the inside of a `use` tree), or begins anew.
-    fn read(&mut self, stream: TokenStream, prefix: &[String]) {
-        let tokens: Vec<TokenTree> = stream.into_iter().collect();
-        let mut at = 0;
-        while at < tokens.len() {
-            if is_cfg_test(&tokens, at) {
-                at = end_of_item(&tokens, at + 2);
-                continue;
-            }
-            match &tokens[at] {
-                TokenTree::Ident(renamed) if renamed == "as" && !prefix.is_empty() => at += 2,
-                TokenTree::Ident(_) => at = self.read_path(&tokens, at, prefix),
-                TokenTree::Group(group) => {
-                    // Only braces directly inside a use tree continue its path, and `read_path` has taken those.
-                    self.read(group.stream(), &[]);
-                    at += 1;
-                }
-                _ => at += 1,
-            }
-        }
-    }
-
-    fn read_path(&mut self, tokens: &[TokenTree], start: usize, prefix: &[String]) -> usize {
-        let mut path = prefix.to_vec();
-        let mut at = start;
-        loop {
-            match tokens.get(at) {
-                Some(TokenTree::Ident(name)) => path.push(name.to_string()),
-                Some(TokenTree::Punct(star)) if star.as_char() == '*' => path.push("*".to_owned()),
-                Some(TokenTree::Group(tree)) if tree.delimiter() == Delimiter::Brace => {
-                    self.read(tree.stream(), &path);
-                    return at + 1;
-                }
-                _ => break,
-            }
-            at += 1;
-            if !(is_punct(tokens, at, ':') && is_punct(tokens, at + 1, ':')) {
-                break;
-            }
-            at += 2;
-        }
-        if let Some(last) = path.last().cloned() {
-            let called = matches!(tokens.get(at), Some(TokenTree::Group(g)) if g.delimiter() == Delimiter::Parenthesis);
-            if called && start > 0 && is_punct(tokens, start - 1, '.') {
-                self.methods.insert(last.clone());
-            }
-            if is_punct(tokens, at, '!') && matches!(tokens.get(at + 1), Some(TokenTree::Group(_))) {
-                self.macros.insert(last);
-            }
-        }
-        let imported = start > 0 && matches!(&tokens[start - 1], TokenTree::Ident(word) if word == "use");
-        if path.len() > 1 || imported {
-            self.paths.push(path);
-        }
-        at
-    }
-}
-
-fn is_punct(tokens: &[TokenTree], at: usize, mark: char) -> bool {
-    matches!(tokens.get(at), Some(TokenTree::Punct(p)) if p.as_char() == mark)
-}
-
-fn is_cfg_test(tokens: &[TokenTree], at: usize) -> bool {
-    let attribute =
-        |t: &TokenTree| matches!(t, TokenTree::Group(g) if g.stream().to_string().replace(' ', "") == "cfg(test)");
-    is_punct(tokens, at, '#') && tokens.get(at + 1).is_some_and(attribute)
-}
-
-/// The place after the item that begins at `at`: after its `;` or its braces.
-fn end_of_item(tokens: &[TokenTree], mut at: usize) -> usize {
-    while let Some(token) = tokens.get(at) {
-        at += 1;
-        match token {
-            TokenTree::Punct(p) if p.as_char() == ';' => break,
-            TokenTree::Group(g) if g.delimiter() == Delimiter::Brace => break,
-            _ => {}
-        }
-    }
-    at
-}
+use imports::{Edges, Modules, circles, room_of};
+use source::{File, Words, product, source};
 
 /// The crates that Cargo.toml names, as code writes them.
 fn dependencies() -> BTreeSet<String> {
@@ -271,43 +136,6 @@ fn only_the_executor_changes_the_platform() {
     }
 }
 
-/// The path of the module that a file below `src/` defines; the crate's own is empty.
-fn module_of(file: &str) -> Vec<String> {
-    let inside = file.strip_suffix(".rs").unwrap_or(file);
-    let mut path: Vec<String> = inside.split('/').map(str::to_owned).collect();
-    if path.last().is_some_and(|last| last == "mod" || last == "lib") {
-        path.pop();
-    }
-    path
-}
-
-/// The room of a file below `src/`: its folder there, or the file's own name.
-fn room_of(file: &str) -> &str {
-    file.split(['/', '.']).next().unwrap_or_default()
-}
-
-/// A path that begins at the crate, at a parent or at the module itself, as seen from the crate; `None` for others.
-fn absolute(file: &str, path: &[String]) -> Option<Vec<String>> {
-    let mut at = module_of(file);
-    let mut rest = path;
-    match path.first()?.as_str() {
-        "crate" => {
-            at.clear();
-            rest = &path[1..];
-        }
-        "self" => rest = &path[1..],
-        "super" => {
-            while rest.first().is_some_and(|part| part == "super") {
-                at.pop();
-                rest = &rest[1..];
-            }
-        }
-        _ => return None,
-    }
-    at.extend(rest.iter().cloned());
-    Some(at)
-}
-
 /// The rooms in the order of ARCHITECTURE.md's code map, the ground floor first.
 fn floors() -> Vec<String> {
     let map = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md")).unwrap();
@@ -329,7 +157,7 @@ fn rooms_import_downwards() {
             wrong.push(format!("{}: its room is not in the code map", file.path));
             continue;
         };
-        for path in file.words.paths.iter().filter_map(|path| absolute(&file.path, path)) {
+        for path in file.words.paths.iter().filter_map(|path| Modules::absolute(&file.path, path)) {
             if path.first().and_then(|room| floor(room)).is_some_and(|there| there > here) {
                 wrong.push(format!("{}: `{}`", file.path, path.join("::")));
             }
@@ -341,6 +169,44 @@ fn rooms_import_downwards() {
         }
     }
     assert!(wrong.is_empty(), "rooms that import from above, or are not in the code map:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_circles_of_files() {
+    let files: Vec<File> = product().collect();
+    let edges = Modules::of(&files).edges();
+    let followed = |from: &str, to: &str| edges.get(from).is_some_and(|needs| needs.contains(to));
+    assert!(
+        followed("delivery/mod.rs", "journal/model.rs"),
+        "a name is no longer followed to the file that defines it"
+    );
+    let shown = |circle: &BTreeSet<String>| -> String {
+        let needs = |file: &String| {
+            let others: Vec<&str> = edges[file].iter().filter(|o| circle.contains(*o)).map(String::as_str).collect();
+            format!("  {file} needs {}\n", others.join(", "))
+        };
+        circle.iter().map(needs).collect()
+    };
+    let found: Vec<String> = circles(&edges).iter().map(shown).collect();
+    assert!(found.is_empty(), "files that need each other; what ties them belongs below them:\n{}", found.join("\n"));
+}
+
+#[test]
+fn a_circle_is_found_unless_it_is_a_module_and_its_children() {
+    let edges = |list: &[(&str, &str)]| -> Edges {
+        let mut edges = Edges::new();
+        for (from, to) in list {
+            edges.entry((*from).to_owned()).or_default().insert((*to).to_owned());
+            edges.entry((*to).to_owned()).or_default();
+        }
+        edges
+    };
+    let none = [("a.rs", "a/b.rs"), ("a/b.rs", "a.rs"), ("a/b.rs", "a/c.rs"), ("a/c.rs", "a.rs"), ("d.rs", "a.rs")];
+    assert!(circles(&edges(&none)).is_empty());
+    for (tie, size) in [(("a/c.rs", "a/b.rs"), 2), (("a/c.rs", "d.rs"), 4)] {
+        let found = circles(&edges(&[none.as_slice(), &[tie]].concat()));
+        assert_eq!(found.iter().map(BTreeSet::len).collect::<Vec<_>>(), [size], "{tie:?}");
+    }
 }
 
 #[test]
@@ -390,8 +256,8 @@ fn the_reader_sees_through_trees_comments_and_literals() {
         "rand::Rng",
         "serde",
         "sim::patch",
+        "std::fmt",
         "std::fmt::Display",
-        "std::fmt::self",
         "std::time::Duration",
         "tokio::*",
     ];

@@ -2,8 +2,8 @@
 //!
 //! Must never: carry a body of the platform or a secret.
 
-use super::command::Health;
 use super::key::ChannelId;
+use super::words::Health;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 

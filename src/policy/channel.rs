@@ -22,9 +22,9 @@
 //! Where `fall_of` is above `fall`, a good look does not reset the bad ones: `fall` bad looks among the last `fall_of` are
 //! enough, so that a channel that flaps goes down too. Coming up forgets them.
 
-use super::command::Health;
 use super::params::HealthParams;
 use super::time::Time;
+use super::words::Health;
 
 /// What happened to a channel, as far as its health is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,11 +10,10 @@ pub mod codec;
 mod codec_table;
 mod command;
 mod engine;
-mod evidence;
 mod explanation;
-mod failover;
 mod hold;
 mod hold_down;
+mod hour;
 mod key;
 mod looks;
 mod mass;
@@ -31,12 +30,10 @@ mod tenant;
 mod time;
 mod trial;
 mod window;
+mod words;
 
 pub use codec::{CodecHold, Proposal};
-pub use command::{
-    Action, ActionKind, Actor, Cadence, Command, EventType, Fact, Health, OpId, Order, Outcome, Record, Refusal,
-    TenantState,
-};
+pub use command::{Action, ActionKind, Cadence, Command, EventType, Fact, Order, Record, Refusal};
 pub use engine::{Engine, Part, Saved, SavedChannel};
 pub use explanation::{
     Block, BlockKind, CodecTrialReport, Explanation, HoldDownReport, LastChange, LowReport, ProbationReport,
@@ -54,7 +51,9 @@ pub use params::{
 };
 pub use plan::Pace;
 pub use reason::{Cause, Ineligible, Reason};
-pub use report::{CandidateReport, ChannelReport, MaintenanceReport, Quality, TenantReport};
+pub use report::{CandidateReport, ChannelReport, MaintenanceReport, TenantReport};
+pub use score::Quality;
 pub use time::{Time, WallMs};
 pub use trial::{CodecTrial, Probation, Promise, Refuted, Verdict};
 pub use window::{Measured, SavedBaseline, Summary, Window};
+pub use words::{Actor, Health, OpId, Outcome, TenantState};

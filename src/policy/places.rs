@@ -10,20 +10,17 @@
 //! their own going on.
 
 use super::hold::Hold;
+use super::hour::HourCount;
 use super::params::GlobalLimits;
-use super::tenant::HOUR;
 use super::time::Time;
-use std::collections::{BTreeMap, VecDeque};
-
-/// Actions remembered at the most, of a tenant and of all; the bound of `max_per_hour` and `global_max_per_hour` in the file.
-pub(super) const MAX_PER_HOUR: u32 = 100_000;
+use std::collections::BTreeMap;
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Places {
     limits: GlobalLimits,
-    /// When each of the last hour's actions no longer counts.
-    actions: VecDeque<Time>,
+    /// Actions of the last hour.
+    actions: HourCount,
     in_flight: u32,
     /// Wishes that hold a place, and when their turn is over.
     taken: BTreeMap<usize, Time>,
@@ -63,7 +60,7 @@ impl Places {
         let hour = self
             .limits
             .max_per_hour
-            .map(|max| (max.saturating_sub(self.last_hour(now) + taken), Hold::GlobalMaxPerHour { max }));
+            .map(|max| (max.saturating_sub(self.actions.count(now) + taken), Hold::GlobalMaxPerHour { max }));
         match [concurrent, hour].into_iter().flatten().min_by_key(|(free, _)| *free) {
             None => (u32::MAX, None),
             Some((free, hold)) => (free, Some(hold)),
@@ -77,7 +74,7 @@ impl Places {
         let left = |max: Option<u32>, used: u32| max.is_none_or(|max| used.saturating_add(ahead) < max);
         self.taken.get(&i).is_some_and(|until| *until > now || self.waiting.is_empty())
             && left(self.limits.max_concurrent, self.in_flight)
-            && left(self.limits.max_per_hour, self.last_hour(now))
+            && left(self.limits.max_per_hour, self.actions.count(now))
     }
 
     /// `i` takes a place until it is made, or its turn is over.
@@ -138,7 +135,7 @@ impl Places {
         // Asked before old actions are forgotten: one that has just become old is what frees a place.
         let over = waits && self.next_change().is_some_and(|at| at <= now);
         if waits {
-            self.forget_old(now);
+            self.actions.forget_old(now);
         }
         std::mem::take(&mut self.moved) && waits || over
     }
@@ -153,10 +150,7 @@ impl Places {
         if self.waiting.is_empty() {
             return None;
         }
-        let hour = self.limits.max_per_hour.and_then(|max| {
-            let over = self.actions.len().checked_sub(max as usize)?;
-            self.actions.get(over).copied()
-        });
+        let hour = self.limits.max_per_hour.and_then(|max| self.actions.frees_at(max));
         self.taken.values().copied().chain(hour).min()
     }
 
@@ -172,37 +166,16 @@ impl Places {
     }
 
     pub(super) fn count(&mut self, now: Time) {
-        self.forget_old(now);
-        if self.actions.len() >= MAX_PER_HOUR as usize {
-            self.actions.pop_front();
-        }
-        self.actions.push_back(now + HOUR);
+        self.actions.push(now);
     }
 
     /// An action that was counted and then never sent.
     pub(super) fn uncount(&mut self, started: Time) {
-        if let Some(at) = self.actions.iter().rposition(|until| *until == started + HOUR) {
-            self.actions.remove(at);
-            self.moved = true;
-        }
+        self.moved |= self.actions.undo(started);
     }
 
     /// Actions of before a restart, by when they no longer count.
     pub(super) fn restore(&mut self, ends: impl Iterator<Item = Time>) {
-        self.actions.extend(ends);
-        self.actions.make_contiguous().sort_unstable();
-        let over = self.actions.len().saturating_sub(MAX_PER_HOUR as usize);
-        self.actions.drain(..over);
-    }
-
-    fn last_hour(&self, now: Time) -> u32 {
-        let n = self.actions.len() - self.actions.partition_point(|until| *until <= now);
-        u32::try_from(n).unwrap_or(u32::MAX)
-    }
-
-    fn forget_old(&mut self, now: Time) {
-        while self.actions.front().is_some_and(|until| *until <= now) {
-            self.actions.pop_front();
-        }
+        self.actions.restore(ends);
     }
 }

@@ -4,9 +4,10 @@
 //! Must never: carry a body of the platform or a secret.
 
 use super::codec::CodecHold;
-use super::command::{Health, Outcome};
 use super::hold::Hold;
 use super::key::ChannelId;
+use super::trial::Promise;
+use super::words::{Health, Outcome};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -353,4 +354,12 @@ pub enum Reason {
     ClockJumped,
     /// The journal can be written again.
     JournalWritable,
+}
+
+impl Reason {
+    /// What an order promises that was decided for this reason; `None`: it promises nothing.
+    pub fn promise(&self) -> Option<Promise> {
+        let Self::Codec { from, to, predicted, before, .. } = self else { return None };
+        Some(Promise { from: from.clone(), to: to.clone(), before: (*before)?, predicted: (*predicted)? })
+    }
 }

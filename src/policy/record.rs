@@ -1,9 +1,9 @@
 //! What the audit log tells: the closed list of its events, and what was before and after.
 
-use super::command::{Actor, Health, OpId, TenantState};
 use super::key::{ChannelId, TenantId};
 use super::observation::Codec;
 use super::reason::Reason;
+use super::words::{Actor, Health, OpId, TenantState};
 use serde::{Deserialize, Serialize};
 
 /// Something that is worth an entry in the audit log.

@@ -1,12 +1,13 @@
 //! What the engine tells of a channel and of a tenant: plain values for the snapshot, the API and people.
 
-use super::command::{Health, TenantState};
 use super::explanation::Explanation;
 use super::key::{ChannelId, ChannelKey};
 use super::observation::Codec;
 use super::params::Mode;
 use super::reason::{Ineligible, Reason};
+use super::score::Quality;
 use super::time::Time;
+use super::words::{Health, TenantState};
 use serde::Serialize;
 use std::time::Duration;
 
@@ -121,28 +122,6 @@ pub struct CandidateReport {
     pub against_text: Option<String>,
     /// Its score, where it has one.
     pub score: Option<f64>,
-}
-
-/// Quality of a channel over its window.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Quality {
-    /// 0 (worst) to 100 (best).
-    pub score: f64,
-    /// The score that the channel's own usual conditions of the last 24 h would have with the codec in use, 0 to 100;
-    /// `None` while too little is known of them.
-    pub baseline: Option<f64>,
-    /// One-way latency in milliseconds: like jitter and loss the mean over the window, or the policy's percentile.
-    pub latency_ms: f64,
-    /// Jitter in milliseconds.
-    pub jitter_ms: f64,
-    /// Packet loss in percent.
-    pub packet_loss_pct: f64,
-    /// ITU-T G.107 R-factor of the codec in use.
-    pub r_factor: f64,
-    /// Mean opinion score, 1 to 4.5.
-    pub mos: f64,
-    /// Accepted samples in the window.
-    pub samples: u32,
 }
 
 /// All that is known and decided of one tenant.

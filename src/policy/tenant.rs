@@ -2,11 +2,11 @@
 //!
 //! Must never: hold anything of one channel.
 
+use super::hour::HourCount;
 use super::key::{ChannelId, TenantId};
 use super::looks::Looks;
 use super::mass::Mass;
 use super::params::TenantParams;
-use super::places::MAX_PER_HOUR;
 use super::plan::Pace;
 use super::time::Time;
 use std::collections::{BTreeSet, VecDeque};
@@ -18,7 +18,6 @@ pub(super) const REVERSALS_WITHIN: Duration = Duration::from_mins(10);
 pub(super) const REVERSALS: usize = 2;
 /// What left the file is kept for so long, where it has no end of its own.
 pub(super) const LEFT_FOR: Duration = Duration::from_hours(24);
-pub(super) const HOUR: Duration = Duration::from_hours(1);
 
 /// A tenant.
 #[derive(Debug)]
@@ -50,9 +49,9 @@ pub(super) struct Tenant {
     pub lost: BTreeSet<ChannelId>,
     /// Channels with a codec change that is under way, or may have been made.
     pub codecs_open: BTreeSet<usize>,
-    /// When each of the last hour's actions, and each outside reversal of late, no longer counts: such times lie ahead,
-    /// so that they survive a restart, whose clock may begin after the action.
-    pub actions: VecDeque<Time>,
+    /// Actions of the last hour.
+    pub actions: HourCount,
+    /// When each outside reversal of late no longer counts, which lies ahead as with actions.
     pub reversals: VecDeque<Time>,
     pub in_flight: u32,
     /// Configured channels, and those of them that are `Up`.
@@ -85,7 +84,7 @@ impl Tenant {
             proven: false,
             lost: BTreeSet::new(),
             codecs_open: BTreeSet::new(),
-            actions: VecDeque::new(),
+            actions: HourCount::default(),
             reversals: VecDeque::new(),
             in_flight: 0,
             configured: 0,
@@ -124,31 +123,22 @@ impl Tenant {
 
     /// Actions within the hour up to `now`.
     pub(super) fn actions_last_hour(&self, now: Time) -> u32 {
-        let n = self.actions.len() - self.actions.partition_point(|until| *until <= now);
-        u32::try_from(n).unwrap_or(u32::MAX)
+        self.actions.count(now)
     }
 
     /// When one more action than now is allowed by `max_per_hour`, where it is not now.
     pub(super) fn next_within_hour(&self) -> Option<Time> {
-        let max = self.params.limits.max_per_hour as usize;
-        let nth = self.actions.len().checked_sub(max)?;
-        self.actions.get(nth).copied()
+        self.actions.frees_at(self.params.limits.max_per_hour)
     }
 
     pub(super) fn count_action(&mut self, now: Time) {
-        while self.actions.front().is_some_and(|until| *until <= now) || self.actions.len() >= MAX_PER_HOUR as usize {
-            self.actions.pop_front();
-        }
-        self.actions.push_back(now + HOUR);
+        self.actions.push(now);
         self.unsaved = true;
     }
 
     /// An action that was counted and then never sent.
     pub(super) fn uncount_action(&mut self, started: Time) {
-        if let Some(at) = self.actions.iter().rposition(|until| *until == started + HOUR) {
-            self.actions.remove(at);
-            self.unsaved = true;
-        }
+        self.unsaved |= self.actions.undo(started);
     }
 
     /// One more outside reversal; how many there were lately.

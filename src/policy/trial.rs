@@ -14,7 +14,7 @@
 use super::key::ChannelId;
 use super::observation::Codec;
 use super::params::{CodecParams, FailoverParams, TelemetryParams};
-use super::reason::{Cause, Reason};
+use super::reason::Cause;
 use super::time::{Time, WallMs};
 use super::window::{Summary, Window};
 use serde::{Deserialize, Serialize};
@@ -46,12 +46,6 @@ pub struct Promise {
 }
 
 impl Promise {
-    /// What an order promises that was decided for this reason; `None`: it promises nothing.
-    pub fn of(reason: &Reason) -> Option<Self> {
-        let Reason::Codec { from, to, predicted, before, .. } = reason else { return None };
-        Some(Self { from: from.clone(), to: to.clone(), before: (*before)?, predicted: (*predicted)? })
-    }
-
     /// At this score or below it, the order is worse than the one before: half of `min_gain` below what was measured then,
     /// and 1 point at least.
     pub fn worse_at(&self, params: &CodecParams) -> f64 {

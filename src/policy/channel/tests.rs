@@ -1,9 +1,9 @@
 //! Every state meets every event.
 
 use super::{Event, Machine};
-use crate::policy::command::Health;
 use crate::policy::params::HealthParams;
 use crate::policy::time::Time;
+use crate::policy::words::Health;
 use Event::{Bad, Failed, Good, Missing, Neither, Stale};
 use Health::{Degraded, Down, Unknown, Up};
 use std::time::Duration;

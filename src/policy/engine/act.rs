@@ -1,10 +1,11 @@
 //! Doing it: an intent recorded, the command to change the platform, and what its outcome leaves behind.
 
-use super::super::command::{Action, ActionKind, Actor, Command, EventType, OpId};
+use super::super::command::{Action, ActionKind, Command, EventType};
 use super::super::key::ChannelId;
 use super::super::reason::{Cause, Ineligible, Reason};
 use super::super::time::Time;
 use super::super::trial::Promise;
+use super::super::words::{Actor, OpId};
 use super::decide::facts;
 use super::slot::Flight;
 use super::want::CodecWant;

@@ -2,12 +2,13 @@
 //!
 //! Must never: let what was approved for one target move traffic to another, or put another codec order in place.
 
-use super::super::command::{Actor, Command, EventType, Refusal};
+use super::super::command::{Command, EventType, Refusal};
 use super::super::hold::{ByApproval, Hold};
 use super::super::key::{ChannelId, ChannelKey};
 use super::super::observation::{Codec, ranked};
 use super::super::reason::Reason;
 use super::super::time::Time;
+use super::super::words::Actor;
 use super::order::person;
 use super::slot::Approved;
 use super::{Engine, Slot, Want, channel_record};

@@ -4,12 +4,12 @@
 //!
 //! Must never: say whether it may be done, or want anything of a channel that failed.
 
-use super::super::command::Health;
 use super::super::key::ChannelId;
 use super::super::reason::{Cause, Reason};
 use super::super::time::Time;
+use super::super::words::Health;
 use super::guards::{carries_others, codecs_ended};
-use super::retry::Purpose;
+use super::want::Purpose;
 use super::{Engine, Slot, Want, Wish};
 
 impl Engine {

@@ -1,12 +1,13 @@
 //! Which channels there are: building the engine, rebuilding it on a reload, and watching candidates while they are needed.
 
-use super::super::command::{Actor, Command, EventType, Fact, Health};
+use super::super::command::{Command, EventType, Fact};
 use super::super::hold::Hold;
 use super::super::key::{ChannelId, ChannelKey, TenantId};
 use super::super::params::{ChannelParams, Params, Policy};
 use super::super::reason::Reason;
 use super::super::tenant::Tenant;
 use super::super::time::Time;
+use super::super::words::{Actor, Health};
 use super::slot::Slot;
 use super::{Engine, channel_record};
 use std::collections::BTreeSet;

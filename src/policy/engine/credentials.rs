@@ -7,11 +7,12 @@
 //!
 //! Must never: hold back a move of traffic, or forget a loss that nobody acknowledged.
 
-use super::super::command::{ActionKind, Actor, Command, EventType};
+use super::super::command::{ActionKind, Command, EventType};
 use super::super::key::ChannelKey;
 use super::super::observation::AuthenticationSeen;
 use super::super::reason::Reason;
 use super::super::time::Time;
+use super::super::words::Actor;
 use super::order::person;
 use super::{Engine, channel_record};
 

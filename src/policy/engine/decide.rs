@@ -1,12 +1,13 @@
 //! What is wanted for a channel, whether it may be done, and when to look again. The only caller of `act`.
 
 use super::super::channel::Event;
-use super::super::command::{ActionKind, Actor, Command, EventType, Health};
-use super::super::evidence::Finding;
-use super::super::failover::Pick;
+use super::super::command::{ActionKind, Command, EventType};
 use super::super::key::ChannelId;
 use super::super::reason::{Cause, Reason};
 use super::super::time::Time;
+use super::super::words::{Actor, Health};
+use super::evidence::Finding;
+use super::failover::Pick;
 use super::{Engine, Slot, Want, Wish, channel_record};
 
 impl Engine {

@@ -11,14 +11,11 @@
 //!
 //! Must never: believe a page of the list alone.
 
-use super::super::command::{ActionKind, Command};
+use super::super::command::ActionKind;
 use super::super::key::ChannelId;
-use super::super::observation::{ChannelView, Codec, ranked, same_order};
+use super::super::observation::Codec;
 use super::super::time::Time;
-use super::observe::told;
-use super::{Engine, Slot};
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
 
 /// Replaced values that are remembered of one channel.
 pub(super) const MAX_REPLACED: usize = 8;
@@ -48,9 +45,9 @@ pub(in crate::policy) struct Doubt<T> {
     /// When the first look that showed it was asked for.
     pub since: Time,
     /// When the channel is asked again.
-    look_at: Time,
+    pub look_at: Time,
     /// How often it was, for nothing else.
-    asked: u8,
+    pub asked: u8,
 }
 
 /// A value that a change of ours replaced.
@@ -124,121 +121,8 @@ impl Doubts {
 }
 
 impl<T> Doubt<T> {
-    fn ask_again(&mut self, fast: Time, slow: Time) {
+    pub(super) fn ask_again(&mut self, fast: Time, slow: Time) {
         self.asked = self.asked.saturating_add(1);
         self.look_at = if self.asked < ASKED_FAST { fast } else { slow };
-    }
-}
-
-impl Slot {
-    /// What an answer shows of the route and the codecs. Notes what is in doubt.
-    pub(super) fn weigh(&mut self, now: Time, asked: Time, single: bool, view: &ChannelView) -> Weighed {
-        Weighed {
-            route: self.weigh_route(now, asked, single, view),
-            codecs: self.weigh_codecs(now, asked, single, view),
-        }
-    }
-
-    /// Whether a change that had not shown, or another writer of ours, may have set this route.
-    pub(super) fn may_be_ours(&self, now: Time, read: &ChannelId) -> bool {
-        self.late_route(now, read).is_some() || self.own_changes.iter().any(|(to, until)| to == read && now < *until)
-    }
-
-    fn weigh_route(&mut self, now: Time, asked: Time, single: bool, view: &ChannelView) -> Word {
-        if !self.configured || view.unrouted || self.changes(|kind| !matches!(kind, ActionKind::Codec { .. })) {
-            return Word::Held;
-        }
-        let own = &self.key.channel;
-        let read = view.primary.as_ref().unwrap_or(own);
-        if self.expected.as_ref().unwrap_or(own) == read {
-            if asked >= self.route_from {
-                self.doubts.route = None;
-                self.doubts.seen = Some(asked);
-            }
-            return Word::Held;
-        }
-        let is = |value: &Replaced| matches!(value, Replaced::Route(id) if id == read);
-        let until = self.doubts.replaced.iter().find(|(value, _)| is(value)).map(|(_, until)| *until);
-        let (settles, apart) = (single && self.settles(asked), self.policy.health.fast_interval);
-        match until {
-            Some(until) if now < until => Word::Older,
-            Some(_) if asked < self.route_from => Word::Older,
-            None if asked < self.route_from => Word::Held,
-            _ if self.pending().is_some() || self.may_be_ours(now, read) => Word::Held,
-            _ => believe(&mut self.doubts.route, read.clone(), now, (asked, settles, apart), until.is_some()),
-        }
-    }
-
-    fn weigh_codecs(&mut self, now: Time, asked: Time, single: bool, view: &ChannelView) -> Word {
-        let (Some(set), Some(read)) = (&self.codecs_set, told(view.codecs.as_ref(), single)) else { return Word::Held };
-        if self.changes(|kind| matches!(kind, ActionKind::Codec { .. })) {
-            return Word::Held;
-        }
-        if same_order(set, read) {
-            if asked >= self.route_from {
-                self.doubts.codecs = None;
-            }
-            return Word::Held;
-        }
-        let is = |value: &Replaced| matches!(value, Replaced::Codecs(codecs) if same_order(codecs, read));
-        let until = self.doubts.replaced.iter().find(|(value, _)| is(value)).map(|(_, until)| *until);
-        let (settles, apart) = (single && self.settles(asked), self.policy.health.fast_interval);
-        match until {
-            Some(until) if now < until => Word::Older,
-            Some(_) if asked < self.route_from => Word::Older,
-            None if asked < self.route_from => Word::Held,
-            _ if self.pending().is_some() || self.late_codecs(now, view).is_some() => Word::Held,
-            _ => {
-                let names = ranked(read).into_iter().map(str::to_owned).collect();
-                believe(&mut self.doubts.codecs, names, now, (asked, settles, apart), until.is_some())
-            }
-        }
-    }
-
-    /// An answer to a question of before our last action ended settles nothing.
-    fn settles(&self, asked: Time) -> bool {
-        asked >= self.route_from
-    }
-
-    fn changes(&self, what: impl Fn(&ActionKind) -> bool) -> bool {
-        self.flight.as_ref().is_some_and(|flight| what(&flight.action.kind))
-            || self.unsure.as_ref().is_some_and(|unsure| what(&unsure.kept.kind))
-    }
-}
-
-fn believe<T: PartialEq>(
-    doubt: &mut Option<Doubt<T>>,
-    read: T,
-    now: Time,
-    (asked, settles, apart): (Time, bool, Duration),
-    replaced: bool,
-) -> Word {
-    match doubt {
-        Some(doubt) if doubt.of == read => {
-            if settles && asked.since(doubt.since) >= apart {
-                return Word::Another;
-            }
-        }
-        _ => *doubt = Some(Doubt { of: read, since: asked, look_at: now + apart, asked: 0 }),
-    }
-    if replaced { Word::Older } else { Word::Doubtful }
-}
-
-impl Engine {
-    /// Asks a channel of which something is in doubt, when that is due; afterwards as often as it is looked at anyway.
-    pub(super) fn look_after_doubts(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
-        let slot = &mut self.slots[i];
-        if slot.doubts.look_at().is_none_or(|at| at > now) {
-            return;
-        }
-        let health = &slot.policy.health;
-        let (fast, slow) = (now + health.fast_interval, now + health.interval);
-        if let Some(doubt) = &mut slot.doubts.route {
-            doubt.ask_again(fast, slow);
-        }
-        if let Some(doubt) = &mut slot.doubts.codecs {
-            doubt.ask_again(fast, slow);
-        }
-        self.doubt_route(now, i, out);
     }
 }

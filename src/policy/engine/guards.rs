@@ -8,14 +8,15 @@
 
 use super::super::cause::{Cause, Ineligible};
 use super::super::channel::Event;
-use super::super::command::{Action, ActionKind, Health, OpId};
-use super::super::failover::home_against;
+use super::super::command::{Action, ActionKind};
 use super::super::hold::{Hold, Yields};
 use super::super::key::ChannelId;
 use super::super::params::{Failback, Mode, Patch};
 use super::super::reason::Reason;
 use super::super::tenant::Tenant;
 use super::super::time::Time;
+use super::super::words::{Health, OpId};
+use super::failover::home_against;
 use super::{Engine, Slot, Want};
 use asked::{Asked, What};
 

@@ -2,12 +2,13 @@
 //!
 //! Must never: say whether it is held back.
 
-use super::super::command::{Actor, Command, EventType};
+use super::super::command::{Command, EventType};
 use super::super::hold::Hold;
 use super::super::key::ChannelId;
 use super::super::observation::ranked;
 use super::super::reason::Reason;
 use super::super::time::Time;
+use super::super::words::Actor;
 use super::{Engine, Want, Wish, channel_record};
 
 impl Engine {

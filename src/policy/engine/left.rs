@@ -3,11 +3,12 @@
 //!
 //! Must never: watch or move what is not configured, or end silently what a person ordered.
 
-use super::super::command::{Actor, Command, EventType, Fact, Refusal};
+use super::super::command::{Command, EventType, Fact, Refusal};
 use super::super::key::{ChannelKey, TenantId};
 use super::super::reason::Reason;
 use super::super::tenant::LEFT_FOR as KEPT_FOR;
 use super::super::time::Time;
+use super::super::words::Actor;
 use super::order::person;
 use super::state::{SavedChannel, restore_channel, save_channel};
 use super::{Engine, Part, Saved, channel_record, record};

@@ -3,11 +3,12 @@
 //!
 //! Must never: begin without a reason and an end.
 
-use super::super::command::{Actor, Command, EventType, Refusal};
+use super::super::command::{Command, EventType, Refusal};
 use super::super::key::ChannelKey;
 use super::super::params::Windows;
 use super::super::reason::Reason;
 use super::super::time::{Span, Time};
+use super::super::words::Actor;
 use super::order::person;
 use super::{Engine, channel_record, record};
 use std::time::Duration;

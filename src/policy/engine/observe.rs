@@ -1,14 +1,16 @@
 //! Facts in: looks and errors become evidence and routes. What follows from them is decided elsewhere.
 
 use super::super::channel::Event;
-use super::super::command::{Actor, Command, EventType, Fact, Health};
-use super::super::evidence::judge;
+use super::super::command::{Command, EventType, Fact};
 use super::super::mass;
 use super::super::observation::{ChannelView, Source};
 use super::super::reason::Reason;
 use super::super::time::Time;
+use super::super::words::{Actor, Health};
 use super::doubt::Word;
+use super::evidence::judge;
 use super::slot::Single;
+use super::weigh::told;
 use super::{Engine, Slot, channel_record, record};
 
 /// Candidates that the platform names beyond this are left out.
@@ -303,9 +305,4 @@ fn note_view(slot: &mut Slot, asked: Time, view: &ChannelView, single: bool, cod
     }
     slot.backups_read = backups.to_vec();
     true
-}
-
-/// What an answer tells of a list: what is left out is empty where the channel itself was asked, and not told in a page.
-pub(super) fn told<T>(read: Option<&Vec<T>>, single: bool) -> Option<&[T]> {
-    read.map(Vec::as_slice).or(single.then_some(&[]))
 }

@@ -1,10 +1,11 @@
 //! Persons' orders: acknowledge, and the way to `approval`, `pause` and `ordered`. Same rules and same audit as everything
 //! else.
 
-use super::super::command::{Actor, Command, EventType, Order, Refusal};
+use super::super::command::{Command, EventType, Order, Refusal};
 use super::super::key::{ChannelKey, TenantId};
 use super::super::reason::{Cause, Reason};
 use super::super::time::Time;
+use super::super::words::Actor;
 use super::{Engine, channel_record, record};
 
 impl Engine {

@@ -4,13 +4,14 @@
 //! traffic never moves long after anyone expected it to. `force` passes over blocks and caps, and never over fitness,
 //! doubt about the evidence (blindness, a mass change), a pause, the journal or the mode.
 
-use super::super::command::{Actor, Command, EventType, Refusal};
-use super::super::failover::home_against;
+use super::super::command::{Command, EventType, Refusal};
 use super::super::hold::{ByOrder, Hold};
 use super::super::key::{ChannelId, ChannelKey};
 use super::super::params::Mode;
 use super::super::reason::{Cause, Reason};
 use super::super::time::Time;
+use super::super::words::Actor;
+use super::failover::home_against;
 use super::order::person;
 use super::slot::Ordered;
 use super::{Engine, Slot, Want, channel_record};

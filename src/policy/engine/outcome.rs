@@ -1,16 +1,17 @@
 //! What came of an action: what it leaves behind when it shows, fails, or stays unknown.
 
-use super::super::command::{Action, ActionKind, Actor, Command, EventType, OpId, Outcome};
+use super::super::command::{Action, ActionKind, Command, EventType};
 use super::super::hold_down::HoldDown;
 use super::super::key::ChannelId;
 use super::super::observation::ChannelView;
 use super::super::reason::{Cause, Reason};
 use super::super::time::Time;
-use super::super::trial::Promise;
+use super::super::words::{Actor, OpId, Outcome};
 use super::act::events;
 use super::decide::facts;
-use super::retry::{Purpose, Retry};
+use super::retry::Retry;
 use super::slot::{Kept, Unsure};
+use super::want::Purpose;
 use super::{Engine, channel_record};
 use std::time::Duration;
 
@@ -35,7 +36,7 @@ impl Engine {
         let slot = &mut self.slots[i];
         slot.route_from = now;
         let action = flight.action;
-        let kept = Kept { op, kind: action.kind, cause: flight.cause, promise: Promise::of(&action.reason) };
+        let kept = Kept { op, kind: action.kind, cause: flight.cause, promise: action.reason.promise() };
         let kind = kept.kind.name().to_owned();
         let reason = Reason::Outcome { kind, outcome: outcome.clone() };
         if flight.orphan {

@@ -2,10 +2,11 @@
 //!
 //! Must never: let a pause lapse before its time, or one that another controller caused.
 
-use super::super::command::{Actor, Command, EventType, Fact, Refusal};
+use super::super::command::{Command, EventType, Fact, Refusal};
 use super::super::key::TenantId;
 use super::super::reason::Reason;
 use super::super::time::{Span, Time};
+use super::super::words::Actor;
 use super::order::person;
 use super::{Engine, record};
 use std::time::Duration;

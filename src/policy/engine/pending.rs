@@ -3,13 +3,14 @@
 //!
 //! Must never: decide anything.
 
-use super::super::command::{Action, ActionKind, OpId, Outcome};
+use super::super::command::{Action, ActionKind};
 use super::super::key::ChannelId;
 use super::super::observation::{ChannelView, Codec};
 use super::super::reason::Cause;
 use super::super::time::Time;
 use super::super::trial::Promise;
-use super::retry::Purpose;
+use super::super::words::{OpId, Outcome};
+use super::want::Purpose;
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug)]

@@ -3,12 +3,12 @@
 //!
 //! Must never: act by itself, or judge a route by telemetry of before it showed.
 
-use super::super::command::Health;
 use super::super::key::ChannelId;
 use super::super::reason::Cause;
 use super::super::score;
 use super::super::time::Time;
 use super::super::trial::{Probation, There, Timed};
+use super::super::words::Health;
 use super::Engine;
 
 impl Engine {

@@ -4,13 +4,13 @@
 //! Must never: act by itself, or judge an order by telemetry of before it showed.
 
 use super::super::codec::{self, CodecHold, Proposal, same_names};
-use super::super::command::{Actor, Command, EventType};
+use super::super::command::{Command, EventType};
 use super::super::observation::{Codec, TelemetryReading, same_order};
 use super::super::reason::{Cause, Reason};
-use super::super::report::Quality;
-use super::super::score::{self, Conditions, predict};
+use super::super::score::{self, Conditions, Quality, predict};
 use super::super::time::Time;
 use super::super::trial::{CodecTrial, Promise, Refuted, Timed, Verdict};
+use super::super::words::Actor;
 use super::want::CodecWant;
 use super::{Engine, Slot, Want, channel_record};
 

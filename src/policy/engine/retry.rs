@@ -8,26 +8,16 @@
 //!
 //! Must never: hold back a rescue for the sake of anything else.
 
-use super::super::command::Health;
 use super::super::key::ChannelId;
 use super::super::time::Time;
-use super::{Engine, Slot, Want};
+use super::super::words::Health;
+use super::want::Purpose;
+use super::{Engine, Want};
 use crate::policy::channel::Event;
 use std::time::Duration;
 
 /// Targets that are remembered of one episode.
 const MAX_TRIED: usize = 64;
-
-/// What an action is for. Attempts that failed for one purpose hold back none for another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::policy) enum Purpose {
-    /// Traffic has to leave where it goes, home included as a target.
-    Rescue,
-    /// Traffic may come home.
-    Failback,
-    /// Another codec order.
-    Codec,
-}
 
 /// Attempts that failed or were called back, and when the next one may be made.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -120,21 +110,18 @@ impl Retries {
         self.tried.push((target.clone(), 1));
     }
 
+    /// How many changes to this target, home included, failed in this episode; `longest` is the longest wait.
+    pub(in crate::policy) fn tried(&self, now: Time, target: &ChannelId, longest: Duration) -> u32 {
+        if self.tried.is_empty() || self.rescue.failures_at(now, longest) == 0 {
+            return 0;
+        }
+        self.tried.iter().find(|(tried, _)| tried == target).map_or(0, |(_, times)| *times)
+    }
+
     /// The route became another one: what failed before was of another episode.
     pub(in crate::policy) fn end_moves(&mut self) {
         (self.rescue, self.failback) = (Retry::default(), Retry::default());
         self.tried.clear();
-    }
-}
-
-impl Slot {
-    /// How many changes to this target, home included, failed in this episode.
-    pub(in crate::policy) fn tried(&self, now: Time, target: &ChannelId) -> u32 {
-        let longest = self.policy.failover.block_period;
-        if self.retries.tried.is_empty() || self.retries.rescue.failures_at(now, longest) == 0 {
-            return 0;
-        }
-        self.retries.tried.iter().find(|(tried, _)| tried == target).map_or(0, |(_, times)| *times)
     }
 }
 

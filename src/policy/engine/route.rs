@@ -3,12 +3,14 @@
 //!
 //! Must never: decide that something is wanted, or take a page of the list for the last word.
 
-use super::super::command::{ActionKind, Actor, Command, EventType, Fact};
+use super::super::command::{ActionKind, Command, EventType, Fact};
+use super::super::hour::HOUR;
 use super::super::key::{ChannelId, ChannelKey};
 use super::super::observation::ChannelView;
 use super::super::reason::Reason;
-use super::super::tenant::{HOUR, REVERSALS, REVERSALS_WITHIN};
+use super::super::tenant::{REVERSALS, REVERSALS_WITHIN};
 use super::super::time::Time;
+use super::super::words::Actor;
 use super::doubt::Word;
 use super::{Engine, Slot, channel_record, record};
 use std::time::Duration;

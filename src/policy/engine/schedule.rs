@@ -1,8 +1,9 @@
 //! When channels are looked at, and when they are evaluated next.
 
-use super::super::command::{Cadence, Command, Health};
+use super::super::command::{Cadence, Command};
 use super::super::hold::Hold;
 use super::super::time::Time;
+use super::super::words::Health;
 use super::{Engine, Want, Wish};
 use std::cmp::Reverse;
 use std::time::Duration;

@@ -1,7 +1,6 @@
 //! What is told of channels and tenants. Reads only.
 
 use super::super::channel::Event;
-use super::super::command::TenantState;
 use super::super::explanation::{Block, BlockKind, Explanation, HoldDownReport};
 use super::super::hold::Hold;
 use super::super::key::{ChannelKey, TenantId};
@@ -10,6 +9,7 @@ use super::super::reason::{Ineligible, Reason};
 use super::super::report::{CandidateReport, ChannelReport, MaintenanceReport, TenantReport};
 use super::super::score;
 use super::super::time::Time;
+use super::super::words::TenantState;
 use super::{Engine, Slot};
 
 impl Engine {

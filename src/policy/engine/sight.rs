@@ -7,10 +7,11 @@
 //!
 //! Must never: take an error, or a reference target, for evidence of a channel.
 
-use super::super::command::{Actor, Command, EventType, Fact, TenantState};
+use super::super::command::{Command, EventType, Fact};
 use super::super::key::TenantId;
 use super::super::reason::Reason;
 use super::super::time::Time;
+use super::super::words::{Actor, TenantState};
 use super::{Engine, record};
 
 /// What the reference targets say.

@@ -1,7 +1,7 @@
 //! All that the engine holds of one channel, and questions about it that need nothing else.
 
 use super::super::channel::{Event, Machine};
-use super::super::command::{ActionKind, Cadence, Health};
+use super::super::command::{ActionKind, Cadence};
 use super::super::hold::Hold;
 use super::super::hold_down::HoldDown;
 use super::super::key::{ChannelId, ChannelKey};
@@ -10,10 +10,11 @@ use super::super::observation::{AuthenticationSeen, Codec};
 use super::super::params::{Policy, Windows};
 use super::super::plan::Pace;
 use super::super::reason::{Cause, Reason};
-use super::super::report::Quality;
+use super::super::score::Quality;
 use super::super::time::Time;
 use super::super::trial::{CodecTrial, Probation, Refutations, Timed, Verdict};
 use super::super::window::{Summary, Window};
+use super::super::words::Health;
 use super::doubt::Doubts;
 pub(in crate::policy) use super::pending::{Approved, Flight, Kept, Ordered, Unsure};
 use super::retry::Retries;
@@ -139,6 +140,11 @@ pub(in crate::policy) struct Single {
 }
 
 impl Slot {
+    /// How many changes to this target, home included, failed in this episode.
+    pub(in crate::policy) fn tried(&self, now: Time, target: &ChannelId) -> u32 {
+        self.retries.tried(now, target, self.policy.failover.block_period)
+    }
+
     pub(in crate::policy) fn new(now: Time, key: ChannelKey, tenant: usize, policy: Arc<Policy>) -> Self {
         let window = Window::new(&policy.telemetry);
         Self {

@@ -2,11 +2,11 @@
 //! next process begins elsewhere, so ages and remaining times are kept.
 
 use super::super::hold_down::{HoldDown, decayed};
+use super::super::hour::{HOUR, MAX_PER_HOUR};
 use super::super::key::{ChannelId, ChannelKey, TenantId};
 use super::super::observation::{AuthenticationSeen, Codec};
-use super::super::places::MAX_PER_HOUR;
 use super::super::reason::Cause;
-use super::super::tenant::{HOUR, LEFT_FOR, REVERSALS_WITHIN};
+use super::super::tenant::{LEFT_FOR, REVERSALS_WITHIN};
 use super::super::time::Time;
 use super::super::trial::{CodecTrial, Probation, Refutations, SavedRefutations, SavedTimed, Timed};
 use super::super::window::SavedBaseline;
@@ -213,10 +213,13 @@ impl Engine {
             }
             Part::Tenant(id) => {
                 let tenant = &self.tenants[*self.tenant_index.get(id)?];
-                let ages = |ends: &std::collections::VecDeque<Time>, span: Duration| {
-                    ends.iter().map(|until| span.saturating_sub(until.since(now))).collect()
+                let ages = |ends: &mut dyn Iterator<Item = Time>, span: Duration| {
+                    ends.map(|until| span.saturating_sub(until.since(now))).collect()
                 };
-                let (actions, reversals) = (ages(&tenant.actions, HOUR), ages(&tenant.reversals, REVERSALS_WITHIN));
+                let (actions, reversals) = (
+                    ages(&mut tenant.actions.ends(), HOUR),
+                    ages(&mut tenant.reversals.iter().copied(), REVERSALS_WITHIN),
+                );
                 let paused_for = tenant.paused_until.map(|until| until.since(now));
                 let (paused, other_controller) = (tenant.paused, tenant.other_controller);
                 let left_for = tenant.out_for(now);
@@ -269,11 +272,11 @@ impl Engine {
                 tenant.other_controller = other_controller;
                 let ends = |ages: Vec<Duration>, span: Duration| {
                     let left = ages.into_iter().filter_map(move |age| span.checked_sub(age + elapsed));
-                    left.filter(|left| !left.is_zero()).map(|left| now + left).take(RESTORED).collect()
+                    left.filter(|left| !left.is_zero()).map(|left| now + left).take(RESTORED)
                 };
-                tenant.actions = ends(actions, HOUR);
-                self.places.restore(tenant.actions.iter().copied());
-                tenant.reversals = ends(reversals, REVERSALS_WITHIN);
+                tenant.actions = ends(actions, HOUR).collect();
+                self.places.restore(tenant.actions.ends());
+                tenant.reversals = ends(reversals, REVERSALS_WITHIN).collect();
                 tenant.proven = keeps_credentials;
                 tenant.lost = credentials_lost.into_iter().take(MAX_LOST).collect();
             }

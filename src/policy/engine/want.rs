@@ -7,7 +7,6 @@ use super::super::observation::Codec;
 use super::super::reason::Cause;
 use super::super::time::Time;
 use super::super::trial::Promise;
-use super::retry::Purpose;
 use std::collections::BTreeSet;
 
 /// Something that is wanted, from the moment it is until it is done or wanted no more.
@@ -26,6 +25,17 @@ pub(in crate::policy) struct Wish {
     pub proposed: Option<Time>,
     /// That nobody is fit was told of.
     pub nobody_told: bool,
+}
+
+/// What an action is for. Attempts that failed for one purpose hold back none for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::policy) enum Purpose {
+    /// Traffic has to leave where it goes, home included as a target.
+    Rescue,
+    /// Traffic may come home.
+    Failback,
+    /// Another codec order.
+    Codec,
 }
 
 #[derive(Clone, Debug)]

@@ -1,8 +1,8 @@
 //! What is told of a channel's quality: what runs out, and what is on trial. Reads only.
 
 use super::super::explanation::{CodecTrialReport, LowReport, ProbationReport, QualityWatch, RefutedReport};
-use super::super::report::Quality;
 use super::super::score;
+use super::super::score::Quality;
 use super::super::time::Time;
 use super::super::trial::{CodecTrial, Promise, Refuted, Timed, Verdict};
 use super::{Engine, Slot};

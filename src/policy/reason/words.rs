@@ -1,9 +1,9 @@
 //! Reasons in words: one sentence each, with names and numbers, for an operations engineer.
 
 use super::{Cause, Ineligible, Reason};
-use crate::policy::command::{Health, Outcome};
 use crate::policy::key::ChannelId;
 use crate::policy::time::Span;
+use crate::policy::words::{Health, Outcome};
 use std::fmt;
 
 impl fmt::Display for Reason {

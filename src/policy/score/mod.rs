@@ -8,13 +8,14 @@ pub mod emodel;
 mod parts;
 pub mod playout;
 mod prediction;
+mod quality;
 pub mod tiers;
 
 pub use parts::parts;
 pub use prediction::{Path, Prediction, predict, rate};
+pub use quality::Quality;
 
 use super::params::{CodecTable, CodecValues, Latency, QualityParams, Scorer};
-use super::report::Quality;
 use super::window::{Measured, Summary};
 
 /// What a call without a named codec is predicted with: Ie and Bpl are the defaults of ITU-T G.107 table 3.

@@ -4,6 +4,7 @@
 
 use super::*;
 use crate::policy::observation::{Sample, TelemetryReading};
+use crate::policy::reason::Reason;
 
 const fn secs(s: u64) -> Duration {
     Duration::from_secs(s)
@@ -30,9 +31,9 @@ fn a_promise_is_read_from_what_was_decided_and_from_nothing_else() {
         predicted: Some(82.0),
         before,
     };
-    assert_eq!(Promise::of(&codec(Some(68.0))).map(|promise| promise.before), Some(68.0));
-    assert_eq!(Promise::of(&codec(None)), None, "written by a version that measured nothing");
-    assert_eq!(Promise::of(&Reason::Fine), None);
+    assert_eq!(codec(Some(68.0)).promise().map(|promise| promise.before), Some(68.0));
+    assert_eq!(codec(None).promise(), None, "written by a version that measured nothing");
+    assert_eq!(Reason::Fine.promise(), None);
 }
 
 #[test]

@@ -3,12 +3,13 @@
 //! Must never: say whether a hold applies.
 
 use crate::policy::cause::Cause;
-use crate::policy::command::{Action, ActionKind, Actor};
+use crate::policy::command::{Action, ActionKind};
 use crate::policy::engine::{Engine, Slot, Want};
 use crate::policy::hold::{ByApproval, ByOrder, ByRescue, Yields};
 use crate::policy::reason::Reason;
 use crate::policy::tenant::Tenant;
 use crate::policy::time::Time;
+use crate::policy::words::Actor;
 use std::time::Duration;
 
 /// An action, with all that the guards look at.

@@ -19,12 +19,12 @@
 //! A probe of the trunk itself would be a third input beside the status: a row above, a limit below, and its word in
 //! [`Slot::finding`], where rule 2 would have to say whether it may fail a channel that the platform calls healthy.
 
-use super::channel::Event;
-use super::command::Health;
-use super::engine::Slot;
-use super::observation::ChannelView;
-use super::report::Quality;
-use super::time::Time;
+use super::super::channel::Event;
+use super::super::observation::ChannelView;
+use super::super::score::Quality;
+use super::super::time::Time;
+use super::super::words::Health;
+use super::Slot;
 use std::time::Duration;
 
 /// What we PATCH into `status` with a failover; read back, it says nothing of the channel's health.

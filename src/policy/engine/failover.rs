@@ -1,12 +1,12 @@
 //! Which candidate takes the traffic, and why each other one is not eligible. Must never: change anything.
 
-use super::channel::Event;
-use super::command::Health;
-use super::engine::{Engine, Slot, Want, Wish};
-use super::key::ChannelId;
-use super::params::Order;
-use super::reason::{Cause, Ineligible};
-use super::time::Time;
+use super::super::channel::Event;
+use super::super::key::ChannelId;
+use super::super::params::Order;
+use super::super::reason::{Cause, Ineligible};
+use super::super::time::Time;
+use super::super::words::Health;
+use super::{Engine, Slot, Want, Wish};
 
 /// What came of looking for a target.
 #[derive(Debug)]
