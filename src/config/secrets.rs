@@ -58,7 +58,7 @@ pub enum SecretError {
     },
 }
 
-/// Where a secret is found. The secret itself is read at `run`, and never kept in a [`Config`].
+/// Where a secret is found. The secret itself is read at `run`, and never kept in a [`Config`](crate::config::Config).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecretRef {
     /// A file; a trailing newline does not count.
