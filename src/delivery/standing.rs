@@ -1,10 +1,11 @@
 //! How the sinks stand, for people: what waits, what is broken, what a sink last said. One line of words for each trouble.
 
 use crate::journal::SinkState;
-use crate::policy::{Time, WallMs};
+use crate::policy::{Span, Time, WallMs};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// What the worker of a sink tells of itself.
 #[derive(Clone, Debug, Default)]
@@ -128,12 +129,13 @@ impl SinkView {
         let mut parts = Vec::new();
         if let Some(seconds) = self.failing_seconds {
             let why = self.error.as_deref().unwrap_or("it does not say why");
-            parts.push(format!("has been failing for {seconds:.0} s ({why}); {} wait", self.pending));
+            let since = Span(Duration::try_from_secs_f64(seconds).unwrap_or_default());
+            parts.push(format!("it has been failing for {since} ({why}), and {} entries wait", self.pending));
         } else if self.state == "removed" && self.pending > 0 {
             parts.push(left_behind(&self.name, self.pending));
         }
         if self.dead > 0 {
-            parts.push(format!("{} dead letters wait for `trunkwarden outbox`", self.dead));
+            parts.push(format!("{} dead letters wait for a decision: see `trunkwarden outbox list`", self.dead));
         }
         (!parts.is_empty()).then(|| format!("Sink {}: {}.", self.name, parts.join("; ")))
     }

@@ -53,7 +53,7 @@ pub use plan::Pace;
 pub use reason::{Cause, Ineligible, Reason};
 pub use report::{CandidateReport, ChannelReport, MaintenanceReport, TenantReport};
 pub use score::Quality;
-pub use time::{Time, WallMs};
+pub use time::{Span, Time, WallMs};
 pub use trial::{CodecTrial, Probation, Promise, Refuted, Verdict};
 pub use window::{Measured, SavedBaseline, Summary, Window};
 pub use words::{Actor, Health, OpId, Outcome, TenantState};

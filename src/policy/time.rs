@@ -63,7 +63,7 @@ impl WallMs {
 }
 
 /// A duration in words: `250 ms`, `45 s`, `10 min`, `2.5 h`.
-pub(super) struct Span(pub Duration);
+pub struct Span(pub Duration);
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,6 +4,7 @@ use super::book::state;
 use super::known::Known;
 use super::plan::{Item, What, digest};
 use super::provisioner::Provisioner;
+use super::register::lock;
 use super::survey::MOST_SEEN;
 use crate::journal::Batch;
 use crate::policy::{Actor, EventType};
@@ -13,6 +14,7 @@ impl Provisioner {
     pub(super) async fn note(&self, items: &[Item]) {
         let mut batch = Batch::default();
         for item in items {
+            self.tell_unseen(item);
             let Some(drifts) = item.drifts() else { continue };
             self.counters.provision_drift(item.tenant.as_str(), &item.name, drifts);
             let key = (item.tenant.clone(), item.name.clone());
@@ -34,6 +36,23 @@ impl Provisioner {
         }
         if !batch.states.is_empty() {
             self.write(batch).await;
+        }
+    }
+}
+
+impl Provisioner {
+    /// Tells once that nothing is known of a desired channel, and so nothing is done about it; and once that it can be read again.
+    fn tell_unseen(&self, item: &Item) {
+        let (tenant, name, why) = (&item.tenant, &item.name, item.why.as_deref());
+        let key = (tenant.clone(), name.clone());
+        let unseen = item.what == What::Unseen;
+        let changed = if unseen { lock(&self.unseen).insert(key) } else { lock(&self.unseen).remove(&key) };
+        match (changed, unseen) {
+            (true, true) => {
+                tracing::warn!(%tenant, name, why, "nothing is done about a desired channel: it could not be read");
+            }
+            (true, false) => tracing::info!(%tenant, name, "a desired channel can be read again"),
+            (false, _) => {}
         }
     }
 }

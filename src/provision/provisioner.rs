@@ -14,7 +14,7 @@ use crate::platform::{Class, Platform};
 use crate::policy::{ChannelId, TenantId, Time};
 use arc_swap::ArcSwap;
 use futures_util::{StreamExt, stream};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 /// Tenants that are worked on at once: a slow one keeps no other waiting.
@@ -42,6 +42,8 @@ pub struct Provisioner {
     pub(super) sent: Mutex<HashMap<Key, Time>>,
     /// What the daemon does not try again by itself, or not yet.
     pub(super) setbacks: Setbacks,
+    /// What could not be read of the platform at the last look, and was told.
+    pub(super) unseen: Mutex<HashSet<Key>>,
 }
 
 impl Provisioner {
@@ -54,9 +56,9 @@ impl Provisioner {
         register: Register,
         setup: Arc<ArcSwap<Setup>>,
     ) -> Self {
-        let (sent, setbacks) = (Mutex::default(), Setbacks::default());
+        let (sent, setbacks, unseen) = (Mutex::default(), Setbacks::default(), Mutex::default());
         let clock = surveyor.clock.clone();
-        Self { surveyor, clock, journal, permits, counters, register, setup, sent, setbacks }
+        Self { surveyor, clock, journal, permits, counters, register, setup, sent, setbacks, unseen }
     }
 
     /// What would be done, for one tenant or all. Changes nothing.

@@ -136,14 +136,16 @@ impl Live {
     }
 }
 
-/// One line for all of them. Blocks while it reads the journal.
-fn sinks_with_trouble(app: &App) -> Option<String> {
-    let sinks = app.delivery.as_ref()?.sinks().ok()?;
-    let troubles: Vec<String> = sinks.iter().filter_map(SinkView::trouble).collect();
+/// A line for each, and one for what is left out. Blocks while it reads the journal.
+fn sinks_with_trouble(app: &App) -> Vec<String> {
+    let sinks = app.delivery.as_ref().and_then(|delivery| delivery.sinks().ok()).unwrap_or_default();
+    let mut troubles: Vec<String> = sinks.iter().filter_map(SinkView::trouble).collect();
     let more = troubles.len().saturating_sub(MAX_SINKS);
-    let more = if more == 0 { String::new() } else { format!(" And {more} more sinks.") };
-    (!troubles.is_empty())
-        .then(|| format!("{}{more}", troubles.into_iter().take(MAX_SINKS).collect::<Vec<_>>().join(" ")))
+    troubles.truncate(MAX_SINKS);
+    if more > 0 {
+        troubles.push(format!("{more} more sinks have trouble."));
+    }
+    troubles
 }
 
 fn worst_first<T>(all: &mut Vec<T>, most: usize, order: impl Fn(&T, &T) -> Ordering) {
