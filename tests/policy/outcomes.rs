@@ -46,6 +46,30 @@ fn with_codecs(codecs: &[Codec]) -> ChannelView {
     ChannelView { codecs: Some(codecs.to_vec()), ..view("healthy", "a") }
 }
 
+/// Read-backs may all fail, or the last one come from a replica that lags; a look at the channel has shown the change all the same.
+#[test]
+fn what_a_look_has_shown_was_made_whatever_the_read_backs_say() {
+    for outcome in [unknown(), Outcome::NotApplied] {
+        let mut w = World::three_up();
+        let action = w.fail_over();
+        w.pass(1);
+        w.look("a", "unhealthy", "b");
+        w.outcome(action.op, outcome.clone());
+        let told = (w.records(EventType::FailoverCompleted), w.records(EventType::FailoverFailed));
+        assert_eq!((told, w.report("a").route), ((1, 0), Some("b".into())), "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_page_of_the_list_shows_nothing_of_a_change() {
+    let mut w = World::three_up();
+    let action = w.fail_over();
+    w.pass(1);
+    w.listed("a", "unhealthy", "b");
+    w.outcome(action.op, Outcome::NotApplied);
+    assert_eq!((w.records(EventType::FailoverCompleted), w.records(EventType::FailoverFailed)), (0, 1));
+}
+
 #[test]
 fn an_unknown_failback_is_settled_by_where_traffic_goes() {
     let rows = [

@@ -42,14 +42,14 @@ impl Slot {
         }
         let is = |value: &Replaced| matches!(value, Replaced::Route(id) if id == read);
         let until = self.doubts.replaced.iter().find(|(value, _)| is(value)).map(|(_, until)| *until);
-        let (settles, apart) = (single && self.settles(asked), self.policy.health.fast_interval);
-        match until {
-            Some(until) if now < until => Word::Older,
-            Some(_) if asked < self.route_from => Word::Older,
-            None if asked < self.route_from => Word::Held,
-            _ if self.pending().is_some() || self.may_be_ours(now, read) => Word::Held,
-            _ => believe(&mut self.doubts.route, read.clone(), now, (asked, settles, apart), until.is_some()),
+        if let Some(word) = self.by_age(now, asked, until) {
+            return word;
         }
+        if self.pending().is_some() || self.may_be_ours(now, read) {
+            return Word::Held;
+        }
+        let apart = self.policy.health.fast_interval;
+        believe(&mut self.doubts.route, read.clone(), now, (asked, single, apart), until.is_some())
     }
 
     fn weigh_codecs(&mut self, now: Time, asked: Time, single: bool, view: &ChannelView) -> Word {
@@ -65,22 +65,26 @@ impl Slot {
         }
         let is = |value: &Replaced| matches!(value, Replaced::Codecs(codecs) if same_order(codecs, read));
         let until = self.doubts.replaced.iter().find(|(value, _)| is(value)).map(|(_, until)| *until);
-        let (settles, apart) = (single && self.settles(asked), self.policy.health.fast_interval);
-        match until {
-            Some(until) if now < until => Word::Older,
-            Some(_) if asked < self.route_from => Word::Older,
-            None if asked < self.route_from => Word::Held,
-            _ if self.pending().is_some() || self.late_codecs(now, view).is_some() => Word::Held,
-            _ => {
-                let names = ranked(read).into_iter().map(str::to_owned).collect();
-                believe(&mut self.doubts.codecs, names, now, (asked, settles, apart), until.is_some())
-            }
+        if let Some(word) = self.by_age(now, asked, until) {
+            return word;
         }
+        if self.pending().is_some() || self.late_codecs(now, view).is_some() {
+            return Word::Held;
+        }
+        let names = ranked(read).into_iter().map(str::to_owned).collect();
+        let apart = self.policy.health.fast_interval;
+        believe(&mut self.doubts.codecs, names, now, (asked, single, apart), until.is_some())
     }
 
-    /// An answer to a question of before our last action ended settles nothing.
-    fn settles(&self, asked: Time) -> bool {
-        asked >= self.route_from
+    /// What its age alone makes of an answer that shows what ours replaced (`until` that is nobody's change), or something else:
+    /// one to a question of before our last action ended settles nothing.
+    fn by_age(&self, now: Time, asked: Time, until: Option<Time>) -> Option<Word> {
+        let before = asked < self.route_from;
+        match until {
+            Some(until) if before || now < until => Some(Word::Older),
+            None if before => Some(Word::Held),
+            _ => None,
+        }
     }
 
     fn changes(&self, what: impl Fn(&ActionKind) -> bool) -> bool {
@@ -93,12 +97,12 @@ fn believe<T: PartialEq>(
     doubt: &mut Option<Doubt<T>>,
     read: T,
     now: Time,
-    (asked, settles, apart): (Time, bool, Duration),
+    (asked, single, apart): (Time, bool, Duration),
     replaced: bool,
 ) -> Word {
     match doubt {
         Some(doubt) if doubt.of == read => {
-            if settles && asked.since(doubt.since) >= apart {
+            if single && asked.since(doubt.since) >= apart {
                 return Word::Another;
             }
         }
