@@ -133,11 +133,12 @@ impl Journal {
     fn hand_in(&self, batch: Batch, claim: Option<Claim>) -> Pending {
         match &self.0.back {
             Back::Inline { store } => {
-                let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
-                let Some(store) = store.as_mut() else { return Pending::ready(Err(JournalError::Closed)) };
-                let batch = self.stamp(batch, claim);
-                let answers = writer::commit_group(store, &[&batch], &self.0.standing);
-                Pending::ready(answers.into_iter().next().unwrap_or(Err(JournalError::Closed)))
+                let committed = |store: &mut Store| {
+                    let batch = self.stamp(batch, claim);
+                    let answers = writer::commit_group(store, &[&batch], &self.0.standing);
+                    answers.into_iter().next().unwrap_or(Err(JournalError::Closed))
+                };
+                in_line(store, committed)
             }
             Back::Thread { queue, .. } => {
                 let observations = batch.observations.len() as u64;
@@ -185,11 +186,7 @@ impl Journal {
         let wall = self.0.clock.wall();
         let id = self.0.ids.lock().unwrap_or_else(PoisonError::into_inner).next(wall);
         match &self.0.back {
-            Back::Inline { store } => {
-                let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
-                let Some(store) = store.as_mut() else { return Pending::ready(Err(JournalError::Closed)) };
-                Pending::ready(writer::accept(store, (&who, wall, id), &self.0.standing))
-            }
+            Back::Inline { store } => in_line(store, |store| writer::accept(store, (&who, wall, id), &self.0.standing)),
             Back::Thread { queue, .. } => {
                 self.queue(queue, false, |reply| Job::Accept { who, wall, id, reply }).into_pending()
             }
@@ -235,11 +232,7 @@ impl Journal {
     /// audit entries that are archived, in small steps between commits. Other audit entries stay.
     pub fn prune(&self, now: WallMs) -> Pending {
         match &self.0.back {
-            Back::Inline { store } => {
-                let store = store.lock().unwrap_or_else(PoisonError::into_inner);
-                let Some(store) = store.as_ref() else { return Pending::ready(Err(JournalError::Closed)) };
-                Pending::ready(writer::prune_all(store, now, &self.0.standing))
-            }
+            Back::Inline { store } => in_line(store, |store| writer::prune_all(store, now, &self.0.standing)),
             Back::Thread { queue, .. } => self.queue(queue, false, |reply| Job::Prune { now, reply }).into_pending(),
         }
     }
@@ -248,11 +241,7 @@ impl Journal {
     /// which nothing is written does not look at the time.
     pub fn seal(&self, now: WallMs) -> Pending {
         match &self.0.back {
-            Back::Inline { store } => {
-                let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
-                let Some(store) = store.as_mut() else { return Pending::ready(Err(JournalError::Closed)) };
-                Pending::ready(writer::seal(store, now, false, &self.0.standing))
-            }
+            Back::Inline { store } => in_line(store, |store| writer::seal(store, now, false, &self.0.standing)),
             Back::Thread { queue, .. } => {
                 self.queue(queue, false, |reply| Job::Seal { wall: now, at_once: false, reply }).into_pending()
             }
@@ -302,9 +291,7 @@ impl Journal {
         let id = self.0.ids.lock().unwrap_or_else(PoisonError::into_inner).next(wall);
         match &self.0.back {
             Back::Inline { store } => {
-                let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
-                let Some(store) = store.as_mut() else { return Pending::ready(Err(JournalError::Closed)) };
-                Pending::ready(writer::archived(store, &segment, wall, id, &self.0.standing))
+                in_line(store, |store| writer::archived(store, &segment, wall, id, &self.0.standing))
             }
             Back::Thread { queue, .. } => {
                 let segment = Box::new(segment);
@@ -386,6 +373,12 @@ impl Drop for Inner {
             queue.close(None);
         }
     }
+}
+
+/// Does it here and now, unless the journal is closed.
+fn in_line(store: &Mutex<Option<Store>>, work: impl FnOnce(&mut Store) -> Answer) -> Pending {
+    let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
+    Pending::ready(store.as_mut().map_or(Err(JournalError::Closed), work))
 }
 
 enum Queued {
