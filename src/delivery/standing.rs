@@ -130,7 +130,7 @@ impl SinkView {
         if let Some(seconds) = self.failing_seconds {
             let why = self.error.as_deref().unwrap_or("it does not say why");
             let since = Span(Duration::try_from_secs_f64(seconds).unwrap_or_default());
-            parts.push(format!("it has been failing for {since} ({why}), and {} entries wait", self.pending));
+            parts.push(format!("it has been failing for {since} ({why}); {} waiting", self.pending));
         } else if self.state == "removed" && self.pending > 0 {
             parts.push(left_behind(&self.name, self.pending));
         }

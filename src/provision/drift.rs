@@ -7,7 +7,8 @@ use super::provisioner::Provisioner;
 use super::register::lock;
 use super::survey::MOST_SEEN;
 use crate::journal::Batch;
-use crate::policy::{Actor, EventType};
+use crate::policy::{Actor, EventType, TenantId};
+use std::collections::HashSet;
 
 impl Provisioner {
     /// Notes what was seen. What could not be seen leaves everything as it was told last.
@@ -41,6 +42,13 @@ impl Provisioner {
 }
 
 impl Provisioner {
+    /// What is desired no longer is no longer remembered as unseen.
+    pub(super) fn forget_unseen(&self, desired: &[Item]) {
+        let desired: HashSet<(&TenantId, &str)> =
+            desired.iter().map(|item| (&item.tenant, item.name.as_str())).collect();
+        lock(&self.unseen).retain(|(tenant, name)| desired.contains(&(tenant, name.as_str())));
+    }
+
     /// Tells once that nothing is known of a desired channel, and so nothing is done about it; and once that it can be read again.
     fn tell_unseen(&self, item: &Item) {
         let (tenant, name, why) = (&item.tenant, &item.name, item.why.as_deref());

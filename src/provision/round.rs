@@ -31,7 +31,9 @@ impl Provisioner {
             }
         });
         let items: Vec<Vec<Item>> = stream::iter(each.collect::<Vec<_>>()).buffered(AT_ONCE).collect().await;
-        Plan { items: items.into_iter().flatten().collect() }
+        let plan = Plan { items: items.into_iter().flatten().collect() };
+        self.forget_unseen(&plan.items);
+        plan
     }
 
     /// Does what may be done about one channel; how it stands then.
