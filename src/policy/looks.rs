@@ -2,6 +2,7 @@
 //!
 //! Must never: grow with the number of looks, or say anything of one channel.
 
+use super::ids::SlotId;
 use super::time::Time;
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ struct Bucket {
     answered: u32,
     failed: u32,
     /// A channel whose look failed, and whether another's did too.
-    who: Option<usize>,
+    who: Option<SlotId>,
     several: bool,
 }
 
@@ -56,7 +57,7 @@ impl Looks {
     }
 
     /// One look of channel `who` ended.
-    pub(super) fn note(&mut self, now: Time, who: usize, answered: bool) {
+    pub(super) fn note(&mut self, now: Time, who: SlotId, answered: bool) {
         self.advance(now);
         let bucket = self.slot(self.newest);
         if answered {

@@ -8,6 +8,7 @@
 //!
 //! Must never: know what is done about it.
 
+use super::ids::SlotId;
 use super::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -23,7 +24,7 @@ pub(super) enum Group {
     /// The SIP server, as [`server`] writes it.
     Server(String),
     /// Nothing else: the channel itself.
-    Own(usize),
+    Own(SlotId),
 }
 
 /// A SIP server by one name, whatever the case and the root's dot; `None`: it is no name.
@@ -36,14 +37,14 @@ pub(super) fn server(read: &str) -> Option<String> {
 #[derive(Debug, Default)]
 pub(super) struct Mass {
     /// Bad channels, by when they turned so.
-    bad: BTreeSet<(Time, usize)>,
+    bad: BTreeSet<(Time, SlotId)>,
     held: bool,
     pub approved: bool,
     /// Each group's place in `members`.
     groups: BTreeMap<Group, usize>,
     members: Vec<Members>,
     /// Each channel's group, by its place.
-    of: BTreeMap<usize, usize>,
+    of: BTreeMap<SlotId, usize>,
     /// Groups that have channels, and those of them that are bad.
     known: usize,
     known_bad: usize,
@@ -85,7 +86,7 @@ impl Mass {
 
     /// All configured channels, each with its group and since when it has been bad. While a change is held, those that are
     /// known already stay in the group that they were of.
-    pub(super) fn rebuild(&mut self, channels: impl IntoIterator<Item = (usize, Group, Option<Time>)>) {
+    pub(super) fn rebuild(&mut self, channels: impl IntoIterator<Item = (SlotId, Group, Option<Time>)>) {
         let before = std::mem::take(&mut self.of);
         self.bad.clear();
         (self.known, self.known_bad) = (0, 0);
@@ -103,7 +104,7 @@ impl Mass {
     }
 
     /// A configured channel is of another group from now on, unless a change is held.
-    pub(super) fn regroup(&mut self, i: usize, group: Group, bad_since: Option<Time>) {
+    pub(super) fn regroup(&mut self, i: SlotId, group: Group, bad_since: Option<Time>) {
         if self.held {
             return;
         }
@@ -118,14 +119,14 @@ impl Mass {
     }
 
     /// A configured channel turned bad.
-    pub(super) fn turned_bad(&mut self, now: Time, i: usize) {
+    pub(super) fn turned_bad(&mut self, now: Time, i: SlotId) {
         if self.bad.insert((now, i)) {
             self.change_of(i, |members| members.bad += 1);
         }
     }
 
     /// A channel that was bad since then is not any more.
-    pub(super) fn turned_good(&mut self, since: Time, i: usize) {
+    pub(super) fn turned_good(&mut self, since: Time, i: SlotId) {
         if self.bad.remove(&(since, i)) {
             self.change_of(i, |members| members.bad = members.bad.saturating_sub(1));
         }
@@ -138,7 +139,7 @@ impl Mass {
 
     /// Whether so many channels turned bad within a minute up to `now`, and made so many groups bad.
     pub(super) fn at_once(&self, now: Time, threshold: usize) -> bool {
-        let turned = || self.bad.range((now.back(AT_ONCE), 0)..).map(|(_, i)| i);
+        let turned = || self.bad.range((now.back(AT_ONCE), SlotId::default())..).map(|(_, i)| i);
         if self.bad.len() < threshold || turned().take(threshold).count() < threshold {
             return false;
         }
@@ -168,7 +169,7 @@ impl Mass {
         place
     }
 
-    fn add(&mut self, place: usize, i: usize, bad_since: Option<Time>) {
+    fn add(&mut self, place: usize, i: SlotId, bad_since: Option<Time>) {
         self.of.insert(i, place);
         self.bad.extend(bad_since.map(|since| (since, i)));
         self.change(place, |members| {
@@ -177,7 +178,7 @@ impl Mass {
         });
     }
 
-    fn change_of(&mut self, i: usize, by: impl FnOnce(&mut Members)) {
+    fn change_of(&mut self, i: SlotId, by: impl FnOnce(&mut Members)) {
         if let Some(place) = self.of.get(&i).copied() {
             self.change(place, by);
         }

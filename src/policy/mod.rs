@@ -14,6 +14,7 @@ mod explanation;
 mod hold;
 mod hold_down;
 mod hour;
+mod ids;
 mod key;
 mod looks;
 mod mass;

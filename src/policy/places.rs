@@ -11,6 +11,7 @@
 
 use super::hold::Hold;
 use super::hour::HourCount;
+use super::ids::SlotId;
 use super::params::GlobalLimits;
 use super::time::Time;
 use std::collections::BTreeMap;
@@ -23,10 +24,10 @@ pub(super) struct Places {
     actions: HourCount,
     in_flight: u32,
     /// Wishes that hold a place, and when their turn is over.
-    taken: BTreeMap<usize, Time>,
-    waiting: BTreeMap<usize, Waiting>,
+    taken: BTreeMap<SlotId, Time>,
+    waiting: BTreeMap<SlotId, Waiting>,
     /// Turns that came to nothing, of wishes that are still wanted.
-    vain: BTreeMap<usize, u32>,
+    vain: BTreeMap<SlotId, u32>,
     /// Whether a place may have become free since the line was served.
     moved: bool,
 }
@@ -69,7 +70,7 @@ impl Places {
 
     /// Whether `i` holds a place whose turn is not over, or which nobody waits for; and that still is one, since rescues,
     /// forced orders and other limits may have left fewer than were given.
-    pub(super) fn holds(&self, now: Time, i: usize) -> bool {
+    pub(super) fn holds(&self, now: Time, i: SlotId) -> bool {
         let ahead = u32::try_from(self.taken.range(..i).count()).unwrap_or(u32::MAX);
         let left = |max: Option<u32>, used: u32| max.is_none_or(|max| used.saturating_add(ahead) < max);
         self.taken.get(&i).is_some_and(|until| *until > now || self.waiting.is_empty())
@@ -78,13 +79,13 @@ impl Places {
     }
 
     /// `i` takes a place until it is made, or its turn is over.
-    pub(super) fn take(&mut self, i: usize, until: Time) {
+    pub(super) fn take(&mut self, i: SlotId, until: Time) {
         self.waiting.remove(&i);
         self.taken.entry(i).or_insert(until);
     }
 
     /// `i` waits in the line, from `now` on where it did not before.
-    pub(super) fn wait(&mut self, now: Time, i: usize) {
+    pub(super) fn wait(&mut self, now: Time, i: SlotId) {
         if let Some(until) = self.taken.remove(&i) {
             if until <= now {
                 *self.vain.entry(i).or_default() += 1;
@@ -97,13 +98,13 @@ impl Places {
     }
 
     /// `i` wants no place now: it is held by something else, or nobody is fit. Where it wants nothing at all: `forget`.
-    pub(super) fn leave(&mut self, i: usize) {
+    pub(super) fn leave(&mut self, i: SlotId) {
         let left = self.taken.remove(&i).is_some() | self.waiting.remove(&i).is_some();
         self.moved |= left;
     }
 
     /// `i` wants nothing any more.
-    pub(super) fn forget(&mut self, i: usize) {
+    pub(super) fn forget(&mut self, i: SlotId) {
         self.vain.remove(&i);
         self.leave(i);
     }
@@ -114,17 +115,17 @@ impl Places {
     }
 
     /// Those who hold a place.
-    pub(super) fn holders(&self) -> impl Iterator<Item = usize> {
+    pub(super) fn holders(&self) -> impl Iterator<Item = SlotId> {
         self.taken.keys().copied()
     }
 
     /// The line, in no particular order.
-    pub(super) fn waiting(&self) -> impl Iterator<Item = (usize, Waiting)> {
+    pub(super) fn waiting(&self) -> impl Iterator<Item = (SlotId, Waiting)> {
         self.waiting.iter().map(|(i, waiting)| (*i, *waiting))
     }
 
     /// How `i` stands in the line, or would.
-    pub(super) fn standing(&self, now: Time, i: usize) -> Waiting {
+    pub(super) fn standing(&self, now: Time, i: SlotId) -> Waiting {
         let turns = self.vain.get(&i).copied().unwrap_or_default();
         self.waiting.get(&i).copied().unwrap_or(Waiting { since: now, turns })
     }
@@ -141,7 +142,7 @@ impl Places {
     }
 
     /// Those who hold a place after their turn.
-    pub(super) fn overdue(&self, now: Time) -> Vec<usize> {
+    pub(super) fn overdue(&self, now: Time) -> Vec<SlotId> {
         self.taken.iter().filter(|(_, until)| **until <= now).map(|(i, _)| *i).collect()
     }
 

@@ -3,6 +3,7 @@
 //! Must never: hold anything of one channel.
 
 use super::hour::HourCount;
+use super::ids::SlotId;
 use super::key::{ChannelId, TenantId};
 use super::looks::Looks;
 use super::mass::Mass;
@@ -48,7 +49,7 @@ pub(super) struct Tenant {
     /// Channels whose credentials a codec change lost, and which nobody has acknowledged yet.
     pub lost: BTreeSet<ChannelId>,
     /// Channels with a codec change that is under way, or may have been made.
-    pub codecs_open: BTreeSet<usize>,
+    pub codecs_open: BTreeSet<SlotId>,
     /// Actions of the last hour.
     pub actions: HourCount,
     /// When each outside reversal of late no longer counts, which lies ahead as with actions.
@@ -60,7 +61,7 @@ pub(super) struct Tenant {
     /// All channels watched for it.
     pub watched: usize,
     /// Channels with a wish.
-    pub wanting: BTreeSet<usize>,
+    pub wanting: BTreeSet<SlotId>,
     pub unsaved: bool,
 }
 

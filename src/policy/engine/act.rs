@@ -1,6 +1,7 @@
 //! Doing it: an intent recorded, the command to change the platform, and what its outcome leaves behind.
 
 use super::super::command::{Action, ActionKind, Command, EventType};
+use super::super::ids::{SlotId, TenantIx};
 use super::super::key::ChannelId;
 use super::super::reason::{Cause, Ineligible, Reason};
 use super::super::time::Time;
@@ -17,8 +18,8 @@ impl Engine {
     pub(super) fn move_to(
         &mut self,
         now: Time,
-        i: usize,
-        target: usize,
+        i: SlotId,
+        target: SlotId,
         cause: Cause,
         passed_over: Vec<(ChannelId, Ineligible)>,
         out: &mut Vec<Command>,
@@ -45,7 +46,7 @@ impl Engine {
     }
 
     /// Traffic comes home; `cause`: because it has to leave the backup.
-    pub(super) fn take_home(&mut self, now: Time, i: usize, cause: Option<Cause>, out: &mut Vec<Command>) {
+    pub(super) fn take_home(&mut self, now: Time, i: SlotId, cause: Option<Cause>, out: &mut Vec<Command>) {
         let own = self.slots[i].id().clone();
         self.end_other_approval(now, i, &own, out);
         if !self.may_be_done_or_is_held(now, i, None, Some(&own), out) {
@@ -61,7 +62,7 @@ impl Engine {
     }
 
     /// Codecs get another order.
-    pub(super) fn change_codecs(&mut self, now: Time, i: usize, want: CodecWant, out: &mut Vec<Command>) {
+    pub(super) fn change_codecs(&mut self, now: Time, i: SlotId, want: CodecWant, out: &mut Vec<Command>) {
         self.end_other_order(now, i, want.order(), out);
         if !self.may_be_done_or_is_held(now, i, None, None, out) {
             return;
@@ -96,8 +97,8 @@ impl Engine {
     fn may_be_done_or_is_held(
         &mut self,
         now: Time,
-        i: usize,
-        target: Option<usize>,
+        i: SlotId,
+        target: Option<SlotId>,
         to: Option<&ChannelId>,
         out: &mut Vec<Command>,
     ) -> bool {
@@ -110,7 +111,7 @@ impl Engine {
     fn act(
         &mut self,
         now: Time,
-        i: usize,
+        i: SlotId,
         kind: ActionKind,
         reason: Reason,
         cause: Option<Cause>,
@@ -151,7 +152,7 @@ impl Engine {
         self.fly(i, Flight { action, started: now, orphan: false, released: false, shown: false, cause });
     }
 
-    fn fly(&mut self, i: usize, flight: Flight) {
+    fn fly(&mut self, i: SlotId, flight: Flight) {
         let slot = &mut self.slots[i];
         self.ops.insert(flight.action.op, i);
         slot.echo |= matches!(flight.action.kind, ActionKind::Failover { .. });
@@ -168,7 +169,7 @@ impl Engine {
 
     pub(super) fn adopt(&mut self, now: Time, action: Action) {
         self.set_next_op(OpId(action.op.0.saturating_add(1)));
-        let slot = self.index.get(&action.channel).copied().filter(|i| self.slots[*i].flight.is_none());
+        let slot = self.slots.find(&action.channel).filter(|i| self.slots[*i].flight.is_none());
         let Some(i) = slot else {
             self.strays.insert(action.op, action);
             return;
@@ -183,7 +184,7 @@ impl Engine {
     }
 
     /// An orphan whose outcome is still not known when its time is over holds its own channel, and no place of others.
-    pub(super) fn release_orphan(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
+    pub(super) fn release_orphan(&mut self, now: Time, i: SlotId, out: &mut Vec<Command>) {
         let slot = &mut self.slots[i];
         let t = slot.tenant;
         let over = slot.flight.as_mut().filter(|flight| flight.release_at().is_some_and(|at| at <= now));
@@ -195,14 +196,14 @@ impl Engine {
     }
 
     /// One action fewer is under way, as far as limits count them.
-    pub(super) fn give_place_back(&mut self, t: usize) {
+    pub(super) fn give_place_back(&mut self, t: TenantIx) {
         self.tenants[t].in_flight = self.tenants[t].in_flight.saturating_sub(1);
         self.places.land();
     }
 
     /// Counts the channel's traffic, and a change under way, for those that (will) carry it. Until its route has been read,
     /// it counts where it was left; a channel that the platform does not have carries nothing anywhere.
-    pub(super) fn sync_load(&mut self, i: usize) {
+    pub(super) fn sync_load(&mut self, i: SlotId) {
         let slot = &self.slots[i];
         let find = |id: &ChannelId| {
             let other = self.sibling(slot, id).filter(|other| *other != i);

@@ -4,6 +4,7 @@
 
 use super::super::command::{Command, EventType, Refusal};
 use super::super::hold::{ByApproval, Hold};
+use super::super::ids::SlotId;
 use super::super::key::{ChannelId, ChannelKey};
 use super::super::observation::{Codec, ranked};
 use super::super::reason::Reason;
@@ -47,7 +48,7 @@ impl Engine {
     }
 
     /// Traffic is about to go to `to`: an approval for another target is over, and that one is proposed anew.
-    pub(super) fn end_other_approval(&mut self, now: Time, i: usize, to: &ChannelId, out: &mut Vec<Command>) {
+    pub(super) fn end_other_approval(&mut self, now: Time, i: SlotId, to: &ChannelId, out: &mut Vec<Command>) {
         let slot = &mut self.slots[i];
         let other = slot.approved_at(now).is_some_and(|approved| approved.to.as_ref().is_some_and(|own| own != to));
         let Some(Approved { who, to: Some(was), .. }) = slot.approved.take_if(|_| other) else { return };
@@ -60,7 +61,7 @@ impl Engine {
     }
 
     /// Codecs are about to get this order: an approval of another one is over, and this one is proposed anew.
-    pub(super) fn end_other_order(&mut self, now: Time, i: usize, order: &[Codec], out: &mut Vec<Command>) {
+    pub(super) fn end_other_order(&mut self, now: Time, i: SlotId, order: &[Codec], out: &mut Vec<Command>) {
         let slot = &mut self.slots[i];
         let other = slot.approved_at(now).is_some_and(|approved| approved.order.as_deref() != Some(order));
         let Some(Approved { who, order: Some(was), .. }) = slot.approved.take_if(|_| other) else { return };

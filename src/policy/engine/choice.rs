@@ -4,6 +4,7 @@
 //!
 //! Must never: say whether it may be done, or want anything of a channel that failed.
 
+use super::super::ids::SlotId;
 use super::super::key::ChannelId;
 use super::super::reason::{Cause, Reason};
 use super::super::time::Time;
@@ -14,7 +15,7 @@ use super::{Engine, Slot, Want, Wish};
 
 impl Engine {
     /// What would help a channel that sounds bad at home, up to the first that was not proposed in vain; and why nothing more.
-    pub(super) fn remedies(&self, now: Time, i: usize) -> (Vec<Want>, Reason) {
+    pub(super) fn remedies(&self, now: Time, i: SlotId) -> (Vec<Want>, Reason) {
         let slot = &self.slots[i];
         let well = slot.health() == Health::Up && !slot.last_bad();
         let mut wants = Vec::new();
@@ -43,7 +44,7 @@ impl Engine {
     }
 
     /// What would take traffic home from a backup that works, likewise.
-    pub(super) fn ways_home(&self, now: Time, i: usize, route: &ChannelId) -> (Vec<Want>, Reason) {
+    pub(super) fn ways_home(&self, now: Time, i: SlotId, route: &ChannelId) -> (Vec<Want>, Reason) {
         let slot = &self.slots[i];
         let rules = &slot.policy.failover;
         let mut wants = Vec::new();
@@ -67,7 +68,7 @@ impl Engine {
     }
 
     /// Forgets what was proposed in vain and is not wanted any more.
-    pub(super) fn forget_lapsed(&mut self, now: Time, i: usize, want: &Want) {
+    pub(super) fn forget_lapsed(&mut self, now: Time, i: SlotId, want: &Want) {
         let slot = &self.slots[i];
         if slot.lapsed.is_empty() {
             return;

@@ -2,15 +2,15 @@
 
 use super::super::command::{Command, EventType, Fact};
 use super::super::hold::Hold;
+use super::super::ids::{SlotId, TenantIx};
 use super::super::key::{ChannelId, ChannelKey, TenantId};
 use super::super::params::{ChannelParams, Params, Policy};
 use super::super::reason::Reason;
-use super::super::tenant::Tenant;
 use super::super::time::Time;
 use super::super::words::{Actor, Health};
 use super::slot::Slot;
 use super::{Engine, channel_record};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,12 +18,13 @@ impl Engine {
     pub(super) fn configure(&mut self, now: Time, params: Params, out: &mut Vec<Command>) {
         self.configure_tenants(now, &params);
         let stay: BTreeSet<&ChannelKey> = params.channels.iter().map(|channel| &channel.key).collect();
-        let removed: Vec<usize> = (0..self.slots.len())
+        let removed: Vec<SlotId> = self
+            .slots
+            .ids()
             .filter(|i| self.slots[*i].live && self.slots[*i].configured && !stay.contains(&self.slots[*i].key))
             .collect();
         let mut touched = Vec::with_capacity(params.channels.len());
-        // Slots are large: growing by doubling would leave up to half of their room unused.
-        self.slots.reserve_exact(params.channels.len().saturating_sub(self.slots.len()));
+        self.slots.reserve(params.channels.len());
         for channel in &params.channels {
             touched.extend(self.configure_channel(now, channel, out));
         }
@@ -36,11 +37,11 @@ impl Engine {
         for i in removed {
             self.unconfigure(now, i, out);
         }
-        for i in 0..self.slots.len() {
+        for i in self.slots.ids() {
             self.drop_if_unneeded(now, i, out);
         }
         self.recount(now, out);
-        for i in 0..self.slots.len() {
+        for i in self.slots.ids() {
             if self.started && self.slots[i].live && self.slots[i].configured {
                 self.stale_check(now, i, out);
                 self.evaluate(now, i, out);
@@ -49,7 +50,7 @@ impl Engine {
     }
 
     fn configure_tenants(&mut self, now: Time, params: &Params) {
-        for t in 0..self.tenants.len() {
+        for t in self.tenants.ids() {
             let stays = params.tenants.contains_key(&self.tenants[t].id);
             if stays != self.tenants[t].live {
                 self.tenant_left(now, t, (!stays).then_some(Duration::ZERO));
@@ -61,20 +62,16 @@ impl Engine {
         }
     }
 
-    pub(super) fn ensure_tenant(&mut self, id: &TenantId) -> usize {
-        if let Some(&t) = self.tenant_index.get(id) {
-            self.tenants[t].live = true;
-            return t;
-        }
-        self.tenants.push(Tenant::new(id.clone(), super::super::params::TenantParams::default()));
-        self.tenant_index.insert(id.clone(), self.tenants.len() - 1);
-        self.tenants.len() - 1
+    pub(super) fn ensure_tenant(&mut self, id: &TenantId) -> TenantIx {
+        let t = self.tenants.ensure(id);
+        self.tenants[t].live = true;
+        t
     }
 
     /// Takes over a channel's parameters; its slot, where anything changed.
-    fn configure_channel(&mut self, now: Time, channel: &ChannelParams, out: &mut Vec<Command>) -> Option<usize> {
-        let (i, new) = match self.index.get(&channel.key) {
-            Some(&i) => (i, false),
+    fn configure_channel(&mut self, now: Time, channel: &ChannelParams, out: &mut Vec<Command>) -> Option<SlotId> {
+        let (i, new) = match self.slots.find(&channel.key) {
+            Some(i) => (i, false),
             None => (self.add_slot(now, channel.key.clone(), channel.policy.clone()), true),
         };
         if !self.slots[i].configured {
@@ -106,7 +103,7 @@ impl Engine {
     }
 
     /// The channel left the configuration: never moved again, watched on while somebody needs it.
-    fn unconfigure(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
+    fn unconfigure(&mut self, now: Time, i: SlotId, out: &mut Vec<Command>) {
         self.unwish(i);
         self.remember_left(now, i, false);
         let slot = &mut self.slots[i];
@@ -125,50 +122,43 @@ impl Engine {
 
     /// Counts anew what tenants count, after the set of channels changed.
     fn recount(&mut self, now: Time, out: &mut Vec<Command>) {
-        for tenant in &mut self.tenants {
+        for tenant in self.tenants.iter_mut() {
             (tenant.configured, tenant.up, tenant.watched) = (0, 0, 0);
             tenant.longest = std::time::Duration::ZERO;
         }
-        let mut members: Vec<Vec<_>> = vec![Vec::new(); self.tenants.len()];
-        for (i, slot) in self.slots.iter().enumerate().filter(|(_, slot)| slot.live) {
+        let mut members: BTreeMap<TenantIx, Vec<_>> = BTreeMap::new();
+        for (i, slot) in self.slots.live() {
             let tenant = &mut self.tenants[slot.tenant];
             tenant.watched += 1;
             tenant.longest = tenant.longest.max(slot.policy.health.interval);
             if slot.configured {
                 tenant.configured += 1;
                 tenant.up += u32::from(slot.health() == Health::Up);
-                members[slot.tenant].push((i, slot.group(i), slot.bad_since));
+                members.entry(slot.tenant).or_default().push((i, slot.group(i), slot.bad_since));
             }
         }
-        for (tenant, members) in self.tenants.iter_mut().zip(members) {
-            tenant.mass.rebuild(members);
+        for t in self.tenants.ids() {
+            self.tenants[t].mass.rebuild(members.remove(&t).unwrap_or_default());
         }
-        for t in 0..self.tenants.len() {
+        for t in self.tenants.ids() {
             let interval = self.tenants[t].interval();
             self.tenants[t].looks.set_interval(now, interval);
             self.mass_check(now, t, out);
         }
     }
 
-    fn add_slot(&mut self, now: Time, key: ChannelKey, policy: Arc<Policy>) -> usize {
+    fn add_slot(&mut self, now: Time, key: ChannelKey, policy: Arc<Policy>) -> SlotId {
         let t = self.ensure_tenant(&key.tenant);
         let maintenance = self.left.maintenance(&key);
-        let slot = Slot { pace: self.tenants[t].pace, maintenance, ..Slot::new(now, key.clone(), t, policy) };
-        let i = if let Some(i) = self.free.pop() {
-            self.slots[i] = slot;
-            i
-        } else {
-            self.slots.push(slot);
-            self.slots.len() - 1
-        };
-        self.index.insert(key, i);
+        let slot = Slot { pace: self.tenants[t].pace, maintenance, ..Slot::new(now, key, t, policy) };
+        let i = self.slots.add(slot);
         self.tenants[t].watched += 1;
         self.mark_changed(i);
         i
     }
 
     /// Finds out anew whom the channel needs watched: its candidates, and where its traffic goes.
-    pub(super) fn refresh_needs(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
+    pub(super) fn refresh_needs(&mut self, now: Time, i: SlotId, out: &mut Vec<Command>) {
         let slot = &self.slots[i];
         let (own, policy) = (slot.id().clone(), slot.policy.clone());
         let (mut backups, mut places): (Vec<ChannelId>, Vec<ChannelId>) = (Vec::new(), Vec::new());
@@ -180,7 +170,7 @@ impl Engine {
         }
         places.extend(slot.pending_to().cloned());
         let candidates = self.resolve(now, i, &own, backups, &policy, out);
-        let mut needs: Vec<usize> = candidates.iter().copied().filter(|c| *c != i).collect();
+        let mut needs: Vec<SlotId> = candidates.iter().copied().filter(|c| *c != i).collect();
         for c in self.resolve(now, i, &own, places, &policy, out) {
             if c != i && !needs.contains(&c) {
                 needs.push(c);
@@ -205,17 +195,17 @@ impl Engine {
     fn resolve(
         &mut self,
         now: Time,
-        i: usize,
+        i: SlotId,
         own: &ChannelId,
         ids: Vec<ChannelId>,
         policy: &Arc<Policy>,
         out: &mut Vec<Command>,
-    ) -> Vec<usize> {
+    ) -> Vec<SlotId> {
         let tenant = self.slots[i].key.tenant.clone();
         let mut found = Vec::with_capacity(ids.len());
         for id in ids {
             let key = ChannelKey { tenant: tenant.clone(), channel: id };
-            let known = self.index.get(&key).copied();
+            let known = self.slots.find(&key);
             let c = known.unwrap_or_else(|| {
                 if self.started {
                     let reason = Reason::CandidateOf { channel: own.clone() };
@@ -232,11 +222,11 @@ impl Engine {
     }
 
     /// The slot of another channel of the same tenant, by the index.
-    pub(super) fn lookup(&self, slot: &Slot, id: &ChannelId) -> Option<usize> {
-        self.index.get(&ChannelKey { tenant: slot.key.tenant.clone(), channel: id.clone() }).copied()
+    pub(super) fn lookup(&self, slot: &Slot, id: &ChannelId) -> Option<SlotId> {
+        self.slots.find(&ChannelKey { tenant: slot.key.tenant.clone(), channel: id.clone() })
     }
 
-    pub(super) fn drop_if_unneeded(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
+    pub(super) fn drop_if_unneeded(&mut self, now: Time, i: SlotId, out: &mut Vec<Command>) {
         let slot = &mut self.slots[i];
         if !slot.live || slot.configured || slot.flight.is_some() || slot.unsure.is_some() {
             return;
@@ -262,7 +252,7 @@ impl Engine {
             self.slots[c].carries = self.slots[c].carries.saturating_sub(1);
         }
         if carried {
-            for other in &mut self.slots {
+            for other in self.slots.iter_mut() {
                 for load in &mut other.loads {
                     load.take_if(|load| *load == i);
                 }
@@ -274,13 +264,12 @@ impl Engine {
         if let Some(since) = self.slots[i].bad_since {
             tenant.mass.turned_good(since, i);
         }
-        self.index.remove(&key);
+        self.slots.free(i);
         self.forgotten.push(super::Part::Channel(key.clone()));
         self.gone.push(key);
-        self.free.push(i);
     }
 
-    pub(super) fn mark_changed(&mut self, i: usize) {
+    pub(super) fn mark_changed(&mut self, i: SlotId) {
         let slot = &mut self.slots[i];
         if !std::mem::replace(&mut slot.changed, true) {
             self.changed.push(i);
@@ -288,21 +277,21 @@ impl Engine {
     }
 
     /// Those who have it as a candidate tell of it, too.
-    pub(super) fn mark_users_changed(&mut self, i: usize) {
+    pub(super) fn mark_users_changed(&mut self, i: SlotId) {
         for n in 0..self.slots[i].users.len() {
             let Some(&user) = self.slots[i].users.get(n) else { break };
             self.mark_changed(user);
         }
     }
 
-    pub(super) fn mark_unsaved(&mut self, i: usize) {
+    pub(super) fn mark_unsaved(&mut self, i: SlotId) {
         let slot = &mut self.slots[i];
         if !std::mem::replace(&mut slot.unsaved, true) {
             self.unsaved.push(i);
         }
     }
 
-    pub(super) fn mark_tenant_unsaved(&mut self, t: usize) {
+    pub(super) fn mark_tenant_unsaved(&mut self, t: TenantIx) {
         self.tenants[t].unsaved = true;
     }
 }

@@ -8,6 +8,7 @@
 //! Must never: hold back a move of traffic, or forget a loss that nobody acknowledged.
 
 use super::super::command::{ActionKind, Command, EventType};
+use super::super::ids::SlotId;
 use super::super::key::ChannelKey;
 use super::super::observation::AuthenticationSeen;
 use super::super::reason::Reason;
@@ -21,7 +22,7 @@ pub(super) const MAX_LOST: usize = 1024;
 
 impl Engine {
     /// Counts a codec change that is under way, or may have been made.
-    pub(super) fn sync_codecs_open(&mut self, i: usize) {
+    pub(super) fn sync_codecs_open(&mut self, i: SlotId) {
         let slot = &self.slots[i];
         let kinds = [slot.flight.as_ref().map(|f| &f.action.kind), slot.unsure.as_ref().map(|u| &u.kept.kind)];
         let open = kinds.into_iter().flatten().any(|kind| matches!(kind, ActionKind::Codec { .. }));
@@ -50,14 +51,14 @@ impl Engine {
     }
 
     /// A codec change was not made: what stands there by the next one is nobody's loss.
-    pub(super) fn forget_credentials(&mut self, i: usize, kind: &ActionKind) {
+    pub(super) fn forget_credentials(&mut self, i: SlotId, kind: &ActionKind) {
         if matches!(kind, ActionKind::Codec { .. }) {
             self.slots[i].credentials_before = None;
         }
     }
 
     /// A codec order of ours shows: by the answer that showed it, the credentials are there as before, or they are not.
-    pub(super) fn judge_credentials(&mut self, i: usize, out: &mut Vec<Command>) {
+    pub(super) fn judge_credentials(&mut self, i: SlotId, out: &mut Vec<Command>) {
         let slot = &mut self.slots[i];
         let Some(before) = slot.credentials_before.take() else { return };
         let kept = before.is_kept_by(slot.credentials);

@@ -2,6 +2,7 @@
 
 use super::super::channel::Event;
 use super::super::command::{ActionKind, Command, EventType};
+use super::super::ids::{SlotId, TenantIx};
 use super::super::key::ChannelId;
 use super::super::reason::{Cause, Reason};
 use super::super::time::Time;
@@ -12,8 +13,8 @@ use super::{Engine, Slot, Want, Wish, channel_record};
 
 impl Engine {
     /// Evaluates every channel of a tenant that wants something.
-    pub(super) fn evaluate_wanting(&mut self, now: Time, t: usize, out: &mut Vec<Command>) {
-        let wanting: Vec<usize> = self.tenants[t].wanting.iter().copied().collect();
+    pub(super) fn evaluate_wanting(&mut self, now: Time, t: TenantIx, out: &mut Vec<Command>) {
+        let wanting: Vec<SlotId> = self.tenants[t].wanting.iter().copied().collect();
         for i in wanting {
             self.evaluate(now, i, out);
         }
@@ -21,13 +22,13 @@ impl Engine {
 
     /// Evaluates every channel that wants something.
     pub(super) fn evaluate_all_wanting(&mut self, now: Time, out: &mut Vec<Command>) {
-        for t in 0..self.tenants.len() {
+        for t in self.tenants.ids() {
             self.evaluate_wanting(now, t, out);
         }
     }
 
     /// Decides what is to be done for one channel, and does it. Ends in a reason.
-    pub(super) fn evaluate(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
+    pub(super) fn evaluate(&mut self, now: Time, i: SlotId, out: &mut Vec<Command>) {
         if !self.slots[i].live {
             return;
         }
@@ -57,7 +58,7 @@ impl Engine {
     }
 
     /// Since when home has been up and good, for a channel whose traffic is elsewhere.
-    fn note_home_good(&mut self, now: Time, i: usize) {
+    fn note_home_good(&mut self, now: Time, i: SlotId) {
         let t = self.slots[i].tenant;
         let (blind, seen) = (self.is_blind(t), self.tenants[t].seen_since);
         let slot = &mut self.slots[i];
@@ -71,7 +72,7 @@ impl Engine {
     }
 
     /// What is wanted now, or why nothing is.
-    fn wanted(&self, now: Time, i: usize) -> Result<Want, Reason> {
+    fn wanted(&self, now: Time, i: SlotId) -> Result<Want, Reason> {
         let slot = &self.slots[i];
         if let Some(flight) = &slot.flight {
             return Err(Reason::InFlight { kind: flight.action.kind.name().to_owned() });
@@ -91,7 +92,7 @@ impl Engine {
         }
     }
 
-    fn wanted_home(&self, now: Time, i: usize) -> Result<Want, Reason> {
+    fn wanted_home(&self, now: Time, i: SlotId) -> Result<Want, Reason> {
         let slot = &self.slots[i];
         if slot.finding() == Finding::Failed {
             if !slot.policy.failover.enabled {
@@ -107,7 +108,7 @@ impl Engine {
         self.choose(slot, wants).ok_or(reason)
     }
 
-    fn wanted_away(&self, now: Time, i: usize, route: &ChannelId) -> Result<Want, Reason> {
+    fn wanted_away(&self, now: Time, i: SlotId, route: &ChannelId) -> Result<Want, Reason> {
         let slot = &self.slots[i];
         if let Some(b) = self.sibling(slot, route).filter(|_| slot.policy.failover.enabled) {
             let backup = &self.slots[b];
@@ -124,7 +125,7 @@ impl Engine {
     }
 
     /// The reason where nothing is wanted at home: what is known of the channel's health.
-    pub(super) fn quiet_reason(&self, i: usize) -> Reason {
+    pub(super) fn quiet_reason(&self, i: SlotId) -> Reason {
         let slot = &self.slots[i];
         let thresholds = &slot.policy.health;
         let (good, rise) = (slot.machine.goods(), thresholds.rise);
@@ -143,7 +144,7 @@ impl Engine {
         }
     }
 
-    fn wish(&mut self, now: Time, i: usize, want: Want) {
+    fn wish(&mut self, now: Time, i: SlotId, want: Want) {
         self.forget_lapsed(now, i, &want);
         let seq = self.seq;
         let slot = &mut self.slots[i];
@@ -167,7 +168,7 @@ impl Engine {
     }
 
     /// Nothing is wanted any more.
-    pub(super) fn unwish(&mut self, i: usize) {
+    pub(super) fn unwish(&mut self, i: SlotId) {
         let slot = &mut self.slots[i];
         if slot.wish.take().is_some() {
             self.tenants[slot.tenant].wanting.remove(&i);
@@ -181,7 +182,7 @@ impl Engine {
     }
 
     /// Follows a wish as far as it goes now: held, confirming, without a candidate, or done.
-    fn pursue(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
+    fn pursue(&mut self, now: Time, i: SlotId, out: &mut Vec<Command>) {
         let Some(wish) = self.slots[i].wish.clone() else { return };
         if let Err(hold) = self.guards(now, i, &wish.want) {
             self.note_no_candidate(i, self.nobody_is_fit(now, i, &wish.want));
@@ -221,7 +222,7 @@ impl Engine {
     }
 
     /// The channels, candidates left aside, whose last look is still to come.
-    fn unconfirmed(&self, now: Time, i: usize, wish: &Wish) -> Vec<usize> {
+    fn unconfirmed(&self, now: Time, i: SlotId, wish: &Wish) -> Vec<SlotId> {
         let slot = &self.slots[i];
         let age = slot.last_look_for();
         let own = slot.confirms(now, wish, age);
@@ -248,7 +249,7 @@ impl Engine {
 
     /// Asks for last looks: at once, and again where they do not come. They go ahead of everything else in the request
     /// budget, so they are not hurried after where nobody has answered one.
-    fn look_again(&mut self, now: Time, i: usize, wish: &Wish, at: &[usize], out: &mut Vec<Command>) {
+    fn look_again(&mut self, now: Time, i: SlotId, wish: &Wish, at: &[SlotId], out: &mut Vec<Command>) {
         if wish.looked.is_some_and(|looked| now.since(looked) < self.slots[i].look_again_after()) {
             return;
         }
@@ -263,13 +264,13 @@ impl Engine {
     }
 
     /// Looks for a target, and notes whether there is any.
-    fn pick_noting(&mut self, now: Time, i: usize, wish: &Wish) -> Pick {
+    fn pick_noting(&mut self, now: Time, i: SlotId, wish: &Wish) -> Pick {
         let pick = self.pick(now, i, wish);
         self.note_no_candidate(i, matches!(pick, Pick::Nobody { .. }));
         pick
     }
 
-    fn note_no_candidate(&mut self, i: usize, none: bool) {
+    fn note_no_candidate(&mut self, i: SlotId, none: bool) {
         if std::mem::replace(&mut self.slots[i].no_candidate, none) != none {
             self.mark_changed(i);
         }
@@ -277,7 +278,7 @@ impl Engine {
 
     fn nobody(
         &mut self,
-        i: usize,
+        i: SlotId,
         cause: Cause,
         against: Vec<(ChannelId, super::super::reason::Ineligible)>,
         out: &mut Vec<Command>,
@@ -292,7 +293,7 @@ impl Engine {
         self.set_reason(i, reason);
     }
 
-    pub(super) fn set_reason(&mut self, i: usize, reason: Reason) {
+    pub(super) fn set_reason(&mut self, i: SlotId, reason: Reason) {
         if self.slots[i].reason != reason {
             self.slots[i].reason = reason;
             self.mark_changed(i);
@@ -300,7 +301,7 @@ impl Engine {
     }
 
     /// The slot of another channel of the same tenant.
-    pub(in crate::policy) fn sibling(&self, slot: &Slot, id: &ChannelId) -> Option<usize> {
+    pub(in crate::policy) fn sibling(&self, slot: &Slot, id: &ChannelId) -> Option<SlotId> {
         // Where traffic goes is always among the needs, which are few; the index would need a key built.
         slot.needs.iter().copied().find(|n| self.slots[*n].id() == id)
     }

@@ -1,6 +1,7 @@
 //! Which candidate takes the traffic, and why each other one is not eligible. Must never: change anything.
 
 use super::super::channel::Event;
+use super::super::ids::SlotId;
 use super::super::key::ChannelId;
 use super::super::params::Order;
 use super::super::reason::{Cause, Ineligible};
@@ -12,11 +13,11 @@ use super::{Engine, Slot, Want, Wish};
 #[derive(Debug)]
 pub(super) enum Pick {
     /// This one.
-    Take { target: usize, passed_over: Vec<(ChannelId, Ineligible)> },
+    Take { target: SlotId, passed_over: Vec<(ChannelId, Ineligible)> },
     /// A preferred one has still to answer its last look.
-    Wait { asked: Vec<usize> },
+    Wait { asked: Vec<SlotId> },
     /// Nobody. `asked` might still answer, and are looked at on.
-    Nobody { against: Vec<(ChannelId, Ineligible)>, asked: Vec<usize> },
+    Nobody { against: Vec<(ChannelId, Ineligible)>, asked: Vec<SlotId> },
 }
 
 /// How a target stands.
@@ -30,7 +31,7 @@ enum Standing {
 
 impl Engine {
     /// What speaks against channel `c` for any traffic but its own: what is known of it, and since when.
-    pub(super) fn unfit(&self, c: usize) -> Option<Ineligible> {
+    pub(super) fn unfit(&self, c: SlotId) -> Option<Ineligible> {
         let slot = &self.slots[c];
         let seen_since = self.tenants[slot.tenant].seen_since;
         if slot.missing {
@@ -62,7 +63,7 @@ impl Engine {
 
     /// What speaks against candidate `c` for the traffic of `user`, a last look left aside. `needed`: the score that a move
     /// for quality needs it to have.
-    pub(super) fn against(&self, now: Time, user: usize, c: usize, needed: Option<f64>) -> Option<Ineligible> {
+    pub(super) fn against(&self, now: Time, user: SlotId, c: SlotId, needed: Option<f64>) -> Option<Ineligible> {
         let (mover, slot) = (&self.slots[user], &self.slots[c]);
         if user == c {
             return Some(Ineligible::Itself);
@@ -92,19 +93,19 @@ impl Engine {
 
     /// What speaks against a candidate that is fit: a change to it failed in this episode, and another fit one was tried less
     /// often.
-    pub(super) fn comes_after(&self, now: Time, user: usize, c: usize, needed: Option<f64>) -> Option<Ineligible> {
+    pub(super) fn comes_after(&self, now: Time, user: SlotId, c: SlotId, needed: Option<f64>) -> Option<Ineligible> {
         let slot = &self.slots[user];
         let times = slot.tried(now, self.slots[c].id());
-        let first = |other: &usize| {
+        let first = |other: &SlotId| {
             slot.tried(now, self.slots[*other].id()) < times && self.against(now, user, *other, needed).is_none()
         };
         (times > 0 && slot.candidates.iter().any(first)).then_some(Ineligible::ChangeFailed { times })
     }
 
     /// The candidates of `user` as they are tried: scored ones first, in the configured order or the best first.
-    pub(super) fn ranked(&self, now: Time, user: usize) -> Vec<usize> {
+    pub(super) fn ranked(&self, now: Time, user: SlotId) -> Vec<SlotId> {
         let slot = &self.slots[user];
-        let score = |c: &usize| self.slots[*c].quality_now(now).map_or(-1.0, |quality| quality.score);
+        let score = |c: &SlotId| self.slots[*c].quality_now(now).map_or(-1.0, |quality| quality.score);
         let mut order = slot.candidates.clone();
         match slot.policy.failover.order {
             Order::Configured => order.sort_by_key(|c| score(c) < 0.0),
@@ -114,7 +115,7 @@ impl Engine {
     }
 
     /// The score that a candidate needs, where quality is why traffic moves.
-    pub(super) fn needed_score(&self, now: Time, user: usize, want: &Want) -> Option<f64> {
+    pub(super) fn needed_score(&self, now: Time, user: SlotId, want: &Want) -> Option<f64> {
         let Want::Failover(Cause::Quality { score, .. } | Cause::Degraded { score, .. }) = want else { return None };
         let slot = &self.slots[user];
         let own = slot.quality_now(now).map_or(*score, |quality| quality.score);
@@ -122,7 +123,7 @@ impl Engine {
     }
 
     /// Whether traffic has to move and nobody is fit to take it, as far as is known without a last look.
-    pub(super) fn nobody_is_fit(&self, now: Time, user: usize, want: &Want) -> bool {
+    pub(super) fn nobody_is_fit(&self, now: Time, user: SlotId, want: &Want) -> bool {
         let slot = &self.slots[user];
         let home = match want {
             Want::Failover(Cause::Ordered { .. }) | Want::Failback | Want::Rollback(_) | Want::Codec(_) => {
@@ -136,7 +137,7 @@ impl Engine {
     }
 
     /// Looks for the target of `wish`.
-    pub(super) fn pick(&self, now: Time, user: usize, wish: &Wish) -> Pick {
+    pub(super) fn pick(&self, now: Time, user: SlotId, wish: &Wish) -> Pick {
         let slot = &self.slots[user];
         if let Want::Failover(Cause::Ordered { .. }) = wish.want {
             return self.pick_ordered(now, slot, wish);
@@ -169,8 +170,8 @@ impl Engine {
                     asked.push(c);
                     // Later ones are asked too, so that none of them costs a wait of its own.
                     let needed = self.needed_score(now, user, &wish.want);
-                    let fit = |c: &usize| self.against(now, user, *c, needed).is_none();
-                    let later: Vec<usize> = ranked.into_iter().filter(|c| !asked.contains(c) && fit(c)).collect();
+                    let fit = |c: &SlotId| self.against(now, user, *c, needed).is_none();
+                    let later: Vec<SlotId> = ranked.into_iter().filter(|c| !asked.contains(c) && fit(c)).collect();
                     asked.extend(later);
                     return Pick::Wait { asked };
                 }
@@ -180,13 +181,13 @@ impl Engine {
     }
 
     /// Where its traffic could go, the first choice first: in a cascade home, then the candidates as they are ranked.
-    fn targets(&self, now: Time, user: usize, wish: &Wish) -> Vec<usize> {
+    fn targets(&self, now: Time, user: SlotId, wish: &Wish) -> Vec<SlotId> {
         let home = matches!(wish.want, Want::Cascade(..)).then_some(user);
         home.into_iter().chain(self.ranked(now, user).into_iter().filter(|c| *c != user)).collect()
     }
 
     /// How a target stands: what is known of it, and what its last look says.
-    fn stands(&self, now: Time, user: usize, wish: &Wish, c: usize) -> Standing {
+    fn stands(&self, now: Time, user: SlotId, wish: &Wish, c: SlotId) -> Standing {
         let slot = &self.slots[user];
         let needed = self.needed_score(now, user, &wish.want);
         let against = if c == user { home_against(slot) } else { self.against(now, user, c, needed) };
@@ -198,7 +199,7 @@ impl Engine {
     }
 
     /// Why another target goes before `c`, which is ranked higher.
-    fn put_back(&self, now: Time, user: usize, wish: &Wish, c: usize) -> (ChannelId, Ineligible) {
+    fn put_back(&self, now: Time, user: SlotId, wish: &Wish, c: SlotId) -> (ChannelId, Ineligible) {
         let id = self.slots[c].id();
         let why = match self.stands(now, user, wish, c) {
             Standing::Against(why) => why,
@@ -210,7 +211,7 @@ impl Engine {
 
 impl Engine {
     /// Whether a last look found channel `c` good.
-    pub(super) fn confirms_good(&self, now: Time, user: &Slot, wish: &Wish, c: usize) -> bool {
+    pub(super) fn confirms_good(&self, now: Time, user: &Slot, wish: &Wish, c: SlotId) -> bool {
         let confirmed = self.slots[c].confirms(now, wish, user.last_look_for());
         confirmed.is_some_and(|single| single.verdict == Some(Event::Good))
     }

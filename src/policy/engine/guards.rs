@@ -10,6 +10,7 @@ use super::super::cause::{Cause, Ineligible};
 use super::super::channel::Event;
 use super::super::command::{Action, ActionKind};
 use super::super::hold::{Hold, Yields};
+use super::super::ids::SlotId;
 use super::super::key::ChannelId;
 use super::super::params::{Failback, Mode, Patch};
 use super::super::reason::Reason;
@@ -72,12 +73,12 @@ const DECIDED: &[Guard] = &[
 
 impl Engine {
     /// What forbids an action of this kind now, its target left aside.
-    pub(super) fn guards(&self, now: Time, i: usize, want: &Want) -> Result<(), Hold> {
+    pub(super) fn guards(&self, now: Time, i: SlotId, want: &Want) -> Result<(), Hold> {
         Asked::wanted(self, now, i, want, None).ask(WANTED)
     }
 
     /// What forbids doing it now. Asked last, when everything else is decided.
-    pub(super) fn may_be_done(&self, now: Time, i: usize, want: &Want, target: Option<usize>) -> Result<(), Hold> {
+    pub(super) fn may_be_done(&self, now: Time, i: SlotId, want: &Want, target: Option<SlotId>) -> Result<(), Hold> {
         Asked::wanted(self, now, i, want, target).ask(ABOUT_TO_BE_DONE)
     }
 
@@ -93,7 +94,7 @@ impl Engine {
 
     /// Whether it takes a place under the limits over all tenants: what passes over them takes none, and neither does what is not
     /// going to be done now.
-    pub(super) fn needs_place(&self, now: Time, i: usize, want: &Want) -> bool {
+    pub(super) fn needs_place(&self, now: Time, i: SlotId, want: &Want) -> bool {
         Asked::wanted(self, now, i, want, None).needs_place()
     }
 
@@ -257,7 +258,7 @@ fn up_afterwards(asked: &Asked<'_>, up: u32) -> Option<u32> {
         return None;
     }
     let is_up = |slot: &Slot| slot.health() == Health::Up;
-    let extra = |c: &usize| !asked.engine.slots[*c].configured && is_up(&asked.engine.slots[*c]);
+    let extra = |c: &SlotId| !asked.engine.slots[*c].configured && is_up(&asked.engine.slots[*c]);
     let extra = target.map_or_else(|| asked.slot.candidates.iter().any(extra), |target| extra(&target));
     Some(up.saturating_add(u32::from(extra)).saturating_sub(u32::from(is_up(asked.slot))))
 }

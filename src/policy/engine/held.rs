@@ -4,6 +4,7 @@
 
 use super::super::command::{Command, EventType};
 use super::super::hold::Hold;
+use super::super::ids::SlotId;
 use super::super::key::ChannelId;
 use super::super::observation::ranked;
 use super::super::reason::Reason;
@@ -13,7 +14,7 @@ use super::{Engine, Want, Wish, channel_record};
 
 impl Engine {
     /// An action is wanted and may not be made now: told once for each episode and hold.
-    pub(super) fn hold(&mut self, now: Time, i: usize, hold: Hold, to: Option<ChannelId>, out: &mut Vec<Command>) {
+    pub(super) fn hold(&mut self, now: Time, i: SlotId, hold: Hold, to: Option<ChannelId>, out: &mut Vec<Command>) {
         self.line_up(now, i, &hold);
         let slot = &mut self.slots[i];
         let Some(wish) = &mut slot.wish else { return };
@@ -54,7 +55,7 @@ impl Engine {
     }
 
     /// What was held is free: last looks count from now on.
-    pub(super) fn unhold(&mut self, now: Time, i: usize, mut wish: Wish) -> Wish {
+    pub(super) fn unhold(&mut self, now: Time, i: SlotId, mut wish: Wish) -> Wish {
         if self.slots[i].held.take().is_some() {
             wish.since = now;
             wish.seq = self.seq;

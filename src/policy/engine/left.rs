@@ -4,6 +4,7 @@
 //! Must never: watch or move what is not configured, or end silently what a person ordered.
 
 use super::super::command::{Command, EventType, Fact, Refusal};
+use super::super::ids::{SlotId, TenantIx};
 use super::super::key::{ChannelKey, TenantId};
 use super::super::reason::Reason;
 use super::super::tenant::LEFT_FOR as KEPT_FOR;
@@ -24,7 +25,7 @@ pub(super) struct Shelf {
     channels: BTreeMap<ChannelKey, Left>,
     due: BTreeSet<(Time, ChannelKey)>,
     /// Tenants that left, by when they are forgotten.
-    tenants: BTreeSet<(Time, usize)>,
+    tenants: BTreeSet<(Time, TenantIx)>,
 }
 
 #[derive(Debug)]
@@ -92,7 +93,7 @@ impl Shelf {
 
 impl Engine {
     /// A channel leaves the file, or (`again`) is watched no longer: what is known of it by now is remembered.
-    pub(super) fn remember_left(&mut self, now: Time, i: usize, again: bool) {
+    pub(super) fn remember_left(&mut self, now: Time, i: SlotId, again: bool) {
         let slot = &self.slots[i];
         let before = self.left.take(&slot.key);
         if again && before.is_none() {
@@ -116,13 +117,13 @@ impl Engine {
         let before = before.map_or(Duration::ZERO, |before| before + elapsed);
         let maintenance = saved.maintenance_left().map(|left| now + left.saturating_sub(older));
         self.left.put(key.clone(), Left { saved, at: now, older, since: now, before, maintenance, held: false });
-        if let Some(&i) = self.index.get(key) {
+        if let Some(i) = self.slots.find(key) {
             self.slots[i].maintenance = self.left.maintenance(key);
         }
     }
 
     /// A channel came into the file; `new`: it was not watched.
-    pub(super) fn come_back(&mut self, now: Time, i: usize, new: bool) {
+    pub(super) fn come_back(&mut self, now: Time, i: SlotId, new: bool) {
         let Some(left) = self.left.take(&self.slots[i].key) else { return };
         let slot = &mut self.slots[i];
         if new || !left.held {
@@ -140,7 +141,7 @@ impl Engine {
     /// What is kept of a channel that left.
     pub(super) fn save_left(&self, now: Time, key: &ChannelKey) -> Option<Saved> {
         let left = self.left.channels.get(key)?;
-        let live = self.index.get(key).filter(|_| left.held).map(|i| save_channel(now, &self.slots[*i]));
+        let live = self.slots.find(key).filter(|_| left.held).map(|i| save_channel(now, &self.slots[i]));
         let (saved, age) = live.map_or_else(|| (left.saved.clone(), left.age(now)), |saved| (saved, Duration::ZERO));
         Some(Saved::Channel(Box::new(saved.with_left(left.out_for(now), age))))
     }
@@ -172,7 +173,7 @@ impl Engine {
     }
 
     /// A tenant leaves the file, for which it has been out `before`; or (`None`) it is in it.
-    pub(super) fn tenant_left(&mut self, now: Time, t: usize, before: Option<Duration>) {
+    pub(super) fn tenant_left(&mut self, now: Time, t: TenantIx, before: Option<Duration>) {
         let tenant = &mut self.tenants[t];
         if let Some(due) = tenant.left_due() {
             self.left.tenants.remove(&(due, t));
@@ -207,21 +208,21 @@ impl Engine {
     fn tell_left(&mut self, now: Time, key: &ChannelKey, actor: Actor, reason: Reason, out: &mut Vec<Command>) {
         let event = EventType::MaintenanceEnded;
         out.push(Command::Record(channel_record(key, event, actor, reason, (None, None))));
-        if let Some(&i) = self.index.get(key) {
+        if let Some(i) = self.slots.find(key) {
             self.slots[i].maintenance = None;
             self.after_maintenance(now, i, out);
         }
     }
 
     /// State of a tenant that is not configured at this start.
-    pub(super) fn stray_tenant(&mut self, now: Time, id: &TenantId, out_for: Duration) -> usize {
+    pub(super) fn stray_tenant(&mut self, now: Time, id: &TenantId, out_for: Duration) -> TenantIx {
         let t = self.ensure_tenant(id);
         self.tenant_left(now, t, Some(out_for));
         t
     }
 
     /// A day after it left the file.
-    fn forget_tenant(&mut self, now: Time, t: usize, out: &mut Vec<Command>) {
+    fn forget_tenant(&mut self, now: Time, t: TenantIx, out: &mut Vec<Command>) {
         self.left.tenants.pop_first();
         let tenant = &mut self.tenants[t];
         let id = tenant.id.clone();

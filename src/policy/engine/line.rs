@@ -6,13 +6,14 @@
 
 use super::super::command::Command;
 use super::super::hold::Hold;
+use super::super::ids::{SlotId, TenantIx};
 use super::super::time::Time;
 use super::{Engine, Want};
 use std::collections::BTreeMap;
 
 impl Engine {
     /// Keeps the place for a wish that nothing holds.
-    pub(super) fn take_place(&mut self, now: Time, i: usize, want: &Want) {
+    pub(super) fn take_place(&mut self, now: Time, i: SlotId, want: &Want) {
         if self.needs_place(now, i, want) {
             self.places.take(i, now + self.slots[i].policy.health.timeout * 2);
         } else {
@@ -21,7 +22,7 @@ impl Engine {
     }
 
     /// Puts what is held into the line, or takes it out.
-    pub(super) fn line_up(&mut self, now: Time, i: usize, hold: &Hold) {
+    pub(super) fn line_up(&mut self, now: Time, i: SlotId, hold: &Hold) {
         match hold {
             Hold::GlobalMaxConcurrent { .. } | Hold::GlobalMaxPerHour { .. } => self.places.wait(now, i),
             _ => self.places.leave(i),
@@ -45,11 +46,11 @@ impl Engine {
     }
 
     /// The line at `now`, the next one first; with `joining` as if he stood in it.
-    pub(super) fn line(&self, now: Time, joining: Option<usize>) -> Vec<usize> {
+    pub(super) fn line(&self, now: Time, joining: Option<SlotId>) -> Vec<SlotId> {
         let mut all: Vec<_> = self.places.waiting().filter(|(i, _)| Some(*i) != joining).collect();
         all.extend(joining.map(|i| (i, self.places.standing(now, i))));
         all.sort_by_key(|(i, waiting)| (waiting.turns, waiting.since, *i));
-        let mut used: BTreeMap<usize, u32> = BTreeMap::new();
+        let mut used: BTreeMap<TenantIx, u32> = BTreeMap::new();
         for i in self.places.holders() {
             *used.entry(self.slots[i].tenant).or_default() += 1;
         }

@@ -4,6 +4,7 @@
 //! Must never: begin without a reason and an end.
 
 use super::super::command::{Command, EventType, Refusal};
+use super::super::ids::SlotId;
 use super::super::key::ChannelKey;
 use super::super::params::Windows;
 use super::super::reason::Reason;
@@ -28,7 +29,9 @@ impl Engine {
             let reason = Reason::MaintenanceWindow { policy: policy.to_owned(), open };
             out.push(Command::Record(record(event(open), None, None, Actor::System, reason)));
         }
-        let touched: Vec<usize> = (0..self.slots.len())
+        let touched: Vec<SlotId> = self
+            .slots
+            .ids()
             .filter(|i| self.slots[*i].live && self.slots[*i].configured && self.slots[*i].policy.name == policy)
             .collect();
         for i in &touched {
@@ -84,7 +87,7 @@ impl Engine {
     }
 
     /// Ends a maintenance whose time is up.
-    pub(super) fn lapse_maintenance(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
+    pub(super) fn lapse_maintenance(&mut self, now: Time, i: SlotId, out: &mut Vec<Command>) {
         let slot = &mut self.slots[i];
         if slot.maintenance.take_if(|(until, _)| *until <= now).is_some() {
             let what = format!("the maintenance of {} is over: its time is up", slot.key);
@@ -95,7 +98,7 @@ impl Engine {
     fn told_of_maintenance(
         &mut self,
         now: Time,
-        i: usize,
+        i: SlotId,
         open: bool,
         actor: Actor,
         reason: Reason,
@@ -108,7 +111,7 @@ impl Engine {
     }
 
     /// The channel, and those that want something and might take it as their target.
-    pub(super) fn after_maintenance(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
+    pub(super) fn after_maintenance(&mut self, now: Time, i: SlotId, out: &mut Vec<Command>) {
         self.mark_users_changed(i);
         self.evaluate(now, i, out);
         for n in 0..self.slots[i].users.len() {

@@ -43,6 +43,7 @@ mod schedule;
 mod show;
 mod sight;
 mod slot;
+mod slots;
 mod state;
 mod want;
 mod watch;
@@ -53,6 +54,7 @@ pub use state::{Part, Saved, SavedChannel};
 pub(in crate::policy) use want::{Want, Wish};
 
 use super::command::{Action, Command, EventType, Fact, Order, Record, Refusal};
+use super::ids::{SlotId, TenantIx};
 use super::key::{ChannelId, ChannelKey, TenantId};
 use super::observation::Observation;
 use super::params::{Params, Windows};
@@ -60,38 +62,35 @@ use super::places::Places;
 use super::plan::Pace;
 use super::reason::Reason;
 use super::report::{ChannelReport, TenantReport};
-use super::tenant::Tenant;
 use super::time::Time;
 use super::words::{Actor, OpId, Outcome};
 use sight::Network;
+use slots::{Slots, Tenants};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::time::Duration;
 
 /// The decision engine. See the module.
 #[derive(Debug)]
 pub struct Engine {
-    pub(super) slots: Vec<Slot>,
-    pub(super) tenants: Vec<Tenant>,
-    index: HashMap<ChannelKey, usize>,
-    tenant_index: BTreeMap<TenantId, usize>,
-    free: Vec<usize>,
+    pub(super) slots: Slots,
+    pub(super) tenants: Tenants,
     params: Params,
     started: bool,
     paused: bool,
     paused_until: Option<Time>,
     windows: BTreeMap<String, Windows>,
-    pauses: BTreeSet<(Time, Option<usize>)>,
+    pauses: BTreeSet<(Time, Option<TenantIx>)>,
     places: Places,
     network: Network,
     journal: bool,
     next_op: OpId,
-    ops: BTreeMap<OpId, usize>,
+    ops: BTreeMap<OpId, SlotId>,
     strays: BTreeMap<OpId, Action>,
-    deadlines: BinaryHeap<Reverse<(Time, usize)>>,
-    changed: Vec<usize>,
+    deadlines: BinaryHeap<Reverse<(Time, SlotId)>>,
+    changed: Vec<SlotId>,
     gone: Vec<ChannelKey>,
-    unsaved: Vec<usize>,
+    unsaved: Vec<SlotId>,
     own_unsaved: bool,
     forgotten: Vec<Part>,
     left: left::Shelf,
@@ -102,11 +101,8 @@ impl Engine {
     /// An engine that knows its channels and nothing about them.
     pub fn new(params: Params, now: Time) -> Self {
         let mut engine = Self {
-            slots: Vec::new(),
-            tenants: Vec::new(),
-            index: HashMap::new(),
-            tenant_index: BTreeMap::new(),
-            free: Vec::new(),
+            slots: Slots::default(),
+            tenants: Tenants::default(),
             params: Params::default(),
             started: false,
             paused: false,
@@ -135,14 +131,14 @@ impl Engine {
     /// Orders every channel to be watched. Once, after state has been restored.
     pub fn start(&mut self, out: &mut Vec<Command>) {
         self.started = true;
-        for i in 0..self.slots.len() {
+        for i in self.slots.ids() {
             self.refresh_cadence(i, out);
         }
     }
 
     /// Takes one fact about one channel. Facts about channels that are not watched are ignored.
     pub fn observe(&mut self, now: Time, channel: &ChannelKey, observation: &Observation, out: &mut Vec<Command>) {
-        let Some(&i) = self.index.get(channel) else { return };
+        let Some(i) = self.slots.find(channel) else { return };
         self.seq += 1;
         match observation {
             Observation::Look { asked_at, source, view } => self.on_look(now, i, *asked_at, *source, view, out),
@@ -208,7 +204,7 @@ impl Engine {
 
     /// The request budget stretches a tenant's looks and telemetry by so much from now on.
     pub fn set_pace(&mut self, now: Time, tenant: &TenantId, pace: Pace, out: &mut Vec<Command>) {
-        let Some(&t) = self.tenant_index.get(tenant) else { return };
+        let Some(t) = self.tenants.find(tenant) else { return };
         let tenant = &mut self.tenants[t];
         if tenant.pace == pace {
             return;
@@ -216,7 +212,7 @@ impl Engine {
         tenant.pace = pace;
         let longest = tenant.interval();
         tenant.looks.set_interval(now, longest);
-        for i in 0..self.slots.len() {
+        for i in self.slots.ids() {
             if self.slots[i].live && self.slots[i].tenant == t {
                 self.slots[i].pace = pace;
                 self.stale_check(now, i, out);
@@ -228,14 +224,14 @@ impl Engine {
 
     /// The same, told by what becomes of the longest of its policies' intervals: as older journals have it.
     pub fn set_effective_interval(&mut self, now: Time, tenant: &TenantId, interval: Duration, out: &mut Vec<Command>) {
-        let Some(&t) = self.tenant_index.get(tenant) else { return };
+        let Some(t) = self.tenants.find(tenant) else { return };
         let longest = self.tenants[t].longest.as_secs_f64().max(0.001);
         self.set_pace(now, tenant, Pace::even(interval.as_secs_f64() / longest), out);
     }
 
     /// How far apart routine looks at a tenant's channels really are, at the longest; `None`: there is no such tenant.
     pub fn effective_interval(&self, tenant: &TenantId) -> Option<Duration> {
-        self.tenant_index.get(tenant).map(|&t| self.tenants[t].interval())
+        self.tenants.find(tenant).map(|t| self.tenants[t].interval())
     }
 
     /// So many of the reference targets outside the platforms answer now, of those that ever did; where none of them does,
@@ -284,7 +280,7 @@ impl Engine {
             slot.doubts.seen = None;
             slot.good_since = None;
         }
-        for i in 0..self.slots.len() {
+        for i in self.slots.ids() {
             if self.slots[i].live {
                 self.turn_stale(now, i, out);
             }
@@ -304,23 +300,23 @@ impl Engine {
 
     /// All that is known and decided of a channel.
     pub fn channel(&self, now: Time, key: &ChannelKey) -> Option<ChannelReport> {
-        self.index.get(key).map(|i| self.channel_report(now, *i))
+        self.slots.find(key).map(|i| self.channel_report(now, i))
     }
 
     /// Whether a channel is up, not suspect, and at home, with nothing of ours under way or perhaps made: nobody wants to move
     /// its traffic.
     pub fn is_settled_at_home(&self, key: &ChannelKey) -> bool {
-        self.index.get(key).is_some_and(|i| self.slots[*i].is_settled_at_home())
+        self.slots.find(key).is_some_and(|i| self.slots[i].is_settled_at_home())
     }
 
     /// Every channel that is watched, in a fixed order.
     pub fn channels(&self) -> impl Iterator<Item = &ChannelKey> {
-        self.slots.iter().filter(|slot| slot.live).map(|slot| &slot.key)
+        self.slots.live().map(|(_, slot)| &slot.key)
     }
 
     /// All that is known and decided of a tenant.
     pub fn tenant(&self, now: Time, id: &TenantId) -> Option<TenantReport> {
-        self.tenant_index.get(id).map(|t| self.tenant_report(now, *t))
+        self.tenants.find(id).map(|t| self.tenant_report(now, t))
     }
 
     /// Reference targets that answer, and of how many; as last told.

@@ -2,6 +2,7 @@
 
 use super::super::channel::Event;
 use super::super::command::{Command, EventType, Fact};
+use super::super::ids::{SlotId, TenantIx};
 use super::super::mass;
 use super::super::observation::{ChannelView, Source};
 use super::super::reason::Reason;
@@ -20,7 +21,7 @@ impl Engine {
     pub(super) fn on_look(
         &mut self,
         now: Time,
-        i: usize,
+        i: SlotId,
         asked: Time,
         source: Source,
         view: &ChannelView,
@@ -104,11 +105,11 @@ impl Engine {
     }
 
     /// Whether an answer was overtaken by one to a later question, or is too old to be evidence when it comes.
-    fn is_outdated(&self, now: Time, i: usize, asked: Time) -> bool {
+    fn is_outdated(&self, now: Time, i: SlotId, asked: Time) -> bool {
         self.slots[i].asked.is_some_and(|last| asked < last) || now.since(asked) >= self.stale_limit(i)
     }
 
-    pub(super) fn on_missing(&mut self, now: Time, i: usize, asked: Time, out: &mut Vec<Command>) {
+    pub(super) fn on_missing(&mut self, now: Time, i: SlotId, asked: Time, out: &mut Vec<Command>) {
         self.mark_changed(i);
         self.note_sight(now, i, true, out);
         if self.is_outdated(now, i, asked) {
@@ -134,7 +135,7 @@ impl Engine {
         self.follow_up(now, i, true, out);
     }
 
-    pub(super) fn on_failed(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
+    pub(super) fn on_failed(&mut self, now: Time, i: SlotId, out: &mut Vec<Command>) {
         self.note_sight(now, i, false, out);
         self.step(now, i, Event::Failed, out);
         self.stale_check(now, i, out);
@@ -142,7 +143,7 @@ impl Engine {
     }
 
     /// What time alone does to one channel.
-    pub(super) fn on_due(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
+    pub(super) fn on_due(&mut self, now: Time, i: SlotId, out: &mut Vec<Command>) {
         self.stale_check(now, i, out);
         self.release_orphan(now, i, out);
         self.look_after_doubts(now, i, out);
@@ -150,7 +151,7 @@ impl Engine {
     }
 
     /// Evaluates the channel, and those whose traffic depends on it.
-    pub(super) fn follow_up(&mut self, now: Time, i: usize, changed: bool, out: &mut Vec<Command>) {
+    pub(super) fn follow_up(&mut self, now: Time, i: SlotId, changed: bool, out: &mut Vec<Command>) {
         if !changed && self.slots[i].quiet() {
             self.arm(now, i);
         } else {
@@ -168,7 +169,7 @@ impl Engine {
     }
 
     /// One step of the health machine. Whether health changed.
-    pub(super) fn step(&mut self, now: Time, i: usize, event: Event, out: &mut Vec<Command>) -> bool {
+    pub(super) fn step(&mut self, now: Time, i: SlotId, event: Event, out: &mut Vec<Command>) -> bool {
         let slot = &mut self.slots[i];
         let Some(was) = slot.machine.step(now, event, &slot.policy.health) else { return false };
         let health = slot.health();
@@ -191,11 +192,11 @@ impl Engine {
     }
 
     /// How old its status may be.
-    pub(super) fn stale_limit(&self, i: usize) -> std::time::Duration {
+    pub(super) fn stale_limit(&self, i: SlotId) -> std::time::Duration {
         self.slots[i].status_limit()
     }
 
-    pub(super) fn stale_check(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
+    pub(super) fn stale_check(&mut self, now: Time, i: SlotId, out: &mut Vec<Command>) {
         let limit = self.stale_limit(i);
         let slot = &mut self.slots[i];
         if !(slot.fresh || slot.missing) || slot.evidence.is_none_or(|at| now.since(at) < limit) {
@@ -212,7 +213,7 @@ impl Engine {
         self.turn_stale(now, i, out);
     }
 
-    pub(super) fn turn_stale(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
+    pub(super) fn turn_stale(&mut self, now: Time, i: SlotId, out: &mut Vec<Command>) {
         self.slots[i].fresh = false;
         self.mark_changed(i);
         let changed = self.step(now, i, Event::Stale, out);
@@ -221,7 +222,7 @@ impl Engine {
 
     /// Whether the last look was bad, or the platform has no such channel; and whether too many of the tenant turned so at
     /// once.
-    fn note_bad(&mut self, now: Time, i: usize, bad: bool, out: &mut Vec<Command>) {
+    fn note_bad(&mut self, now: Time, i: SlotId, bad: bool, out: &mut Vec<Command>) {
         let slot = &mut self.slots[i];
         if bad == slot.bad_since.is_some() {
             return;
@@ -239,7 +240,7 @@ impl Engine {
         self.mass_check(now, t, out);
     }
 
-    pub(super) fn mass_check(&mut self, now: Time, t: usize, out: &mut Vec<Command>) {
+    pub(super) fn mass_check(&mut self, now: Time, t: TenantIx, out: &mut Vec<Command>) {
         let tenant = &mut self.tenants[t];
         let on = tenant.params.limits.mass_hold;
         let (bad, of, threshold) = (tenant.bad(), tenant.configured, tenant.mass_threshold());
@@ -256,8 +257,7 @@ impl Engine {
         };
         out.push(Command::Record(record(event, Some(tenant.id.clone()), None, Actor::Engine, reason)));
         if !tenant.mass.held() {
-            let all =
-                self.slots.iter().enumerate().filter(|(_, slot)| slot.live && slot.configured && slot.tenant == t);
+            let all = self.slots.live().filter(|(_, slot)| slot.configured && slot.tenant == t);
             let members: Vec<_> = all.map(|(i, slot)| (i, slot.group(i), slot.bad_since)).collect();
             self.tenants[t].mass.rebuild(members);
         }
@@ -266,7 +266,7 @@ impl Engine {
 
     /// What the channel fails together with. A page may leave the server out or be old: where the channel itself told, only
     /// that counts.
-    fn note_server(&mut self, i: usize, view: &ChannelView, single: bool) {
+    fn note_server(&mut self, i: SlotId, view: &ChannelView, single: bool) {
         let slot = &mut self.slots[i];
         let Some(read) = view.sip_server.as_deref().and_then(mass::server) else { return };
         let known = slot.server.as_ref();

@@ -2,6 +2,7 @@
 //! else.
 
 use super::super::command::{Command, EventType, Order, Refusal};
+use super::super::ids::{SlotId, TenantIx};
 use super::super::key::{ChannelKey, TenantId};
 use super::super::reason::{Cause, Reason};
 use super::super::time::Time;
@@ -85,13 +86,13 @@ impl Engine {
         Ok(())
     }
 
-    pub(super) fn find_tenant(&self, id: &TenantId) -> Result<usize, Refusal> {
-        let t = self.tenant_index.get(id).copied().filter(|t| self.tenants[*t].live);
+    pub(super) fn find_tenant(&self, id: &TenantId) -> Result<TenantIx, Refusal> {
+        let t = self.tenants.find(id).filter(|t| self.tenants[*t].live);
         t.ok_or_else(|| Refusal::UnknownTenant(id.clone()))
     }
 
-    pub(super) fn find_channel(&self, key: &ChannelKey) -> Result<usize, Refusal> {
-        let i = self.index.get(key).copied().filter(|i| self.slots[*i].configured);
+    pub(super) fn find_channel(&self, key: &ChannelKey) -> Result<SlotId, Refusal> {
+        let i = self.slots.find(key).filter(|i| self.slots[*i].configured);
         i.ok_or_else(|| Refusal::UnknownChannel(key.clone()))
     }
 }

@@ -6,6 +6,7 @@
 
 use super::super::command::{Command, EventType, Refusal};
 use super::super::hold::{ByOrder, Hold};
+use super::super::ids::SlotId;
 use super::super::key::{ChannelId, ChannelKey};
 use super::super::params::Mode;
 use super::super::reason::{Cause, Reason};
@@ -71,7 +72,7 @@ impl Engine {
     }
 
     /// Ends an order that can no longer be carried out, or not in time.
-    pub(super) fn lapse_order(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
+    pub(super) fn lapse_order(&mut self, now: Time, i: SlotId, out: &mut Vec<Command>) {
         let slot = &self.slots[i];
         let Some(ordered) = &slot.ordered else { return };
         let waited = slot.wish.as_ref().and_then(|wish| wish.asked);
@@ -98,7 +99,7 @@ impl Engine {
     }
 
     /// Whether what was ordered may be done now, last looks left aside.
-    fn order_allowed(&self, now: Time, i: usize) -> Result<(), String> {
+    fn order_allowed(&self, now: Time, i: SlotId) -> Result<(), String> {
         let slot = &self.slots[i];
         let Some(ordered) = &slot.ordered else { return Ok(()) };
         if let Some(why) = self.order_fit(now, i) {
@@ -117,7 +118,7 @@ impl Engine {
     }
 
     /// What speaks against the target of the order: never passed over.
-    fn order_fit(&self, now: Time, i: usize) -> Option<String> {
+    fn order_fit(&self, now: Time, i: SlotId) -> Option<String> {
         let slot = &self.slots[i];
         match &slot.ordered.as_ref()?.to {
             Some(_) if slot.carries > 0 => {

@@ -2,6 +2,7 @@
 
 use super::super::command::{Action, ActionKind, Command, EventType};
 use super::super::hold_down::HoldDown;
+use super::super::ids::SlotId;
 use super::super::key::ChannelId;
 use super::super::observation::ChannelView;
 use super::super::reason::{Cause, Reason};
@@ -91,7 +92,7 @@ impl Engine {
     }
 
     /// The platform shows the change.
-    pub(super) fn complete(&mut self, now: Time, i: usize, kept: &Kept, reason: Reason, out: &mut Vec<Command>) {
+    pub(super) fn complete(&mut self, now: Time, i: SlotId, kept: &Kept, reason: Reason, out: &mut Vec<Command>) {
         self.conclude(i, kept, events(&kept.kind).1, reason, out);
         self.block(now, i, &kept.kind);
         let until = now + self.tenants[self.slots[i].tenant].params.read_lag;
@@ -136,7 +137,7 @@ impl Engine {
         self.mark_unsaved(i);
     }
 
-    fn take_route(&mut self, i: usize, to: ChannelId) {
+    fn take_route(&mut self, i: SlotId, to: ChannelId) {
         let slot = &mut self.slots[i];
         slot.route = Some(to.clone());
         slot.expected = Some(to);
@@ -147,7 +148,7 @@ impl Engine {
         self.sync_load(i);
     }
 
-    fn conclude(&mut self, i: usize, kept: &Kept, event: EventType, reason: Reason, out: &mut Vec<Command>) {
+    fn conclude(&mut self, i: SlotId, kept: &Kept, event: EventType, reason: Reason, out: &mut Vec<Command>) {
         let slot = &self.slots[i];
         let change = facts(&kept.kind, &slot.key.channel);
         let mut told = channel_record(&slot.key, event, Actor::Engine, reason, change);
@@ -157,7 +158,7 @@ impl Engine {
     }
 
     /// No other move for a while, longer after each.
-    fn block(&mut self, now: Time, i: usize, kind: &ActionKind) {
+    fn block(&mut self, now: Time, i: SlotId, kind: &ActionKind) {
         let slot = &mut self.slots[i];
         if matches!(kind, ActionKind::Codec { .. }) {
             slot.codec_until = Some(now + slot.policy.codec.cooldown).max(slot.codec_until);
@@ -171,7 +172,7 @@ impl Engine {
 
     /// The platform took the change and never showed it, or refused it: the next attempt waits, and its target comes after
     /// the others.
-    fn attempt_failed(&mut self, now: Time, i: usize, kept: &Kept) {
+    fn attempt_failed(&mut self, now: Time, i: SlotId, kept: &Kept) {
         self.back_off(now, i, kept.purpose(), false);
         let slot = &mut self.slots[i];
         match &kept.kind {
@@ -184,14 +185,14 @@ impl Engine {
     }
 
     /// The next attempt has to wait: from `fast_interval`, doubling, up to `block_period`.
-    fn back_off(&mut self, now: Time, i: usize, purpose: Purpose, recalled: bool) {
+    fn back_off(&mut self, now: Time, i: SlotId, purpose: Purpose, recalled: bool) {
         let slot = &mut self.slots[i];
         let (first, longest) = (slot.policy.health.fast_interval, slot.policy.failover.block_period);
         slot.retries.of_mut(purpose).add(now, recalled, first, longest);
     }
 
     /// A change that did not show in its time may show for another hour: it is ours then, not somebody else's.
-    fn remember_late(&mut self, now: Time, i: usize, kept: Kept) {
+    fn remember_late(&mut self, now: Time, i: SlotId, kept: Kept) {
         let late = &mut self.slots[i].late;
         late.retain(|(_, until)| *until > now);
         if late.len() >= MAX_LATE {
@@ -201,7 +202,7 @@ impl Engine {
     }
 
     /// Our status was never sent: `active` is the platform's own word, unless an earlier failover said it.
-    fn clear_echo(&mut self, i: usize, kept: &Kept) {
+    fn clear_echo(&mut self, i: SlotId, kept: &Kept) {
         let slot = &mut self.slots[i];
         if matches!(kept.kind, ActionKind::Failover { .. }) && !slot.route_ours {
             slot.echo = false;
@@ -212,7 +213,7 @@ impl Engine {
     pub(super) fn settle_unsure(
         &mut self,
         now: Time,
-        i: usize,
+        i: SlotId,
         asked: Time,
         view: &ChannelView,
         out: &mut Vec<Command>,

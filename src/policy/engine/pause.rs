@@ -3,6 +3,7 @@
 //! Must never: let a pause lapse before its time, or one that another controller caused.
 
 use super::super::command::{Command, EventType, Fact, Refusal};
+use super::super::ids::TenantIx;
 use super::super::key::TenantId;
 use super::super::reason::Reason;
 use super::super::time::{Span, Time};
@@ -76,7 +77,7 @@ impl Engine {
     pub(super) fn restore_pause(
         &mut self,
         now: Time,
-        t: Option<usize>,
+        t: Option<TenantIx>,
         paused: bool,
         paused_for: Option<Duration>,
         elapsed: Duration,
@@ -88,14 +89,14 @@ impl Engine {
         }
     }
 
-    fn pause_of(&self, t: Option<usize>) -> (bool, Option<Time>) {
+    fn pause_of(&self, t: Option<TenantIx>) -> (bool, Option<Time>) {
         match t {
             Some(t) => (self.tenants[t].paused, self.tenants[t].paused_until),
             None => (self.paused, self.paused_until),
         }
     }
 
-    fn set_pause(&mut self, t: Option<usize>, paused: bool, until: Option<Time>) {
+    fn set_pause(&mut self, t: Option<TenantIx>, paused: bool, until: Option<Time>) {
         if let (_, Some(before)) = self.pause_of(t) {
             self.pauses.remove(&(before, t));
         }
@@ -111,7 +112,7 @@ impl Engine {
     fn told_of_pause(
         &mut self,
         now: Time,
-        t: Option<usize>,
+        t: Option<TenantIx>,
         tenant: Option<&TenantId>,
         change: (bool, bool),
         actor: Actor,

@@ -3,6 +3,7 @@
 //!
 //! Must never: act by itself, or judge a route by telemetry of before it showed.
 
+use super::super::ids::SlotId;
 use super::super::key::ChannelId;
 use super::super::reason::Cause;
 use super::super::score;
@@ -13,7 +14,7 @@ use super::Engine;
 
 impl Engine {
     /// A route of ours shows: where it was taken for quality it is on probation from now on.
-    pub(super) fn begin_probation(&mut self, now: Time, i: usize, backup: &ChannelId, cause: Option<&Cause>) {
+    pub(super) fn begin_probation(&mut self, now: Time, i: SlotId, backup: &ChannelId, cause: Option<&Cause>) {
         let window = self.sibling(&self.slots[i], backup).map(|b| &self.slots[b].window);
         let probation = Probation::of(backup, cause).map(|probation| {
             let policy = &self.slots[i].policy;
@@ -24,7 +25,7 @@ impl Engine {
 
     /// Notes that traffic has to come back, or no longer has to; and ends the probation of a route that traffic has left, or
     /// that has proved itself in its time.
-    pub(super) fn note_probation(&mut self, now: Time, i: usize) {
+    pub(super) fn note_probation(&mut self, now: Time, i: SlotId) {
         let slot = &self.slots[i];
         let Some(on) = &slot.probation else { return };
         let left = slot.expected.as_ref() != Some(&on.of.backup);
@@ -50,7 +51,7 @@ impl Engine {
 
     /// Why the traffic of a channel has to come back from where it was moved for quality. Where nothing new is known of a
     /// route that was found worse, what was known then counts on.
-    pub(super) fn worse_there(&self, now: Time, i: usize) -> Option<Cause> {
+    pub(super) fn worse_there(&self, now: Time, i: SlotId) -> Option<Cause> {
         let slot = &self.slots[i];
         let on = slot.probation.as_ref()?;
         let home = slot.quality_now(now).filter(|_| slot.health() == Health::Up && slot.fresh)?;
@@ -61,7 +62,7 @@ impl Engine {
     }
 
     /// The score of the backup since traffic came to it; `None`: nobody is on probation there, or too little is measured.
-    pub(super) fn measured_there(&self, now: Time, i: usize) -> Option<f64> {
+    pub(super) fn measured_there(&self, now: Time, i: SlotId) -> Option<f64> {
         let slot = &self.slots[i];
         let on = slot.probation.as_ref()?;
         let backup = &self.slots[self.sibling(slot, &on.of.backup)?];
@@ -71,7 +72,7 @@ impl Engine {
     }
 
     /// What is known of the route on probation.
-    fn there(&self, now: Time, i: usize, on: &Timed<Probation>) -> There {
+    fn there(&self, now: Time, i: SlotId, on: &Timed<Probation>) -> There {
         let Some(b) = self.sibling(&self.slots[i], &on.of.backup) else { return There::default() };
         let backup = &self.slots[b];
         // Degraded for as long as being down takes.
@@ -83,7 +84,7 @@ impl Engine {
         There { measured: self.measured_there(now, i), score, degraded }
     }
 
-    fn is_well_there(&self, i: usize, on: &Timed<Probation>, there: &There) -> bool {
+    fn is_well_there(&self, i: SlotId, on: &Timed<Probation>, there: &There) -> bool {
         let slot = &self.slots[i];
         let backup = self.sibling(slot, &on.of.backup).map(|b| &self.slots[b]);
         let up = backup.is_some_and(|backup| backup.health() == Health::Up && backup.fresh);

@@ -5,6 +5,7 @@
 
 use super::super::codec::{self, CodecHold, Proposal, same_names};
 use super::super::command::{Command, EventType};
+use super::super::ids::SlotId;
 use super::super::observation::{Codec, TelemetryReading, same_order};
 use super::super::reason::{Cause, Reason};
 use super::super::score::{self, Conditions, Quality, predict};
@@ -15,7 +16,7 @@ use super::want::CodecWant;
 use super::{Engine, Slot, Want, channel_record};
 
 impl Engine {
-    pub(super) fn on_telemetry(&mut self, now: Time, i: usize, reading: &TelemetryReading, out: &mut Vec<Command>) {
+    pub(super) fn on_telemetry(&mut self, now: Time, i: SlotId, reading: &TelemetryReading, out: &mut Vec<Command>) {
         let latency = self.tenants[self.slots[i].tenant].params.latency;
         let slot = &mut self.slots[i];
         slot.forget_stale_telemetry(now);
@@ -51,7 +52,7 @@ impl Engine {
     }
 
     /// The list may leave codecs out for good: where another order may help, the channel itself is asked once.
-    fn ask_for_codecs(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
+    fn ask_for_codecs(&mut self, now: Time, i: SlotId, out: &mut Vec<Command>) {
         let slot = &self.slots[i];
         let poor = slot.quality_now(now).is_some_and(|quality| quality.score < slot.policy.quality.optimise_below);
         if poor && slot.configured && slot.policy.codec.enabled && slot.codecs.is_empty() && slot.single.is_none() {
@@ -60,7 +61,7 @@ impl Engine {
     }
 
     /// Those whose route to channel `b` has to prove itself.
-    fn evaluate_on_probation(&mut self, now: Time, b: usize, out: &mut Vec<Command>) {
+    fn evaluate_on_probation(&mut self, now: Time, b: SlotId, out: &mut Vec<Command>) {
         for n in 0..self.slots[b].users.len() {
             let Some(&user) = self.slots[b].users.get(n) else { break };
             if self.slots[user].probation.as_ref().is_some_and(|on| on.of.backup == *self.slots[b].id()) {
@@ -71,7 +72,7 @@ impl Engine {
 
     /// Why traffic has to leave for the sake of quality: the score below `quality_below`, or `degraded_by` points below what
     /// is usual, at every reading for `quality_for`, and at two of them at the least.
-    pub(super) fn bad_quality(&self, now: Time, i: usize, quality: &Quality) -> Option<Cause> {
+    pub(super) fn bad_quality(&self, now: Time, i: SlotId, quality: &Quality) -> Option<Cause> {
         let slot = &self.slots[i];
         let rules = &slot.policy.failover;
         // One reading alone lasts for no time, however long no other comes.
@@ -88,7 +89,7 @@ impl Engine {
 
     /// What is wanted of the codecs of a channel that is up: a better order where its score is below `optimise_below`, the
     /// order first read once conditions have been good for `restore_after`.
-    pub(super) fn wanted_codec(&self, now: Time, i: usize, score: f64) -> Result<Want, Reason> {
+    pub(super) fn wanted_codec(&self, now: Time, i: SlotId, score: f64) -> Result<Want, Reason> {
         let slot = &self.slots[i];
         let policy = &slot.policy;
         if score < policy.quality.optimise_below {
@@ -123,7 +124,7 @@ impl Engine {
     }
 
     /// What the order so far scores, which another one must not be measured worse than.
-    pub(super) fn score_before(&self, i: usize, proposal: &Proposal) -> Option<f64> {
+    pub(super) fn score_before(&self, i: SlotId, proposal: &Proposal) -> Option<f64> {
         let slot = &self.slots[i];
         let (params, latency) = (&slot.policy.quality, self.tenants[slot.tenant].params.latency);
         let values = score::codec_values(&params.codecs, &proposal.from)?;
@@ -136,7 +137,7 @@ impl Engine {
     pub(super) fn begin_trial(
         &mut self,
         now: Time,
-        i: usize,
+        i: SlotId,
         promise: Option<&Promise>,
         order: &[Codec],
         before: &[Codec],
@@ -155,7 +156,7 @@ impl Engine {
 
     /// Holds a codec order against what it promised, as soon as there is enough telemetry of it; and one that was measured
     /// worse again by all that comes, until it is put back.
-    fn judge_trial(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
+    fn judge_trial(&mut self, now: Time, i: SlotId, out: &mut Vec<Command>) {
         let slot = &self.slots[i];
         if slot.away() || slot.flight.is_some() || slot.unsure.is_some() {
             return;
@@ -186,7 +187,7 @@ impl Engine {
         self.conclude_trial(i, verdict, Reason::CodecMeasured { from, to, before, predicted, measured, worse }, out);
     }
 
-    fn conclude_trial(&mut self, i: usize, verdict: Verdict, reason: Reason, out: &mut Vec<Command>) {
+    fn conclude_trial(&mut self, i: SlotId, verdict: Verdict, reason: Reason, out: &mut Vec<Command>) {
         let slot = &mut self.slots[i];
         if let Some(trial) = &mut slot.trial {
             trial.of.verdict = Some(verdict);
@@ -198,7 +199,7 @@ impl Engine {
     }
 
     /// Ends what can no longer be measured, or not in its time.
-    pub(super) fn lapse_trials(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
+    pub(super) fn lapse_trials(&mut self, now: Time, i: SlotId, out: &mut Vec<Command>) {
         self.note_probation(now, i);
         let slot = &mut self.slots[i];
         // Not ours any more: someone else chose another order, or we put another one in place.

@@ -8,6 +8,7 @@
 //!
 //! Must never: hold back a rescue for the sake of anything else.
 
+use super::super::ids::SlotId;
 use super::super::key::ChannelId;
 use super::super::time::Time;
 use super::super::words::Health;
@@ -128,7 +129,7 @@ impl Retries {
 impl Engine {
     /// Forgets what failed of what is known not to be wanted any more: nothing has to leave a channel that is up, and codecs
     /// that score enough need no other order.
-    pub(super) fn end_episodes(&mut self, now: Time, i: usize, want: Option<&Want>) {
+    pub(super) fn end_episodes(&mut self, now: Time, i: SlotId, want: Option<&Want>) {
         let slot = &self.slots[i];
         if slot.retries == Retries::default() || slot.pending().is_some() {
             return;

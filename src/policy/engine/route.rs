@@ -5,6 +5,7 @@
 
 use super::super::command::{ActionKind, Command, EventType, Fact};
 use super::super::hour::HOUR;
+use super::super::ids::{SlotId, TenantIx};
 use super::super::key::{ChannelId, ChannelKey};
 use super::super::observation::ChannelView;
 use super::super::reason::Reason;
@@ -25,7 +26,7 @@ impl Engine {
     pub(super) fn note_route(
         &mut self,
         now: Time,
-        i: usize,
+        i: SlotId,
         (asked, single): (Time, bool),
         view: &ChannelView,
         word: Word,
@@ -88,7 +89,7 @@ impl Engine {
     }
 
     pub(super) fn on_own_change(&mut self, now: Time, key: &ChannelKey, primary: &ChannelId, until: Time) {
-        let Some(&i) = self.index.get(key) else { return };
+        let Some(i) = self.slots.find(key) else { return };
         let own = &mut self.slots[i].own_changes;
         own.retain(|(to, end)| *end > now && to != primary);
         if own.len() >= MAX_OWN_CHANGES {
@@ -99,7 +100,7 @@ impl Engine {
     }
 
     /// Another writer of ours set this route: it is nobody else's, and what it undid is free to be done again.
-    fn take_own_change(&mut self, now: Time, i: usize, read: &ChannelId, out: &mut Vec<Command>) {
+    fn take_own_change(&mut self, now: Time, i: SlotId, read: &ChannelId, out: &mut Vec<Command>) {
         let slot = &mut self.slots[i];
         let Some(n) = slot.own_changes.iter().position(|(to, until)| to == read && now < *until) else { return };
         slot.own_changes.remove(n);
@@ -118,7 +119,7 @@ impl Engine {
 
     /// A page of the list shows another route or codec order than the channel had: it may be old, so the channel itself is
     /// asked.
-    pub(super) fn doubt_route(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
+    pub(super) fn doubt_route(&mut self, now: Time, i: SlotId, out: &mut Vec<Command>) {
         let slot = &mut self.slots[i];
         let fast = slot.policy.health.fast_interval;
         if slot.doubted_at.is_none_or(|at| now.since(at) >= fast) {
@@ -127,7 +128,7 @@ impl Engine {
         }
     }
 
-    fn take_foreign_route(&mut self, now: Time, i: usize, read: ChannelId, out: &mut Vec<Command>) {
+    fn take_foreign_route(&mut self, now: Time, i: SlotId, read: ChannelId, out: &mut Vec<Command>) {
         let slot = &self.slots[i];
         let t = slot.tenant;
         let (blind, seen_since) = (self.is_blind(t), self.tenants[t].seen_since);
@@ -171,7 +172,7 @@ impl Engine {
     }
 
     /// Something else steers the tenant.
-    fn pause_for_other(&mut self, now: Time, t: usize, reversals: usize, within: Duration, out: &mut Vec<Command>) {
+    fn pause_for_other(&mut self, now: Time, t: TenantIx, reversals: usize, within: Duration, out: &mut Vec<Command>) {
         let tenant = &mut self.tenants[t];
         tenant.other_controller = true;
         tenant.unsaved = true;
@@ -193,7 +194,7 @@ impl Engine {
     pub(super) fn codecs_show_late(
         &mut self,
         now: Time,
-        i: usize,
+        i: SlotId,
         asked: Time,
         single: bool,
         view: &ChannelView,
@@ -213,7 +214,7 @@ impl Engine {
     }
 
     /// A change that had not shown when its time was over shows now: it is ours, not someone else's.
-    fn shows_late(&mut self, now: Time, i: usize, read: &ChannelId, out: &mut Vec<Command>) -> bool {
+    fn shows_late(&mut self, now: Time, i: SlotId, read: &ChannelId, out: &mut Vec<Command>) -> bool {
         let slot = &mut self.slots[i];
         let Some(n) = slot.late_route(now, read) else { return false };
         let (kept, _) = slot.late.remove(n);

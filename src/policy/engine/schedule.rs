@@ -2,6 +2,7 @@
 
 use super::super::command::{Cadence, Command};
 use super::super::hold::Hold;
+use super::super::ids::SlotId;
 use super::super::time::Time;
 use super::super::words::Health;
 use super::{Engine, Want, Wish};
@@ -9,7 +10,7 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 impl Engine {
-    fn suspect(&self, i: usize) -> bool {
+    fn suspect(&self, i: SlotId) -> bool {
         let slot = &self.slots[i];
         let bad = slot.configured && slot.last_bad() && slot.fresh && slot.health() != Health::Down;
         let stranded = matches!(&slot.wish, Some(Wish { want: Want::Failover(_) | Want::Cascade(..), .. }));
@@ -20,7 +21,7 @@ impl Engine {
         bad || vanishing || (stranded && slot.held.is_none() && !hopeless) || (slot.unsure.is_some() && !slot.missing)
     }
 
-    pub(super) fn refresh_suspect(&mut self, i: usize, out: &mut Vec<Command>) {
+    pub(super) fn refresh_suspect(&mut self, i: SlotId, out: &mut Vec<Command>) {
         let suspect = self.suspect(i);
         if self.slots[i].suspect == suspect {
             return;
@@ -34,13 +35,13 @@ impl Engine {
     }
 
     /// Orders another cadence where another one is due.
-    pub(super) fn refresh_cadence(&mut self, i: usize, out: &mut Vec<Command>) {
+    pub(super) fn refresh_cadence(&mut self, i: SlotId, out: &mut Vec<Command>) {
         let slot = &self.slots[i];
         if !self.started || !slot.live {
             return;
         }
         let health = &slot.policy.health;
-        let users = slot.users.iter().filter_map(|u| self.slots.get(*u)).filter(|user| user.suspect);
+        let users = slot.users.iter().map(|user| &self.slots[*user]).filter(|user| user.suspect);
         let fast = users.map(|user| user.policy.health.fast_interval).min();
         let fast = if slot.suspect { Some(fast.unwrap_or(Duration::MAX).min(health.fast_interval)) } else { fast };
         let interval = fast.unwrap_or(health.interval).min(health.interval);
@@ -53,7 +54,7 @@ impl Engine {
     }
 
     /// The next moment at which time alone changes something for the channel.
-    fn due(&self, now: Time, i: usize) -> Option<Time> {
+    fn due(&self, now: Time, i: SlotId) -> Option<Time> {
         let slot = &self.slots[i];
         let policy = &slot.policy;
         let stale = slot.evidence.filter(|_| slot.fresh || slot.missing).map(|at| at + self.stale_limit(i));
@@ -87,7 +88,7 @@ impl Engine {
     }
 
     /// Sees to it that the channel is evaluated when it is due. A later deadline than the one set waits for that one.
-    pub(super) fn arm(&mut self, now: Time, i: usize) {
+    pub(super) fn arm(&mut self, now: Time, i: SlotId) {
         let Some(due) = self.due(now, i) else { return };
         if self.slots[i].armed.is_some_and(|armed| armed <= due) {
             return;

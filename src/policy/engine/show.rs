@@ -3,6 +3,7 @@
 use super::super::channel::Event;
 use super::super::explanation::{Block, BlockKind, Explanation, HoldDownReport};
 use super::super::hold::Hold;
+use super::super::ids::{SlotId, TenantIx};
 use super::super::key::{ChannelKey, TenantId};
 use super::super::params::{TenantParams, Windows};
 use super::super::reason::{Ineligible, Reason};
@@ -13,7 +14,7 @@ use super::super::words::TenantState;
 use super::{Engine, Slot};
 
 impl Engine {
-    pub(super) fn channel_report(&self, now: Time, i: usize) -> ChannelReport {
+    pub(super) fn channel_report(&self, now: Time, i: SlotId) -> ChannelReport {
         let slot = &self.slots[i];
         ChannelReport {
             key: slot.key.clone(),
@@ -47,7 +48,7 @@ impl Engine {
         }
     }
 
-    fn explanation(&self, now: Time, i: usize) -> Explanation {
+    fn explanation(&self, now: Time, i: SlotId) -> Explanation {
         let slot = &self.slots[i];
         let (health, latency) = (&slot.policy.health, self.tenants[slot.tenant].params.latency);
         let measured = slot.summary.as_ref().filter(|_| slot.quality_now(now).is_some());
@@ -82,7 +83,7 @@ impl Engine {
 
     /// How far the tenant's reads may be behind its writes.
     pub fn read_lag(&self, tenant: &TenantId) -> std::time::Duration {
-        let of = |t: usize| self.tenants[t].params.read_lag;
+        let of = |t: TenantIx| self.tenants[t].params.read_lag;
         self.find_tenant(tenant).map_or_else(|_| TenantParams::default().read_lag, of)
     }
 
@@ -93,10 +94,10 @@ impl Engine {
 
     /// The last evaluation of a channel.
     pub fn reason(&self, key: &ChannelKey) -> Option<&Reason> {
-        self.index.get(key).map(|i| &self.slots[*i].reason)
+        self.slots.find(key).map(|i| &self.slots[i].reason)
     }
 
-    fn candidate_report(&self, now: Time, i: usize, c: usize) -> CandidateReport {
+    fn candidate_report(&self, now: Time, i: SlotId, c: SlotId) -> CandidateReport {
         let (slot, candidate) = (&self.slots[i], &self.slots[c]);
         let needed = slot.wish.as_ref().and_then(|wish| self.needed_score(now, i, &wish.want));
         let against = self.against(now, i, c, needed).or_else(|| {
@@ -114,7 +115,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn tenant_report(&self, now: Time, t: usize) -> TenantReport {
+    pub(super) fn tenant_report(&self, now: Time, t: TenantIx) -> TenantReport {
         let tenant = &self.tenants[t];
         TenantReport {
             state: if self.is_blind(t) { TenantState::Blind } else { TenantState::Seen },

@@ -8,6 +8,7 @@
 //! Must never: take an error, or a reference target, for evidence of a channel.
 
 use super::super::command::{Command, EventType, Fact};
+use super::super::ids::{SlotId, TenantIx};
 use super::super::key::TenantId;
 use super::super::reason::Reason;
 use super::super::time::Time;
@@ -26,12 +27,12 @@ pub(super) struct Network {
 
 impl Engine {
     /// Whether nothing can be seen of a tenant.
-    pub(super) fn is_blind(&self, t: usize) -> bool {
+    pub(super) fn is_blind(&self, t: TenantIx) -> bool {
         self.network.lost || self.tenants[t].blind
     }
 
     /// One more look of the tenant ended; whether the tenant can be seen follows from all of them.
-    pub(super) fn note_sight(&mut self, now: Time, i: usize, answered: bool, out: &mut Vec<Command>) {
+    pub(super) fn note_sight(&mut self, now: Time, i: SlotId, answered: bool, out: &mut Vec<Command>) {
         if self.network.lost {
             // Whatever fails now is explained by that; whatever is answered counts once it is over.
             return;
@@ -76,7 +77,7 @@ impl Engine {
                 self.all_sight_changed(now, out);
             }
             (true, false) => {
-                for tenant in &mut self.tenants {
+                for tenant in self.tenants.iter_mut() {
                     // What failed meanwhile was no platform's fault.
                     tenant.looks.clear();
                     tenant.seen_since = Some(now);
@@ -88,7 +89,7 @@ impl Engine {
                 self.all_sight_changed(now, out);
             }
             (false, false) => {
-                for t in 0..self.tenants.len() {
+                for t in self.tenants.ids() {
                     if self.tenants[t].blind_untold {
                         self.tell_blind(t, out);
                     }
@@ -99,7 +100,7 @@ impl Engine {
         true
     }
 
-    fn tell_blind(&mut self, t: usize, out: &mut Vec<Command>) {
+    fn tell_blind(&mut self, t: TenantIx, out: &mut Vec<Command>) {
         let references = Some((self.network.answered, self.network.of)).filter(|(_, of)| *of > 0);
         let tenant = &mut self.tenants[t];
         tenant.blind_untold = false;
@@ -109,14 +110,16 @@ impl Engine {
     }
 
     fn all_sight_changed(&mut self, now: Time, out: &mut Vec<Command>) {
-        for t in 0..self.tenants.len() {
+        for t in self.tenants.ids() {
             self.sight_changed(now, t, out);
         }
     }
 
     /// Those that want something, and those whose time of being up no longer counts.
-    fn sight_changed(&mut self, now: Time, t: usize, out: &mut Vec<Command>) {
-        let touched: Vec<usize> = (0..self.slots.len())
+    fn sight_changed(&mut self, now: Time, t: TenantIx, out: &mut Vec<Command>) {
+        let touched: Vec<SlotId> = self
+            .slots
+            .ids()
             .filter(|i| {
                 let slot = &self.slots[*i];
                 slot.live && slot.tenant == t && (slot.wish.is_some() || slot.good_since.is_some() && slot.away())

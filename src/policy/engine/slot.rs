@@ -4,6 +4,7 @@ use super::super::channel::{Event, Machine};
 use super::super::command::{ActionKind, Cadence};
 use super::super::hold::Hold;
 use super::super::hold_down::HoldDown;
+use super::super::ids::{SlotId, TenantIx};
 use super::super::key::{ChannelId, ChannelKey};
 use super::super::mass::Group;
 use super::super::observation::{AuthenticationSeen, Codec};
@@ -26,7 +27,7 @@ use std::time::Duration;
 pub(in crate::policy) struct Slot {
     pub key: ChannelKey,
     pub live: bool,
-    pub tenant: usize,
+    pub tenant: TenantIx,
     pub configured: bool,
     pub policy: Arc<Policy>,
     /// Its backups as configured; `None`: as the platform says.
@@ -36,11 +37,11 @@ pub(in crate::policy) struct Slot {
     /// Its SIP server as read, and whether the channel itself was asked for it.
     pub server: Option<(String, bool)>,
     /// Its backups in order.
-    pub candidates: Vec<usize>,
+    pub candidates: Vec<SlotId>,
     /// Every channel that it needs to be watched: backups, and where its traffic goes.
-    pub needs: Vec<usize>,
+    pub needs: Vec<SlotId>,
     /// Every channel that needs it.
-    pub users: Vec<usize>,
+    pub users: Vec<SlotId>,
     pub cadence: Option<Cadence>,
     pub suspect: bool,
     /// Evidence.
@@ -76,7 +77,7 @@ pub(in crate::policy) struct Slot {
     /// Others whose traffic it carries or is about to.
     pub carries: u32,
     /// Slots whose load includes this channel: its current target, and the target of an action in flight.
-    pub loads: [Option<usize>; 2],
+    pub loads: [Option<SlotId>; 2],
     /// Its actions.
     pub flight: Option<Flight>,
     pub unsure: Option<Unsure>,
@@ -145,7 +146,7 @@ impl Slot {
         self.retries.tried(now, target, self.policy.failover.block_period)
     }
 
-    pub(in crate::policy) fn new(now: Time, key: ChannelKey, tenant: usize, policy: Arc<Policy>) -> Self {
+    pub(in crate::policy) fn new(now: Time, key: ChannelKey, tenant: TenantIx, policy: Arc<Policy>) -> Self {
         let window = Window::new(&policy.telemetry);
         Self {
             key,
@@ -231,7 +232,7 @@ impl Slot {
     }
 
     /// What it fails together with; `i` is its place.
-    pub(in crate::policy) fn group(&self, i: usize) -> Group {
+    pub(in crate::policy) fn group(&self, i: SlotId) -> Group {
         let server = || self.server.as_ref().map(|(server, _)| Group::Server(server.clone()));
         self.carrier.clone().map(Group::Carrier).or_else(server).unwrap_or(Group::Own(i))
     }

@@ -191,7 +191,7 @@ impl Engine {
         if std::mem::take(&mut self.own_unsaved) {
             parts.push(Part::Engine);
         }
-        for tenant in &mut self.tenants {
+        for tenant in self.tenants.iter_mut() {
             if std::mem::take(&mut tenant.unsaved) {
                 parts.push(Part::Tenant(tenant.id.clone()));
             }
@@ -212,7 +212,7 @@ impl Engine {
                 Some(Saved::Engine { paused: self.paused, paused_for })
             }
             Part::Tenant(id) => {
-                let tenant = &self.tenants[*self.tenant_index.get(id)?];
+                let tenant = &self.tenants[self.tenants.find(id)?];
                 let ages = |ends: &mut dyn Iterator<Item = Time>, span: Duration| {
                     ends.map(|until| span.saturating_sub(until.since(now))).collect()
                 };
@@ -239,7 +239,7 @@ impl Engine {
                 if let Some(left) = self.save_left(now, key) {
                     return Some(left);
                 }
-                let slot = &self.slots[*self.index.get(key)?];
+                let slot = &self.slots[self.slots.find(key)?];
                 let saved = save_channel(now, slot);
                 (!saved.is_plain(slot.id())).then(|| Saved::Channel(Box::new(saved)))
             }
@@ -265,7 +265,7 @@ impl Engine {
                 },
             ) => {
                 let out_for = left_for.map_or(Duration::ZERO, |left_for| left_for + elapsed);
-                let known = self.tenant_index.get(id).copied();
+                let known = self.tenants.find(id);
                 let t = known.unwrap_or_else(|| self.stray_tenant(now, id, out_for));
                 self.restore_pause(now, Some(t), paused, paused_for, elapsed);
                 let tenant = &mut self.tenants[t];
@@ -281,7 +281,7 @@ impl Engine {
                 tenant.lost = credentials_lost.into_iter().take(MAX_LOST).collect();
             }
             (Part::Channel(key), Saved::Channel(saved)) => {
-                let configured = self.index.get(key).copied().filter(|i| self.slots[*i].configured);
+                let configured = self.slots.find(key).filter(|i| self.slots[*i].configured);
                 let Some(i) = configured else { return self.restore_left(now, key, *saved, elapsed) };
                 let mut saved = *saved;
                 let (out_for, older) = saved.take_left();

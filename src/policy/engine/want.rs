@@ -3,6 +3,7 @@
 //! Must never: say whether it may be done.
 
 use super::super::codec;
+use super::super::ids::SlotId;
 use super::super::observation::Codec;
 use super::super::reason::Cause;
 use super::super::time::Time;
@@ -43,7 +44,7 @@ pub(in crate::policy) enum Want {
     /// Its own traffic has to leave it.
     Failover(Cause),
     /// Its traffic has to leave the failed backup.
-    Cascade(usize, Cause),
+    Cascade(SlotId, Cause),
     /// Its traffic may come home.
     Failback,
     /// Its traffic has to come back from where it was moved for quality: it is worse there.

@@ -1,6 +1,7 @@
 //! What is told of a channel's quality: what runs out, and what is on trial. Reads only.
 
 use super::super::explanation::{CodecTrialReport, LowReport, ProbationReport, QualityWatch, RefutedReport};
+use super::super::ids::SlotId;
 use super::super::score;
 use super::super::score::Quality;
 use super::super::time::Time;
@@ -9,7 +10,7 @@ use super::{Engine, Slot};
 
 impl Engine {
     /// What is told of it: see [`QualityWatch`].
-    pub(super) fn quality_watch(&self, now: Time, i: usize) -> QualityWatch {
+    pub(super) fn quality_watch(&self, now: Time, i: SlotId) -> QualityWatch {
         let slot = &self.slots[i];
         let refuted = slot.refuted.at(now).map(|(refuted, left)| {
             let Refuted { to, before, measured, .. } = refuted.clone();

@@ -1,6 +1,7 @@
 //! Weighs an answer: what it shows of the route and the codecs, held against what we hold for true and what is in doubt.
 
 use super::super::command::{ActionKind, Command};
+use super::super::ids::SlotId;
 use super::super::key::ChannelId;
 use super::super::observation::{ChannelView, ranked, same_order};
 use super::super::time::Time;
@@ -113,7 +114,7 @@ fn believe<T: PartialEq>(
 
 impl Engine {
     /// Asks a channel of which something is in doubt, when that is due; afterwards as often as it is looked at anyway.
-    pub(super) fn look_after_doubts(&mut self, now: Time, i: usize, out: &mut Vec<Command>) {
+    pub(super) fn look_after_doubts(&mut self, now: Time, i: SlotId, out: &mut Vec<Command>) {
         let slot = &mut self.slots[i];
         if slot.doubts.look_at().is_none_or(|at| at > now) {
             return;

@@ -2,6 +2,7 @@
 //!
 //! Must never: say whether a hold applies.
 
+use super::super::super::ids::SlotId;
 use crate::policy::cause::Cause;
 use crate::policy::command::{Action, ActionKind};
 use crate::policy::engine::{Engine, Slot, Want};
@@ -16,7 +17,7 @@ use std::time::Duration;
 pub(super) struct Asked<'a> {
     pub engine: &'a Engine,
     pub now: Time,
-    pub i: usize,
+    pub i: SlotId,
     pub slot: &'a Slot,
     pub tenant: &'a Tenant,
     pub what: What<'a>,
@@ -27,7 +28,7 @@ pub(super) struct Asked<'a> {
 #[derive(Clone, Copy)]
 pub(super) enum What<'a> {
     /// Wanted; and the target, where it is known.
-    Wanted(&'a Want, Option<usize>),
+    Wanted(&'a Want, Option<SlotId>),
     /// In flight, and not sent yet.
     Decided(&'a Action),
 }
@@ -49,7 +50,7 @@ pub(super) struct Passes {
 }
 
 impl<'a> Asked<'a> {
-    pub(super) fn wanted(engine: &'a Engine, now: Time, i: usize, want: &'a Want, target: Option<usize>) -> Self {
+    pub(super) fn wanted(engine: &'a Engine, now: Time, i: SlotId, want: &'a Want, target: Option<SlotId>) -> Self {
         let slot = &engine.slots[i];
         let mut asked = Self::new(engine, now, i, What::Wanted(want, target));
         asked.passes.ordered = slot.ordered.is_some();
@@ -60,13 +61,13 @@ impl<'a> Asked<'a> {
     }
 
     /// Whoever ordered or approved it signs the action.
-    pub(super) fn decided(engine: &'a Engine, now: Time, i: usize, action: &'a Action) -> Self {
+    pub(super) fn decided(engine: &'a Engine, now: Time, i: SlotId, action: &'a Action) -> Self {
         let mut asked = Self::new(engine, now, i, What::Decided(action));
         asked.passes.approved = action.actor != Actor::Engine;
         asked
     }
 
-    fn new(engine: &'a Engine, now: Time, i: usize, what: What<'a>) -> Self {
+    fn new(engine: &'a Engine, now: Time, i: SlotId, what: What<'a>) -> Self {
         let slot = &engine.slots[i];
         let tenant = &engine.tenants[slot.tenant];
         let off_down = matches!(what.leaves(), Some(Cause::BackupDown { .. }));
