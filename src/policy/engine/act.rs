@@ -37,11 +37,11 @@ impl Engine {
             channel: slot.id().clone(),
             to: to.clone(),
             cause: cause.clone(),
-            carries: self.slots[target].carries,
+            carries: self.slots[target].route.carries,
             max_dependents: slot.policy.failover.max_dependents,
             passed_over,
         };
-        let from = slot.route.clone().unwrap_or_else(|| slot.id().clone());
+        let from = slot.route.read.clone().unwrap_or_else(|| slot.id().clone());
         self.act(now, i, ActionKind::Failover { from, to }, reason, Some(cause), out);
     }
 
@@ -53,8 +53,8 @@ impl Engine {
             return;
         }
         let slot = &self.slots[i];
-        let Some(from) = slot.route.clone() else { return };
-        let good_for = slot.good_since.map_or(Duration::ZERO, |since| now.since(since));
+        let Some(from) = slot.route.read.clone() else { return };
+        let good_for = slot.action.good_since.map_or(Duration::ZERO, |since| now.since(since));
         let backup_failed = matches!(cause, Some(Cause::BackupDown { .. } | Cause::BackupMissing { .. }));
         let reason =
             Reason::Failback { channel: own, from: from.clone(), good_for, backup_failed, cause: cause.clone() };
@@ -70,7 +70,7 @@ impl Engine {
         let slot = &self.slots[i];
         let (order, reason) = match want {
             CodecWant::Improve(proposal) => {
-                let score = slot.quality.map_or(0.0, |quality| quality.score);
+                let score = slot.telemetry.quality.map_or(0.0, |quality| quality.score);
                 let before = self.score_before(i, &proposal);
                 let (from, to, gain, predicted) = (proposal.from, proposal.to, proposal.gain, Some(proposal.predicted));
                 (proposal.order, Reason::Codec { from, to, gain, score, predicted, before })
@@ -79,14 +79,14 @@ impl Engine {
                 (back, Reason::CodecUndone { from, to, before, predicted, measured })
             }
             CodecWant::Restore(first) => {
-                let good_for = slot.fine_since.map_or(Duration::ZERO, |since| now.since(since));
+                let good_for = slot.telemetry.fine_since.map_or(Duration::ZERO, |since| now.since(since));
                 (first, Reason::CodecRestored { good_for })
             }
         };
         let codec = &slot.policy.codec;
         let kind = ActionKind::Codec {
             order,
-            before: slot.codecs.clone(),
+            before: slot.evidence.codecs.clone(),
             dtmf_mode: codec.dtmf_mode.clone(),
             rtp_payload_type: codec.rtp_payload_type.clone(),
         };
@@ -102,7 +102,7 @@ impl Engine {
         to: Option<&ChannelId>,
         out: &mut Vec<Command>,
     ) -> bool {
-        let Some(wish) = &self.slots[i].wish else { return false };
+        let Some(wish) = &self.slots[i].action.wish else { return false };
         let Err(hold) = self.may_be_done(now, i, &wish.want, target) else { return true };
         self.hold(now, i, hold, to.cloned(), out);
         false
@@ -120,8 +120,8 @@ impl Engine {
         let op = self.next_op;
         self.next_op = OpId(op.0.saturating_add(1));
         let slot = &mut self.slots[i];
-        let approved = slot.approved.take().filter(|approved| now < approved.until);
-        let who = slot.ordered.take().map(|ordered| ordered.who).or(approved.map(|approved| approved.who));
+        let approved = slot.action.approved.take().filter(|approved| now < approved.until);
+        let who = slot.action.ordered.take().map(|ordered| ordered.who).or(approved.map(|approved| approved.who));
         let actor = who.map_or(Actor::Engine, Actor::Operator);
         let action = Action {
             op,
@@ -147,7 +147,8 @@ impl Engine {
         if matches!(action.kind, ActionKind::Codec { .. }) {
             let slot = &mut self.slots[i];
             // What an earlier attempt may have cost shows against what was there before that one.
-            slot.credentials_before = slot.credentials_before.or(slot.credentials.filter(|seen| seen.shows_any()));
+            slot.codec.credentials_before =
+                slot.codec.credentials_before.or(slot.codec.credentials.filter(|seen| seen.shows_any()));
         }
         self.fly(i, Flight { action, started: now, orphan: false, released: false, shown: false, cause });
     }
@@ -155,9 +156,9 @@ impl Engine {
     fn fly(&mut self, i: SlotId, flight: Flight) {
         let slot = &mut self.slots[i];
         self.ops.insert(flight.action.op, i);
-        slot.echo |= matches!(flight.action.kind, ActionKind::Failover { .. });
+        slot.route.echo |= matches!(flight.action.kind, ActionKind::Failover { .. });
         slot.reason = Reason::InFlight { kind: flight.action.kind.name().to_owned() };
-        slot.flight = Some(flight);
+        slot.action.flight = Some(flight);
         let tenant = &mut self.tenants[slot.tenant];
         tenant.in_flight += 1;
         self.places.fly();
@@ -169,7 +170,7 @@ impl Engine {
 
     pub(super) fn adopt(&mut self, now: Time, action: Action) {
         self.set_next_op(OpId(action.op.0.saturating_add(1)));
-        let slot = self.slots.find(&action.channel).filter(|i| self.slots[*i].flight.is_none());
+        let slot = self.slots.find(&action.channel).filter(|i| self.slots[*i].action.flight.is_none());
         let Some(i) = slot else {
             self.strays.insert(action.op, action);
             return;
@@ -187,7 +188,7 @@ impl Engine {
     pub(super) fn release_orphan(&mut self, now: Time, i: SlotId, out: &mut Vec<Command>) {
         let slot = &mut self.slots[i];
         let t = slot.tenant;
-        let over = slot.flight.as_mut().filter(|flight| flight.release_at().is_some_and(|at| at <= now));
+        let over = slot.action.flight.as_mut().filter(|flight| flight.release_at().is_some_and(|at| at <= now));
         let Some(flight) = over else { return };
         flight.released = true;
         self.give_place_back(t);
@@ -209,21 +210,25 @@ impl Engine {
             let other = self.sibling(slot, id).filter(|other| *other != i);
             other.or_else(|| self.lookup(slot, id)).filter(|other| *other != i)
         };
-        let doubted = slot.doubts.route.as_ref().map(|doubt| &doubt.of);
-        let route = slot.route.as_ref().or(slot.expected.as_ref()).filter(|_| !slot.missing);
+        let doubted = slot.route.doubts.route.as_ref().map(|doubt| &doubt.of);
+        let route = slot.route.read.as_ref().or(slot.route.expected.as_ref()).filter(|_| !slot.evidence.missing);
         let at = route.filter(|route| *route != slot.id()).and_then(&find);
         // Where it may go by what is in doubt counts, too.
-        let to = slot.pending_to().or(doubted.filter(|_| !slot.missing)).and_then(&find).filter(|to| Some(*to) != at);
-        let before = slot.loads;
+        let to = slot
+            .pending_to()
+            .or(doubted.filter(|_| !slot.evidence.missing))
+            .and_then(&find)
+            .filter(|to| Some(*to) != at);
+        let before = slot.route.loads;
         if before == [at, to] {
             return;
         }
-        self.slots[i].loads = [at, to];
+        self.slots[i].route.loads = [at, to];
         for c in before.into_iter().flatten() {
-            self.slots[c].carries = self.slots[c].carries.saturating_sub(1);
+            self.slots[c].route.carries = self.slots[c].route.carries.saturating_sub(1);
         }
         for c in [at, to].into_iter().flatten() {
-            self.slots[c].carries += 1;
+            self.slots[c].route.carries += 1;
         }
     }
 }

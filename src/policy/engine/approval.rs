@@ -28,19 +28,19 @@ impl Engine {
     ) -> Result<(), Refusal> {
         let i = self.find_channel(key)?;
         let slot = &mut self.slots[i];
-        let wanted = slot.wish.as_ref().map(|wish| wish.want.name());
-        let waits = slot.held.as_ref().is_some_and(|hold| hold.row().yields.approval == ByApproval::OfChannel);
+        let wanted = slot.action.wish.as_ref().map(|wish| wish.want.name());
+        let waits = slot.action.held.as_ref().is_some_and(|hold| hold.row().yields.approval == ByApproval::OfChannel);
         let Some(wanted) = wanted.filter(|_| waits) else {
             return Err(Refusal::NothingToDo(format!("nothing that could be approved is proposed for {key}")));
         };
         let to = slot.proposed_to();
-        let order = slot.wish.as_ref().and_then(|wish| wish.want.order()).map(<[Codec]>::to_vec);
+        let order = slot.action.wish.as_ref().and_then(|wish| wish.want.order()).map(<[Codec]>::to_vec);
         let at = match (&to, &order) {
             (Some(to), _) if to != slot.id() => format!(" to {to}"),
             (_, Some(order)) => format!(" order {}", ranked(order).join(", ")),
             _ => String::new(),
         };
-        slot.approved = Some(Approved { until: now + APPROVED_FOR, who: who.to_owned(), to, order });
+        slot.action.approved = Some(Approved { until: now + APPROVED_FOR, who: who.to_owned(), to, order });
         let reason = Reason::Ordered { order: format!("approved the {wanted}{at} proposed for {key}") };
         out.push(Command::Record(channel_record(key, EventType::OperatorOrdered, person(who), reason, (None, None))));
         self.evaluate(now, i, out);
@@ -51,8 +51,8 @@ impl Engine {
     pub(super) fn end_other_approval(&mut self, now: Time, i: SlotId, to: &ChannelId, out: &mut Vec<Command>) {
         let slot = &mut self.slots[i];
         let other = slot.approved_at(now).is_some_and(|approved| approved.to.as_ref().is_some_and(|own| own != to));
-        let Some(Approved { who, to: Some(was), .. }) = slot.approved.take_if(|_| other) else { return };
-        let Some(wish) = &slot.wish else { return };
+        let Some(Approved { who, to: Some(was), .. }) = slot.action.approved.take_if(|_| other) else { return };
+        let Some(wish) = &slot.action.wish else { return };
         let wanted = wish.want.name();
         let what = format!(
             "the approval of the {wanted} to {was} lapsed: {was} cannot take the traffic now, and {who} did not approve {to}"
@@ -64,7 +64,7 @@ impl Engine {
     pub(super) fn end_other_order(&mut self, now: Time, i: SlotId, order: &[Codec], out: &mut Vec<Command>) {
         let slot = &mut self.slots[i];
         let other = slot.approved_at(now).is_some_and(|approved| approved.order.as_deref() != Some(order));
-        let Some(Approved { who, order: Some(was), .. }) = slot.approved.take_if(|_| other) else { return };
+        let Some(Approved { who, order: Some(was), .. }) = slot.action.approved.take_if(|_| other) else { return };
         let (was, now) = (ranked(&was).join(", "), ranked(order).join(", "));
         let what = format!(
             "the approval of the codec order {was} lapsed: it is no longer of use, and {who} did not approve {now}"
@@ -75,7 +75,7 @@ impl Engine {
 
 impl Slot {
     fn propose_anew(&mut self, lapsed: String, out: &mut Vec<Command>) {
-        let Some(wish) = &mut self.wish else { return };
+        let Some(wish) = &mut self.action.wish else { return };
         wish.proposed = None;
         wish.recorded.remove(Hold::Propose.label());
         let reason = Reason::Lapsed { what: lapsed };
@@ -84,7 +84,7 @@ impl Slot {
 
     /// Where traffic is to go by what is proposed; `None`: it is no move.
     fn proposed_to(&self) -> Option<ChannelId> {
-        match (&self.wish.as_ref()?.want, &self.reason) {
+        match (&self.action.wish.as_ref()?.want, &self.reason) {
             (Want::Failback | Want::Rollback(_), _) => Some(self.id().clone()),
             (Want::Failover(_) | Want::Cascade(..), Reason::Held { to, .. }) => to.clone(),
             _ => None,

@@ -53,12 +53,12 @@ impl Engine {
         {
             return (wants, Reason::AwayUnmeasured { at: route.clone() });
         }
-        let good_for = slot.good_since.map(|since| now.since(since));
+        let good_for = slot.action.good_since.map(|since| now.since(since));
         if good_for.is_none_or(|good_for| good_for < rules.failback_after) {
             let (home, failback_after) = (slot.health(), rules.failback_after);
             return (wants, Reason::Away { at: route.clone(), home, good_for, failback_after });
         }
-        if slot.moved_for.as_ref().is_some_and(Cause::is_quality) && slot.quality_now(now).is_none() {
+        if slot.route.moved_for.as_ref().is_some_and(Cause::is_quality) && slot.quality_now(now).is_none() {
             return (wants, Reason::AwayUnmeasured { at: route.clone() });
         }
         if rules.enabled {
@@ -70,15 +70,15 @@ impl Engine {
     /// Forgets what was proposed in vain and is not wanted any more.
     pub(super) fn forget_lapsed(&mut self, now: Time, i: SlotId, want: &Want) {
         let slot = &self.slots[i];
-        if slot.lapsed.is_empty() {
+        if slot.action.lapsed.is_empty() {
             return;
         }
-        let wanted = match &slot.route {
+        let wanted = match &slot.route.read {
             _ if !want.is_choice() => Vec::new(),
             Some(route) if slot.away() => self.ways_home(now, i, route).0,
             _ => self.remedies(now, i).0,
         };
-        self.slots[i].lapsed.retain(|lapsed| wanted.iter().any(|want| want.same_episode(&lapsed.want)));
+        self.slots[i].action.lapsed.retain(|lapsed| wanted.iter().any(|want| want.same_episode(&lapsed.want)));
     }
 }
 
@@ -99,7 +99,7 @@ impl Engine {
         };
         let codec = |want: &Want| want.purpose() == Purpose::Codec;
         let taken = |lapsed: &Wish| lapsed.want.same_episode(want) || (codec(&lapsed.want) && codec(want));
-        !closed && !slot.lapsed.iter().any(taken)
+        !closed && !slot.action.lapsed.iter().any(taken)
     }
 
     /// The first choice that is open, else the first.

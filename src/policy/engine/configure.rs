@@ -90,7 +90,7 @@ impl Engine {
         slot.carrier.clone_from(&channel.carrier);
         if policy {
             if slot.policy.telemetry != channel.policy.telemetry {
-                slot.window.reconfigure(&channel.policy.telemetry);
+                slot.telemetry.window.reconfigure(&channel.policy.telemetry);
             }
             slot.policy = channel.policy.clone();
         }
@@ -107,12 +107,12 @@ impl Engine {
         self.unwish(i);
         self.remember_left(now, i, false);
         let slot = &mut self.slots[i];
-        slot.ordered = None;
-        slot.doubts.route = None;
-        slot.doubts.codecs = None;
+        slot.action.ordered = None;
+        slot.route.doubts.route = None;
+        slot.route.doubts.codecs = None;
         slot.configured = false;
         slot.suspect = false;
-        let left_at = slot.route.clone().filter(|route| *route != slot.key.channel);
+        let left_at = slot.route.read.clone().filter(|route| *route != slot.key.channel);
         let change = (left_at.clone().map(Fact::Route), None);
         let (event, reason) = (EventType::ChannelUnwatched, Reason::Removed { left_at });
         out.push(Command::Record(channel_record(&slot.key, event, Actor::Config, reason, change)));
@@ -134,7 +134,7 @@ impl Engine {
             if slot.configured {
                 tenant.configured += 1;
                 tenant.up += u32::from(slot.health() == Health::Up);
-                members.entry(slot.tenant).or_default().push((i, slot.group(i), slot.bad_since));
+                members.entry(slot.tenant).or_default().push((i, slot.group(i), slot.evidence.bad_since));
             }
         }
         for t in self.tenants.ids() {
@@ -150,7 +150,8 @@ impl Engine {
     fn add_slot(&mut self, now: Time, key: ChannelKey, policy: Arc<Policy>) -> SlotId {
         let t = self.ensure_tenant(&key.tenant);
         let maintenance = self.left.maintenance(&key);
-        let slot = Slot { pace: self.tenants[t].pace, maintenance, ..Slot::new(now, key, t, policy) };
+        let mut slot = Slot { pace: self.tenants[t].pace, ..Slot::new(now, key, t, policy) };
+        slot.action.maintenance = maintenance;
         let i = self.slots.add(slot);
         self.tenants[t].watched += 1;
         self.mark_changed(i);
@@ -163,10 +164,10 @@ impl Engine {
         let (own, policy) = (slot.id().clone(), slot.policy.clone());
         let (mut backups, mut places): (Vec<ChannelId>, Vec<ChannelId>) = (Vec::new(), Vec::new());
         if slot.configured {
-            backups.extend(slot.listed.as_ref().unwrap_or(&slot.backups_read).iter().cloned());
-            places.extend([&slot.route, &slot.expected].into_iter().flatten().cloned());
-            places.extend(slot.doubts.route.as_ref().map(|doubt| doubt.of.clone()));
-            places.extend(slot.ordered.as_ref().and_then(|ordered| ordered.to.clone()));
+            backups.extend(slot.listed.as_ref().unwrap_or(&slot.evidence.backups).iter().cloned());
+            places.extend([&slot.route.read, &slot.route.expected].into_iter().flatten().cloned());
+            places.extend(slot.route.doubts.route.as_ref().map(|doubt| doubt.of.clone()));
+            places.extend(slot.action.ordered.as_ref().and_then(|ordered| ordered.to.clone()));
         }
         places.extend(slot.pending_to().cloned());
         let candidates = self.resolve(now, i, &own, backups, &policy, out);
@@ -228,7 +229,7 @@ impl Engine {
 
     pub(super) fn drop_if_unneeded(&mut self, now: Time, i: SlotId, out: &mut Vec<Command>) {
         let slot = &mut self.slots[i];
-        if !slot.live || slot.configured || slot.flight.is_some() || slot.unsure.is_some() {
+        if !slot.live || slot.configured || slot.action.flight.is_some() || slot.action.unsure.is_some() {
             return;
         }
         if let Some(&user) = slot.users.first() {
@@ -243,17 +244,17 @@ impl Engine {
         let slot = &mut self.slots[i];
         slot.live = false;
         let key = slot.key.clone();
-        let carried = slot.carries > 0;
+        let carried = slot.route.carries > 0;
         if slot.cadence.take().is_some() {
             out.push(Command::Unwatch { channel: key.clone() });
         }
-        slot.held = None::<Hold>;
-        for c in std::mem::take(&mut slot.loads).into_iter().flatten() {
-            self.slots[c].carries = self.slots[c].carries.saturating_sub(1);
+        slot.action.held = None::<Hold>;
+        for c in std::mem::take(&mut slot.route.loads).into_iter().flatten() {
+            self.slots[c].route.carries = self.slots[c].route.carries.saturating_sub(1);
         }
         if carried {
             for other in self.slots.iter_mut() {
-                for load in &mut other.loads {
+                for load in &mut other.route.loads {
                     load.take_if(|load| *load == i);
                 }
             }
@@ -261,7 +262,7 @@ impl Engine {
         let tenant = &mut self.tenants[self.slots[i].tenant];
         tenant.codecs_open.remove(&i);
         tenant.watched = tenant.watched.saturating_sub(1);
-        if let Some(since) = self.slots[i].bad_since {
+        if let Some(since) = self.slots[i].evidence.bad_since {
             tenant.mass.turned_good(since, i);
         }
         self.slots.free(i);

@@ -24,7 +24,8 @@ impl Engine {
     /// Counts a codec change that is under way, or may have been made.
     pub(super) fn sync_codecs_open(&mut self, i: SlotId) {
         let slot = &self.slots[i];
-        let kinds = [slot.flight.as_ref().map(|f| &f.action.kind), slot.unsure.as_ref().map(|u| &u.kept.kind)];
+        let kinds =
+            [slot.action.flight.as_ref().map(|f| &f.action.kind), slot.action.unsure.as_ref().map(|u| &u.kept.kind)];
         let open = kinds.into_iter().flatten().any(|kind| matches!(kind, ActionKind::Codec { .. }));
         let all = &mut self.tenants[slot.tenant].codecs_open;
         let _ = if open { all.insert(i) } else { all.remove(&i) };
@@ -53,15 +54,15 @@ impl Engine {
     /// A codec change was not made: what stands there by the next one is nobody's loss.
     pub(super) fn forget_credentials(&mut self, i: SlotId, kind: &ActionKind) {
         if matches!(kind, ActionKind::Codec { .. }) {
-            self.slots[i].credentials_before = None;
+            self.slots[i].codec.credentials_before = None;
         }
     }
 
     /// A codec order of ours shows: by the answer that showed it, the credentials are there as before, or they are not.
     pub(super) fn judge_credentials(&mut self, i: SlotId, out: &mut Vec<Command>) {
         let slot = &mut self.slots[i];
-        let Some(before) = slot.credentials_before.take() else { return };
-        let kept = before.is_kept_by(slot.credentials);
+        let Some(before) = slot.codec.credentials_before.take() else { return };
+        let kept = before.is_kept_by(slot.codec.credentials);
         let tenant = &mut self.tenants[slot.tenant];
         if kept {
             if !std::mem::replace(&mut tenant.proven, true) {

@@ -62,31 +62,34 @@ impl Engine {
         let t = self.slots[i].tenant;
         let (blind, seen) = (self.is_blind(t), self.tenants[t].seen_since);
         let slot = &mut self.slots[i];
-        let blind = blind || slot.evidence < seen;
-        let below = slot.quality_now(now).is_some() && slot.fine_since.is_none();
-        let bad_score = below || slot.low_since.is_some() || slot.degraded_since.is_some();
-        let good =
-            slot.health() == Health::Up && slot.fresh && slot.verdict == Some(Event::Good) && !bad_score && !blind;
-        slot.good_since = if good { slot.good_since.or(Some(now)) } else { None };
+        let blind = blind || slot.evidence.at < seen;
+        let below = slot.quality_now(now).is_some() && slot.telemetry.fine_since.is_none();
+        let bad_score = below || slot.telemetry.low_since.is_some() || slot.telemetry.degraded_since.is_some();
+        let good = slot.health() == Health::Up
+            && slot.evidence.fresh
+            && slot.evidence.verdict == Some(Event::Good)
+            && !bad_score
+            && !blind;
+        slot.action.good_since = if good { slot.action.good_since.or(Some(now)) } else { None };
         slot.forget_stale_telemetry(now);
     }
 
     /// What is wanted now, or why nothing is.
     fn wanted(&self, now: Time, i: SlotId) -> Result<Want, Reason> {
         let slot = &self.slots[i];
-        if let Some(flight) = &slot.flight {
+        if let Some(flight) = &slot.action.flight {
             return Err(Reason::InFlight { kind: flight.action.kind.name().to_owned() });
         }
-        if let Some(unsure) = &slot.unsure {
+        if let Some(unsure) = &slot.action.unsure {
             return Err(Reason::Unsure { kind: unsure.kept.kind.name().to_owned() });
         }
-        if slot.missing || slot.route.is_none() {
+        if slot.evidence.missing || slot.route.read.is_none() {
             return Err(self.quiet_reason(i));
         }
-        if let Some(ordered) = &slot.ordered {
+        if let Some(ordered) = &slot.action.ordered {
             return Ok(ordered.want());
         }
-        match &slot.route {
+        match &slot.route.read {
             Some(route) if slot.away() => self.wanted_away(now, i, route),
             _ => self.wanted_home(now, i),
         }
@@ -98,8 +101,8 @@ impl Engine {
             if !slot.policy.failover.enabled {
                 return Err(Reason::FailoverOff);
             }
-            let status = slot.status.clone().unwrap_or_default();
-            return Ok(Want::Failover(Cause::Down { looks: slot.machine.bads(), status }));
+            let status = slot.evidence.status.clone().unwrap_or_default();
+            return Ok(Want::Failover(Cause::Down { looks: slot.evidence.machine.bads(), status }));
         }
         if slot.finding() != Finding::Works {
             return Err(self.quiet_reason(i));
@@ -113,7 +116,7 @@ impl Engine {
         if let Some(b) = self.sibling(slot, route).filter(|_| slot.policy.failover.enabled) {
             let backup = &self.slots[b];
             // One such answer may be a mistake on the way: it counts against a target, and moves nothing.
-            if backup.missing && backup.missing_looks >= backup.policy.health.fall {
+            if backup.evidence.missing && backup.evidence.missing_looks >= backup.policy.health.fall {
                 return Ok(Want::Cascade(b, Cause::BackupMissing { backup: route.clone() }));
             }
             if backup.health() == Health::Down && backup.last_bad() {
@@ -128,18 +131,18 @@ impl Engine {
     pub(super) fn quiet_reason(&self, i: SlotId) -> Reason {
         let slot = &self.slots[i];
         let thresholds = &slot.policy.health;
-        let (good, rise) = (slot.machine.goods(), thresholds.rise);
+        let (good, rise) = (slot.evidence.machine.goods(), thresholds.rise);
         match slot.health() {
-            _ if slot.missing => slot.missing_reason(),
-            _ if slot.evidence.is_none() => Reason::NotSeen,
-            _ if !slot.fresh => Reason::Stale { limit: self.stale_limit(i) },
+            _ if slot.evidence.missing => slot.missing_reason(),
+            _ if slot.evidence.at.is_none() => Reason::NotSeen,
+            _ if !slot.evidence.fresh => Reason::Stale { limit: self.stale_limit(i) },
             Health::Down if !slot.last_bad() => Reason::Recovering { good, rise },
             _ if slot.last_bad() => {
-                let bad = slot.machine.bads();
-                Reason::Suspect { bad, fall: thresholds.fall, status: slot.status.clone() }
+                let bad = slot.evidence.machine.bads();
+                Reason::Suspect { bad, fall: thresholds.fall, status: slot.evidence.status.clone() }
             }
             Health::Up => Reason::Fine,
-            Health::Degraded => Reason::Degraded { status: slot.status.clone() },
+            Health::Degraded => Reason::Degraded { status: slot.evidence.status.clone() },
             Health::Unknown | Health::Down => Reason::Settling { good, rise },
         }
     }
@@ -148,19 +151,20 @@ impl Engine {
         self.forget_lapsed(now, i, &want);
         let seq = self.seq;
         let slot = &mut self.slots[i];
-        match &mut slot.wish {
+        match &mut slot.action.wish {
             Some(wish) if wish.want.same_episode(&want) => wish.want = want,
             _ => {
                 // What was proposed in vain is not proposed again as long as it is wanted.
-                let before = slot.lapsed.iter().find(|lapsed| lapsed.want.same_episode(&want));
+                let before = slot.action.lapsed.iter().find(|lapsed| lapsed.want.same_episode(&want));
                 let (recorded, proposed) =
                     before.map(|lapsed| (lapsed.recorded.clone(), lapsed.proposed)).unwrap_or_default();
                 let (looked, asked) = (None, None);
-                slot.wish = Some(Wish { want, since: now, seq, looked, asked, recorded, proposed, nobody_told: false });
-                slot.held = None;
-                slot.no_candidate = false;
+                slot.action.wish =
+                    Some(Wish { want, since: now, seq, looked, asked, recorded, proposed, nobody_told: false });
+                slot.action.held = None;
+                slot.action.no_candidate = false;
                 // What a person approved was something else.
-                slot.approved = None;
+                slot.action.approved = None;
                 self.tenants[slot.tenant].wanting.insert(i);
                 self.places.forget(i);
             }
@@ -170,20 +174,20 @@ impl Engine {
     /// Nothing is wanted any more.
     pub(super) fn unwish(&mut self, i: SlotId) {
         let slot = &mut self.slots[i];
-        if slot.wish.take().is_some() {
+        if slot.action.wish.take().is_some() {
             self.tenants[slot.tenant].wanting.remove(&i);
-            slot.held = None;
-            slot.no_candidate = false;
-            slot.approved = None;
+            slot.action.held = None;
+            slot.action.no_candidate = false;
+            slot.action.approved = None;
             self.places.forget(i);
             self.mark_changed(i);
         }
-        self.slots[i].lapsed.clear();
+        self.slots[i].action.lapsed.clear();
     }
 
     /// Follows a wish as far as it goes now: held, confirming, without a candidate, or done.
     fn pursue(&mut self, now: Time, i: SlotId, out: &mut Vec<Command>) {
-        let Some(wish) = self.slots[i].wish.clone() else { return };
+        let Some(wish) = self.slots[i].action.wish.clone() else { return };
         if let Err(hold) = self.guards(now, i, &wish.want) {
             self.note_no_candidate(i, self.nobody_is_fit(now, i, &wish.want));
             return self.hold(now, i, hold, None, out);
@@ -198,7 +202,7 @@ impl Engine {
                 }
                 Pick::Take { .. } => {}
                 Pick::Wait { asked } => {
-                    self.slots[i].wish.as_mut().map(|wish| wish.asked.get_or_insert(now));
+                    self.slots[i].action.wish.as_mut().map(|wish| wish.asked.get_or_insert(now));
                     awaiting.extend(asked);
                 }
                 Pick::Nobody { against, asked } => {
@@ -253,7 +257,7 @@ impl Engine {
         if wish.looked.is_some_and(|looked| now.since(looked) < self.slots[i].look_again_after()) {
             return;
         }
-        if let Some(wish) = &mut self.slots[i].wish {
+        if let Some(wish) = &mut self.slots[i].action.wish {
             wish.looked = Some(now);
         }
         for (n, c) in at.iter().enumerate() {
@@ -271,7 +275,7 @@ impl Engine {
     }
 
     fn note_no_candidate(&mut self, i: SlotId, none: bool) {
-        if std::mem::replace(&mut self.slots[i].no_candidate, none) != none {
+        if std::mem::replace(&mut self.slots[i].action.no_candidate, none) != none {
             self.mark_changed(i);
         }
     }
@@ -286,7 +290,7 @@ impl Engine {
         let reason = Reason::NoCandidate { cause, against };
         let slot = &mut self.slots[i];
         // Once for each wish, however often somebody was fit meanwhile.
-        if slot.wish.as_mut().is_some_and(|wish| !std::mem::replace(&mut wish.nobody_told, true)) {
+        if slot.action.wish.as_mut().is_some_and(|wish| !std::mem::replace(&mut wish.nobody_told, true)) {
             let (event, actor) = (EventType::NoCandidate, Actor::Engine);
             out.push(Command::Record(channel_record(&slot.key, event, actor, reason.clone(), (None, None))));
         }

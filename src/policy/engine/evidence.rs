@@ -53,13 +53,13 @@ impl Slot {
 
     /// Its quality by telemetry that is fresh.
     pub(super) fn quality_now(&self, now: Time) -> Option<&Quality> {
-        self.quality.as_ref().filter(|_| now.since(self.quality_at) <= self.telemetry_limit())
+        self.telemetry.quality.as_ref().filter(|_| now.since(self.telemetry.at) <= self.telemetry_limit())
     }
 
     /// What had lasted by telemetry that is stale by now begins anew.
     pub(super) fn forget_stale_telemetry(&mut self, now: Time) {
         if self.quality_now(now).is_none() {
-            (self.low_since, self.degraded_since, self.fine_since) = (None, None, None);
+            (self.telemetry.low_since, self.telemetry.degraded_since, self.telemetry.fine_since) = (None, None, None);
         }
     }
 
@@ -78,12 +78,12 @@ impl Slot {
 /// What a status says of health; `None`: it is (or may be) but the echo of our own PATCH.
 pub(super) fn judge(slot: &mut Slot, view: &ChannelView) -> Option<Event> {
     let Some(status) = view.status.as_deref() else { return Some(Event::Neither) };
-    if slot.echo {
+    if slot.route.echo {
         if status == OUR_STATUS {
             return None;
         }
-        if slot.flight.is_none() && slot.unsure.is_none() {
-            slot.echo = false;
+        if slot.action.flight.is_none() && slot.action.unsure.is_none() {
+            slot.route.echo = false;
         }
     }
     Some(match status {

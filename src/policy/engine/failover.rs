@@ -34,30 +34,30 @@ impl Engine {
     pub(super) fn unfit(&self, c: SlotId) -> Option<Ineligible> {
         let slot = &self.slots[c];
         let seen_since = self.tenants[slot.tenant].seen_since;
-        if slot.missing {
+        if slot.evidence.missing {
             return Some(Ineligible::Missing);
         }
         if slot.in_maintenance() {
             return Some(Ineligible::InMaintenance);
         }
-        if slot.evidence.is_none() {
+        if slot.evidence.at.is_none() {
             return Some(Ineligible::NotSeen);
         }
-        if slot.route.is_none() || slot.route_unread {
+        if slot.route.read.is_none() || slot.route.unread {
             return Some(Ineligible::RouteNotRead);
         }
-        if slot.health() != Health::Up || !slot.fresh {
+        if slot.health() != Health::Up || !slot.evidence.fresh {
             return Some(Ineligible::NotUp { health: slot.health() });
         }
-        if slot.verdict != Some(Event::Good) {
-            return Some(Ineligible::LastLookNotGood { status: slot.status.clone() });
+        if slot.evidence.verdict != Some(Event::Good) {
+            return Some(Ineligible::LastLookNotGood { status: slot.evidence.status.clone() });
         }
-        if seen_since.is_some_and(|seen| slot.evidence.is_none_or(|at| at < seen)) {
+        if seen_since.is_some_and(|seen| slot.evidence.at.is_none_or(|at| at < seen)) {
             return Some(Ineligible::NotSeenSinceBlind);
         }
         // Its route as last read: what is not believed yet counts against it all the same.
-        let read = slot.doubts.route.as_ref().map(|doubt| &doubt.of).filter(|read| *read != slot.id());
-        let away = slot.route.as_ref().filter(|_| slot.away());
+        let read = slot.route.doubts.route.as_ref().map(|doubt| &doubt.of).filter(|read| *read != slot.id());
+        let away = slot.route.read.as_ref().filter(|_| slot.away());
         read.or(away).map(|to| Ineligible::RoutedElsewhere { to: to.clone() })
     }
 
@@ -75,7 +75,7 @@ impl Engine {
             return Some(Ineligible::InFlight { kind: kind.to_owned() });
         }
         let rules = &mover.policy.failover;
-        let carries = slot.carries.saturating_sub(u32::from(mover.loads.contains(&Some(c))));
+        let carries = slot.route.carries.saturating_sub(u32::from(mover.route.loads.contains(&Some(c))));
         if carries >= rules.max_dependents && !mover.forced() {
             return Some(Ineligible::Full { carries, max_dependents: rules.max_dependents });
         }
@@ -218,7 +218,7 @@ impl Engine {
 
     /// The target that a person named, once its last look has confirmed it. What speaks against it ended the order before.
     fn pick_ordered(&self, now: Time, slot: &Slot, wish: &Wish) -> Pick {
-        let target = slot.ordered.as_ref().and_then(|ordered| self.sibling(slot, ordered.to.as_ref()?));
+        let target = slot.action.ordered.as_ref().and_then(|ordered| self.sibling(slot, ordered.to.as_ref()?));
         match target {
             Some(c) if self.confirms_good(now, slot, wish, c) => Pick::Take { target: c, passed_over: Vec::new() },
             target => Pick::Wait { asked: target.into_iter().collect() },
@@ -229,10 +229,10 @@ impl Engine {
 /// What speaks against taking traffic home, a last look left aside.
 pub(super) fn home_against(slot: &Slot) -> Option<Ineligible> {
     match slot.health() {
-        _ if slot.missing => Some(Ineligible::Missing),
+        _ if slot.evidence.missing => Some(Ineligible::Missing),
         _ if slot.in_maintenance() => Some(Ineligible::InMaintenance),
-        Health::Up if slot.fresh && slot.verdict == Some(Event::Good) => None,
-        Health::Up => Some(Ineligible::LastLookNotGood { status: slot.status.clone() }),
+        Health::Up if slot.evidence.fresh && slot.evidence.verdict == Some(Event::Good) => None,
+        Health::Up => Some(Ineligible::LastLookNotGood { status: slot.evidence.status.clone() }),
         health => Some(Ineligible::NotUp { health }),
     }
 }

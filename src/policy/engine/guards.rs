@@ -84,7 +84,7 @@ impl Engine {
 
     /// What forbids sending a change that is in flight and was not sent yet.
     pub(super) fn may_still_send(&self, op: OpId) -> Result<(), Reason> {
-        let flight = self.ops.get(&op).and_then(|i| Some((*i, self.slots[*i].flight.as_ref()?)));
+        let flight = self.ops.get(&op).and_then(|i| Some((*i, self.slots[*i].action.flight.as_ref()?)));
         let stands = match flight {
             Some((i, flight)) => Asked::decided(self, flight.started, i, &flight.action).ask(DECIDED),
             None => Err(Hold::Unwatched),
@@ -151,7 +151,7 @@ fn carries(asked: &Asked<'_>) -> Option<Hold> {
 
 /// Those it carries are asked first: what leaves for quality alone is no fit backup any more.
 pub(super) fn carries_others(slot: &Slot, cause: &Cause) -> Option<Hold> {
-    (slot.carries > 0 && cause.is_quality()).then_some(Hold::Carries { others: slot.carries })
+    (slot.route.carries > 0 && cause.is_quality()).then_some(Hold::Carries { others: slot.route.carries })
 }
 
 fn credentials(asked: &Asked<'_>) -> Option<Hold> {
@@ -179,17 +179,17 @@ fn codec_verdict(asked: &Asked<'_>) -> Option<Hold> {
 
 fn backoff(asked: &Asked<'_>) -> Option<Hold> {
     let What::Wanted(want, _) = asked.what else { return None };
-    let retry = asked.slot.retries.of(want.purpose());
+    let retry = asked.slot.action.retries.of(want.purpose());
     let left = asked.left(retry.at)?;
     Some(Hold::Backoff { failures: retry.failures_at(asked.now, asked.slot.policy.failover.block_period), left })
 }
 
 fn foreign_route(asked: &Asked<'_>) -> Option<Hold> {
-    (asked.what.comes_home() && asked.slot.foreign).then_some(Hold::ForeignRoute)
+    (asked.what.comes_home() && asked.slot.route.foreign).then_some(Hold::ForeignRoute)
 }
 
 fn ordered_route(asked: &Asked<'_>) -> Option<Hold> {
-    let ordered = matches!(asked.slot.moved_for, Some(Cause::Ordered { .. }));
+    let ordered = matches!(asked.slot.route.moved_for, Some(Cause::Ordered { .. }));
     (asked.what.comes_home() && ordered).then_some(Hold::OrderedRoute)
 }
 
@@ -209,7 +209,7 @@ fn failback_window(asked: &Asked<'_>) -> Option<Hold> {
 fn failback_margin(asked: &Asked<'_>) -> Option<Hold> {
     let Asked { engine, now, slot, .. } = *asked;
     let better_by = slot.policy.failover.failback_better_by.filter(|_| asked.what.comes_home())?;
-    let backup = &engine.slots[engine.sibling(slot, slot.route.as_ref()?)?];
+    let backup = &engine.slots[engine.sibling(slot, slot.route.read.as_ref()?)?];
     let (home_score, backup_score) = (slot.quality_now(now)?.score, backup.quality_now(now)?.score);
     let (home, backup) = (slot.id().clone(), backup.id().clone());
     (home_score < backup_score + better_by).then_some(Hold::FailbackMargin {
@@ -222,11 +222,11 @@ fn failback_margin(asked: &Asked<'_>) -> Option<Hold> {
 }
 
 fn blocked(asked: &Asked<'_>) -> Option<Hold> {
-    asked.left(asked.slot.blocked_until).map(|left| Hold::Blocked { left })
+    asked.left(asked.slot.action.blocked_until).map(|left| Hold::Blocked { left })
 }
 
 fn cooldown(asked: &Asked<'_>) -> Option<Hold> {
-    asked.left(asked.slot.codec_until).filter(|_| asked.what.is_codec()).map(|left| Hold::Cooldown { left })
+    asked.left(asked.slot.codec.until).filter(|_| asked.what.is_codec()).map(|left| Hold::Cooldown { left })
 }
 
 fn max_concurrent(asked: &Asked<'_>) -> Option<Hold> {
@@ -274,13 +274,13 @@ fn mode(asked: &Asked<'_>) -> Option<Hold> {
 /// What an action that nobody has approved waits for, or waited for in vain.
 fn proposal(asked: &Asked<'_>) -> Hold {
     let after = asked.slot.policy.propose_for.0;
-    let proposed = asked.slot.wish.as_ref().and_then(|wish| wish.proposed).filter(|_| !asked.passes.approved);
+    let proposed = asked.slot.action.wish.as_ref().and_then(|wish| wish.proposed).filter(|_| !asked.passes.approved);
     if proposed.is_some_and(|at| asked.now.since(at) >= after) { Hold::Lapsed { after } } else { Hold::Propose }
 }
 
 /// A decision that was made and may not be carried out is not made again until something else changes.
 fn mode_again(asked: &Asked<'_>) -> Option<Hold> {
-    match asked.slot.held {
+    match asked.slot.action.held {
         Some(Hold::Observe | Hold::Propose | Hold::Lapsed { .. }) => mode(asked),
         _ => None,
     }
@@ -307,7 +307,10 @@ fn outdated(asked: &Asked<'_>) -> Option<Hold> {
     let What::Decided(action) = asked.what else { return None };
     let Asked { engine, slot, .. } = asked;
     let well_again = |id: &ChannelId| {
-        engine.lookup(slot, id).map(|c| &engine.slots[c]).is_some_and(|c| !c.missing && c.verdict == Some(Event::Good))
+        engine
+            .lookup(slot, id)
+            .map(|c| &engine.slots[c])
+            .is_some_and(|c| !c.evidence.missing && c.evidence.verdict == Some(Event::Good))
     };
     let outdated = match &action.reason {
         Reason::Failover { cause: Cause::Down { .. }, .. } => !slot.last_bad(),

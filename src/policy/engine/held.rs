@@ -17,7 +17,7 @@ impl Engine {
     pub(super) fn hold(&mut self, now: Time, i: SlotId, hold: Hold, to: Option<ChannelId>, out: &mut Vec<Command>) {
         self.line_up(now, i, &hold);
         let slot = &mut self.slots[i];
-        let Some(wish) = &mut slot.wish else { return };
+        let Some(wish) = &mut slot.action.wish else { return };
         let to = to.or_else(|| match &slot.reason {
             Reason::Held { to, hold: before, .. }
                 if before.label() == hold.label() || matches!(hold, Hold::Lapsed { .. }) =>
@@ -46,21 +46,21 @@ impl Engine {
         }
         if matches!(hold, Hold::Lapsed { .. })
             && wish.want.is_choice()
-            && !slot.lapsed.iter().any(|lapsed| lapsed.want.same_episode(&wish.want))
+            && !slot.action.lapsed.iter().any(|lapsed| lapsed.want.same_episode(&wish.want))
         {
-            slot.lapsed.push(wish.clone());
+            slot.action.lapsed.push(wish.clone());
         }
-        slot.held = Some(hold);
+        slot.action.held = Some(hold);
         self.set_reason(i, reason);
     }
 
     /// What was held is free: last looks count from now on.
     pub(super) fn unhold(&mut self, now: Time, i: SlotId, mut wish: Wish) -> Wish {
-        if self.slots[i].held.take().is_some() {
+        if self.slots[i].action.held.take().is_some() {
             wish.since = now;
             wish.seq = self.seq;
             wish.asked = None;
-            self.slots[i].wish = Some(wish.clone());
+            self.slots[i].action.wish = Some(wish.clone());
             self.mark_changed(i);
         }
         wish

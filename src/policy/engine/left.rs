@@ -104,7 +104,7 @@ impl Engine {
             return;
         }
         let (since, out) = before.map_or((now, Duration::ZERO), |before| (before.since, before.before));
-        let maintenance = slot.maintenance.as_ref().map(|(until, _)| *until);
+        let maintenance = slot.action.maintenance.as_ref().map(|(until, _)| *until);
         let left = Left { saved, at: now, older: Duration::ZERO, since, before: out, maintenance, held: !again };
         self.left.put(slot.key.clone(), left);
         self.mark_unsaved(i);
@@ -118,7 +118,7 @@ impl Engine {
         let maintenance = saved.maintenance_left().map(|left| now + left.saturating_sub(older));
         self.left.put(key.clone(), Left { saved, at: now, older, since: now, before, maintenance, held: false });
         if let Some(i) = self.slots.find(key) {
-            self.slots[i].maintenance = self.left.maintenance(key);
+            self.slots[i].action.maintenance = self.left.maintenance(key);
         }
     }
 
@@ -131,9 +131,9 @@ impl Engine {
             let saved = if kept { left.saved } else { left.saved.ordered_only() };
             restore_channel(now, slot, saved, age);
         }
-        if slot.expected.is_some() && slot.route != slot.expected {
+        if slot.route.expected.is_some() && slot.route.read != slot.route.expected {
             // Where its traffic went while it was nobody's is read anew.
-            slot.route = None;
+            slot.route.read = None;
         }
         self.mark_unsaved(i);
     }
@@ -209,7 +209,7 @@ impl Engine {
         let event = EventType::MaintenanceEnded;
         out.push(Command::Record(channel_record(key, event, actor, reason, (None, None))));
         if let Some(i) = self.slots.find(key) {
-            self.slots[i].maintenance = None;
+            self.slots[i].action.maintenance = None;
             self.after_maintenance(now, i, out);
         }
     }

@@ -59,7 +59,7 @@ impl Engine {
                 "a maintenance needs a reason: one line of 1 to {MAX_REASON} characters"
             )));
         }
-        self.slots[i].maintenance = Some((now + lasts, why.to_owned()));
+        self.slots[i].action.maintenance = Some((now + lasts, why.to_owned()));
         let order = format!("started the maintenance of {key} for {}: {why}", Span(lasts));
         self.told_of_maintenance(now, i, true, person(who), Reason::Ordered { order }, out);
         Ok(())
@@ -73,7 +73,7 @@ impl Engine {
         out: &mut Vec<Command>,
     ) -> Result<(), Refusal> {
         let Ok(i) = self.find_channel(key) else { return self.end_left_maintenance(now, key, who, out) };
-        if self.slots[i].maintenance.take().is_none() {
+        if self.slots[i].action.maintenance.take().is_none() {
             let why = if self.slots[i].in_maintenance() {
                 format!("{key} is in a maintenance window of its policy, which ends by the calendar")
             } else {
@@ -89,7 +89,7 @@ impl Engine {
     /// Ends a maintenance whose time is up.
     pub(super) fn lapse_maintenance(&mut self, now: Time, i: SlotId, out: &mut Vec<Command>) {
         let slot = &mut self.slots[i];
-        if slot.maintenance.take_if(|(until, _)| *until <= now).is_some() {
+        if slot.action.maintenance.take_if(|(until, _)| *until <= now).is_some() {
             let what = format!("the maintenance of {} is over: its time is up", slot.key);
             self.told_of_maintenance(now, i, false, Actor::System, Reason::Lapsed { what }, out);
         }
@@ -116,7 +116,7 @@ impl Engine {
         self.evaluate(now, i, out);
         for n in 0..self.slots[i].users.len() {
             let Some(&user) = self.slots[i].users.get(n) else { break };
-            if self.slots[user].wish.is_some() {
+            if self.slots[user].action.wish.is_some() {
                 self.evaluate(now, user, out);
             }
         }

@@ -33,6 +33,7 @@ mod observe;
 mod order;
 mod ordered;
 mod outcome;
+mod parts;
 mod pause;
 mod pending;
 mod probation;
@@ -275,10 +276,10 @@ impl Engine {
         out.push(Command::Record(record(event, None, None, Actor::System, Reason::ClockJumped)));
         // All of them first: what follows from one channel's staleness must not lean on another's old answer.
         for slot in self.slots.iter_mut().filter(|slot| slot.live) {
-            slot.asked = slot.asked.max(Some(now));
-            slot.single = None;
-            slot.doubts.seen = None;
-            slot.good_since = None;
+            slot.evidence.asked = slot.evidence.asked.max(Some(now));
+            slot.evidence.single = None;
+            slot.route.doubts.seen = None;
+            slot.action.good_since = None;
         }
         for i in self.slots.ids() {
             if self.slots[i].live {

@@ -38,18 +38,18 @@ impl Engine {
         }
         let single = source == Source::Single;
         let seq = self.seq;
-        self.slots[i].asked = Some(asked);
-        if single && let Some(flight) = &mut self.slots[i].flight {
+        self.slots[i].evidence.asked = Some(asked);
+        if single && let Some(flight) = &mut self.slots[i].action.flight {
             flight.note_look(asked, view);
         }
-        let unsure = self.slots[i].unsure.is_some();
-        if single && asked >= self.slots[i].route_from {
+        let unsure = self.slots[i].action.unsure.is_some();
+        if single && asked >= self.slots[i].route.from {
             self.settle_unsure(now, i, asked, view, out);
         }
-        let settled = unsure && self.slots[i].unsure.is_none();
-        let doubted = self.slots[i].doubts.route.as_ref().map(|doubt| doubt.since);
+        let settled = unsure && self.slots[i].action.unsure.is_none();
+        let doubted = self.slots[i].route.doubts.route.as_ref().map(|doubt| doubt.since);
         let weighed = self.slots[i].weigh(now, asked, single, view);
-        let doubted = doubted != self.slots[i].doubts.route.as_ref().map(|doubt| doubt.since);
+        let doubted = doubted != self.slots[i].route.doubts.route.as_ref().map(|doubt| doubt.since);
         if weighed.has(Word::Older) {
             if settled || doubted {
                 self.refresh_needs(now, i, out);
@@ -61,25 +61,25 @@ impl Engine {
             return;
         }
         let slot = &mut self.slots[i];
-        let back = std::mem::replace(&mut slot.missing, false);
-        slot.missing_looks = 0;
-        let (echo, set) = (slot.echo, slot.codecs_set.is_some());
+        let back = std::mem::replace(&mut slot.evidence.missing, false);
+        slot.evidence.missing_looks = 0;
+        let (echo, set) = (slot.route.echo, slot.codec.set.is_some());
         let verdict = judge(slot, view);
         if single {
             // What shows a route that is not believed yet tells nothing that a change could rest on.
-            slot.single = (!weighed.has(Word::Doubtful)).then_some(Single { asked, seq, verdict });
+            slot.evidence.single = (!weighed.has(Word::Doubtful)).then_some(Single { asked, seq, verdict });
         }
-        if slot.status != view.status {
-            slot.status.clone_from(&view.status);
+        if slot.evidence.status != view.status {
+            slot.evidence.status.clone_from(&view.status);
         }
         self.note_server(i, view, single);
         if single {
-            self.slots[i].credentials = view.authentication;
+            self.slots[i].codec.credentials = view.authentication;
         }
         self.codecs_show_late(now, i, asked, single, view, out);
         let slot = &mut self.slots[i];
         let needs_changed = note_view(slot, asked, view, single, weighed.codecs);
-        if (echo, set) != (slot.echo, slot.codecs_set.is_some()) {
+        if (echo, set) != (slot.route.echo, slot.codec.set.is_some()) {
             self.mark_unsaved(i);
         }
         let route_changed = self.note_route(now, i, (asked, single), view, weighed.route, out);
@@ -92,9 +92,9 @@ impl Engine {
         let mut health_changed = false;
         if let Some(verdict) = verdict {
             let slot = &mut self.slots[i];
-            slot.evidence = Some(asked);
-            slot.fresh = true;
-            slot.verdict = Some(verdict);
+            slot.evidence.at = Some(asked);
+            slot.evidence.fresh = true;
+            slot.evidence.verdict = Some(verdict);
             self.note_bad(now, i, verdict == Event::Bad, out);
             health_changed = self.step(now, i, verdict, out);
         }
@@ -106,7 +106,7 @@ impl Engine {
 
     /// Whether an answer was overtaken by one to a later question, or is too old to be evidence when it comes.
     fn is_outdated(&self, now: Time, i: SlotId, asked: Time) -> bool {
-        self.slots[i].asked.is_some_and(|last| asked < last) || now.since(asked) >= self.stale_limit(i)
+        self.slots[i].evidence.asked.is_some_and(|last| asked < last) || now.since(asked) >= self.stale_limit(i)
     }
 
     pub(super) fn on_missing(&mut self, now: Time, i: SlotId, asked: Time, out: &mut Vec<Command>) {
@@ -117,19 +117,19 @@ impl Engine {
         }
         let seq = self.seq;
         let slot = &mut self.slots[i];
-        slot.asked = Some(asked);
-        slot.evidence = Some(asked);
-        slot.verdict = None;
-        slot.single = Some(Single { asked, seq, verdict: Some(Event::Missing) });
-        slot.missing_looks = slot.missing_looks.saturating_add(1);
-        if !std::mem::replace(&mut slot.missing, true) {
+        slot.evidence.asked = Some(asked);
+        slot.evidence.at = Some(asked);
+        slot.evidence.verdict = None;
+        slot.evidence.single = Some(Single { asked, seq, verdict: Some(Event::Missing) });
+        slot.evidence.missing_looks = slot.evidence.missing_looks.saturating_add(1);
+        if !std::mem::replace(&mut slot.evidence.missing, true) {
             let reason = slot.missing_reason();
             let event = EventType::ChannelMissing;
             let told = channel_record(&slot.key, event, Actor::Outside, reason, (None, None));
             out.push(Command::Record(told));
             self.sync_load(i);
         }
-        self.slots[i].fresh = false;
+        self.slots[i].evidence.fresh = false;
         self.note_bad(now, i, true, out);
         self.step(now, i, Event::Missing, out);
         self.follow_up(now, i, true, out);
@@ -161,7 +161,7 @@ impl Engine {
         if changed || waiting {
             for n in 0..self.slots[i].users.len() {
                 let Some(&user) = self.slots[i].users.get(n) else { break };
-                if changed || self.slots[user].wish.is_some() {
+                if changed || self.slots[user].action.wish.is_some() {
                     self.evaluate(now, user, out);
                 }
             }
@@ -171,15 +171,15 @@ impl Engine {
     /// One step of the health machine. Whether health changed.
     pub(super) fn step(&mut self, now: Time, i: SlotId, event: Event, out: &mut Vec<Command>) -> bool {
         let slot = &mut self.slots[i];
-        let Some(was) = slot.machine.step(now, event, &slot.policy.health) else { return false };
+        let Some(was) = slot.evidence.machine.step(now, event, &slot.policy.health) else { return false };
         let health = slot.health();
         let looks = match event {
-            Event::Good => slot.machine.goods(),
-            Event::Bad => slot.machine.bads(),
+            Event::Good => slot.evidence.machine.goods(),
+            Event::Bad => slot.evidence.machine.bads(),
             Event::Neither => 1,
             Event::Failed | Event::Stale | Event::Missing => 0,
         };
-        let reason = Reason::Health { was, now: health, looks, status: slot.status.clone() };
+        let reason = Reason::Health { was, now: health, looks, status: slot.evidence.status.clone() };
         let change = (Some(Fact::Health(was)), Some(Fact::Health(health)));
         out.push(Command::Record(channel_record(&slot.key, EventType::HealthChanged, Actor::Engine, reason, change)));
         if slot.configured {
@@ -199,22 +199,22 @@ impl Engine {
     pub(super) fn stale_check(&mut self, now: Time, i: SlotId, out: &mut Vec<Command>) {
         let limit = self.stale_limit(i);
         let slot = &mut self.slots[i];
-        if !(slot.fresh || slot.missing) || slot.evidence.is_none_or(|at| now.since(at) < limit) {
+        if !(slot.evidence.fresh || slot.evidence.missing) || slot.evidence.at.is_none_or(|at| now.since(at) < limit) {
             return;
         }
         // That the platform has no such channel was its word of then, like any other.
-        slot.missing_looks = 0;
-        if std::mem::take(&mut slot.missing) {
+        slot.evidence.missing_looks = 0;
+        if std::mem::take(&mut slot.evidence.missing) {
             self.sync_load(i);
             self.mark_users_changed(i);
-            self.slots[i].fresh = false;
+            self.slots[i].evidence.fresh = false;
             return self.follow_up(now, i, true, out);
         }
         self.turn_stale(now, i, out);
     }
 
     pub(super) fn turn_stale(&mut self, now: Time, i: SlotId, out: &mut Vec<Command>) {
-        self.slots[i].fresh = false;
+        self.slots[i].evidence.fresh = false;
         self.mark_changed(i);
         let changed = self.step(now, i, Event::Stale, out);
         self.follow_up(now, i, changed, out);
@@ -224,14 +224,14 @@ impl Engine {
     /// once.
     fn note_bad(&mut self, now: Time, i: SlotId, bad: bool, out: &mut Vec<Command>) {
         let slot = &mut self.slots[i];
-        if bad == slot.bad_since.is_some() {
+        if bad == slot.evidence.bad_since.is_some() {
             return;
         }
         let tenant = &mut self.tenants[slot.tenant];
-        if let Some(since) = slot.bad_since.take() {
+        if let Some(since) = slot.evidence.bad_since.take() {
             tenant.mass.turned_good(since, i);
         } else {
-            slot.bad_since = Some(now);
+            slot.evidence.bad_since = Some(now);
             if slot.configured {
                 tenant.mass.turned_bad(now, i);
             }
@@ -258,7 +258,7 @@ impl Engine {
         out.push(Command::Record(record(event, Some(tenant.id.clone()), None, Actor::Engine, reason)));
         if !tenant.mass.held() {
             let all = self.slots.live().filter(|(_, slot)| slot.configured && slot.tenant == t);
-            let members: Vec<_> = all.map(|(i, slot)| (i, slot.group(i), slot.bad_since)).collect();
+            let members: Vec<_> = all.map(|(i, slot)| (i, slot.group(i), slot.evidence.bad_since)).collect();
             self.tenants[t].mass.rebuild(members);
         }
         self.evaluate_wanting(now, t, out);
@@ -269,13 +269,13 @@ impl Engine {
     fn note_server(&mut self, i: SlotId, view: &ChannelView, single: bool) {
         let slot = &mut self.slots[i];
         let Some(read) = view.sip_server.as_deref().and_then(mass::server) else { return };
-        let known = slot.server.as_ref();
+        let known = slot.evidence.server.as_ref();
         if known.is_some_and(|(server, alone)| (*alone && !single) || (*server == read && *alone >= single)) {
             return;
         }
-        slot.server = Some((read, single));
+        slot.evidence.server = Some((read, single));
         if slot.carrier.is_none() && slot.configured {
-            let (group, bad_since) = (slot.group(i), slot.bad_since);
+            let (group, bad_since) = (slot.group(i), slot.evidence.bad_since);
             self.tenants[slot.tenant].mass.regroup(i, group, bad_since);
         }
         if single {
@@ -288,21 +288,21 @@ impl Engine {
 fn note_view(slot: &mut Slot, asked: Time, view: &ChannelView, single: bool, codecs: Word) -> bool {
     if codecs == Word::Another {
         // Someone else chose another order: it is theirs, and there is nothing of ours to take back.
-        (slot.codecs_set, slot.codecs_first, slot.trial, slot.doubts.codecs) = (None, None, None, None);
-        slot.doubts.forget_replaced(false);
+        (slot.codec.set, slot.codec.first, slot.codec.trial, slot.route.doubts.codecs) = (None, None, None, None);
+        slot.route.doubts.forget_replaced(false);
     }
     // An order that was asked for before our last action ended may be the one that it replaced.
     if let Some(codecs) = told(view.codecs.as_ref(), single)
-        && slot.codecs != codecs
-        && asked >= slot.route_from
+        && slot.evidence.codecs != codecs
+        && asked >= slot.route.from
     {
-        slot.codecs = codecs.to_vec();
+        slot.evidence.codecs = codecs.to_vec();
     }
     let Some(backups) = told(view.failover.as_ref(), single) else { return false };
     let backups = backups.get(..MAX_BACKUPS).unwrap_or(backups);
-    if slot.listed.is_some() || !slot.configured || slot.backups_read == backups {
+    if slot.listed.is_some() || !slot.configured || slot.evidence.backups == backups {
         return false;
     }
-    slot.backups_read = backups.to_vec();
+    slot.evidence.backups = backups.to_vec();
     true
 }

@@ -55,17 +55,17 @@ impl Engine {
             found => found?,
         };
         let slot = &mut self.slots[i];
-        let blocked = slot.blocked_until.take().is_some_and(|until| until > now);
+        let blocked = slot.action.blocked_until.take().is_some_and(|until| until > now);
         // Whoever releases the block has judged what led to it: the next move counts as the first.
-        slot.hold_down.take_if(|_| blocked);
-        let retrying = std::mem::take(&mut slot.retries).waiting(now);
-        let ordered = slot.moved_for.take_if(|cause| matches!(cause, Cause::Ordered { .. })).is_some();
+        slot.action.hold_down.take_if(|_| blocked);
+        let retrying = std::mem::take(&mut slot.action.retries).waiting(now);
+        let ordered = slot.route.moved_for.take_if(|cause| matches!(cause, Cause::Ordered { .. })).is_some();
         // A route that was found worse is accepted as it is.
-        let accepted = slot.probation.take_if(|on| on.of.found.is_some()).is_some();
-        let foreign = std::mem::take(&mut slot.foreign) | ordered | accepted;
+        let accepted = slot.route.probation.take_if(|on| on.of.found.is_some()).is_some();
+        let foreign = std::mem::take(&mut slot.route.foreign) | ordered | accepted;
         // Likewise what made its codecs wait, and the orders that were measured worse.
-        let cooling = slot.codec_until.take().is_some_and(|until| until > now);
-        let refuted = std::mem::take(&mut slot.refuted).at(now).next().is_some();
+        let cooling = slot.codec.until.take().is_some_and(|until| until > now);
+        let refuted = std::mem::take(&mut slot.codec.refuted).at(now).next().is_some();
         let codecs = cooling || refuted;
         let took = match (foreign, blocked || retrying, codecs) {
             (true, _, true) => "took over the route and released the codecs",

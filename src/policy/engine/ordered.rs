@@ -56,9 +56,9 @@ impl Engine {
         let until = now + ORDERED_FOR.max(slot.policy.health.timeout * 2);
         let ordered = Ordered { to: to.cloned(), force, who: who.to_owned(), until };
         let words = ordered.words(key);
-        let before = self.slots[i].ordered.replace(ordered);
+        let before = self.slots[i].action.ordered.replace(ordered);
         if let Err(why) = self.order_allowed(now, i) {
-            self.slots[i].ordered = before;
+            self.slots[i].action.ordered = before;
             return Err(Refusal::Forbidden(format!("the order {words} is refused: {why}")));
         }
         // What was wanted so far had its own last looks: those of the order begin now.
@@ -74,14 +74,13 @@ impl Engine {
     /// Ends an order that can no longer be carried out, or not in time.
     pub(super) fn lapse_order(&mut self, now: Time, i: SlotId, out: &mut Vec<Command>) {
         let slot = &self.slots[i];
-        let Some(ordered) = &slot.ordered else { return };
-        let waited = slot.wish.as_ref().and_then(|wish| wish.asked);
-        let unanswered = waited.is_some_and(|at| now.since(at) >= slot.policy.health.timeout)
-            && ordered
-                .to
-                .as_ref()
-                .and_then(|to| self.sibling(slot, to))
-                .is_some_and(|c| slot.wish.as_ref().is_some_and(|wish| !self.confirms_good(now, slot, wish, c)));
+        let Some(ordered) = &slot.action.ordered else { return };
+        let waited = slot.action.wish.as_ref().and_then(|wish| wish.asked);
+        let unanswered =
+            waited.is_some_and(|at| now.since(at) >= slot.policy.health.timeout)
+                && ordered.to.as_ref().and_then(|to| self.sibling(slot, to)).is_some_and(|c| {
+                    slot.action.wish.as_ref().is_some_and(|wish| !self.confirms_good(now, slot, wish, c))
+                });
         let why = match applies(slot, ordered.to.as_ref()) {
             Err(refused) => refused.to_string(),
             Ok(()) => match self.order_fit(now, i) {
@@ -92,7 +91,7 @@ impl Engine {
             },
         };
         let (key, words) = (slot.key.clone(), ordered.words(&slot.key));
-        self.slots[i].ordered = None;
+        self.slots[i].action.ordered = None;
         let reason = Reason::Lapsed { what: format!("the order {words} lapsed: {why}") };
         out.push(Command::Record(channel_record(&key, EventType::Lapsed, Actor::System, reason, (None, None))));
         self.refresh_needs(now, i, out);
@@ -101,7 +100,7 @@ impl Engine {
     /// Whether what was ordered may be done now, last looks left aside.
     fn order_allowed(&self, now: Time, i: SlotId) -> Result<(), String> {
         let slot = &self.slots[i];
-        let Some(ordered) = &slot.ordered else { return Ok(()) };
+        let Some(ordered) = &slot.action.ordered else { return Ok(()) };
         if let Some(why) = self.order_fit(now, i) {
             return Err(why);
         }
@@ -120,9 +119,9 @@ impl Engine {
     /// What speaks against the target of the order: never passed over.
     fn order_fit(&self, now: Time, i: SlotId) -> Option<String> {
         let slot = &self.slots[i];
-        match &slot.ordered.as_ref()?.to {
-            Some(_) if slot.carries > 0 => {
-                Some(format!("{} carries the traffic of {} others", slot.id(), slot.carries))
+        match &slot.action.ordered.as_ref()?.to {
+            Some(_) if slot.route.carries > 0 => {
+                Some(format!("{} carries the traffic of {} others", slot.id(), slot.route.carries))
             }
             None => home_against(slot).map(|why| format!("{} {why}", slot.id())),
             Some(to) => match self.lookup(slot, to) {
@@ -140,7 +139,7 @@ fn applies(slot: &Slot, to: Option<&ChannelId>) -> Result<(), Refusal> {
     if let Some(kind) = slot.pending() {
         return nothing(format!("a {kind} of {key} is under way, or its outcome is not known yet"));
     }
-    let Some(route) = slot.route.as_ref().filter(|_| !slot.missing) else {
+    let Some(route) = slot.route.read.as_ref().filter(|_| !slot.evidence.missing) else {
         return nothing(format!("the route of {key} is not known, so it cannot be changed"));
     };
     match to {

@@ -28,14 +28,14 @@ impl Engine {
             return stray_outcome(&action, outcome, out);
         }
         let Some(i) = self.ops.remove(&op) else { return };
-        let Some(flight) = self.slots[i].flight.take() else { return };
+        let Some(flight) = self.slots[i].action.flight.take() else { return };
         let outcome = flight.came_to(outcome);
         let t = self.slots[i].tenant;
         if !flight.released {
             self.give_place_back(t);
         }
         let slot = &mut self.slots[i];
-        slot.route_from = now;
+        slot.route.from = now;
         let action = flight.action;
         let kept = Kept { op, kind: action.kind, cause: flight.cause, promise: action.reason.promise() };
         let kind = kept.kind.name().to_owned();
@@ -51,7 +51,7 @@ impl Engine {
             Outcome::Unknown { .. } => {
                 let until = (flight.started + action.action_timeout + action.verify_for).max(now);
                 self.conclude(i, &kept, events(&kept.kind).3, reason, out);
-                self.slots[i].unsure = Some(Unsure { kept, since: now, until });
+                self.slots[i].action.unsure = Some(Unsure { kept, since: now, until });
                 out.push(Command::LookNow { channel: self.slots[i].key.clone() });
             }
             Outcome::NotApplied | Outcome::Refused { .. } => {
@@ -97,39 +97,39 @@ impl Engine {
         self.block(now, i, &kept.kind);
         let until = now + self.tenants[self.slots[i].tenant].params.read_lag;
         let slot = &mut self.slots[i];
-        slot.doubts.note_replaced(&kept.kind, until);
-        *slot.retries.of_mut(kept.purpose()) = Retry::default();
+        slot.route.doubts.note_replaced(&kept.kind, until);
+        *slot.action.retries.of_mut(kept.purpose()) = Retry::default();
         // What else may still show of ours stays remembered: a change that was thought lost may land after another one.
-        slot.late.retain(|(late, _)| late.op != kept.op);
-        slot.changed_at = Some(now);
+        slot.action.late.retain(|(late, _)| late.op != kept.op);
+        slot.action.changed_at = Some(now);
         match &kept.kind {
             ActionKind::Failover { to, .. } => {
-                slot.doubts.seen = Some(now);
+                slot.route.doubts.seen = Some(now);
                 // Traffic that had to go on comes home as it would have from where it was: by measured quality where it left
                 // for that, by a person where a person, or somebody else, had moved it.
                 let went_on = matches!(kept.cause, Some(Cause::BackupDown { .. } | Cause::BackupMissing { .. }));
-                let ordered = matches!(slot.moved_for, Some(Cause::Ordered { .. }));
-                if !(went_on && (ordered || slot.moved_for.as_ref().is_some_and(Cause::is_quality))) {
-                    slot.moved_for.clone_from(&kept.cause);
+                let ordered = matches!(slot.route.moved_for, Some(Cause::Ordered { .. }));
+                if !(went_on && (ordered || slot.route.moved_for.as_ref().is_some_and(Cause::is_quality))) {
+                    slot.route.moved_for.clone_from(&kept.cause);
                 }
-                let foreign = went_on && slot.foreign;
+                let foreign = went_on && slot.route.foreign;
                 self.take_route(i, to.clone());
-                self.slots[i].foreign = foreign;
+                self.slots[i].route.foreign = foreign;
                 self.begin_probation(now, i, to, kept.cause.as_ref());
             }
             ActionKind::Failback { .. } => {
-                slot.doubts.seen = Some(now);
-                slot.moved_for = None;
-                slot.probation = None;
+                slot.route.doubts.seen = Some(now);
+                slot.route.moved_for = None;
+                slot.route.probation = None;
                 let own = slot.id().clone();
                 self.take_route(i, own);
             }
             ActionKind::Codec { order, before, .. } => {
-                let first = slot.codecs_first.take().unwrap_or_else(|| before.clone());
-                slot.codecs_first = (first != *order).then_some(first);
-                slot.codecs.clone_from(order);
-                slot.codecs_set = Some(order.clone());
-                slot.fine_since = None;
+                let first = slot.codec.first.take().unwrap_or_else(|| before.clone());
+                slot.codec.first = (first != *order).then_some(first);
+                slot.evidence.codecs.clone_from(order);
+                slot.codec.set = Some(order.clone());
+                slot.telemetry.fine_since = None;
                 self.begin_trial(now, i, kept.promise.as_ref(), order, before);
                 self.judge_credentials(i, out);
             }
@@ -139,12 +139,12 @@ impl Engine {
 
     fn take_route(&mut self, i: SlotId, to: ChannelId) {
         let slot = &mut self.slots[i];
-        slot.route = Some(to.clone());
-        slot.expected = Some(to);
-        slot.route_ours = true;
-        slot.foreign = false;
-        slot.good_since = None;
-        slot.retries.end_moves();
+        slot.route.read = Some(to.clone());
+        slot.route.expected = Some(to);
+        slot.route.ours = true;
+        slot.route.foreign = false;
+        slot.action.good_since = None;
+        slot.action.retries.end_moves();
         self.sync_load(i);
     }
 
@@ -161,13 +161,13 @@ impl Engine {
     fn block(&mut self, now: Time, i: SlotId, kind: &ActionKind) {
         let slot = &mut self.slots[i];
         if matches!(kind, ActionKind::Codec { .. }) {
-            slot.codec_until = Some(now + slot.policy.codec.cooldown).max(slot.codec_until);
+            slot.codec.until = Some(now + slot.policy.codec.cooldown).max(slot.codec.until);
             return;
         }
-        let holding = slot.blocked_until.is_some_and(|until| until > now);
-        let (after, held) = HoldDown::after_move(&slot.policy.failover, now, slot.hold_down.as_ref(), holding);
-        slot.hold_down = Some(after);
-        slot.blocked_until = Some(now + held).max(slot.blocked_until);
+        let holding = slot.action.blocked_until.is_some_and(|until| until > now);
+        let (after, held) = HoldDown::after_move(&slot.policy.failover, now, slot.action.hold_down.as_ref(), holding);
+        slot.action.hold_down = Some(after);
+        slot.action.blocked_until = Some(now + held).max(slot.action.blocked_until);
     }
 
     /// The platform took the change and never showed it, or refused it: the next attempt waits, and its target comes after
@@ -176,9 +176,9 @@ impl Engine {
         self.back_off(now, i, kept.purpose(), false);
         let slot = &mut self.slots[i];
         match &kept.kind {
-            ActionKind::Failover { to, .. } => slot.retries.note_tried(to),
+            ActionKind::Failover { to, .. } => slot.action.retries.note_tried(to),
             ActionKind::Failback { .. } if kept.purpose() == Purpose::Rescue => {
-                slot.retries.note_tried(&slot.key.channel);
+                slot.action.retries.note_tried(&slot.key.channel);
             }
             ActionKind::Failback { .. } | ActionKind::Codec { .. } => {}
         }
@@ -188,12 +188,12 @@ impl Engine {
     fn back_off(&mut self, now: Time, i: SlotId, purpose: Purpose, recalled: bool) {
         let slot = &mut self.slots[i];
         let (first, longest) = (slot.policy.health.fast_interval, slot.policy.failover.block_period);
-        slot.retries.of_mut(purpose).add(now, recalled, first, longest);
+        slot.action.retries.of_mut(purpose).add(now, recalled, first, longest);
     }
 
     /// A change that did not show in its time may show for another hour: it is ours then, not somebody else's.
     fn remember_late(&mut self, now: Time, i: SlotId, kept: Kept) {
-        let late = &mut self.slots[i].late;
+        let late = &mut self.slots[i].action.late;
         late.retain(|(_, until)| *until > now);
         if late.len() >= MAX_LATE {
             late.remove(0);
@@ -204,8 +204,8 @@ impl Engine {
     /// Our status was never sent: `active` is the platform's own word, unless an earlier failover said it.
     fn clear_echo(&mut self, i: SlotId, kept: &Kept) {
         let slot = &mut self.slots[i];
-        if matches!(kept.kind, ActionKind::Failover { .. }) && !slot.route_ours {
-            slot.echo = false;
+        if matches!(kept.kind, ActionKind::Failover { .. }) && !slot.route.ours {
+            slot.route.echo = false;
         }
     }
 
@@ -219,7 +219,7 @@ impl Engine {
         out: &mut Vec<Command>,
     ) {
         let slot = &mut self.slots[i];
-        let Some(unsure) = slot.unsure.take_if(|unsure| asked >= unsure.since) else { return };
+        let Some(unsure) = slot.action.unsure.take_if(|unsure| asked >= unsure.since) else { return };
         let (shows, old) = unsure.kept.kind.shows_in(&slot.key.channel, view);
         let kept = unsure.kept.clone();
         let kind = kept.kind.name().to_owned();
@@ -227,7 +227,7 @@ impl Engine {
             let reason = Reason::ShowsLate { kind };
             self.complete(now, i, &kept, reason, out);
         } else if old && asked < unsure.until {
-            slot.unsure = Some(unsure);
+            slot.action.unsure = Some(unsure);
             return;
         } else {
             let reason = Reason::Outcome { kind, outcome: Outcome::NotApplied };

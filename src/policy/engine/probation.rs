@@ -15,20 +15,20 @@ use super::Engine;
 impl Engine {
     /// A route of ours shows: where it was taken for quality it is on probation from now on.
     pub(super) fn begin_probation(&mut self, now: Time, i: SlotId, backup: &ChannelId, cause: Option<&Cause>) {
-        let window = self.sibling(&self.slots[i], backup).map(|b| &self.slots[b].window);
+        let window = self.sibling(&self.slots[i], backup).map(|b| &self.slots[b].telemetry.window);
         let probation = Probation::of(backup, cause).map(|probation| {
             let policy = &self.slots[i].policy;
             Box::new(Timed::new(probation, now, Probation::lasts(&policy.failover, &policy.telemetry), window))
         });
-        self.slots[i].probation = probation;
+        self.slots[i].route.probation = probation;
     }
 
     /// Notes that traffic has to come back, or no longer has to; and ends the probation of a route that traffic has left, or
     /// that has proved itself in its time.
     pub(super) fn note_probation(&mut self, now: Time, i: SlotId) {
         let slot = &self.slots[i];
-        let Some(on) = &slot.probation else { return };
-        let left = slot.expected.as_ref() != Some(&on.of.backup);
+        let Some(on) = &slot.route.probation else { return };
+        let left = slot.route.expected.as_ref() != Some(&on.of.backup);
         let there = self.there(now, i, on);
         let found = match on.of.found {
             Some(_) if self.is_well_there(i, on, &there) => None,
@@ -41,8 +41,8 @@ impl Engine {
         }
         let slot = &mut self.slots[i];
         if over {
-            slot.probation = None;
-        } else if let Some(on) = &mut slot.probation {
+            slot.route.probation = None;
+        } else if let Some(on) = &mut slot.route.probation {
             on.of.found = found;
         }
         self.mark_unsaved(i);
@@ -53,8 +53,8 @@ impl Engine {
     /// route that was found worse, what was known then counts on.
     pub(super) fn worse_there(&self, now: Time, i: SlotId) -> Option<Cause> {
         let slot = &self.slots[i];
-        let on = slot.probation.as_ref()?;
-        let home = slot.quality_now(now).filter(|_| slot.health() == Health::Up && slot.fresh)?;
+        let on = slot.route.probation.as_ref()?;
+        let home = slot.quality_now(now).filter(|_| slot.health() == Health::Up && slot.evidence.fresh)?;
         let there = self.there(now, i, on);
         let known = there.measured.is_some() || there.degraded;
         let there = on.of.found.filter(|_| !known).unwrap_or(there);
@@ -64,9 +64,9 @@ impl Engine {
     /// The score of the backup since traffic came to it; `None`: nobody is on probation there, or too little is measured.
     pub(super) fn measured_there(&self, now: Time, i: SlotId) -> Option<f64> {
         let slot = &self.slots[i];
-        let on = slot.probation.as_ref()?;
+        let on = slot.route.probation.as_ref()?;
         let backup = &self.slots[self.sibling(slot, &on.of.backup)?];
-        let summary = on.measured(&backup.window).filter(|_| backup.quality_now(now).is_some())?;
+        let summary = on.measured(&backup.telemetry.window).filter(|_| backup.quality_now(now).is_some())?;
         let latency = self.tenants[backup.tenant].params.latency;
         Some(score::quality(&backup.policy.quality, latency, &summary, backup.codec_in_use()).score)
     }
@@ -78,8 +78,8 @@ impl Engine {
         // Degraded for as long as being down takes.
         let health = &backup.policy.health;
         let degraded = backup.health() == Health::Degraded
-            && backup.fresh
-            && now.since(backup.machine.since()) >= health.interval * health.fall;
+            && backup.evidence.fresh
+            && now.since(backup.evidence.machine.since()) >= health.interval * health.fall;
         let score = backup.quality_now(now).map(|quality| quality.score);
         There { measured: self.measured_there(now, i), score, degraded }
     }
@@ -87,7 +87,7 @@ impl Engine {
     fn is_well_there(&self, i: SlotId, on: &Timed<Probation>, there: &There) -> bool {
         let slot = &self.slots[i];
         let backup = self.sibling(slot, &on.of.backup).map(|b| &self.slots[b]);
-        let up = backup.is_some_and(|backup| backup.health() == Health::Up && backup.fresh);
+        let up = backup.is_some_and(|backup| backup.health() == Health::Up && backup.evidence.fresh);
         on.of.is_well(&slot.policy.failover, there, up)
     }
 }

@@ -20,26 +20,27 @@ impl Engine {
         let latency = self.tenants[self.slots[i].tenant].params.latency;
         let slot = &mut self.slots[i];
         slot.forget_stale_telemetry(now);
-        let usual = slot.window.last_half_hour();
-        slot.window.insert(reading);
-        let usual_changed = slot.window.last_half_hour() != usual;
-        slot.summary = slot.window.summary();
+        let usual = slot.telemetry.window.last_half_hour();
+        slot.telemetry.window.insert(reading);
+        let usual_changed = slot.telemetry.window.last_half_hour() != usual;
+        slot.telemetry.summary = slot.telemetry.window.summary();
         let policy = &slot.policy;
         let of = |summary| score::quality(&policy.quality, latency, summary, slot.codec_in_use());
-        slot.quality = slot.summary.as_ref().map(of);
-        slot.quality_at = now;
-        let score = slot.quality.map(|quality| quality.score);
+        slot.telemetry.quality = slot.telemetry.summary.as_ref().map(of);
+        slot.telemetry.at = now;
+        let score = slot.telemetry.quality.map(|quality| quality.score);
         let since = |holds: bool, since: Option<Time>| if holds { since.or(Some(now)) } else { None };
         let low = matches!((score, policy.failover.quality_below), (Some(score), Some(bound)) if score < bound);
-        let degraded = slot.quality.and_then(|quality| score::degradation(&policy.quality, &quality)).is_some();
-        slot.low_since = since(low, slot.low_since);
-        slot.degraded_since = since(degraded, slot.degraded_since);
+        let degraded =
+            slot.telemetry.quality.and_then(|quality| score::degradation(&policy.quality, &quality)).is_some();
+        slot.telemetry.low_since = since(low, slot.telemetry.low_since);
+        slot.telemetry.degraded_since = since(degraded, slot.telemetry.degraded_since);
         // A codec of our own choosing may sound worse than good conditions do: they are judged by the order first read too.
-        let first = slot.codecs_first.as_ref().and_then(|first| first.iter().min_by_key(|codec| codec.priority));
+        let first = slot.codec.first.as_ref().and_then(|first| first.iter().min_by_key(|codec| codec.priority));
         let with = |codec: &Codec, summary| score::quality(&policy.quality, latency, summary, Some(&codec.name)).score;
-        let restored = first.zip(slot.summary.as_ref()).map(|(codec, summary)| with(codec, summary));
+        let restored = first.zip(slot.telemetry.summary.as_ref()).map(|(codec, summary)| with(codec, summary));
         let fine = score.into_iter().chain(restored).any(|score| score >= policy.quality.optimise_below);
-        slot.fine_since = since(fine, slot.fine_since);
+        slot.telemetry.fine_since = since(fine, slot.telemetry.fine_since);
         if usual_changed && slot.configured {
             self.mark_unsaved(i);
         }
@@ -55,7 +56,12 @@ impl Engine {
     fn ask_for_codecs(&mut self, now: Time, i: SlotId, out: &mut Vec<Command>) {
         let slot = &self.slots[i];
         let poor = slot.quality_now(now).is_some_and(|quality| quality.score < slot.policy.quality.optimise_below);
-        if poor && slot.configured && slot.policy.codec.enabled && slot.codecs.is_empty() && slot.single.is_none() {
+        if poor
+            && slot.configured
+            && slot.policy.codec.enabled
+            && slot.evidence.codecs.is_empty()
+            && slot.evidence.single.is_none()
+        {
             self.doubt_route(now, i, out);
         }
     }
@@ -64,7 +70,7 @@ impl Engine {
     fn evaluate_on_probation(&mut self, now: Time, b: SlotId, out: &mut Vec<Command>) {
         for n in 0..self.slots[b].users.len() {
             let Some(&user) = self.slots[b].users.get(n) else { break };
-            if self.slots[user].probation.as_ref().is_some_and(|on| on.of.backup == *self.slots[b].id()) {
+            if self.slots[user].route.probation.as_ref().is_some_and(|on| on.of.backup == *self.slots[b].id()) {
                 self.evaluate(now, user, out);
             }
         }
@@ -76,15 +82,15 @@ impl Engine {
         let slot = &self.slots[i];
         let rules = &slot.policy.failover;
         // One reading alone lasts for no time, however long no other comes.
-        let again = |since: &Time| slot.quality_at > *since || rules.quality_for.is_zero();
+        let again = |since: &Time| slot.telemetry.at > *since || rules.quality_for.is_zero();
         let lasted =
             |since: Option<Time>| Some(now.since(since.filter(again)?)).filter(|lasted| *lasted >= rules.quality_for);
         let score = quality.score;
-        if let (Some(below), Some(lasted)) = (rules.quality_below, lasted(slot.low_since)) {
+        if let (Some(below), Some(lasted)) = (rules.quality_below, lasted(slot.telemetry.low_since)) {
             return Some(Cause::Quality { score, below, lasted });
         }
         let (by, baseline) = (slot.policy.quality.degraded_by?, quality.baseline?);
-        Some(Cause::Degraded { score, baseline, by, lasted: lasted(slot.degraded_since)? })
+        Some(Cause::Degraded { score, baseline, by, lasted: lasted(slot.telemetry.degraded_since)? })
     }
 
     /// What is wanted of the codecs of a channel that is up: a better order where its score is below `optimise_below`, the
@@ -96,26 +102,36 @@ impl Engine {
             if let Some(hold) = slot.not_yet() {
                 return Err(Reason::CodecKept { score, hold });
             }
-            let Some(summary) = &slot.summary else { return Err(self.quiet_reason(i)) };
+            let Some(summary) = &slot.telemetry.summary else { return Err(self.quiet_reason(i)) };
             let latency = self.tenants[slot.tenant].params.latency;
-            let refuted: Vec<&Refuted> = slot.refuted.at(now).map(|(refuted, _)| refuted).collect();
+            let refuted: Vec<&Refuted> = slot.codec.refuted.at(now).map(|(refuted, _)| refuted).collect();
             // What a person approved goes before what would be proposed now, as long as it is of use.
             let approved = slot.approved_at(now).and_then(|approved| approved.order.as_deref());
             let approved = approved.and_then(|order| {
                 let (rules, quality) = (&policy.codec, &policy.quality);
-                codec::propose_approved(rules, quality, latency, summary, &slot.codecs, &refuted, order)
+                codec::propose_approved(rules, quality, latency, summary, &slot.evidence.codecs, &refuted, order)
             });
             if let Some(proposal) = approved {
                 return Ok(Want::Codec(CodecWant::Improve(proposal)));
             }
-            return match codec::propose(&policy.codec, &policy.quality, latency, summary, &slot.codecs, &refuted) {
+            return match codec::propose(
+                &policy.codec,
+                &policy.quality,
+                latency,
+                summary,
+                &slot.evidence.codecs,
+                &refuted,
+            ) {
                 Ok(proposal) => Ok(Want::Codec(CodecWant::Improve(proposal))),
                 Err(hold) => Err(Reason::CodecKept { score, hold }),
             };
         }
-        let first =
-            slot.codecs_first.as_ref().filter(|first| same_names(first, &slot.codecs) && **first != slot.codecs);
-        match (first, slot.fine_since) {
+        let first = slot
+            .codec
+            .first
+            .as_ref()
+            .filter(|first| same_names(first, &slot.evidence.codecs) && **first != slot.evidence.codecs);
+        match (first, slot.telemetry.fine_since) {
             (Some(first), Some(since)) if now.since(since) >= policy.codec.restore_after => {
                 Ok(Want::Codec(CodecWant::Restore(first.clone())))
             }
@@ -129,7 +145,7 @@ impl Engine {
         let (params, latency) = (&slot.policy.quality, self.tenants[slot.tenant].params.latency);
         let values = score::codec_values(&params.codecs, &proposal.from)?;
         let of = |measured| predict(params, &Conditions::new(params, latency, measured), &values).score;
-        let newest = slot.window.newest().as_ref().map_or(f64::INFINITY, of);
+        let newest = slot.telemetry.window.newest().as_ref().map_or(f64::INFINITY, of);
         Some((proposal.predicted - proposal.gain).min(newest))
     }
 
@@ -150,20 +166,20 @@ impl Engine {
             verdict: None,
         });
         let lasts = CodecTrial::lasts(&slot.policy.telemetry);
-        slot.worse_at = None;
-        slot.trial = trial.map(|trial| Box::new(Timed::new(trial, now, lasts, Some(&slot.window))));
+        slot.codec.worse_at = None;
+        slot.codec.trial = trial.map(|trial| Box::new(Timed::new(trial, now, lasts, Some(&slot.telemetry.window))));
     }
 
     /// Holds a codec order against what it promised, as soon as there is enough telemetry of it; and one that was measured
     /// worse again by all that comes, until it is put back.
     fn judge_trial(&mut self, now: Time, i: SlotId, out: &mut Vec<Command>) {
         let slot = &self.slots[i];
-        if slot.away() || slot.flight.is_some() || slot.unsure.is_some() {
+        if slot.away() || slot.action.flight.is_some() || slot.action.unsure.is_some() {
             return;
         }
         let latency = self.tenants[slot.tenant].params.latency;
         let Some(trial) = slot.open_trial() else { return };
-        let Some(summary) = trial.measured(&slot.window) else { return };
+        let Some(summary) = trial.measured(&slot.telemetry.window) else { return };
         let params = &slot.policy.quality;
         let Some(values) = score::codec_values(&params.codecs, &trial.of.promise.to) else { return };
         let measured = predict(params, &Conditions::new(params, latency, &summary.measured()), &values).score;
@@ -171,17 +187,17 @@ impl Engine {
         let again = trial.of.verdict.is_some();
         let Promise { from, to, before, predicted } = trial.of.promise.clone();
         let slot = &mut self.slots[i];
-        slot.worse_at = worse.then_some(now);
+        slot.codec.worse_at = worse.then_some(now);
         if worse && again {
-            if let Some(trial) = &mut slot.trial {
+            if let Some(trial) = &mut slot.codec.trial {
                 trial.of.verdict = Some(Verdict::Worse { measured });
             }
             return;
         }
         if worse {
             let refuted = Refuted { from: from.clone(), to: to.clone(), before, measured };
-            let wait = slot.refuted.add(now, refuted, &slot.policy.codec);
-            slot.codec_until = Some(now + wait).max(slot.codec_until);
+            let wait = slot.codec.refuted.add(now, refuted, &slot.policy.codec);
+            slot.codec.until = Some(now + wait).max(slot.codec.until);
         }
         let verdict = if worse { Verdict::Worse { measured } } else { Verdict::Holds { measured } };
         self.conclude_trial(i, verdict, Reason::CodecMeasured { from, to, before, predicted, measured, worse }, out);
@@ -189,7 +205,7 @@ impl Engine {
 
     fn conclude_trial(&mut self, i: SlotId, verdict: Verdict, reason: Reason, out: &mut Vec<Command>) {
         let slot = &mut self.slots[i];
-        if let Some(trial) = &mut slot.trial {
+        if let Some(trial) = &mut slot.codec.trial {
             trial.of.verdict = Some(verdict);
         }
         let event = EventType::CodecMeasured;
@@ -204,18 +220,18 @@ impl Engine {
         let slot = &mut self.slots[i];
         // Not ours any more: someone else chose another order, or we put another one in place.
         let ours =
-            |trial: &Timed<CodecTrial>| slot.codecs_set.as_ref().is_some_and(|set| same_order(set, &trial.of.order));
-        if slot.trial.take_if(|trial| !ours(trial)).is_some() {
+            |trial: &Timed<CodecTrial>| slot.codec.set.as_ref().is_some_and(|set| same_order(set, &trial.of.order));
+        if slot.codec.trial.take_if(|trial| !ours(trial)).is_some() {
             self.mark_unsaved(i);
             self.mark_changed(i);
         }
         let slot = &mut self.slots[i];
         if slot.away()
-            && let Some(trial) = &mut slot.trial
+            && let Some(trial) = &mut slot.codec.trial
         {
             // Once its traffic is home again, the order is measured by that.
-            trial.measure_anew(now, &slot.window);
-            slot.worse_at = None;
+            trial.measure_anew(now, &slot.telemetry.window);
+            slot.codec.worse_at = None;
         }
         let slot = &self.slots[i];
         let Some(trial) = slot.pending_trial() else { return };
@@ -232,11 +248,11 @@ impl Slot {
     /// What takes a codec order back that was measured worse than the one before, by telemetry that is fresh: of its own
     /// traffic under that order, and not from before that left.
     pub(in crate::policy) fn undo(&self, now: Time) -> Option<Want> {
-        self.worse_at.filter(|at| now.since(*at) <= self.telemetry_limit())?;
-        let trial = self.trial.as_ref().filter(|_| self.policy.codec.enabled)?;
+        self.codec.worse_at.filter(|at| now.since(*at) <= self.telemetry_limit())?;
+        let trial = self.codec.trial.as_ref().filter(|_| self.policy.codec.enabled)?;
         let Some(Verdict::Worse { measured }) = trial.of.verdict else { return None };
         let (promise, back) = (trial.of.promise.clone(), trial.of.back.clone());
-        let differs = same_names(&back, &self.codecs) && !same_order(&back, &self.codecs);
+        let differs = same_names(&back, &self.evidence.codecs) && !same_order(&back, &self.evidence.codecs);
         differs.then_some(Want::Codec(CodecWant::Undo { promise, measured, back }))
     }
 

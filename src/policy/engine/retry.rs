@@ -131,20 +131,23 @@ impl Engine {
     /// that score enough need no other order.
     pub(super) fn end_episodes(&mut self, now: Time, i: SlotId, want: Option<&Want>) {
         let slot = &self.slots[i];
-        if slot.retries == Retries::default() || slot.pending().is_some() {
+        if slot.action.retries == Retries::default() || slot.pending().is_some() {
             return;
         }
         let wanted = want.map(Want::purpose);
-        let at = slot.route.as_ref().filter(|_| slot.away()).map_or(Some(i), |route| self.sibling(slot, route));
-        let well = at
-            .map(|at| &self.slots[at])
-            .is_some_and(|at| at.health() == Health::Up && at.fresh && at.verdict == Some(Event::Good) && !at.missing);
+        let at = slot.route.read.as_ref().filter(|_| slot.away()).map_or(Some(i), |route| self.sibling(slot, route));
+        let well = at.map(|at| &self.slots[at]).is_some_and(|at| {
+            at.health() == Health::Up
+                && at.evidence.fresh
+                && at.evidence.verdict == Some(Event::Good)
+                && !at.evidence.missing
+        });
         let sounds_well =
             slot.quality_now(now).is_some_and(|quality| quality.score >= slot.policy.quality.optimise_below);
         let rescued = wanted != Some(Purpose::Rescue) && well;
-        let home = wanted != Some(Purpose::Failback) && slot.route.is_some() && !slot.away();
+        let home = wanted != Some(Purpose::Failback) && slot.route.read.is_some() && !slot.away();
         let codecs = wanted != Some(Purpose::Codec) && sounds_well;
-        let retries = &mut self.slots[i].retries;
+        let retries = &mut self.slots[i].action.retries;
         let before = retries.clone();
         if rescued {
             retries.rescue = Retry::default();

@@ -32,40 +32,40 @@ impl Engine {
         word: Word,
         out: &mut Vec<Command>,
     ) -> bool {
-        if asked < self.slots[i].route_from {
+        if asked < self.slots[i].route.from {
             return false;
         }
-        if !single && view.unrouted && self.slots[i].route.is_none() {
+        if !single && view.unrouted && self.slots[i].route.read.is_none() {
             // Only the channel itself can tell where its traffic goes.
             self.doubt_route(now, i, out);
         }
         let slot = &mut self.slots[i];
-        let was = slot.route_unread;
-        slot.route_unread = view.unrouted && (single || was);
+        let was = slot.route.unread;
+        slot.route.unread = view.unrouted && (single || was);
         if view.unrouted {
-            return slot.route_unread != was;
+            return slot.route.unread != was;
         }
         let slot = &self.slots[i];
         let read = view.primary.as_ref().unwrap_or(&slot.key.channel);
-        if slot.flight.is_some() || slot.unsure.is_some() {
+        if slot.action.flight.is_some() || slot.action.unsure.is_some() {
             // What is read while a change is under way is judged when its outcome is known.
             return false;
         }
-        if slot.expected.as_ref() == Some(read) && slot.route.as_ref() == Some(read) {
+        if slot.route.expected.as_ref() == Some(read) && slot.route.read.as_ref() == Some(read) {
             return false;
         }
         let read = read.clone();
         if !slot.configured {
-            let changed = slot.route.as_ref() != Some(&read);
-            self.slots[i].route = Some(read);
+            let changed = slot.route.read.as_ref() != Some(&read);
+            self.slots[i].route.read = Some(read);
             self.sync_load(i);
             return changed;
         }
-        if slot.expected.as_ref() == Some(&read) {
-            self.slots[i].route = Some(read);
-        } else if slot.expected.is_none() && read == slot.key.channel {
-            self.slots[i].route = Some(read.clone());
-            self.slots[i].expected = Some(read);
+        if slot.route.expected.as_ref() == Some(&read) {
+            self.slots[i].route.read = Some(read);
+        } else if slot.route.expected.is_none() && read == slot.key.channel {
+            self.slots[i].route.read = Some(read.clone());
+            self.slots[i].route.expected = Some(read);
         } else if slot.may_be_ours(now, &read) {
             if !single {
                 self.doubt_route(now, i, out);
@@ -83,14 +83,14 @@ impl Engine {
             self.sync_load(i);
             return false;
         }
-        self.slots[i].doubts.route = None;
+        self.slots[i].route.doubts.route = None;
         self.sync_load(i);
         true
     }
 
     pub(super) fn on_own_change(&mut self, now: Time, key: &ChannelKey, primary: &ChannelId, until: Time) {
         let Some(i) = self.slots.find(key) else { return };
-        let own = &mut self.slots[i].own_changes;
+        let own = &mut self.slots[i].route.own_changes;
         own.retain(|(to, end)| *end > now && to != primary);
         if own.len() >= MAX_OWN_CHANGES {
             own.remove(0);
@@ -102,15 +102,15 @@ impl Engine {
     /// Another writer of ours set this route: it is nobody else's, and what it undid is free to be done again.
     fn take_own_change(&mut self, now: Time, i: SlotId, read: &ChannelId, out: &mut Vec<Command>) {
         let slot = &mut self.slots[i];
-        let Some(n) = slot.own_changes.iter().position(|(to, until)| to == read && now < *until) else { return };
-        slot.own_changes.remove(n);
-        let was = slot.expected.replace(read.clone());
-        slot.route = Some(read.clone());
+        let Some(n) = slot.route.own_changes.iter().position(|(to, until)| to == read && now < *until) else { return };
+        slot.route.own_changes.remove(n);
+        let was = slot.route.expected.replace(read.clone());
+        slot.route.read = Some(read.clone());
         if *read == slot.key.channel {
-            (slot.route_ours, slot.foreign, slot.moved_for) = (false, false, None);
+            (slot.route.ours, slot.route.foreign, slot.route.moved_for) = (false, false, None);
         }
-        slot.blocked_until = None;
-        slot.retries.end_moves();
+        slot.action.blocked_until = None;
+        slot.action.retries.end_moves();
         let reason = Reason::RouteOwn { was: was.clone(), now: read.clone() };
         let change = (was.map(Fact::Route), Some(Fact::Route(read.clone())));
         out.push(Command::Record(channel_record(&slot.key, EventType::RouteChanged, Actor::System, reason, change)));
@@ -122,8 +122,8 @@ impl Engine {
     pub(super) fn doubt_route(&mut self, now: Time, i: SlotId, out: &mut Vec<Command>) {
         let slot = &mut self.slots[i];
         let fast = slot.policy.health.fast_interval;
-        if slot.doubted_at.is_none_or(|at| now.since(at) >= fast) {
-            slot.doubted_at = Some(now);
+        if slot.route.doubted_at.is_none_or(|at| now.since(at) >= fast) {
+            slot.route.doubted_at = Some(now);
             out.push(Command::LookNow { channel: slot.key.clone() });
         }
     }
@@ -133,22 +133,22 @@ impl Engine {
         let t = slot.tenant;
         let (blind, seen_since) = (self.is_blind(t), self.tenants[t].seen_since);
         let slot = &mut self.slots[i];
-        let at = slot.doubts.route.take().map_or(now, |doubt| doubt.since);
+        let at = slot.route.doubts.route.take().map_or(now, |doubt| doubt.since);
         // Between the last look that showed our route and the first that did not; or nobody was looking.
         let looked =
-            slot.doubts.seen.as_ref().is_some_and(|seen| !blind && seen_since.is_none_or(|since| *seen >= since));
-        slot.doubts.seen = Some(now);
-        slot.doubts.forget_replaced(true);
+            slot.route.doubts.seen.as_ref().is_some_and(|seen| !blind && seen_since.is_none_or(|since| *seen >= since));
+        slot.route.doubts.seen = Some(now);
+        slot.route.doubts.forget_replaced(true);
         // A channel that came home long ago may be moved by anybody: that undoes nothing of ours.
-        let left_away = slot.expected.as_ref().is_some_and(|expected| *expected != slot.key.channel);
-        let reversal = slot.route_ours && (left_away || slot.blocked_until.is_some_and(|until| until > now));
-        let was = slot.expected.replace(read.clone());
-        slot.route = Some(read.clone());
-        slot.route_ours = false;
-        slot.foreign = read != slot.key.channel;
-        slot.retries.end_moves();
-        slot.moved_for = None;
-        slot.blocked_until = Some(now + slot.policy.failover.block_period).max(slot.blocked_until);
+        let left_away = slot.route.expected.as_ref().is_some_and(|expected| *expected != slot.key.channel);
+        let reversal = slot.route.ours && (left_away || slot.action.blocked_until.is_some_and(|until| until > now));
+        let was = slot.route.expected.replace(read.clone());
+        slot.route.read = Some(read.clone());
+        slot.route.ours = false;
+        slot.route.foreign = read != slot.key.channel;
+        slot.action.retries.end_moves();
+        slot.route.moved_for = None;
+        slot.action.blocked_until = Some(now + slot.policy.failover.block_period).max(slot.action.blocked_until);
         let noticed = !looked && was.is_some();
         let reason = Reason::RouteForeign { was: was.clone(), now: read.clone(), reversal, noticed };
         let change = (was.map(Fact::Route), Some(Fact::Route(read)));
@@ -160,7 +160,7 @@ impl Engine {
                 self.pause_for_other(now, t, reversals, REVERSALS_WITHIN, out);
             }
         } else if reversal {
-            let noticed = &mut self.slots[i].doubts.noticed;
+            let noticed = &mut self.slots[i].route.doubts.noticed;
             noticed.retain(|until| *until > now);
             noticed.push(now + HOUR);
             if noticed.len() >= MAX_NOTICED {
@@ -201,14 +201,14 @@ impl Engine {
         out: &mut Vec<Command>,
     ) {
         let slot = &mut self.slots[i];
-        if asked < slot.route_from || slot.flight.is_some() || slot.unsure.is_some() {
+        if asked < slot.route.from || slot.action.flight.is_some() || slot.action.unsure.is_some() {
             return;
         }
         let Some(n) = slot.late_codecs(now, view) else { return };
         if !single {
             return self.doubt_route(now, i, out);
         }
-        let (kept, _) = slot.late.remove(n);
+        let (kept, _) = slot.action.late.remove(n);
         let reason = Reason::ShowsLate { kind: kept.kind.name().to_owned() };
         self.complete(now, i, &kept, reason, out);
     }
@@ -217,7 +217,7 @@ impl Engine {
     fn shows_late(&mut self, now: Time, i: SlotId, read: &ChannelId, out: &mut Vec<Command>) -> bool {
         let slot = &mut self.slots[i];
         let Some(n) = slot.late_route(now, read) else { return false };
-        let (kept, _) = slot.late.remove(n);
+        let (kept, _) = slot.action.late.remove(n);
         let reason = Reason::ShowsLate { kind: kept.kind.name().to_owned() };
         self.complete(now, i, &kept, reason, out);
         true
@@ -227,7 +227,7 @@ impl Engine {
 impl Slot {
     /// The last change of a route that had not shown in its time and shows by this; by its place.
     pub(super) fn late_route(&self, now: Time, read: &ChannelId) -> Option<usize> {
-        self.late.iter().rposition(|(late, until)| match &late.kind {
+        self.action.late.iter().rposition(|(late, until)| match &late.kind {
             ActionKind::Failover { to, .. } => now < *until && to == read,
             ActionKind::Failback { .. } => now < *until && *read == self.key.channel,
             ActionKind::Codec { .. } => false,
@@ -236,10 +236,10 @@ impl Slot {
 
     /// The same of a codec order; one that stands there by a later change of ours shows nothing new.
     pub(super) fn late_codecs(&self, now: Time, view: &ChannelView) -> Option<usize> {
-        if self.late.is_empty() || self.codecs_set.as_ref().is_some_and(|set| view.has_order(set) == Some(true)) {
+        if self.action.late.is_empty() || self.codec.set.as_ref().is_some_and(|set| view.has_order(set) == Some(true)) {
             return None;
         }
-        self.late.iter().rposition(|(late, until)| match &late.kind {
+        self.action.late.iter().rposition(|(late, until)| match &late.kind {
             ActionKind::Codec { order, .. } => now < *until && view.has_order(order) == Some(true),
             ActionKind::Failover { .. } | ActionKind::Failback { .. } => false,
         })

@@ -12,13 +12,16 @@ use std::time::Duration;
 impl Engine {
     fn suspect(&self, i: SlotId) -> bool {
         let slot = &self.slots[i];
-        let bad = slot.configured && slot.last_bad() && slot.fresh && slot.health() != Health::Down;
-        let stranded = matches!(&slot.wish, Some(Wish { want: Want::Failover(_) | Want::Cascade(..), .. }));
+        let bad = slot.configured && slot.last_bad() && slot.evidence.fresh && slot.health() != Health::Down;
+        let stranded = matches!(&slot.action.wish, Some(Wish { want: Want::Failover(_) | Want::Cascade(..), .. }));
         // A channel without any candidate is not helped by looking at it more often.
-        let hopeless = slot.no_candidate && slot.candidates.is_empty();
+        let hopeless = slot.action.no_candidate && slot.candidates.is_empty();
         // A backup that the platform no longer has: until that has been said often enough to move its users' traffic.
-        let vanishing = slot.missing && slot.carries > 0 && slot.missing_looks < slot.policy.health.fall;
-        bad || vanishing || (stranded && slot.held.is_none() && !hopeless) || (slot.unsure.is_some() && !slot.missing)
+        let vanishing =
+            slot.evidence.missing && slot.route.carries > 0 && slot.evidence.missing_looks < slot.policy.health.fall;
+        bad || vanishing
+            || (stranded && slot.action.held.is_none() && !hopeless)
+            || (slot.action.unsure.is_some() && !slot.evidence.missing)
     }
 
     pub(super) fn refresh_suspect(&mut self, i: SlotId, out: &mut Vec<Command>) {
@@ -57,33 +60,38 @@ impl Engine {
     fn due(&self, now: Time, i: SlotId) -> Option<Time> {
         let slot = &self.slots[i];
         let policy = &slot.policy;
-        let stale = slot.evidence.filter(|_| slot.fresh || slot.missing).map(|at| at + self.stale_limit(i));
+        let stale = slot
+            .evidence
+            .at
+            .filter(|_| slot.evidence.fresh || slot.evidence.missing)
+            .map(|at| at + self.stale_limit(i));
         if slot.quiet() {
             return stale.filter(|at| *at > now);
         }
-        let wish = slot.wish.as_ref();
+        let wish = slot.action.wish.as_ref();
         let looked = wish.and_then(|wish| wish.looked).map(|at| at + slot.look_again_after());
         let patience = wish.and_then(|wish| wish.asked).map(|at| at + policy.health.timeout);
-        let home = slot.good_since.filter(|_| slot.away()).map(|at| at + policy.failover.failback_after);
-        let low = slot.low_since.map(|at| at + policy.failover.quality_for);
-        let degraded = slot.degraded_since.map(|at| at + policy.failover.quality_for);
+        let home = slot.action.good_since.filter(|_| slot.away()).map(|at| at + policy.failover.failback_after);
+        let low = slot.telemetry.low_since.map(|at| at + policy.failover.quality_for);
+        let degraded = slot.telemetry.degraded_since.map(|at| at + policy.failover.quality_for);
         let trial = slot.pending_trial().map(|trial| trial.until);
-        let probation = slot.probation.as_ref().map(|probation| probation.until);
-        let fine = slot.fine_since.filter(|_| slot.codecs_first.is_some()).map(|at| at + policy.codec.restore_after);
-        let hour = match slot.held {
+        let probation = slot.route.probation.as_ref().map(|probation| probation.until);
+        let fine =
+            slot.telemetry.fine_since.filter(|_| slot.codec.first.is_some()).map(|at| at + policy.codec.restore_after);
+        let hour = match slot.action.held {
             Some(Hold::MaxPerHour { .. }) => self.tenants[slot.tenant].next_within_hour(),
             _ => None,
         };
-        let unsure = slot.unsure.as_ref().map(|unsure| unsure.until);
-        let ordered = slot.ordered.as_ref().map(|ordered| ordered.until);
-        let maintenance = slot.maintenance.as_ref().map(|(until, _)| *until);
-        let released = slot.flight.as_ref().and_then(super::slot::Flight::release_at);
-        let doubt = slot.doubts.look_at();
+        let unsure = slot.action.unsure.as_ref().map(|unsure| unsure.until);
+        let ordered = slot.action.ordered.as_ref().map(|ordered| ordered.until);
+        let maintenance = slot.action.maintenance.as_ref().map(|(until, _)| *until);
+        let released = slot.action.flight.as_ref().and_then(super::slot::Flight::release_at);
+        let doubt = slot.route.doubts.look_at();
         let own =
             [released, doubt, stale, looked, patience, home, hour, unsure, ordered, maintenance, slot.proposal_until()];
         let quality = [low, degraded, fine, trial, probation];
-        let retry = wish.and_then(|wish| slot.retries.of(wish.want.purpose()).at);
-        let blocks = [slot.blocked_until, retry, slot.codec_until].into_iter().filter(|_| wish.is_some());
+        let retry = wish.and_then(|wish| slot.action.retries.of(wish.want.purpose()).at);
+        let blocks = [slot.action.blocked_until, retry, slot.codec.until].into_iter().filter(|_| wish.is_some());
         own.into_iter().chain(quality).chain(blocks).flatten().filter(|at| *at > now).min()
     }
 

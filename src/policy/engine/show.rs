@@ -23,24 +23,24 @@ impl Engine {
             policy: slot.policy.name.clone(),
             mode: self.mode(slot),
             health: slot.health(),
-            status: slot.status.clone(),
-            missing: slot.missing,
-            bad_looks: slot.machine.bads(),
-            good_looks: slot.machine.goods(),
-            evidence_age: slot.evidence.map(|at| now.since(at)),
-            health_for: now.since(slot.machine.since()),
-            route: slot.route.clone(),
+            status: slot.evidence.status.clone(),
+            missing: slot.evidence.missing,
+            bad_looks: slot.evidence.machine.bads(),
+            good_looks: slot.evidence.machine.goods(),
+            evidence_age: slot.evidence.at.map(|at| now.since(at)),
+            health_for: now.since(slot.evidence.machine.since()),
+            route: slot.route.read.clone(),
             failed_over: slot.away(),
-            route_foreign: slot.foreign,
+            route_foreign: slot.route.foreign,
             quality: slot.quality_now(now).copied(),
-            samples_rejected: slot.window.rejected(),
-            codecs: slot.codecs.clone(),
-            in_flight: slot.flight.as_ref().map(|flight| flight.action.kind.name()),
-            blocked_for: slot.blocked_until.filter(|until| *until > now).map(|until| until.since(now)),
+            samples_rejected: slot.telemetry.window.rejected(),
+            codecs: slot.evidence.codecs.clone(),
+            in_flight: slot.action.flight.as_ref().map(|flight| flight.action.kind.name()),
+            blocked_for: slot.action.blocked_until.filter(|until| *until > now).map(|until| until.since(now)),
             maintenance: maintenance(now, slot),
             proposal_left: slot.proposal_until().map(|until| until.since(now)),
-            held: slot.held.as_ref().map(Hold::label),
-            no_candidate: slot.no_candidate,
+            held: slot.action.held.as_ref().map(Hold::label),
+            no_candidate: slot.action.no_candidate,
             reason: slot.reason.clone(),
             reason_text: slot.reason.to_string(),
             candidates: self.ranked(now, i).into_iter().map(|c| self.candidate_report(now, i, c)).collect(),
@@ -51,27 +51,27 @@ impl Engine {
     fn explanation(&self, now: Time, i: SlotId) -> Explanation {
         let slot = &self.slots[i];
         let (health, latency) = (&slot.policy.health, self.tenants[slot.tenant].params.latency);
-        let measured = slot.summary.as_ref().filter(|_| slot.quality_now(now).is_some());
+        let measured = slot.telemetry.summary.as_ref().filter(|_| slot.quality_now(now).is_some());
         let block = |kind, until: Option<Time>| {
             until.filter(|until| *until > now).map(|until| Block { kind, left: until.since(now) })
         };
         let blocks = [
-            block(BlockKind::Move, slot.blocked_until),
-            block(BlockKind::RetryFailover, slot.retries.rescue.at),
-            block(BlockKind::RetryFailback, slot.retries.failback.at),
-            block(BlockKind::RetryCodec, slot.retries.codec.at),
-            block(BlockKind::Codec, slot.codec_until),
+            block(BlockKind::Move, slot.action.blocked_until),
+            block(BlockKind::RetryFailover, slot.action.retries.rescue.at),
+            block(BlockKind::RetryFailback, slot.action.retries.failback.at),
+            block(BlockKind::RetryCodec, slot.action.retries.codec.at),
+            block(BlockKind::Codec, slot.codec.until),
         ];
         Explanation {
-            fresh: slot.fresh,
+            fresh: slot.evidence.fresh,
             stale_after: self.stale_limit(i),
-            single_look_age: slot.single.map(|single| now.since(single.asked)),
-            telemetry_age: slot.quality.is_some().then(|| now.since(slot.quality_at)),
+            single_look_age: slot.evidence.single.map(|single| now.since(single.asked)),
+            telemetry_age: slot.telemetry.quality.is_some().then(|| now.since(slot.telemetry.at)),
             telemetry_stale_after: slot.telemetry_limit(),
             rise: health.rise,
             fall: health.fall,
             failover_enabled: slot.policy.failover.enabled,
-            carries: slot.carries,
+            carries: slot.route.carries,
             score_parts: measured
                 .map(|summary| score::parts(&slot.policy.quality, latency, summary, slot.codec_in_use())),
             quality: self.quality_watch(now, i),
@@ -99,9 +99,9 @@ impl Engine {
 
     fn candidate_report(&self, now: Time, i: SlotId, c: SlotId) -> CandidateReport {
         let (slot, candidate) = (&self.slots[i], &self.slots[c]);
-        let needed = slot.wish.as_ref().and_then(|wish| self.needed_score(now, i, &wish.want));
+        let needed = slot.action.wish.as_ref().and_then(|wish| self.needed_score(now, i, &wish.want));
         let against = self.against(now, i, c, needed).or_else(|| {
-            let wish = slot.wish.as_ref().filter(|wish| wish.asked.is_some())?;
+            let wish = slot.action.wish.as_ref().filter(|wish| wish.asked.is_some())?;
             let confirmed = candidate.confirms(now, wish, slot.last_look_for());
             confirmed.is_none_or(|single| single.verdict != Some(Event::Good)).then_some(Ineligible::Unconfirmed)
         });
@@ -130,8 +130,8 @@ impl Engine {
 }
 
 fn hold_down(now: Time, slot: &Slot) -> Option<HoldDownReport> {
-    let (held, rules) = (slot.hold_down.as_ref()?, &slot.policy.failover);
-    let suppressed = held.suppressed && slot.blocked_until.is_some_and(|until| until > now);
+    let (held, rules) = (slot.action.hold_down.as_ref()?, &slot.policy.failover);
+    let suppressed = held.suppressed && slot.action.blocked_until.is_some_and(|until| until > now);
     Some(HoldDownReport {
         penalty: held.penalty(rules, now)?,
         half_life: rules.hold_down_half_life,
@@ -142,7 +142,7 @@ fn hold_down(now: Time, slot: &Slot) -> Option<HoldDownReport> {
 
 fn maintenance(now: Time, slot: &Slot) -> Option<MaintenanceReport> {
     let window = || format!("a maintenance window of policy {}", slot.policy.name);
-    match &slot.maintenance {
+    match &slot.action.maintenance {
         Some((until, reason)) => Some(MaintenanceReport { left: Some(until.since(now)), reason: reason.clone() }),
         None => slot.in_maintenance().then(|| MaintenanceReport { left: None, reason: window() }),
     }

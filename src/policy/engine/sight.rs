@@ -122,7 +122,9 @@ impl Engine {
             .ids()
             .filter(|i| {
                 let slot = &self.slots[*i];
-                slot.live && slot.tenant == t && (slot.wish.is_some() || slot.good_since.is_some() && slot.away())
+                slot.live
+                    && slot.tenant == t
+                    && (slot.action.wish.is_some() || slot.action.good_since.is_some() && slot.away())
             })
             .collect();
         for i in touched {

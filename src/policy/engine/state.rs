@@ -291,7 +291,7 @@ impl Engine {
                 restore_channel(now, &mut self.slots[i], saved, elapsed + older);
                 self.sync_codecs_open(i);
                 let slot = &self.slots[i];
-                self.tenants[slot.tenant].mass.regroup(i, slot.group(i), slot.bad_since);
+                self.tenants[slot.tenant].mass.regroup(i, slot.group(i), slot.evidence.bad_since);
                 self.refresh_needs(now, i, &mut Vec::new());
             }
             _ => {}
@@ -304,47 +304,48 @@ const RESTORED: usize = MAX_PER_HOUR as usize;
 
 pub(super) fn save_channel(now: Time, slot: &Slot) -> SavedChannel {
     let left = |until: Option<Time>| until.filter(|until| *until > now).map(|until| until.since(now));
-    let retries = [&slot.retries.rescue, &slot.retries.failback, &slot.retries.codec];
-    let lates = slot.late.iter().filter(|(_, until)| *until > now);
+    let retries = [&slot.action.retries.rescue, &slot.action.retries.failback, &slot.action.retries.codec];
+    let lates = slot.action.late.iter().filter(|(_, until)| *until > now);
     let still = |replaced: &[(Replaced, Time)]| {
         let replaced = replaced.iter().filter(|(_, until)| *until > now);
         replaced.map(|(value, until)| (value.clone(), until.since(now))).collect()
     };
     SavedChannel {
-        expected: slot.expected.clone(),
-        route_ours: slot.route_ours,
-        foreign: slot.foreign,
-        moved_for: slot.moved_for.clone(),
-        echo: slot.echo,
-        blocked_for: left(slot.blocked_until),
-        hold_down: slot.hold_down.map(|held| (held.level, now.since(held.at))),
-        suppressed: slot.hold_down.is_some_and(|held| held.suppressed),
+        expected: slot.route.expected.clone(),
+        route_ours: slot.route.ours,
+        foreign: slot.route.foreign,
+        moved_for: slot.route.moved_for.clone(),
+        echo: slot.route.echo,
+        blocked_for: left(slot.action.blocked_until),
+        hold_down: slot.action.hold_down.map(|held| (held.level, now.since(held.at))),
+        suppressed: slot.action.hold_down.is_some_and(|held| held.suppressed),
         retries: retries.map(|retry| (retry.failures, left(retry.at))),
         retried: retries.map(|retry| (retry.recalls, retry.last.map(|last| now.since(last)))),
-        tried: slot.retries.tried.clone(),
-        codec_cooldown: left(slot.codec_until),
-        codecs_first: slot.codecs_first.clone(),
-        codecs_set: slot.codecs_set.clone(),
-        unsure: slot.unsure.as_ref().map(|unsure| (unsure.kept.clone(), unsure.until.since(now))),
+        tried: slot.action.retries.tried.clone(),
+        codec_cooldown: left(slot.codec.until),
+        codecs_first: slot.codec.first.clone(),
+        codecs_set: slot.codec.set.clone(),
+        unsure: slot.action.unsure.as_ref().map(|unsure| (unsure.kept.clone(), unsure.until.since(now))),
         late: None,
         late_for: None,
-        replaced: still(&slot.doubts.replaced),
-        noticed: slot.doubts.noticed.iter().map(|until| HOUR.saturating_sub(until.since(now))).collect(),
+        replaced: still(&slot.route.doubts.replaced),
+        noticed: slot.route.doubts.noticed.iter().map(|until| HOUR.saturating_sub(until.since(now))).collect(),
         lates: lates.map(|(kept, until)| (kept.clone(), until.since(now))).collect(),
         own_changes: slot
+            .route
             .own_changes
             .iter()
             .filter(|(_, end)| *end > now)
             .map(|(to, end)| (to.clone(), end.since(now)))
             .collect(),
-        maintenance: slot.maintenance.clone().map(|(until, reason)| (until.since(now), reason)),
-        trial: slot.trial.as_ref().map(|trial| trial.save(now)),
-        refuted: slot.refuted.save(now),
-        probation: slot.probation.as_ref().map(|probation| probation.save(now)),
-        baseline: slot.window.save(),
-        credentials_before: slot.credentials_before,
+        maintenance: slot.action.maintenance.clone().map(|(until, reason)| (until.since(now), reason)),
+        trial: slot.codec.trial.as_ref().map(|trial| trial.save(now)),
+        refuted: slot.codec.refuted.save(now),
+        probation: slot.route.probation.as_ref().map(|probation| probation.save(now)),
+        baseline: slot.telemetry.window.save(),
+        credentials_before: slot.codec.credentials_before,
         left: None,
-        sip_server: slot.server.as_ref().filter(|(_, alone)| *alone).map(|(server, _)| server.clone()),
+        sip_server: slot.evidence.server.as_ref().filter(|(_, alone)| *alone).map(|(server, _)| server.clone()),
     }
 }
 
@@ -352,13 +353,13 @@ pub(super) fn restore_channel(now: Time, slot: &mut Slot, saved: SavedChannel, e
     let until = |left: Option<Duration>| {
         left.and_then(|left| left.checked_sub(elapsed)).filter(|left| !left.is_zero()).map(|left| now + left)
     };
-    slot.expected = saved.expected;
-    slot.route_ours = saved.route_ours;
-    slot.foreign = saved.foreign;
-    slot.moved_for = saved.moved_for;
-    slot.echo = saved.echo;
-    slot.blocked_until = until(saved.blocked_for);
-    slot.hold_down = saved.hold_down.map(|(level, age)| HoldDown {
+    slot.route.expected = saved.expected;
+    slot.route.ours = saved.route_ours;
+    slot.route.foreign = saved.foreign;
+    slot.route.moved_for = saved.moved_for;
+    slot.route.echo = saved.echo;
+    slot.action.blocked_until = until(saved.blocked_for);
+    slot.action.hold_down = saved.hold_down.map(|(level, age)| HoldDown {
         // Decayed by its age and as of now, since the clock's origin may be younger.
         level: decayed(level, &slot.policy.failover, age + elapsed),
         at: now,
@@ -371,29 +372,30 @@ pub(super) fn restore_channel(now: Time, slot: &mut Slot, saved: SavedChannel, e
         let retry = Retry { failures, recalls, last: None, at: until(left) };
         retry.aged(now, age.unwrap_or_default() + elapsed, longest)
     };
-    slot.retries = Retries { rescue: retry(), failback: retry(), codec: retry(), tried: saved.tried };
-    slot.codec_until = until(saved.codec_cooldown);
-    slot.codecs_first = saved.codecs_first;
-    slot.codecs_set = saved.codecs_set;
+    slot.action.retries = Retries { rescue: retry(), failback: retry(), codec: retry(), tried: saved.tried };
+    slot.codec.until = until(saved.codec_cooldown);
+    slot.codec.first = saved.codecs_first;
+    slot.codec.set = saved.codecs_set;
     let one = saved.late.map(|kept| (kept, saved.late_for.unwrap_or(LATE_FOR)));
     let lates = one.into_iter().chain(saved.lates).take(MAX_LATE);
-    slot.late = lates.filter_map(|(kept, left)| Some((kept, until(Some(left))?))).collect();
+    slot.action.late = lates.filter_map(|(kept, left)| Some((kept, until(Some(left))?))).collect();
     let replaced = saved.replaced.into_iter().take(MAX_REPLACED);
-    slot.doubts.replaced = replaced.filter_map(|(value, left)| Some((value, until(Some(left))?))).collect();
+    slot.route.doubts.replaced = replaced.filter_map(|(value, left)| Some((value, until(Some(left))?))).collect();
     let noticed = saved.noticed.into_iter().take(MAX_NOTICED);
-    slot.doubts.noticed = noticed.filter_map(|age| until(HOUR.checked_sub(age))).collect();
-    slot.own_changes = saved.own_changes.into_iter().filter_map(|(to, left)| Some((to, until(Some(left))?))).collect();
+    slot.route.doubts.noticed = noticed.filter_map(|age| until(HOUR.checked_sub(age))).collect();
+    slot.route.own_changes =
+        saved.own_changes.into_iter().filter_map(|(to, left)| Some((to, until(Some(left))?))).collect();
     // One that ended meanwhile is told of by the first evaluation.
-    slot.maintenance = saved.maintenance.map(|(left, reason)| (now + left.saturating_sub(elapsed), reason));
-    slot.trial = saved.trial.map(|saved| Box::new(Timed::restore(saved, now)));
-    slot.refuted = Refutations::restore(saved.refuted, now, elapsed, &slot.policy.codec);
-    slot.probation = saved.probation.map(|saved| Box::new(Timed::restore(saved, now)));
-    slot.credentials_before = saved.credentials_before;
-    slot.server = saved.sip_server.map(|server| (server, true));
+    slot.action.maintenance = saved.maintenance.map(|(left, reason)| (now + left.saturating_sub(elapsed), reason));
+    slot.codec.trial = saved.trial.map(|saved| Box::new(Timed::restore(saved, now)));
+    slot.codec.refuted = Refutations::restore(saved.refuted, now, elapsed, &slot.policy.codec);
+    slot.route.probation = saved.probation.map(|saved| Box::new(Timed::restore(saved, now)));
+    slot.codec.credentials_before = saved.credentials_before;
+    slot.evidence.server = saved.sip_server.map(|server| (server, true));
     if let Some(baseline) = saved.baseline {
-        slot.window.restore(baseline);
+        slot.telemetry.window.restore(baseline);
     }
-    slot.unsure = saved.unsure.map(|(kept, left)| {
+    slot.action.unsure = saved.unsure.map(|(kept, left)| {
         let until = now + left.saturating_sub(elapsed);
         Unsure { kept, since: now, until }
     });

@@ -12,7 +12,7 @@ impl Engine {
     /// What is told of it: see [`QualityWatch`].
     pub(super) fn quality_watch(&self, now: Time, i: SlotId) -> QualityWatch {
         let slot = &self.slots[i];
-        let refuted = slot.refuted.at(now).map(|(refuted, left)| {
+        let refuted = slot.codec.refuted.at(now).map(|(refuted, left)| {
             let Refuted { to, before, measured, .. } = refuted.clone();
             RefutedReport { to, before, measured, left }
         });
@@ -20,9 +20,9 @@ impl Engine {
         QualityWatch {
             degraded: quality.and_then(|quality| score::degradation(&slot.policy.quality, quality)),
             low: quality.and_then(|quality| slot.low(now, quality)),
-            trial: slot.trial.as_deref().map(|trial| slot.trial_report(now, trial)),
+            trial: slot.codec.trial.as_deref().map(|trial| slot.trial_report(now, trial)),
             refuted: refuted.collect(),
-            probation: slot.probation.as_ref().map(|on| ProbationReport {
+            probation: slot.route.probation.as_ref().map(|on| ProbationReport {
                 backup: on.of.backup.clone(),
                 left_behind: on.of.left_behind,
                 worse_at: on.of.worse_at(&slot.policy.failover),
@@ -41,11 +41,11 @@ impl Slot {
             let (lasted, needed) = (now.since(since), rules.quality_for);
             LowReport { below, of_baseline, lasted, needed }
         };
-        if let (Some(below), Some(since)) = (rules.quality_below, self.low_since) {
+        if let (Some(below), Some(since)) = (rules.quality_below, self.telemetry.low_since) {
             return Some(report(below, false, since));
         }
         let below = quality.baseline? - self.policy.quality.degraded_by?;
-        Some(report(below, true, self.degraded_since?))
+        Some(report(below, true, self.telemetry.degraded_since?))
     }
 
     fn trial_report(&self, now: Time, trial: &Timed<CodecTrial>) -> CodecTrialReport {

@@ -25,7 +25,8 @@ impl Slot {
 
     /// Whether a change that had not shown, or another writer of ours, may have set this route.
     pub(super) fn may_be_ours(&self, now: Time, read: &ChannelId) -> bool {
-        self.late_route(now, read).is_some() || self.own_changes.iter().any(|(to, until)| to == read && now < *until)
+        self.late_route(now, read).is_some()
+            || self.route.own_changes.iter().any(|(to, until)| to == read && now < *until)
     }
 
     fn weigh_route(&mut self, now: Time, asked: Time, single: bool, view: &ChannelView) -> Word {
@@ -34,15 +35,15 @@ impl Slot {
         }
         let own = &self.key.channel;
         let read = view.primary.as_ref().unwrap_or(own);
-        if self.expected.as_ref().unwrap_or(own) == read {
-            if asked >= self.route_from {
-                self.doubts.route = None;
-                self.doubts.seen = Some(asked);
+        if self.route.expected.as_ref().unwrap_or(own) == read {
+            if asked >= self.route.from {
+                self.route.doubts.route = None;
+                self.route.doubts.seen = Some(asked);
             }
             return Word::Held;
         }
         let is = |value: &Replaced| matches!(value, Replaced::Route(id) if id == read);
-        let until = self.doubts.replaced.iter().find(|(value, _)| is(value)).map(|(_, until)| *until);
+        let until = self.route.doubts.replaced.iter().find(|(value, _)| is(value)).map(|(_, until)| *until);
         if let Some(word) = self.by_age(now, asked, until) {
             return word;
         }
@@ -50,22 +51,22 @@ impl Slot {
             return Word::Held;
         }
         let apart = self.policy.health.fast_interval;
-        believe(&mut self.doubts.route, read.clone(), now, (asked, single, apart), until.is_some())
+        believe(&mut self.route.doubts.route, read.clone(), now, (asked, single, apart), until.is_some())
     }
 
     fn weigh_codecs(&mut self, now: Time, asked: Time, single: bool, view: &ChannelView) -> Word {
-        let (Some(set), Some(read)) = (&self.codecs_set, told(view.codecs.as_ref(), single)) else { return Word::Held };
+        let (Some(set), Some(read)) = (&self.codec.set, told(view.codecs.as_ref(), single)) else { return Word::Held };
         if self.changes(|kind| matches!(kind, ActionKind::Codec { .. })) {
             return Word::Held;
         }
         if same_order(set, read) {
-            if asked >= self.route_from {
-                self.doubts.codecs = None;
+            if asked >= self.route.from {
+                self.route.doubts.codecs = None;
             }
             return Word::Held;
         }
         let is = |value: &Replaced| matches!(value, Replaced::Codecs(codecs) if same_order(codecs, read));
-        let until = self.doubts.replaced.iter().find(|(value, _)| is(value)).map(|(_, until)| *until);
+        let until = self.route.doubts.replaced.iter().find(|(value, _)| is(value)).map(|(_, until)| *until);
         if let Some(word) = self.by_age(now, asked, until) {
             return word;
         }
@@ -74,13 +75,13 @@ impl Slot {
         }
         let names = ranked(read).into_iter().map(str::to_owned).collect();
         let apart = self.policy.health.fast_interval;
-        believe(&mut self.doubts.codecs, names, now, (asked, single, apart), until.is_some())
+        believe(&mut self.route.doubts.codecs, names, now, (asked, single, apart), until.is_some())
     }
 
     /// What its age alone makes of an answer that shows what ours replaced (`until` that is nobody's change), or something else:
     /// one to a question of before our last action ended settles nothing.
     fn by_age(&self, now: Time, asked: Time, until: Option<Time>) -> Option<Word> {
-        let before = asked < self.route_from;
+        let before = asked < self.route.from;
         match until {
             Some(until) if before || now < until => Some(Word::Older),
             None if before => Some(Word::Held),
@@ -89,8 +90,8 @@ impl Slot {
     }
 
     fn changes(&self, what: impl Fn(&ActionKind) -> bool) -> bool {
-        self.flight.as_ref().is_some_and(|flight| what(&flight.action.kind))
-            || self.unsure.as_ref().is_some_and(|unsure| what(&unsure.kept.kind))
+        self.action.flight.as_ref().is_some_and(|flight| what(&flight.action.kind))
+            || self.action.unsure.as_ref().is_some_and(|unsure| what(&unsure.kept.kind))
     }
 }
 
@@ -116,15 +117,15 @@ impl Engine {
     /// Asks a channel of which something is in doubt, when that is due; afterwards as often as it is looked at anyway.
     pub(super) fn look_after_doubts(&mut self, now: Time, i: SlotId, out: &mut Vec<Command>) {
         let slot = &mut self.slots[i];
-        if slot.doubts.look_at().is_none_or(|at| at > now) {
+        if slot.route.doubts.look_at().is_none_or(|at| at > now) {
             return;
         }
         let health = &slot.policy.health;
         let (fast, slow) = (now + health.fast_interval, now + health.interval);
-        if let Some(doubt) = &mut slot.doubts.route {
+        if let Some(doubt) = &mut slot.route.doubts.route {
             doubt.ask_again(fast, slow);
         }
-        if let Some(doubt) = &mut slot.doubts.codecs {
+        if let Some(doubt) = &mut slot.route.doubts.codecs {
             doubt.ask_again(fast, slow);
         }
         self.doubt_route(now, i, out);

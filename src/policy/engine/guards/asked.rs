@@ -53,7 +53,7 @@ impl<'a> Asked<'a> {
     pub(super) fn wanted(engine: &'a Engine, now: Time, i: SlotId, want: &'a Want, target: Option<SlotId>) -> Self {
         let slot = &engine.slots[i];
         let mut asked = Self::new(engine, now, i, What::Wanted(want, target));
-        asked.passes.ordered = slot.ordered.is_some();
+        asked.passes.ordered = slot.action.ordered.is_some();
         asked.passes.forced = slot.forced();
         asked.passes.approved = slot.approved_at(now).is_some();
         asked.passes.taking_back = want.takes_back();
