@@ -9,7 +9,7 @@ use super::super::time::Time;
 use super::super::words::{Actor, Health};
 use super::evidence::Finding;
 use super::failover::Pick;
-use super::{Engine, Slot, Want, Wish, channel_record};
+use super::{Engine, Want, Wish, channel_record};
 
 impl Engine {
     /// Evaluates every channel of a tenant that wants something.
@@ -295,19 +295,6 @@ impl Engine {
             out.push(Command::Record(channel_record(&slot.key, event, actor, reason.clone(), (None, None))));
         }
         self.set_reason(i, reason);
-    }
-
-    pub(super) fn set_reason(&mut self, i: SlotId, reason: Reason) {
-        if self.slots[i].reason != reason {
-            self.slots[i].reason = reason;
-            self.mark_changed(i);
-        }
-    }
-
-    /// The slot of another channel of the same tenant.
-    pub(in crate::policy) fn sibling(&self, slot: &Slot, id: &ChannelId) -> Option<SlotId> {
-        // Where traffic goes is always among the needs, which are few; the index would need a key built.
-        slot.needs.iter().copied().find(|n| self.slots[*n].id() == id)
     }
 }
 
