@@ -185,7 +185,7 @@ impl Engine {
     }
 
     /// An orphan whose outcome is still not known when its time is over holds its own channel, and no place of others.
-    pub(super) fn release_orphan(&mut self, now: Time, i: SlotId, out: &mut Vec<Command>) {
+    pub(super) fn release_orphan(&mut self, now: Time, i: SlotId) {
         let slot = &mut self.slots[i];
         let t = slot.tenant;
         let over = slot.action.flight.as_mut().filter(|flight| flight.release_at().is_some_and(|at| at <= now));
@@ -193,7 +193,7 @@ impl Engine {
         flight.released = true;
         self.give_place_back(t);
         self.mark_changed(i);
-        self.evaluate_wanting(now, t, out);
+        self.touch_wanting(t);
     }
 
     /// One action fewer is under way, as far as limits count them.

@@ -43,7 +43,7 @@ impl Engine {
         slot.action.approved = Some(Approved { until: now + APPROVED_FOR, who: who.to_owned(), to, order });
         let reason = Reason::Ordered { order: format!("approved the {wanted}{at} proposed for {key}") };
         out.push(Command::Record(channel_record(key, EventType::OperatorOrdered, person(who), reason, (None, None))));
-        self.evaluate(now, i, out);
+        self.touch(i);
         Ok(())
     }
 

@@ -42,7 +42,7 @@ impl Engine {
         for i in self.slots.ids() {
             if self.started && self.slots[i].live && self.slots[i].configured {
                 self.stale_check(now, i, out);
-                self.evaluate(now, i, out);
+                self.touch(i);
             }
         }
     }

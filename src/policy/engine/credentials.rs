@@ -12,7 +12,6 @@ use super::super::ids::SlotId;
 use super::super::key::ChannelKey;
 use super::super::observation::AuthenticationSeen;
 use super::super::reason::Reason;
-use super::super::time::Time;
 use super::super::words::Actor;
 use super::order::person;
 use super::{Engine, channel_record};
@@ -32,13 +31,7 @@ impl Engine {
     }
 
     /// A person acknowledges the loss of a channel's credentials. Whether there was one.
-    pub(super) fn credentials_entered(
-        &mut self,
-        now: Time,
-        key: &ChannelKey,
-        who: &str,
-        out: &mut Vec<Command>,
-    ) -> bool {
+    pub(super) fn credentials_entered(&mut self, key: &ChannelKey, who: &str, out: &mut Vec<Command>) -> bool {
         let Ok(t) = self.find_tenant(&key.tenant) else { return false };
         if !self.tenants[t].lost.remove(&key.channel) {
             return false;
@@ -47,7 +40,7 @@ impl Engine {
         let reason = Reason::Ordered { order: format!("acknowledged that the credentials of {key} were lost") };
         let (event, nothing) = (EventType::OperatorOrdered, (None, None));
         out.push(Command::Record(channel_record(key, event, person(who), reason, nothing)));
-        self.evaluate_wanting(now, t, out);
+        self.touch_wanting(t);
         true
     }
 

@@ -2,7 +2,7 @@
 
 use super::super::channel::Event;
 use super::super::command::{ActionKind, Command, EventType};
-use super::super::ids::{SlotId, TenantIx};
+use super::super::ids::SlotId;
 use super::super::key::ChannelId;
 use super::super::reason::{Cause, Reason};
 use super::super::time::Time;
@@ -12,53 +12,8 @@ use super::failover::Pick;
 use super::{Engine, Want, Wish, channel_record};
 
 impl Engine {
-    /// Evaluates every channel of a tenant that wants something.
-    pub(super) fn evaluate_wanting(&mut self, now: Time, t: TenantIx, out: &mut Vec<Command>) {
-        let wanting: Vec<SlotId> = self.tenants[t].wanting.iter().copied().collect();
-        for i in wanting {
-            self.evaluate(now, i, out);
-        }
-    }
-
-    /// Evaluates every channel that wants something.
-    pub(super) fn evaluate_all_wanting(&mut self, now: Time, out: &mut Vec<Command>) {
-        for t in self.tenants.ids() {
-            self.evaluate_wanting(now, t, out);
-        }
-    }
-
-    /// Decides what is to be done for one channel, and does it. Ends in a reason.
-    pub(super) fn evaluate(&mut self, now: Time, i: SlotId, out: &mut Vec<Command>) {
-        if !self.slots[i].live {
-            return;
-        }
-        if self.slots[i].configured {
-            self.note_home_good(now, i);
-            self.lapse_maintenance(now, i, out);
-            self.lapse_order(now, i, out);
-            self.lapse_trials(now, i, out);
-            let wanted = self.wanted(now, i);
-            self.end_episodes(now, i, wanted.as_ref().ok());
-            match wanted {
-                Ok(want) => {
-                    self.wish(now, i, want);
-                    self.pursue(now, i, out);
-                }
-                Err(reason) => {
-                    self.unwish(i);
-                    self.set_reason(i, reason);
-                }
-            }
-        } else {
-            let reason = self.quiet_reason(i);
-            self.set_reason(i, reason);
-        }
-        self.refresh_suspect(i, out);
-        self.arm(now, i);
-    }
-
     /// Since when home has been up and good, for a channel whose traffic is elsewhere.
-    fn note_home_good(&mut self, now: Time, i: SlotId) {
+    pub(super) fn note_home_good(&mut self, now: Time, i: SlotId) {
         let t = self.slots[i].tenant;
         let (blind, seen) = (self.is_blind(t), self.tenants[t].seen_since);
         let slot = &mut self.slots[i];
@@ -75,7 +30,7 @@ impl Engine {
     }
 
     /// What is wanted now, or why nothing is.
-    fn wanted(&self, now: Time, i: SlotId) -> Result<Want, Reason> {
+    pub(super) fn wanted(&self, now: Time, i: SlotId) -> Result<Want, Reason> {
         let slot = &self.slots[i];
         if let Some(flight) = &slot.action.flight {
             return Err(Reason::InFlight { kind: flight.action.kind.name().to_owned() });
@@ -147,7 +102,7 @@ impl Engine {
         }
     }
 
-    fn wish(&mut self, now: Time, i: SlotId, want: Want) {
+    pub(super) fn wish(&mut self, now: Time, i: SlotId, want: Want) {
         self.forget_lapsed(now, i, &want);
         let seq = self.seq;
         let slot = &mut self.slots[i];
@@ -186,7 +141,7 @@ impl Engine {
     }
 
     /// Follows a wish as far as it goes now: held, confirming, without a candidate, or done.
-    fn pursue(&mut self, now: Time, i: SlotId, out: &mut Vec<Command>) {
+    pub(super) fn pursue(&mut self, now: Time, i: SlotId, out: &mut Vec<Command>) {
         let Some(wish) = self.slots[i].action.wish.clone() else { return };
         if let Err(hold) = self.guards(now, i, &wish.want) {
             self.note_no_candidate(i, self.nobody_is_fit(now, i, &wish.want));

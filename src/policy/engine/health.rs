@@ -50,7 +50,7 @@ impl Engine {
             self.sync_load(i);
             self.mark_users_changed(i);
             self.slots[i].evidence.fresh = false;
-            return self.follow_up(now, i, true, out);
+            return self.follow_up(now, i, true);
         }
         self.turn_stale(now, i, out);
     }
@@ -59,7 +59,7 @@ impl Engine {
         self.slots[i].evidence.fresh = false;
         self.mark_changed(i);
         let changed = self.step(now, i, Event::Stale, out);
-        self.follow_up(now, i, changed, out);
+        self.follow_up(now, i, changed);
     }
 
     /// Whether the last look was bad, or the platform has no such channel; and whether too many of the tenant turned so at
@@ -103,6 +103,6 @@ impl Engine {
             let members: Vec<_> = all.map(|(i, slot)| (i, slot.group(i), slot.evidence.bad_since)).collect();
             self.tenants[t].mass.rebuild(members);
         }
-        self.evaluate_wanting(now, t, out);
+        self.touch_wanting(t);
     }
 }

@@ -160,7 +160,7 @@ impl Engine {
             if left.maintenance.take().is_some() {
                 left.saved.end_maintenance();
                 let what = format!("the maintenance of {key} is over: its time is up");
-                self.tell_left(now, &key, Actor::System, Reason::Lapsed { what }, out);
+                self.tell_left(&key, Actor::System, Reason::Lapsed { what }, out);
             }
             if left.out_for(now) < KEPT_FOR {
                 self.left.put(key.clone(), left);
@@ -187,7 +187,6 @@ impl Engine {
     /// A person ends the maintenance of a channel that is not configured.
     pub(super) fn end_left_maintenance(
         &mut self,
-        now: Time,
         key: &ChannelKey,
         who: &str,
         out: &mut Vec<Command>,
@@ -201,16 +200,16 @@ impl Engine {
         self.left.put(key.clone(), left);
         self.forgotten.push(Part::Channel(key.clone()));
         let order = format!("ended the maintenance of {key}");
-        self.tell_left(now, key, person(who), Reason::Ordered { order }, out);
+        self.tell_left(key, person(who), Reason::Ordered { order }, out);
         Ok(())
     }
 
-    fn tell_left(&mut self, now: Time, key: &ChannelKey, actor: Actor, reason: Reason, out: &mut Vec<Command>) {
+    fn tell_left(&mut self, key: &ChannelKey, actor: Actor, reason: Reason, out: &mut Vec<Command>) {
         let event = EventType::MaintenanceEnded;
         out.push(Command::Record(channel_record(key, event, actor, reason, (None, None))));
         if let Some(i) = self.slots.find(key) {
             self.slots[i].action.maintenance = None;
-            self.after_maintenance(now, i, out);
+            self.after_maintenance(i);
         }
     }
 

@@ -4,7 +4,6 @@
 //!
 //! Must never: let a free place wait for somebody who does not want it.
 
-use super::super::command::Command;
 use super::super::hold::Hold;
 use super::super::ids::{SlotId, TenantIx};
 use super::super::time::Time;
@@ -26,22 +25,6 @@ impl Engine {
         match hold {
             Hold::GlobalMaxConcurrent { .. } | Hold::GlobalMaxPerHour { .. } => self.places.wait(now, i),
             _ => self.places.leave(i),
-        }
-    }
-
-    /// Gives free places to those who are next. At the end of whatever may have freed one.
-    pub(super) fn serve_line(&mut self, now: Time, out: &mut Vec<Command>) {
-        // Each round gives somebody a place or takes him out of the line; the bound is for what nobody thought of.
-        let mut rounds = 2 * self.places.len() + 1;
-        while rounds > 0 && self.places.take_moved(now) {
-            rounds -= 1;
-            for i in self.places.overdue(now) {
-                self.evaluate(now, i, out);
-            }
-            let (free, _) = self.places.free(now);
-            for i in self.line(now, None).into_iter().take(free as usize) {
-                self.evaluate(now, i, out);
-            }
         }
     }
 

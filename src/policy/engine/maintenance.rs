@@ -19,7 +19,7 @@ const MAX_REASON: usize = 200;
 
 impl Engine {
     /// Tells once for each policy, however many channels it has.
-    pub(super) fn open_windows(&mut self, now: Time, policy: &str, windows: Windows, out: &mut Vec<Command>) {
+    pub(super) fn open_windows(&mut self, policy: &str, windows: Windows, out: &mut Vec<Command>) {
         let before = self.windows.insert(policy.to_owned(), windows).unwrap_or_default();
         if before == windows {
             return;
@@ -39,7 +39,7 @@ impl Engine {
             self.mark_changed(*i);
         }
         for i in touched {
-            self.after_maintenance(now, i, out);
+            self.after_maintenance(i);
         }
     }
 
@@ -61,18 +61,17 @@ impl Engine {
         }
         self.slots[i].action.maintenance = Some((now + lasts, why.to_owned()));
         let order = format!("started the maintenance of {key} for {}: {why}", Span(lasts));
-        self.told_of_maintenance(now, i, true, person(who), Reason::Ordered { order }, out);
+        self.record_maintenance(i, true, person(who), Reason::Ordered { order }, out);
         Ok(())
     }
 
     pub(super) fn end_maintenance(
         &mut self,
-        now: Time,
         key: &ChannelKey,
         who: &str,
         out: &mut Vec<Command>,
     ) -> Result<(), Refusal> {
-        let Ok(i) = self.find_channel(key) else { return self.end_left_maintenance(now, key, who, out) };
+        let Ok(i) = self.find_channel(key) else { return self.end_left_maintenance(key, who, out) };
         if self.slots[i].action.maintenance.take().is_none() {
             let why = if self.slots[i].in_maintenance() {
                 format!("{key} is in a maintenance window of its policy, which ends by the calendar")
@@ -82,7 +81,7 @@ impl Engine {
             return Err(Refusal::NothingToDo(why));
         }
         let order = format!("ended the maintenance of {key}");
-        self.told_of_maintenance(now, i, false, person(who), Reason::Ordered { order }, out);
+        self.record_maintenance(i, false, person(who), Reason::Ordered { order }, out);
         Ok(())
     }
 
@@ -91,35 +90,22 @@ impl Engine {
         let slot = &mut self.slots[i];
         if slot.action.maintenance.take_if(|(until, _)| *until <= now).is_some() {
             let what = format!("the maintenance of {} is over: its time is up", slot.key);
-            self.told_of_maintenance(now, i, false, Actor::System, Reason::Lapsed { what }, out);
+            self.record_maintenance(i, false, Actor::System, Reason::Lapsed { what }, out);
         }
     }
 
-    fn told_of_maintenance(
-        &mut self,
-        now: Time,
-        i: SlotId,
-        open: bool,
-        actor: Actor,
-        reason: Reason,
-        out: &mut Vec<Command>,
-    ) {
+    fn record_maintenance(&mut self, i: SlotId, open: bool, actor: Actor, reason: Reason, out: &mut Vec<Command>) {
         out.push(Command::Record(channel_record(&self.slots[i].key, event(open), actor, reason, (None, None))));
         self.mark_unsaved(i);
         self.mark_changed(i);
-        self.after_maintenance(now, i, out);
+        self.after_maintenance(i);
     }
 
     /// The channel, and those that want something and might take it as their target.
-    pub(super) fn after_maintenance(&mut self, now: Time, i: SlotId, out: &mut Vec<Command>) {
+    pub(super) fn after_maintenance(&mut self, i: SlotId) {
         self.mark_users_changed(i);
-        self.evaluate(now, i, out);
-        for n in 0..self.slots[i].users.len() {
-            let Some(&user) = self.slots[i].users.get(n) else { break };
-            if self.slots[user].action.wish.is_some() {
-                self.evaluate(now, user, out);
-            }
-        }
+        self.touch(i);
+        self.touch_users(i, false);
     }
 }
 

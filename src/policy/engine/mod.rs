@@ -4,11 +4,17 @@
 //! inputs give the same commands: only vectors and ordered sets are walked, never a hash map. A good look at a channel that
 //! is up allocates nothing; everything costlier happens only where something changes or is wanted.
 //!
-//! `observe` takes facts in, `doubt` tells how far they are believed, `route` whose route it is that they show, `quality` telemetry and what becomes of codec orders on trial, `probation` of routes taken for
-//! quality, `decide` finds what is wanted (`want`, `choice`), `guards` whether it may be done, `held` what is said where it may not, `line` who is next, `act` does
-//! it, `outcome` takes what came of it, `sight` tells whether anything can be seen, `schedule` knows when to look and to
-//! evaluate again, `credentials` what a codec change may cost, `order`, `approval`, `ordered`, `pause` and `maintenance` take persons' orders, `configure` builds and rebuilds,
-//! `left` remembers what left the file, `state` keeps what survives a restart, `show` and `watch` report.
+//! A public method takes a fact or an order in, which changes what is known and touches the channels concerned; then it
+//! settles: what was touched is evaluated, once what is known is complete. The files by what they do:
+//!
+//! - facts in: `observe` (looks), `doubt` and `weigh` (how far they are believed), `route` (whose route they show), `health`,
+//!   `sight` (whether anything can be seen), `quality` (telemetry), `credentials`, `outcome` (what came of an action);
+//! - orders in: `order`, `approval`, `ordered`, `pause`, `maintenance`;
+//! - decisions: `settle` (who is evaluated, and when), `decide` (`want`, `choice`: what is wanted), `failover` (which candidate),
+//!   `guards` (whether it may be done), `held` (what is said where it may not), `line` (who is next), `act`, `retry`, `schedule`;
+//! - afterwards: `probation` of routes taken for quality, and `quality` of codec orders;
+//! - what there is: `configure`, `needs`, `left`, `slots`, `slot`, `parts`, `pending`;
+//! - out: `marks`, `state` (what survives a restart), `show`, `watch`.
 //!
 //! Whoever else of ours writes a channel's routing (provisioning does) says so by `note_own_change`, with the primary that it
 //! sends and until when that may land: such a route is nobody else's.
@@ -44,6 +50,7 @@ mod quality;
 mod retry;
 mod route;
 mod schedule;
+mod settle;
 mod show;
 mod sight;
 mod slot;
@@ -71,7 +78,7 @@ use super::words::{Actor, OpId, Outcome};
 use sight::Network;
 use slots::{Slots, Tenants};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use std::time::Duration;
 
 /// The decision engine. See the module.
@@ -92,6 +99,7 @@ pub struct Engine {
     ops: BTreeMap<OpId, SlotId>,
     strays: BTreeMap<OpId, Action>,
     deadlines: BinaryHeap<Reverse<(Time, SlotId)>>,
+    touched: VecDeque<SlotId>,
     changed: Vec<SlotId>,
     gone: Vec<ChannelKey>,
     unsaved: Vec<SlotId>,
@@ -120,6 +128,7 @@ impl Engine {
             ops: BTreeMap::new(),
             strays: BTreeMap::new(),
             deadlines: BinaryHeap::new(),
+            touched: VecDeque::new(),
             changed: Vec::new(),
             gone: Vec::new(),
             unsaved: Vec::new(),
@@ -150,20 +159,20 @@ impl Engine {
             Observation::Failed { .. } => self.on_failed(now, i, out),
             Observation::Telemetry(reading) => self.on_telemetry(now, i, reading, out),
         }
-        self.serve_line(now, out);
+        self.settle(now, out);
     }
 
     /// Takes what came of an action. An operation that is not in flight is ignored.
     pub fn outcome(&mut self, now: Time, op: OpId, outcome: Outcome, out: &mut Vec<Command>) {
         self.on_outcome(now, op, outcome, true, out);
-        self.serve_line(now, out);
+        self.settle(now, out);
     }
 
     /// Replay only: the real daemon never sent this action. Drops it without back-off.
     pub fn disown(&mut self, now: Time, op: OpId, out: &mut Vec<Command>) {
         let why = "the daemon did not do this at that moment".to_owned();
         self.on_outcome(now, op, Outcome::Withdrawn { why }, false, out);
-        self.serve_line(now, out);
+        self.settle(now, out);
     }
 
     /// Takes a person's order.
@@ -172,7 +181,7 @@ impl Engine {
     /// [`Refusal`]: who or what it names does not exist, or there is nothing to apply it to. Nothing was changed.
     pub fn operator(&mut self, now: Time, order: &Order, who: &str, out: &mut Vec<Command>) -> Result<(), Refusal> {
         let taken = self.on_order(now, order, who, out);
-        self.serve_line(now, out);
+        self.settle(now, out);
         taken
     }
 
@@ -190,7 +199,7 @@ impl Engine {
                 self.on_due(now, i, out);
             }
         }
-        self.serve_line(now, out);
+        self.settle(now, out);
     }
 
     /// When [`Self::tick`] has something to do, at the earliest. `None`: nothing is due.
@@ -203,7 +212,7 @@ impl Engine {
     /// Works by other parameters from now on. A channel that did not change keeps its state, schedule and blocks.
     pub fn reconfigure(&mut self, now: Time, params: Params, out: &mut Vec<Command>) {
         self.configure(now, params, out);
-        self.serve_line(now, out);
+        self.settle(now, out);
     }
 
     /// The request budget stretches a tenant's looks and telemetry by so much from now on.
@@ -223,7 +232,7 @@ impl Engine {
                 self.arm(now, i);
             }
         }
-        self.serve_line(now, out);
+        self.settle(now, out);
     }
 
     /// The same, told by what becomes of the longest of its policies' intervals: as older journals have it.
@@ -243,14 +252,14 @@ impl Engine {
     /// need not be told again.
     pub fn set_references(&mut self, now: Time, answered: u32, of: u32, out: &mut Vec<Command>) -> bool {
         let news = self.on_references(now, answered, of, out);
-        self.serve_line(now, out);
+        self.settle(now, out);
         news
     }
 
     /// What of a policy's calendar is open from now on. A policy that was never told of has nothing open.
     pub fn set_windows(&mut self, now: Time, policy: &str, windows: Windows, out: &mut Vec<Command>) {
-        self.open_windows(now, policy, windows, out);
-        self.serve_line(now, out);
+        self.open_windows(policy, windows, out);
+        self.settle(now, out);
     }
 
     /// Another writer of ours may set this channel's routing to `primary` until `until`, whatever became of its request. A
@@ -269,8 +278,8 @@ impl Engine {
             let event = EventType::JournalRecovered;
             out.push(Command::Record(record(event, None, None, Actor::System, Reason::JournalWritable)));
         }
-        self.evaluate_all_wanting(now, out);
-        self.serve_line(now, out);
+        self.touch_all_wanting();
+        self.settle(now, out);
     }
 
     /// The clock jumped or the machine slept: nothing that was known is evidence any more.
@@ -289,7 +298,7 @@ impl Engine {
                 self.turn_stale(now, i, out);
             }
         }
-        self.serve_line(now, out);
+        self.settle(now, out);
     }
 
     /// The next action gets this number, or a greater one.

@@ -53,7 +53,7 @@ impl Engine {
             if settled || doubted {
                 self.refresh_needs(now, i, out);
             }
-            self.follow_up(now, i, settled, out);
+            self.follow_up(now, i, settled);
             if settled {
                 self.drop_if_unneeded(now, i, out);
             }
@@ -97,7 +97,7 @@ impl Engine {
             self.note_bad(now, i, verdict == Event::Bad, out);
             health_changed = self.step(now, i, verdict, out);
         }
-        self.follow_up(now, i, health_changed || route_changed, out);
+        self.follow_up(now, i, health_changed || route_changed);
         if settled {
             self.drop_if_unneeded(now, i, out);
         }
@@ -131,7 +131,7 @@ impl Engine {
         self.slots[i].evidence.fresh = false;
         self.note_bad(now, i, true, out);
         self.step(now, i, Event::Missing, out);
-        self.follow_up(now, i, true, out);
+        self.follow_up(now, i, true);
     }
 
     pub(super) fn on_failed(&mut self, now: Time, i: SlotId, out: &mut Vec<Command>) {
@@ -144,27 +144,9 @@ impl Engine {
     /// What time alone does to one channel.
     pub(super) fn on_due(&mut self, now: Time, i: SlotId, out: &mut Vec<Command>) {
         self.stale_check(now, i, out);
-        self.release_orphan(now, i, out);
+        self.release_orphan(now, i);
         self.look_after_doubts(now, i, out);
-        self.evaluate(now, i, out);
-    }
-
-    /// Evaluates the channel, and those whose traffic depends on it.
-    pub(super) fn follow_up(&mut self, now: Time, i: SlotId, changed: bool, out: &mut Vec<Command>) {
-        if !changed && self.slots[i].quiet() {
-            self.arm(now, i);
-        } else {
-            self.evaluate(now, i, out);
-        }
-        let waiting = !self.tenants[self.slots[i].tenant].wanting.is_empty();
-        if changed || waiting {
-            for n in 0..self.slots[i].users.len() {
-                let Some(&user) = self.slots[i].users.get(n) else { break };
-                if changed || self.slots[user].action.wish.is_some() {
-                    self.evaluate(now, user, out);
-                }
-            }
-        }
+        self.touch(i);
     }
 
     /// What the channel fails together with. A page may leave the server out or be old: where the channel itself told, only

@@ -20,20 +20,20 @@ impl Engine {
         match order {
             Order::Pause { tenant } => self.pause(now, tenant.as_ref(), None, who, out),
             Order::PauseFor { tenant, lasts } => self.pause(now, tenant.as_ref(), Some(*lasts), who, out),
-            Order::Resume { tenant } => self.resume(now, tenant.as_ref(), who, out),
-            Order::ApproveMass { tenant } => self.approve_mass(now, tenant, who, out),
+            Order::Resume { tenant } => self.resume(tenant.as_ref(), who, out),
+            Order::ApproveMass { tenant } => self.approve_mass(tenant, who, out),
             Order::Approve { channel } => self.approve(now, channel, who, out),
             Order::Acknowledge { channel } => self.acknowledge(now, channel, who, out),
             Order::Failover { channel, to, force } => self.order_move(now, channel, Some(to), *force, who, out),
             Order::StartMaintenance { channel, lasts, reason } => {
                 self.start_maintenance(now, channel, *lasts, reason, who, out)
             }
-            Order::EndMaintenance { channel } => self.end_maintenance(now, channel, who, out),
+            Order::EndMaintenance { channel } => self.end_maintenance(channel, who, out),
             Order::Failback { channel, force } => self.order_move(now, channel, None, *force, who, out),
         }
     }
 
-    fn approve_mass(&mut self, now: Time, id: &TenantId, who: &str, out: &mut Vec<Command>) -> Result<(), Refusal> {
+    fn approve_mass(&mut self, id: &TenantId, who: &str, out: &mut Vec<Command>) -> Result<(), Refusal> {
         let t = self.find_tenant(id)?;
         let tenant = &mut self.tenants[t];
         if !tenant.mass.held() || std::mem::replace(&mut tenant.mass.approved, true) {
@@ -43,12 +43,12 @@ impl Engine {
             format!("approved the mass change of tenant {id}: {} of {} channels", tenant.bad(), tenant.configured);
         let event = EventType::OperatorOrdered;
         out.push(Command::Record(record(event, Some(id.clone()), None, person(who), Reason::Ordered { order })));
-        self.evaluate_wanting(now, t, out);
+        self.touch_wanting(t);
         Ok(())
     }
 
     fn acknowledge(&mut self, now: Time, key: &ChannelKey, who: &str, out: &mut Vec<Command>) -> Result<(), Refusal> {
-        let entered = self.credentials_entered(now, key, who, out);
+        let entered = self.credentials_entered(key, who, out);
         let i = match self.find_channel(key) {
             // It left the file since its credentials were lost.
             Err(_) if entered => return Ok(()),
@@ -82,7 +82,7 @@ impl Engine {
         let reason = Reason::Ordered { order: format!("{took} of {key}") };
         out.push(Command::Record(channel_record(key, EventType::OperatorOrdered, person(who), reason, (None, None))));
         self.mark_unsaved(i);
-        self.evaluate(now, i, out);
+        self.touch(i);
         Ok(())
     }
 

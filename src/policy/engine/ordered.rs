@@ -67,7 +67,7 @@ impl Engine {
         let order = format!("ordered {words}{}", if force { ", past blocks and caps" } else { "" });
         let (event, reason) = (EventType::OperatorOrdered, Reason::Ordered { order });
         out.push(Command::Record(channel_record(key, event, person(who), reason, (None, None))));
-        self.evaluate(now, i, out);
+        self.touch(i);
         Ok(())
     }
 

@@ -86,9 +86,9 @@ impl Engine {
         self.sync_codecs_open(i);
         self.mark_unsaved(i);
         self.refresh_needs(now, i, out);
-        self.evaluate(now, i, out);
+        self.touch(i);
         self.drop_if_unneeded(now, i, out);
-        self.evaluate_wanting(now, t, out);
+        self.touch_wanting(t);
     }
 
     /// The platform shows the change.

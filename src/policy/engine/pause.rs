@@ -35,13 +35,12 @@ impl Engine {
         self.set_pause(t, true, until);
         let span = lasts.map_or_else(|| "until resumed".to_owned(), |lasts| format!("for {}", Span(lasts)));
         let order = format!("paused {} {span}", scope(tenant));
-        self.told_of_pause(now, t, tenant, (was, true), person(who), Reason::Ordered { order }, out);
+        self.record_pause(t, tenant, (was, true), person(who), Reason::Ordered { order }, out);
         Ok(())
     }
 
     pub(super) fn resume(
         &mut self,
-        now: Time,
         tenant: Option<&TenantId>,
         who: &str,
         out: &mut Vec<Command>,
@@ -56,7 +55,7 @@ impl Engine {
             self.tenants[t].other_controller = false;
         }
         let order = format!("resumed {}", scope(tenant));
-        self.told_of_pause(now, t, tenant, (true, false), person(who), Reason::Ordered { order }, out);
+        self.record_pause(t, tenant, (true, false), person(who), Reason::Ordered { order }, out);
         Ok(())
     }
 
@@ -70,7 +69,7 @@ impl Engine {
             self.set_pause(t, false, None);
             let tenant = t.map(|t| self.tenants[t].id.clone());
             let what = format!("the pause of {} lapsed", scope(tenant.as_ref()));
-            self.told_of_pause(now, t, tenant.as_ref(), (true, false), Actor::System, Reason::Lapsed { what }, out);
+            self.record_pause(t, tenant.as_ref(), (true, false), Actor::System, Reason::Lapsed { what }, out);
         }
     }
 
@@ -109,9 +108,8 @@ impl Engine {
     }
 
     #[allow(clippy::too_many_arguments, reason = "one record of a change, its parts side by side")]
-    fn told_of_pause(
+    fn record_pause(
         &mut self,
-        now: Time,
         t: Option<TenantIx>,
         tenant: Option<&TenantId>,
         change: (bool, bool),
@@ -125,10 +123,10 @@ impl Engine {
         out.push(Command::Record(told));
         if let Some(t) = t {
             self.mark_tenant_unsaved(t);
-            self.evaluate_wanting(now, t, out);
+            self.touch_wanting(t);
         } else {
             self.own_unsaved = true;
-            self.evaluate_all_wanting(now, out);
+            self.touch_all_wanting();
         }
     }
 }

@@ -47,9 +47,9 @@ impl Engine {
         self.mark_changed(i);
         self.judge_trial(now, i, out);
         self.ask_for_codecs(now, i, out);
-        self.evaluate(now, i, out);
-        self.follow_up(now, i, false, out);
-        self.evaluate_on_probation(now, i, out);
+        self.touch(i);
+        self.follow_up(now, i, false);
+        self.touch_on_probation(i);
     }
 
     /// The list may leave codecs out for good: where another order may help, the channel itself is asked once.
@@ -67,11 +67,11 @@ impl Engine {
     }
 
     /// Those whose route to channel `b` has to prove itself.
-    fn evaluate_on_probation(&mut self, now: Time, b: SlotId, out: &mut Vec<Command>) {
+    fn touch_on_probation(&mut self, b: SlotId) {
         for n in 0..self.slots[b].users.len() {
             let Some(&user) = self.slots[b].users.get(n) else { break };
             if self.slots[user].route.probation.as_ref().is_some_and(|on| on.of.backup == *self.slots[b].id()) {
-                self.evaluate(now, user, out);
+                self.touch(user);
             }
         }
     }

@@ -157,7 +157,7 @@ impl Engine {
         if reversal && looked {
             let reversals = self.tenants[t].count_reversal(at);
             if reversals >= REVERSALS {
-                self.pause_for_other(now, t, reversals, REVERSALS_WITHIN, out);
+                self.pause_for_other(t, reversals, REVERSALS_WITHIN, out);
             }
         } else if reversal {
             let noticed = &mut self.slots[i].route.doubts.noticed;
@@ -166,13 +166,13 @@ impl Engine {
             if noticed.len() >= MAX_NOTICED {
                 let reversals = noticed.len();
                 noticed.clear();
-                self.pause_for_other(now, t, reversals, HOUR, out);
+                self.pause_for_other(t, reversals, HOUR, out);
             }
         }
     }
 
     /// Something else steers the tenant.
-    fn pause_for_other(&mut self, now: Time, t: TenantIx, reversals: usize, within: Duration, out: &mut Vec<Command>) {
+    fn pause_for_other(&mut self, t: TenantIx, reversals: usize, within: Duration, out: &mut Vec<Command>) {
         let tenant = &mut self.tenants[t];
         tenant.other_controller = true;
         tenant.unsaved = true;
@@ -187,7 +187,7 @@ impl Engine {
         let mut told = record(EventType::OtherController, Some(tenant.id.clone()), None, Actor::Outside, reason);
         (told.before, told.after) = (Some(Fact::Paused(was)), Some(Fact::Paused(true)));
         out.push(Command::Record(told));
-        self.evaluate_wanting(now, t, out);
+        self.touch_wanting(t);
     }
 
     /// The same for a codec order. A page of the list may be old, so the channel itself is asked.

@@ -60,7 +60,7 @@ impl Engine {
             }
             _ => return,
         }
-        self.sight_changed(now, t, out);
+        self.sight_changed(t);
     }
 
     /// So many of the reference targets that ever answered do now. Whether that said anything new.
@@ -74,7 +74,7 @@ impl Engine {
         match (before.lost, self.network.lost) {
             (false, true) => {
                 out.push(told(EventType::BlindEntered, None, Reason::NetworkLost { of }, true));
-                self.all_sight_changed(now, out);
+                self.all_sight_changed();
             }
             (true, false) => {
                 for tenant in self.tenants.iter_mut() {
@@ -86,7 +86,7 @@ impl Engine {
                     }
                 }
                 out.push(told(EventType::BlindLeft, None, Reason::NetworkBack { answered, of }, false));
-                self.all_sight_changed(now, out);
+                self.all_sight_changed();
             }
             (false, false) => {
                 for t in self.tenants.ids() {
@@ -109,14 +109,14 @@ impl Engine {
         out.push(told(EventType::BlindEntered, Some(tenant.id.clone()), reason, true));
     }
 
-    fn all_sight_changed(&mut self, now: Time, out: &mut Vec<Command>) {
+    fn all_sight_changed(&mut self) {
         for t in self.tenants.ids() {
-            self.sight_changed(now, t, out);
+            self.sight_changed(t);
         }
     }
 
     /// Those that want something, and those whose time of being up no longer counts.
-    fn sight_changed(&mut self, now: Time, t: TenantIx, out: &mut Vec<Command>) {
+    fn sight_changed(&mut self, t: TenantIx) {
         let touched: Vec<SlotId> = self
             .slots
             .ids()
@@ -128,7 +128,7 @@ impl Engine {
             })
             .collect();
         for i in touched {
-            self.evaluate(now, i, out);
+            self.touch(i);
         }
     }
 }

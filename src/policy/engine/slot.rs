@@ -52,6 +52,8 @@ pub(in crate::policy) struct Slot {
     pub changed: bool,
     pub unsaved: bool,
     pub armed: Option<Time>,
+    /// It is evaluated before the engine is done with what it was told.
+    pub touched: bool,
 }
 
 impl Slot {
@@ -84,6 +86,7 @@ impl Slot {
             changed: false,
             unsaved: false,
             armed: None,
+            touched: false,
             policy,
         }
     }
