@@ -1,13 +1,12 @@
 //! Doing it: an intent recorded, the command to change the platform, and what its outcome leaves behind.
 
-use super::super::command::{Action, ActionKind, Command, EventType};
+use super::super::command::{Action, ActionKind, Command, EventType, Fact};
 use super::super::ids::{SlotId, TenantIx};
 use super::super::key::ChannelId;
 use super::super::reason::{Cause, Ineligible, Reason};
 use super::super::time::Time;
 use super::super::trial::Promise;
 use super::super::words::{Actor, OpId};
-use super::decide::facts;
 use super::slot::Flight;
 use super::want::CodecWant;
 use super::{Engine, channel_record};
@@ -244,5 +243,16 @@ pub(super) const fn events(kind: &ActionKind) -> (EventType, EventType, EventTyp
             (E::FailbackIntended, E::FailbackCompleted, E::FailbackFailed, E::FailbackUnknown)
         }
         ActionKind::Codec { .. } => (E::CodecIntended, E::CodecCompleted, E::CodecFailed, E::CodecUnknown),
+    }
+}
+
+/// The change of a failover, failback or codec action, as facts.
+pub(super) fn facts(kind: &ActionKind, own: &ChannelId) -> (Option<Fact>, Option<Fact>) {
+    match kind {
+        ActionKind::Failover { from, to } => (Some(Fact::Route(from.clone())), Some(Fact::Route(to.clone()))),
+        ActionKind::Failback { from } => (Some(Fact::Route(from.clone())), Some(Fact::Route(own.clone()))),
+        ActionKind::Codec { order, before, .. } => {
+            (Some(Fact::Codecs(before.clone())), Some(Fact::Codecs(order.clone())))
+        }
     }
 }

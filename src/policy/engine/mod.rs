@@ -10,8 +10,8 @@
 //! - facts in: `observe` (looks), `doubt` and `weigh` (how far they are believed), `route` (whose route they show), `health`,
 //!   `sight` (whether anything can be seen), `quality` (telemetry), `credentials`, `outcome` (what came of an action);
 //! - orders in: `order`, `approval`, `ordered`, `pause`, `maintenance`;
-//! - decisions: `settle` (who is evaluated, and when), `decide` (`want`, `choice`: what is wanted), `failover` (which candidate),
-//!   `guards` (whether it may be done), `held` (what is said where it may not), `line` (who is next), `act`, `retry`, `schedule`;
+//! - decisions: `settle` (who is evaluated, and when), `decide` (`want`, `choice`: what is wanted), `pursue` (how far
+//!   that can be followed now), `failover` (which candidate), `guards` (whether it may be done), `held` (what is said where it may not), `line` (who is next), `act`, `retry`, `schedule`;
 //! - afterwards: `probation` of routes taken for quality, and `quality` of codec orders;
 //! - what there is: `configure`, `needs`, `left`, `slots`, `slot`, `parts`, `pending`;
 //! - out: `marks`, `state` (what survives a restart), `show`, `watch`.
@@ -46,6 +46,7 @@ mod parts;
 mod pause;
 mod pending;
 mod probation;
+mod pursue;
 mod quality;
 mod retry;
 mod route;
