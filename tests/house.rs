@@ -5,7 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail by them")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -189,6 +189,47 @@ fn no_circles_of_files() {
     };
     let found: Vec<String> = circles(&edges).iter().map(shown).collect();
     assert!(found.is_empty(), "files that need each other; what ties them belongs below them:\n{}", found.join("\n"));
+}
+
+/// Which file of the engine calls methods of `Engine` that another one defines. `mod.rs` is the door: it may call all.
+fn engine_calls() -> Edges {
+    let files: Vec<File> = product().filter(|file| file.path.starts_with("policy/engine/")).collect();
+    let code = |file: &File| {
+        let lines = file.text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        lines
+            .map(|line| if line.trim_start().starts_with('.') { line.trim().to_owned() } else { format!("\n{line}") })
+            .collect()
+    };
+    let texts: Vec<(&str, String)> = files.iter().map(|file| (file.path.as_str(), code(file))).collect();
+    let name =
+        |rest: &str| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default().to_owned();
+    let mut defined: BTreeMap<String, &str> = BTreeMap::new();
+    for (path, text) in &texts {
+        for block in text.split("\nimpl Engine {").skip(1) {
+            let (block, _) = block.split_once("\n}").unwrap();
+            defined.extend(block.split("fn ").skip(1).map(|rest| (name(rest), *path)));
+        }
+    }
+    let mut edges = Edges::new();
+    for (path, text) in &texts {
+        let needs = edges.entry((*path).to_owned()).or_default();
+        let calls =
+            ["self.", "engine."].into_iter().flat_map(|on| text.split(on).skip(1)).map(|rest| (name(rest), rest));
+        let calls = calls.filter(|(called, rest)| rest[called.len()..].starts_with('('));
+        let others = calls.filter_map(|(called, _)| defined.get(&called)).filter(|other| **other != *path);
+        needs.extend(others.filter(|other| !other.ends_with("/mod.rs")).map(|other| (*other).to_owned()));
+    }
+    edges
+}
+
+#[test]
+fn the_engine_calls_in_no_circle() {
+    let edges = engine_calls();
+    let follows =
+        |from: &str, to: &str| edges[&format!("policy/engine/{from}")].contains(&format!("policy/engine/{to}"));
+    assert!(follows("observe.rs", "health.rs") && follows("settle.rs", "pursue.rs"), "calls are no longer followed");
+    let found = circles(&edges);
+    assert!(found.is_empty(), "files of the engine that call each other: {found:#?}");
 }
 
 #[test]

@@ -10,9 +10,8 @@ use super::super::observation::{Codec, ranked};
 use super::super::reason::Reason;
 use super::super::time::Time;
 use super::super::words::Actor;
-use super::order::person;
 use super::slot::Approved;
-use super::{Engine, Slot, Want, channel_record};
+use super::{Engine, Slot, Want, channel_record, person};
 use std::time::Duration;
 
 /// An approval lapses after this time.

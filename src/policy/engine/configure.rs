@@ -2,12 +2,12 @@
 
 use super::super::command::{Command, EventType, Fact};
 use super::super::ids::{SlotId, TenantIx};
-use super::super::key::{ChannelKey, TenantId};
-use super::super::params::{ChannelParams, Params, Policy};
+use super::super::key::ChannelKey;
+use super::super::params::{ChannelParams, Params};
 use super::super::reason::Reason;
 use super::super::time::Time;
 use super::super::words::{Actor, Health};
-use super::{Engine, Slot, channel_record};
+use super::{Engine, channel_record};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,15 +55,9 @@ impl Engine {
             }
         }
         for (id, tenant) in &params.tenants {
-            let t = self.ensure_tenant(id);
+            let t = self.tenants.ensure(id);
             self.tenants[t].params = tenant.clone();
         }
-    }
-
-    pub(super) fn ensure_tenant(&mut self, id: &TenantId) -> TenantIx {
-        let t = self.tenants.ensure(id);
-        self.tenants[t].live = true;
-        t
     }
 
     /// Takes over a channel's parameters; its slot, where anything changed.
@@ -143,16 +137,5 @@ impl Engine {
             self.tenants[t].looks.set_interval(now, interval);
             self.mass_check(now, t, out);
         }
-    }
-
-    pub(super) fn add_slot(&mut self, now: Time, key: ChannelKey, policy: Arc<Policy>) -> SlotId {
-        let t = self.ensure_tenant(&key.tenant);
-        let maintenance = self.left.maintenance(&key);
-        let mut slot = Slot { pace: self.tenants[t].pace, ..Slot::new(now, key, t, policy) };
-        slot.action.maintenance = maintenance;
-        let i = self.slots.add(slot);
-        self.tenants[t].watched += 1;
-        self.mark_changed(i);
-        i
     }
 }

@@ -13,8 +13,7 @@ use super::super::key::ChannelKey;
 use super::super::observation::AuthenticationSeen;
 use super::super::reason::Reason;
 use super::super::words::Actor;
-use super::order::person;
-use super::{Engine, channel_record};
+use super::{Engine, channel_record, person};
 
 /// Channels of a tenant whose loss is remembered; codec changes have ended long before.
 pub(super) const MAX_LOST: usize = 1024;

@@ -7,7 +7,7 @@ use super::super::reason::{Cause, Reason};
 use super::super::time::Time;
 use super::super::words::Health;
 use super::evidence::Finding;
-use super::{Engine, Want, Wish};
+use super::{Engine, Want};
 
 impl Engine {
     /// Since when home has been up and good, for a channel whose traffic is elsewhere.
@@ -78,63 +78,5 @@ impl Engine {
         }
         let (wants, reason) = self.ways_home(now, i, route);
         self.choose(slot, wants).ok_or(reason)
-    }
-
-    /// The reason where nothing is wanted at home: what is known of the channel's health.
-    pub(super) fn quiet_reason(&self, i: SlotId) -> Reason {
-        let slot = &self.slots[i];
-        let thresholds = &slot.policy.health;
-        let (good, rise) = (slot.evidence.machine.goods(), thresholds.rise);
-        match slot.health() {
-            _ if slot.evidence.missing => slot.missing_reason(),
-            _ if slot.evidence.at.is_none() => Reason::NotSeen,
-            _ if !slot.evidence.fresh => Reason::Stale { limit: self.stale_limit(i) },
-            Health::Down if !slot.last_bad() => Reason::Recovering { good, rise },
-            _ if slot.last_bad() => {
-                let bad = slot.evidence.machine.bads();
-                Reason::Suspect { bad, fall: thresholds.fall, status: slot.evidence.status.clone() }
-            }
-            Health::Up => Reason::Fine,
-            Health::Degraded => Reason::Degraded { status: slot.evidence.status.clone() },
-            Health::Unknown | Health::Down => Reason::Settling { good, rise },
-        }
-    }
-
-    pub(super) fn wish(&mut self, now: Time, i: SlotId, want: Want) {
-        self.forget_lapsed(now, i, &want);
-        let seq = self.seq;
-        let slot = &mut self.slots[i];
-        match &mut slot.action.wish {
-            Some(wish) if wish.want.same_episode(&want) => wish.want = want,
-            _ => {
-                // What was proposed in vain is not proposed again as long as it is wanted.
-                let before = slot.action.lapsed.iter().find(|lapsed| lapsed.want.same_episode(&want));
-                let (recorded, proposed) =
-                    before.map(|lapsed| (lapsed.recorded.clone(), lapsed.proposed)).unwrap_or_default();
-                let (looked, asked) = (None, None);
-                slot.action.wish =
-                    Some(Wish { want, since: now, seq, looked, asked, recorded, proposed, nobody_told: false });
-                slot.action.held = None;
-                slot.action.no_candidate = false;
-                // What a person approved was something else.
-                slot.action.approved = None;
-                self.tenants[slot.tenant].wanting.insert(i);
-                self.places.forget(i);
-            }
-        }
-    }
-
-    /// Nothing is wanted any more.
-    pub(super) fn unwish(&mut self, i: SlotId) {
-        let slot = &mut self.slots[i];
-        if slot.action.wish.take().is_some() {
-            self.tenants[slot.tenant].wanting.remove(&i);
-            slot.action.held = None;
-            slot.action.no_candidate = false;
-            slot.action.approved = None;
-            self.places.forget(i);
-            self.mark_changed(i);
-        }
-        self.slots[i].action.lapsed.clear();
     }
 }

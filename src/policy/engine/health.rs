@@ -105,4 +105,24 @@ impl Engine {
         }
         self.touch_wanting(t);
     }
+
+    /// The reason where nothing is wanted at home: what is known of the channel's health.
+    pub(super) fn quiet_reason(&self, i: SlotId) -> Reason {
+        let slot = &self.slots[i];
+        let thresholds = &slot.policy.health;
+        let (good, rise) = (slot.evidence.machine.goods(), thresholds.rise);
+        match slot.health() {
+            _ if slot.evidence.missing => slot.missing_reason(),
+            _ if slot.evidence.at.is_none() => Reason::NotSeen,
+            _ if !slot.evidence.fresh => Reason::Stale { limit: self.stale_limit(i) },
+            Health::Down if !slot.last_bad() => Reason::Recovering { good, rise },
+            _ if slot.last_bad() => {
+                let bad = slot.evidence.machine.bads();
+                Reason::Suspect { bad, fall: thresholds.fall, status: slot.evidence.status.clone() }
+            }
+            Health::Up => Reason::Fine,
+            Health::Degraded => Reason::Degraded { status: slot.evidence.status.clone() },
+            Health::Unknown | Health::Down => Reason::Settling { good, rise },
+        }
+    }
 }

@@ -10,9 +10,8 @@ use super::super::reason::Reason;
 use super::super::tenant::LEFT_FOR as KEPT_FOR;
 use super::super::time::Time;
 use super::super::words::Actor;
-use super::order::person;
 use super::state::{SavedChannel, restore_channel, save_channel};
-use super::{Engine, Part, Saved, channel_record, record};
+use super::{Engine, Part, Saved, channel_record, person, record};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -215,7 +214,7 @@ impl Engine {
 
     /// State of a tenant that is not configured at this start.
     pub(super) fn stray_tenant(&mut self, now: Time, id: &TenantId, out_for: Duration) -> TenantIx {
-        let t = self.ensure_tenant(id);
+        let t = self.tenants.ensure(id);
         self.tenant_left(now, t, Some(out_for));
         t
     }

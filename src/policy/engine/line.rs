@@ -7,19 +7,10 @@
 use super::super::hold::Hold;
 use super::super::ids::{SlotId, TenantIx};
 use super::super::time::Time;
-use super::{Engine, Want};
+use super::Engine;
 use std::collections::BTreeMap;
 
 impl Engine {
-    /// Keeps the place for a wish that nothing holds.
-    pub(super) fn take_place(&mut self, now: Time, i: SlotId, want: &Want) {
-        if self.needs_place(now, i, want) {
-            self.places.take(i, now + self.slots[i].policy.health.timeout * 2);
-        } else {
-            self.places.leave(i);
-        }
-    }
-
     /// Puts what is held into the line, or takes it out.
     pub(super) fn line_up(&mut self, now: Time, i: SlotId, hold: &Hold) {
         match hold {

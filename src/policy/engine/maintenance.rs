@@ -10,8 +10,7 @@ use super::super::params::Windows;
 use super::super::reason::Reason;
 use super::super::time::{Span, Time};
 use super::super::words::Actor;
-use super::order::person;
-use super::{Engine, channel_record, record};
+use super::{Engine, channel_record, person, record};
 use std::time::Duration;
 
 /// The longest reason, in characters.
@@ -99,13 +98,6 @@ impl Engine {
         self.mark_unsaved(i);
         self.mark_changed(i);
         self.after_maintenance(i);
-    }
-
-    /// The channel, and those that want something and might take it as their target.
-    pub(super) fn after_maintenance(&mut self, i: SlotId) {
-        self.mark_users_changed(i);
-        self.touch(i);
-        self.touch_users(i, false);
     }
 }
 

@@ -30,11 +30,13 @@ mod decide;
 mod doubt;
 mod evidence;
 mod failover;
+mod find;
 mod guards;
 mod health;
 mod held;
 mod left;
 mod line;
+mod loads;
 mod maintenance;
 mod marks;
 mod needs;
@@ -60,6 +62,7 @@ mod state;
 mod want;
 mod watch;
 mod weigh;
+mod wish;
 
 pub(in crate::policy) use slot::Slot;
 pub use state::{Part, Saved, SavedChannel};
@@ -405,4 +408,9 @@ pub(super) fn channel_record(
 ) -> Record {
     let (before, after) = change;
     Record { before, after, ..record(event, Some(key.tenant.clone()), Some(key.channel.clone()), actor, reason) }
+}
+
+/// A person, by the name that is told of him.
+pub(super) fn person(who: &str) -> Actor {
+    Actor::Operator(who.to_owned())
 }

@@ -76,11 +76,6 @@ impl Engine {
         found
     }
 
-    /// The slot of another channel of the same tenant, by the index.
-    pub(super) fn lookup(&self, slot: &Slot, id: &ChannelId) -> Option<SlotId> {
-        self.slots.find(&ChannelKey { tenant: slot.key.tenant.clone(), channel: id.clone() })
-    }
-
     pub(super) fn drop_if_unneeded(&mut self, now: Time, i: SlotId, out: &mut Vec<Command>) {
         let slot = &mut self.slots[i];
         if !slot.live || slot.configured || slot.action.flight.is_some() || slot.action.unsure.is_some() {
@@ -124,9 +119,14 @@ impl Engine {
         self.gone.push(key);
     }
 
-    /// The slot of another channel of the same tenant.
-    pub(in crate::policy) fn sibling(&self, slot: &Slot, id: &ChannelId) -> Option<SlotId> {
-        // Where traffic goes is always among the needs, which are few; the index would need a key built.
-        slot.needs.iter().copied().find(|n| self.slots[*n].id() == id)
+    pub(super) fn add_slot(&mut self, now: Time, key: ChannelKey, policy: Arc<Policy>) -> SlotId {
+        let t = self.tenants.ensure(&key.tenant);
+        let maintenance = self.left.maintenance(&key);
+        let mut slot = Slot { pace: self.tenants[t].pace, ..Slot::new(now, key, t, policy) };
+        slot.action.maintenance = maintenance;
+        let i = self.slots.add(slot);
+        self.tenants[t].watched += 1;
+        self.mark_changed(i);
+        i
     }
 }

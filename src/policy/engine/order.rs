@@ -2,12 +2,10 @@
 //! else.
 
 use super::super::command::{Command, EventType, Order, Refusal};
-use super::super::ids::{SlotId, TenantIx};
 use super::super::key::{ChannelKey, TenantId};
 use super::super::reason::{Cause, Reason};
 use super::super::time::Time;
-use super::super::words::Actor;
-use super::{Engine, channel_record, record};
+use super::{Engine, channel_record, person, record};
 
 impl Engine {
     pub(super) fn on_order(
@@ -85,18 +83,4 @@ impl Engine {
         self.touch(i);
         Ok(())
     }
-
-    pub(super) fn find_tenant(&self, id: &TenantId) -> Result<TenantIx, Refusal> {
-        let t = self.tenants.find(id).filter(|t| self.tenants[*t].live);
-        t.ok_or_else(|| Refusal::UnknownTenant(id.clone()))
-    }
-
-    pub(super) fn find_channel(&self, key: &ChannelKey) -> Result<SlotId, Refusal> {
-        let i = self.slots.find(key).filter(|i| self.slots[*i].configured);
-        i.ok_or_else(|| Refusal::UnknownChannel(key.clone()))
-    }
-}
-
-pub(super) fn person(who: &str) -> Actor {
-    Actor::Operator(who.to_owned())
 }

@@ -13,9 +13,8 @@ use super::super::reason::{Cause, Reason};
 use super::super::time::Time;
 use super::super::words::Actor;
 use super::failover::home_against;
-use super::order::person;
 use super::slot::Ordered;
-use super::{Engine, Slot, Want, channel_record};
+use super::{Engine, Slot, Want, channel_record, person};
 use std::time::Duration;
 
 /// An order that was not carried out within this time lapses, or twice a look's timeout where that is longer.

@@ -8,8 +8,7 @@ use super::super::key::TenantId;
 use super::super::reason::Reason;
 use super::super::time::{Span, Time};
 use super::super::words::Actor;
-use super::order::person;
-use super::{Engine, record};
+use super::{Engine, person, record};
 use std::time::Duration;
 
 impl Engine {

@@ -116,4 +116,13 @@ impl Engine {
         }
         self.set_reason(i, reason);
     }
+
+    /// Keeps the place for a wish that nothing holds.
+    fn take_place(&mut self, now: Time, i: SlotId, want: &Want) {
+        if self.needs_place(now, i, want) {
+            self.places.take(i, now + self.slots[i].policy.health.timeout * 2);
+        } else {
+            self.places.leave(i);
+        }
+    }
 }

@@ -64,7 +64,7 @@ impl Engine {
             .evidence
             .at
             .filter(|_| slot.evidence.fresh || slot.evidence.missing)
-            .map(|at| at + self.stale_limit(i));
+            .map(|at| at + slot.status_limit());
         if slot.quiet() {
             return stale.filter(|at| *at > now);
         }

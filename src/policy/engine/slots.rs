@@ -110,9 +110,10 @@ impl Tenants {
         self.index.get(id).copied()
     }
 
-    /// The place of a tenant, which gets one where it has none.
+    /// The place of a tenant that there is from now on.
     pub(super) fn ensure(&mut self, id: &TenantId) -> TenantIx {
         if let Some(t) = self.find(id) {
+            self[t].live = true;
             return t;
         }
         self.all.push(Tenant::new(id.clone(), TenantParams::default()));

@@ -130,4 +130,15 @@ impl Engine {
         }
         self.doubt_route(now, i, out);
     }
+
+    /// A page of the list shows another route or codec order than the channel had: it may be old, so the channel itself is
+    /// asked.
+    pub(super) fn doubt_route(&mut self, now: Time, i: SlotId, out: &mut Vec<Command>) {
+        let slot = &mut self.slots[i];
+        let fast = slot.policy.health.fast_interval;
+        if slot.route.doubted_at.is_none_or(|at| now.since(at) >= fast) {
+            slot.route.doubted_at = Some(now);
+            out.push(Command::LookNow { channel: slot.key.clone() });
+        }
+    }
 }
