@@ -20,6 +20,8 @@ pub struct Snapshot {
     pub mode: Mode,
     /// Whether everything is paused.
     pub paused: bool,
+    /// When that ends by itself.
+    pub paused_until: Option<WallMs>,
     /// The reference targets, as last asked.
     pub references: Vec<ReferenceReading>,
     /// Whether the journal can be written; otherwise no actions.
@@ -78,6 +80,8 @@ impl FromIterator<(ChannelKey, Arc<ChannelReport>)> for Channels {
 pub struct TenantSnapshot {
     /// What the engine says of it.
     pub report: TenantReport,
+    /// When its pause ends by itself.
+    pub paused_until: Option<WallMs>,
     /// Its request budget.
     pub budget: BudgetReading,
     /// The longest time from one routine look to the next that the budget really allows.

@@ -122,9 +122,12 @@ fn candidate(id: &str, score: Option<f64>, against: Option<(Ineligible, &str)>) 
 
 fn tenant(state: TenantState, clock_skew_ms: Option<i64>) -> TenantSnapshot {
     TenantSnapshot {
+        paused_until: None,
         report: TenantReport {
             state,
             paused: false,
+            paused_left: None,
+            channels: 3,
             mass_hold: false,
             in_flight: 0,
             actions_last_hour: 2,
@@ -162,6 +165,7 @@ fn snapshot() -> Snapshot {
         version: 7,
         mode: Mode::Enforce,
         paused: false,
+        paused_until: None,
         references: vec![ReferenceReading { target: "192.0.2.1:443".to_owned(), up: true, known: true }],
         journal_writable: true,
         unaccepted: None,

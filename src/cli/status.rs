@@ -87,8 +87,11 @@ fn text(tenants: &TenantsView, channels: &[ChannelLine]) -> String {
 fn daemon_line(daemon: &DaemonView) -> String {
     let mut out =
         format!("trunkwarden {}: mode {}", plain(&daemon.version), json!(daemon.mode).as_str().unwrap_or("?"));
+    if daemon.paused {
+        let until = daemon.paused_until.as_deref().unwrap_or("`trunkwarden resume`");
+        let _ = write!(out, "; paused: nothing is changed until {}", plain(until));
+    }
     let signs = [
-        (daemon.paused, "paused: nothing is changed until `trunkwarden resume`"),
         (!daemon.journal_writable, "the journal cannot be written: nothing is changed"),
         (!daemon.orphans_resolved, "changes that the last process left open are being resolved"),
         (!daemon.config_ok, "the last configuration was refused, the one before it stays in force"),
@@ -104,7 +107,7 @@ fn daemon_line(daemon: &DaemonView) -> String {
 }
 
 fn tenant_line(t: &TenantView) -> String {
-    let mut out = format!("tenant {}: {} up", t.tenant, t.channels_up);
+    let mut out = format!("tenant {}: {} of {} up", t.tenant, t.channels_up, t.channels);
     if t.state == TenantState::Blind {
         out.push_str(", BLIND: its platform cannot be seen, nothing is changed");
     }
@@ -112,7 +115,7 @@ fn tenant_line(t: &TenantView) -> String {
         let _ = write!(out, ", HELD: half of it turned bad at once (`trunkwarden approve {}` lets it act)", t.tenant);
     }
     if t.paused {
-        out.push_str(", paused");
+        let _ = write!(out, ", paused until {}", t.paused_until.as_deref().unwrap_or("resumed"));
     }
     for channel in &t.credentials_lost {
         let _ = write!(

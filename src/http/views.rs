@@ -23,6 +23,9 @@ pub struct DaemonView {
     pub mode: Mode,
     /// Whether everything is paused.
     pub paused: bool,
+    /// When that ends by itself, RFC 3339; null: it has no end.
+    #[serde(default)]
+    pub paused_until: Option<String>,
     /// Whether the journal can be written; otherwise no actions.
     pub journal_writable: bool,
     /// Why a person has to accept the audit log (`trunkwarden audit accept`); null: nobody has to.
@@ -47,12 +50,18 @@ pub struct TenantView {
     pub state: TenantState,
     /// Whether an operator paused it (or all).
     pub paused: bool,
+    /// When that ends by itself, RFC 3339; null: it has no end.
+    #[serde(default)]
+    pub paused_until: Option<String>,
     /// Whether a mass change is held.
     pub mass_hold: bool,
     /// Actions in flight.
     pub in_flight: u32,
     /// Actions in the last hour.
     pub actions_last_hour: u32,
+    /// Its configured channels.
+    #[serde(default)]
+    pub channels: u32,
     /// Its channels that are up.
     pub channels_up: u32,
     /// Channels whose credentials a codec change lost, and which nobody has acknowledged.
@@ -196,6 +205,7 @@ impl DaemonView {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             mode: snapshot.mode,
             paused: snapshot.paused,
+            paused_until: snapshot.paused_until.map(rfc3339),
             journal_writable: snapshot.journal_writable,
             audit_unaccepted: snapshot.unaccepted.as_ref().map(|(_, why)| why.clone()),
             orphans_resolved: snapshot.orphans_resolved,
@@ -213,9 +223,11 @@ impl TenantView {
             tenant: id.to_string(),
             state: t.report.state,
             paused: t.report.paused,
+            paused_until: t.paused_until.map(rfc3339),
             mass_hold: t.report.mass_hold,
             in_flight: t.report.in_flight,
             actions_last_hour: t.report.actions_last_hour,
+            channels: t.report.channels,
             channels_up: t.report.up,
             credentials_lost: t.report.credentials_lost.iter().map(ToString::to_string).collect(),
             budget_configured_per_minute: t.budget.configured,

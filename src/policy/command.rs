@@ -6,7 +6,7 @@ use super::key::{ChannelId, ChannelKey, TenantId};
 use super::observation::Codec;
 use super::params::TelemetryParams;
 use super::reason::Reason;
-use super::time::Time;
+use super::time::{Span, Time};
 use super::words::{Actor, OpId};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -179,6 +179,29 @@ pub enum Order {
         /// As for [`Self::Failover`].
         force: bool,
     },
+}
+
+impl fmt::Display for Order {
+    /// As it goes on after "the order to".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all =
+            |tenant: &Option<TenantId>| tenant.as_ref().map_or("everything".to_owned(), |t| format!("tenant {t}"));
+        let by_force = |force: &bool| if *force { " by force" } else { "" };
+        match self {
+            Self::Pause { tenant } => write!(f, "pause {}", all(tenant)),
+            Self::PauseFor { tenant, lasts } => write!(f, "pause {} for {}", all(tenant), Span(*lasts)),
+            Self::Resume { tenant } => write!(f, "resume {}", all(tenant)),
+            Self::ApproveMass { tenant } => write!(f, "let tenant {tenant} act although so much of it turned bad"),
+            Self::Approve { channel } => write!(f, "approve what is proposed for {channel}"),
+            Self::Acknowledge { channel } => write!(f, "acknowledge {channel}"),
+            Self::Failover { channel, to, force } => write!(f, "move {channel} to {to}{}", by_force(force)),
+            Self::StartMaintenance { channel, lasts, .. } => {
+                write!(f, "start the maintenance of {channel} for {}", Span(*lasts))
+            }
+            Self::EndMaintenance { channel } => write!(f, "end the maintenance of {channel}"),
+            Self::Failback { channel, force } => write!(f, "take {channel} home{}", by_force(force)),
+        }
+    }
 }
 
 /// Why an order was not taken.

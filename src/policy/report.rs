@@ -131,12 +131,16 @@ pub struct TenantReport {
     pub state: TenantState,
     /// Whether an operator paused it (or all).
     pub paused: bool,
+    /// Time left of the pause; `None`: it has no end, or there is none.
+    pub paused_left: Option<Duration>,
     /// Whether a mass change is held.
     pub mass_hold: bool,
     /// Actions in flight.
     pub in_flight: u32,
     /// Actions in the last hour.
     pub actions_last_hour: u32,
+    /// Its configured channels.
+    pub channels: u32,
     /// Its channels that are `Up`.
     pub up: u32,
     /// Channels whose credentials a codec change lost, and which nobody has acknowledged.

@@ -60,6 +60,12 @@ impl WallMs {
     pub fn back(self, by: Duration) -> Self {
         Self(self.0.saturating_sub(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
     }
+
+    /// `by` after this.
+    #[must_use]
+    pub fn after(self, by: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
+    }
 }
 
 /// A duration in words: `250 ms`, `45 s`, `10 min`, `2.5 h`.

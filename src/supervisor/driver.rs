@@ -32,7 +32,7 @@ use crate::counters::Counters;
 use crate::journal::Gate;
 use crate::platform::{ChannelDoc, Platform};
 use crate::policy::{
-    Action, Actor, ChannelKey, Command, Engine, EventType, Observation, OpId, Order, Outcome, TenantId, Time,
+    Action, Actor, ChannelKey, Command, Engine, EventType, Observation, OpId, Outcome, TenantId, Time,
 };
 use crate::provision::PermitEvent;
 use crate::snapshot::ReferenceReading;
@@ -308,13 +308,12 @@ impl Driver {
 
     /// Obeys an order; what comes of it is answered with the commit that holds it.
     fn obey(&mut self, now: Time, OrderRequest { order, who, reply }: OrderRequest, since: Time) {
-        tracing::info!(?order, who, "an operator's order");
         let answer = self.engine.operator(now, &order, &who, &mut self.commands);
+        if let Err(refusal) = &answer {
+            tracing::warn!(actor = %Actor::Operator(who.clone()), "refused the order to {order}: {refusal}");
+        }
         if answer.is_ok() {
             self.ledger.fact(now, Place::of_order(&order), &Fact::Ordered { order: order.clone(), who });
-        }
-        if answer.is_ok() && matches!(order, Order::Pause { .. } | Order::PauseFor { .. }) {
-            tracing::warn!("paused: no actions until resumed");
         }
         self.ledger.answer_with_commit(reply, answer.map_err(OrderError::Refused), since);
         self.carry_out();

@@ -142,7 +142,7 @@ impl Publisher {
                 None => self.channels.remove(&key),
             };
         }
-        let tenants = self.tenants(now, engine, platforms);
+        let tenants = self.tenants((now, wall), engine, platforms);
         let blind = |id: &TenantId| tenants.get(id).is_none_or(|t| t.report.state == TenantState::Blind);
         let orphans_resolved = { unresolved }.all(blind);
         self.version += 1;
@@ -151,6 +151,7 @@ impl Publisher {
             version: self.version,
             mode: self.mode,
             paused: engine.paused(),
+            paused_until: engine.paused_left(now).map(|left| wall.after(left)),
             references: self.references.clone(),
             journal_writable: self.journal_writable,
             unaccepted: self.unaccepted.clone(),
@@ -166,13 +167,14 @@ impl Publisher {
 
     fn tenants(
         &self,
-        now: Time,
+        (now, wall): (Time, WallMs),
         engine: &Engine,
         platforms: &BTreeMap<TenantId, Arc<dyn Platform>>,
     ) -> BTreeMap<TenantId, TenantSnapshot> {
         let one = |(id, known): (&TenantId, &Known)| {
             let report: TenantReport = engine.tenant(now, id)?;
             let snapshot = TenantSnapshot {
+                paused_until: report.paused_left.map(|left| wall.after(left)),
                 report,
                 budget: platforms.get(id).map(|p| p.budget()).unwrap_or_default(),
                 effective_interval: engine.effective_interval(id).unwrap_or_default(),

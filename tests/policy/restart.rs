@@ -212,19 +212,26 @@ fn what_is_said_of_pauses_names_their_scope() {
     let mut w = World::three_up();
     let refused =
         |w: &mut World, order: &Order| w.engine.operator(w.now, order, "alice", &mut w.out).unwrap_err().to_string();
-    assert_eq!(refused(&mut w, &Order::Resume { tenant: None }), "everything is not paused");
+    assert_eq!(refused(&mut w, &Order::Resume { tenant: None }), "nothing is paused");
     assert_eq!(refused(&mut w, &Order::Resume { tenant: acme.clone() }), "tenant acme is not paused");
     w.order(&Order::Pause { tenant: None });
     w.order(&Order::PauseFor { tenant: acme.clone(), lasts: secs(7200) });
     assert_eq!(refused(&mut w, &Order::Pause { tenant: None }), "everything is already paused");
+    let left = |w: &World| w.engine.tenant(w.now, &"acme".into()).unwrap().paused_left;
+    assert_eq!((left(&w), w.engine.paused_left(w.now)), (None, None), "one of both has no end");
     w.order(&Order::Resume { tenant: None });
+    assert_eq!(left(&w), Some(secs(7200)));
+    assert_eq!(
+        refused(&mut w, &Order::Resume { tenant: None }),
+        "not everything is paused, only tenant acme: resume it by its name"
+    );
     w.order(&Order::Resume { tenant: acme });
     assert_eq!(
         w.said(),
         [
             "record operator.ordered: paused everything until resumed",
             "record operator.ordered: paused tenant acme for 2.0 h",
-            "record operator.ordered: resumed everything",
+            "record operator.ordered: resumed everything; tenant acme stays paused",
             "record operator.ordered: resumed tenant acme",
         ]
     );

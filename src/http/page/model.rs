@@ -204,11 +204,14 @@ fn alarms(app: &App, s: &Snapshot) -> Vec<String> {
         return alarms;
     }
     let simple = [
-        (s.paused, "Paused: nothing is changed until an operator resumes. Watching goes on."),
         (!s.journal_writable, "The journal cannot be written: nothing is changed until it can. Watching goes on."),
         (!s.orphans_resolved, "Changes that the last process left open are being resolved."),
         (!s.config_ok, "The last configuration was refused: the one before it stays in force."),
     ];
+    if s.paused {
+        let until = s.paused_until.map_or_else(|| "an operator resumes".to_owned(), rfc3339);
+        alarms.push(format!("Paused: nothing is changed until {until}. Watching goes on."));
+    }
     if let Some((_, why)) = &s.unaccepted {
         alarms.push(format!("The audit log is not signed until `trunkwarden audit accept`: {why}."));
     }
@@ -246,7 +249,8 @@ impl TenantRow {
             notes.push(format!("half of it turned bad at once: held until `trunkwarden approve {id}`"));
         }
         if t.report.paused {
-            notes.push("paused by an operator".to_owned());
+            let until = t.paused_until.map_or_else(|| "an operator resumes".to_owned(), rfc3339);
+            notes.push(format!("paused until {until}"));
         }
         notes.extend(t.report.credentials_lost.iter().map(|channel| {
             format!(

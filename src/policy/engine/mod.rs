@@ -346,6 +346,11 @@ impl Engine {
         self.paused
     }
 
+    /// Time left of the pause of everything; `None`: it has no end, or there is none.
+    pub fn paused_left(&self, now: Time) -> Option<Duration> {
+        self.pause_left(now, [None])
+    }
+
     /// Whether an action in flight may still be sent.
     ///
     /// # Errors

@@ -45,17 +45,29 @@ impl Engine {
         out: &mut Vec<Command>,
     ) -> Result<(), Refusal> {
         let t = tenant.map(|id| self.find_tenant(id)).transpose()?;
+        let others = if t.is_none() { self.paused_tenants() } else { String::new() };
         if !self.pause_of(t).0 {
-            return Err(Refusal::NothingToDo(format!("{} is not paused", scope(tenant))));
+            return Err(Refusal::NothingToDo(match tenant {
+                Some(_) => format!("{} is not paused", scope(tenant)),
+                None if others.is_empty() => "nothing is paused".to_owned(),
+                None => format!("not everything is paused, only {others}: resume it by its name"),
+            }));
         }
         self.set_pause(t, false, None);
         if let Some(t) = t {
             self.tenants[t].reversals.clear();
             self.tenants[t].other_controller = false;
         }
-        let order = format!("resumed {}", scope(tenant));
+        let still = if others.is_empty() { others } else { format!("; {others} stays paused") };
+        let order = format!("resumed {}{still}", scope(tenant));
         self.record_pause(t, tenant, (true, false), person(who), Reason::Ordered { order }, out);
         Ok(())
+    }
+
+    /// The tenants that are paused by themselves, in words; empty: none.
+    fn paused_tenants(&self) -> String {
+        let paused = self.tenants.iter().filter(|tenant| tenant.live && tenant.paused);
+        paused.map(|tenant| format!("tenant {}", tenant.id)).collect::<Vec<_>>().join(", ")
     }
 
     /// Ends the pauses whose time is over.
@@ -85,6 +97,13 @@ impl Engine {
             Some(left) if paused => self.set_pause(t, true, Some(now + left)),
             _ => self.set_pause(t, paused, None),
         }
+    }
+
+    /// Time left until none of these scopes is paused any more; `None`: one has no end, or none is.
+    pub(super) fn pause_left<const N: usize>(&self, now: Time, scopes: [Option<TenantIx>; N]) -> Option<Duration> {
+        let pauses = scopes.into_iter().map(|t| self.pause_of(t)).filter(|(paused, _)| *paused);
+        let ends: Option<Vec<Time>> = pauses.map(|(_, until)| until).collect();
+        Some(ends?.into_iter().max()?.since(now))
     }
 
     fn pause_of(&self, t: Option<TenantIx>) -> (bool, Option<Time>) {

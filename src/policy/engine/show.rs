@@ -120,9 +120,11 @@ impl Engine {
         TenantReport {
             state: if self.is_blind(t) { TenantState::Blind } else { TenantState::Seen },
             paused: self.paused || tenant.paused,
+            paused_left: self.pause_left(now, [None, Some(t)]),
             mass_hold: tenant.mass.held() && !tenant.mass.approved,
             in_flight: tenant.in_flight,
             actions_last_hour: tenant.actions_last_hour(now),
+            channels: tenant.configured,
             up: tenant.up,
             credentials_lost: tenant.lost.iter().cloned().collect(),
         }

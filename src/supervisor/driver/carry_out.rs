@@ -9,7 +9,8 @@ use super::{Driver, InFlight};
 use crate::calls::FailedOver;
 use crate::journal::Gate;
 use crate::policy::{
-    Action, ChannelId, ChannelKey, Command, EventType, Fact as Word, Outcome, Reason, Record, TenantId, Time,
+    Action, Actor, ChannelId, ChannelKey, Command, EventType, Fact as Word, Health, Outcome, Reason, Record, TenantId,
+    Time,
 };
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -112,5 +113,42 @@ fn log(record: &Record) {
     let (tenant, channel) =
         (record.tenant.as_ref().map(TenantId::as_str), record.channel.as_ref().map(ChannelId::as_str));
     let reason: &Reason = &record.reason;
-    tracing::info!(tenant, channel, event = record.event.name(), actor = %record.actor, "{reason}");
+    let (event, actor) = (record.event.name(), &record.actor);
+    match urgency(record) {
+        Urgency::Error => tracing::error!(tenant, channel, event, %actor, "{reason}"),
+        Urgency::Warning => tracing::warn!(tenant, channel, event, %actor, "{reason}"),
+        Urgency::Info => tracing::info!(tenant, channel, event, %actor, "{reason}"),
+    }
+}
+
+/// How soon a person should read a line.
+enum Urgency {
+    /// Traffic stays where it should not, and nothing is done about it until somebody does something.
+    Error,
+    /// Something is wrong, or was not done.
+    Warning,
+    Info,
+}
+
+fn urgency(record: &Record) -> Urgency {
+    use EventType as E;
+    match record.event {
+        E::NoCandidate | E::MassHold | E::BlindEntered | E::OtherController | E::CredentialsLost => Urgency::Error,
+        E::HealthChanged if matches!(record.after, Some(Word::Health(Health::Down | Health::Unknown))) => {
+            Urgency::Warning
+        }
+        E::RouteChanged if record.actor == Actor::Outside => Urgency::Warning,
+        E::OperatorOrdered if record.after == Some(Word::Paused(true)) => Urgency::Warning,
+        E::ChannelMissing
+        | E::FailoverHeld
+        | E::FailoverFailed
+        | E::FailoverUnknown
+        | E::FailbackFailed
+        | E::FailbackUnknown
+        | E::CodecFailed
+        | E::CodecUnknown
+        | E::Lapsed
+        | E::ClockJumped => Urgency::Warning,
+        _ => Urgency::Info,
+    }
 }
