@@ -13,6 +13,8 @@ mod candidates;
 mod credentials;
 #[path = "policy/episodes.rs"]
 mod episodes;
+#[path = "policy/faults.rs"]
+mod faults;
 #[path = "policy/grounds.rs"]
 mod grounds;
 #[path = "policy/guards.rs"]

@@ -3,7 +3,7 @@
 //! It says what is so, whatever the engine thinks of it: a channel that nobody may move (paused, in maintenance, observing)
 //! is stranded as well as one for which nobody is fit.
 
-use crate::policy::{ChannelReport, Health, Time};
+use crate::policy::{ChannelReport, Health, Reason, Time};
 use crate::snapshot::Snapshot;
 use std::time::Duration;
 
@@ -38,6 +38,7 @@ fn reason(channel: &ChannelReport) -> &'static str {
         _ if channel.no_candidate => "no_candidate",
         _ if !channel.explanation.failover_enabled => "disabled",
         _ if channel.missing => "missing",
+        _ if channel.reason == Reason::RouteUnread => "route_unread",
         _ => "undecided",
     }
 }

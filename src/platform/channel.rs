@@ -256,16 +256,19 @@ impl Reader<'_, '_> {
     }
 }
 
-/// An id is a text that nothing has to be cut from or replaced in. A blank one is left out.
+/// An id is a text that nothing has to be cut from or replaced in, blanks around it included. A blank one is left out.
 fn id(raw: Option<Raw<'_>>) -> Id {
     let Some(raw) = raw.filter(|raw| !raw.is_null()) else { return Id::Absent };
     match raw.string() {
         Some(text) if text.trim().is_empty() => Id::Absent,
-        Some(text) if text.len() <= NAME * 4 && text.chars().count() <= NAME && scrub::is_clean(&text) => {
-            Id::Is(ChannelId::from(text.as_ref()))
-        }
+        Some(text) if is_id(&text) => Id::Is(ChannelId::from(text.as_ref())),
         _ => Id::None,
     }
+}
+
+fn is_id(text: &str) -> bool {
+    let short = text.len() <= NAME * 4 && text.chars().count() <= NAME;
+    short && text.trim() == text && scrub::is_clean(text)
 }
 
 /// The channel that something is told of; `None` where it is not said which, `Err` where what is said is no id.

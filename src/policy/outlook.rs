@@ -40,6 +40,9 @@ impl ChannelReport {
                 "an answer of the platform: without evidence that is fresh nothing is done".to_owned()
             }
             Reason::Missing { .. } => "the platform would have to have the channel again".to_owned(),
+            Reason::RouteUnread => {
+                "the platform would have to name a channel, or none, as `routing.primary_channel_id`".to_owned()
+            }
             Reason::FailoverOff => format!("`enabled = true` under [policies.{}.failover]", self.policy),
             Reason::Confirming { awaiting, .. } => {
                 let names: Vec<&str> = awaiting.iter().map(ChannelId::as_str).collect();

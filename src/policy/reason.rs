@@ -69,6 +69,8 @@ pub enum Reason {
         /// Looks that it takes.
         rise: u32,
     },
+    /// It failed, and what the platform says of its route cannot be read.
+    RouteUnread,
     /// Traffic would have to move, and the policy does not move any.
     FailoverOff,
     /// Health changed.

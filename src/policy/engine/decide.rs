@@ -36,8 +36,12 @@ impl Engine {
         if let Some(unsure) = &slot.action.unsure {
             return Err(Reason::Unsure { kind: unsure.kept.kind.name().to_owned() });
         }
-        if slot.evidence.missing || slot.route.read.is_none() {
+        if slot.gone() {
             return Err(self.quiet_reason(i));
+        }
+        if slot.route.read.is_none() {
+            let failed = slot.finding() == Finding::Failed && slot.route.unread;
+            return Err(if failed { Reason::RouteUnread } else { self.quiet_reason(i) });
         }
         if let Some(ordered) = &slot.action.ordered {
             return Ok(ordered.want());
@@ -68,8 +72,11 @@ impl Engine {
         let slot = &self.slots[i];
         if let Some(b) = self.sibling(slot, route).filter(|_| slot.policy.failover.enabled) {
             let backup = &self.slots[b];
-            // One such answer may be a mistake on the way: it counts against a target, and moves nothing.
-            if backup.evidence.missing && backup.evidence.missing_looks >= backup.policy.health.fall {
+            // One such answer may be a mistake on the way: it counts against a target, and moves nothing. And what somebody
+            // else set, and never was a channel that could be seen, is that person's affair.
+            let was_there = slot.route.ours || backup.evidence.status.is_some();
+            let gone = backup.evidence.missing && backup.evidence.missing_looks >= backup.policy.health.fall;
+            if gone && was_there {
                 return Ok(Want::Cascade(b, Cause::BackupMissing { backup: route.clone() }));
             }
             if backup.health() == Health::Down && backup.last_bad() {

@@ -112,7 +112,7 @@ impl Engine {
         let thresholds = &slot.policy.health;
         let (good, rise) = (slot.evidence.machine.goods(), thresholds.rise);
         match slot.health() {
-            _ if slot.evidence.missing => slot.missing_reason(),
+            _ if slot.gone() => slot.missing_reason(),
             _ if slot.evidence.at.is_none() => Reason::NotSeen,
             _ if !slot.evidence.fresh => Reason::Stale { limit: self.stale_limit(i) },
             Health::Down if !slot.last_bad() => Reason::Recovering { good, rise },

@@ -20,14 +20,10 @@ impl Engine {
             other.or_else(|| self.lookup(slot, id)).filter(|other| *other != i)
         };
         let doubted = slot.route.doubts.route.as_ref().map(|doubt| &doubt.of);
-        let route = slot.route.read.as_ref().or(slot.route.expected.as_ref()).filter(|_| !slot.evidence.missing);
+        let route = slot.route.read.as_ref().or(slot.route.expected.as_ref()).filter(|_| !slot.gone());
         let at = route.filter(|route| *route != slot.id()).and_then(&find);
         // Where it may go by what is in doubt counts, too.
-        let to = slot
-            .pending_to()
-            .or(doubted.filter(|_| !slot.evidence.missing))
-            .and_then(&find)
-            .filter(|to| Some(*to) != at);
+        let to = slot.pending_to().or(doubted.filter(|_| !slot.gone())).and_then(&find).filter(|to| Some(*to) != at);
         let before = slot.route.loads;
         if before == [at, to] {
             return;

@@ -77,9 +77,15 @@ impl Engine {
         }
         self.codecs_show_late(now, i, asked, single, view, out);
         let slot = &mut self.slots[i];
+        let unscored = slot.evidence.codecs.is_empty() && slot.telemetry.summary.is_some();
         let needs_changed = note_view(slot, asked, view, single, weighed.codecs);
+        // Telemetry that came before the first look was scored without knowing the codec.
+        let scored = unscored && !slot.evidence.codecs.is_empty();
         if (echo, set) != (slot.route.echo, slot.codec.set.is_some()) {
             self.mark_unsaved(i);
+        }
+        if scored {
+            self.score(i);
         }
         let route_changed = self.note_route(now, i, (asked, single), view, weighed.route, out);
         if back {
@@ -97,7 +103,7 @@ impl Engine {
             self.note_bad(now, i, verdict == Event::Bad, out);
             health_changed = self.step(now, i, verdict, out);
         }
-        self.follow_up(now, i, health_changed || route_changed);
+        self.follow_up(now, i, health_changed || route_changed || scored);
         if settled {
             self.drop_if_unneeded(now, i, out);
         }
@@ -116,12 +122,18 @@ impl Engine {
         }
         let seq = self.seq;
         let slot = &mut self.slots[i];
+        let before = slot.gone();
         slot.evidence.asked = Some(asked);
-        slot.evidence.at = Some(asked);
-        slot.evidence.verdict = None;
         slot.evidence.single = Some(Single { asked, seq, verdict: Some(Event::Missing) });
         slot.evidence.missing_looks = slot.evidence.missing_looks.saturating_add(1);
-        if !std::mem::replace(&mut slot.evidence.missing, true) {
+        slot.evidence.missing = true;
+        if !slot.gone() {
+            // It is no target any more, and what is known of its own traffic stays.
+            return self.follow_up(now, i, true);
+        }
+        slot.evidence.at = Some(asked);
+        slot.evidence.verdict = None;
+        if !before {
             let reason = slot.missing_reason();
             let event = EventType::ChannelMissing;
             let told = channel_record(&slot.key, event, Actor::Outside, reason, (None, None));

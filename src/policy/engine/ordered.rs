@@ -11,7 +11,7 @@ use super::super::key::{ChannelId, ChannelKey};
 use super::super::params::Mode;
 use super::super::reason::{Cause, Reason};
 use super::super::time::Time;
-use super::super::words::Actor;
+use super::super::words::{Actor, Health};
 use super::failover::home_against;
 use super::slot::Ordered;
 use super::{Engine, Slot, Want, channel_record, person};
@@ -53,7 +53,7 @@ impl Engine {
             return Err(Refusal::UnknownChannel(ChannelKey { tenant: key.tenant.clone(), channel: to.clone() }));
         }
         let until = now + ORDERED_FOR.max(slot.policy.health.timeout * 2);
-        let ordered = Ordered { to: to.cloned(), force, who: who.to_owned(), until };
+        let ordered = Ordered { to: to.cloned(), force, who: who.to_owned(), until, taken_over: false };
         let words = ordered.words(key);
         let before = self.slots[i].action.ordered.replace(ordered);
         if let Err(why) = self.order_allowed(now, i) {
@@ -63,6 +63,7 @@ impl Engine {
         // What was wanted so far had its own last looks: those of the order begin now.
         self.unwish(i);
         self.refresh_needs(now, i, out);
+        self.mark_unsaved(i);
         let order = format!("ordered {words}{}", if force { ", past blocks and caps" } else { "" });
         let (event, reason) = (EventType::OperatorOrdered, Reason::Ordered { order });
         out.push(Command::Record(channel_record(key, event, person(who), reason, (None, None))));
@@ -74,6 +75,9 @@ impl Engine {
     pub(super) fn lapse_order(&mut self, now: Time, i: SlotId, out: &mut Vec<Command>) {
         let slot = &self.slots[i];
         let Some(ordered) = &slot.action.ordered else { return };
+        if ordered.taken_over && now < ordered.until && self.is_unseen(slot, ordered) {
+            return;
+        }
         let waited = slot.action.wish.as_ref().and_then(|wish| wish.asked);
         let unanswered =
             waited.is_some_and(|at| now.since(at) >= slot.policy.health.timeout)
@@ -91,9 +95,17 @@ impl Engine {
         };
         let (key, words) = (slot.key.clone(), ordered.words(&slot.key));
         self.slots[i].action.ordered = None;
+        self.mark_unsaved(i);
         let reason = Reason::Lapsed { what: format!("the order {words} lapsed: {why}") };
         out.push(Command::Record(channel_record(&key, EventType::Lapsed, Actor::System, reason, (None, None))));
         self.refresh_needs(now, i, out);
+    }
+
+    /// Whether too little is known yet, after a start, to say anything of the order.
+    fn is_unseen(&self, slot: &Slot, ordered: &Ordered) -> bool {
+        let to = ordered.to.as_ref().map_or(Some(slot), |to| self.lookup(slot, to).map(|c| &self.slots[c]));
+        let known = |slot: &Slot| slot.health() != Health::Unknown || slot.evidence.missing;
+        slot.route.read.is_none() || to.is_some_and(|to| !known(to))
     }
 
     /// Whether what was ordered may be done now, last looks left aside.

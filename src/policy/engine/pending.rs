@@ -56,6 +56,8 @@ pub(in crate::policy) struct Ordered {
     pub who: String,
     /// When it lapses.
     pub until: Time,
+    /// An earlier process took it: until something is known of the channels again, nothing speaks against it.
+    pub taken_over: bool,
 }
 
 /// What is remembered of an action after it has left the executor.

@@ -17,17 +17,32 @@ use super::{Engine, Slot, Want, channel_record};
 
 impl Engine {
     pub(super) fn on_telemetry(&mut self, now: Time, i: SlotId, reading: &TelemetryReading, out: &mut Vec<Command>) {
-        let latency = self.tenants[self.slots[i].tenant].params.latency;
         let slot = &mut self.slots[i];
         slot.forget_stale_telemetry(now);
         let usual = slot.telemetry.window.last_half_hour();
         slot.telemetry.window.insert(reading);
         let usual_changed = slot.telemetry.window.last_half_hour() != usual;
         slot.telemetry.summary = slot.telemetry.window.summary();
+        slot.telemetry.at = now;
+        if usual_changed && slot.configured {
+            self.mark_unsaved(i);
+        }
+        self.score(i);
+        self.judge_trial(now, i, out);
+        self.ask_for_codecs(now, i, out);
+        self.touch(i);
+        self.follow_up(now, i, false);
+        self.touch_on_probation(i);
+    }
+
+    /// Scores what was measured by the codec in use, and what lasts by it, as of the last telemetry.
+    pub(super) fn score(&mut self, i: SlotId) {
+        let latency = self.tenants[self.slots[i].tenant].params.latency;
+        let slot = &mut self.slots[i];
         let policy = &slot.policy;
+        let now = slot.telemetry.at;
         let of = |summary| score::quality(&policy.quality, latency, summary, slot.codec_in_use());
         slot.telemetry.quality = slot.telemetry.summary.as_ref().map(of);
-        slot.telemetry.at = now;
         let score = slot.telemetry.quality.map(|quality| quality.score);
         let since = |holds: bool, since: Option<Time>| if holds { since.or(Some(now)) } else { None };
         let low = matches!((score, policy.failover.quality_below), (Some(score), Some(bound)) if score < bound);
@@ -41,15 +56,7 @@ impl Engine {
         let restored = first.zip(slot.telemetry.summary.as_ref()).map(|(codec, summary)| with(codec, summary));
         let fine = score.into_iter().chain(restored).any(|score| score >= policy.quality.optimise_below);
         slot.telemetry.fine_since = since(fine, slot.telemetry.fine_since);
-        if usual_changed && slot.configured {
-            self.mark_unsaved(i);
-        }
         self.mark_changed(i);
-        self.judge_trial(now, i, out);
-        self.ask_for_codecs(now, i, out);
-        self.touch(i);
-        self.follow_up(now, i, false);
-        self.touch_on_probation(i);
     }
 
     /// The list may leave codecs out for good: where another order may help, the channel itself is asked once.

@@ -24,7 +24,7 @@ impl Engine {
             mode: self.mode(slot),
             health: slot.health(),
             status: slot.evidence.status.clone(),
-            missing: slot.evidence.missing,
+            missing: slot.gone(),
             bad_looks: slot.evidence.machine.bads(),
             good_looks: slot.evidence.machine.goods(),
             evidence_age: slot.evidence.at.map(|at| now.since(at)),

@@ -113,6 +113,13 @@ impl Slot {
         self.evidence.verdict == Some(Event::Bad)
     }
 
+    /// The platform has no such channel. Where such an answer comes between bad looks, one of several nodes may not know it:
+    /// it has to be said as often as a channel has to be bad.
+    pub(in crate::policy) fn gone(&self) -> bool {
+        let failing = self.last_bad() && self.evidence.machine.bads() > 0;
+        self.evidence.missing && (!failing || self.evidence.missing_looks >= self.policy.health.fall)
+    }
+
     /// What is told of it while the platform says that it has no such channel.
     pub(in crate::policy) fn missing_reason(&self) -> Reason {
         let fall = self.policy.health.fall;

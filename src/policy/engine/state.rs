@@ -16,7 +16,7 @@ use super::doubt::{MAX_REPLACED, Replaced};
 use super::outcome::{LATE_FOR, MAX_LATE};
 use super::retry::{Retries, Retry};
 use super::route::MAX_NOTICED;
-use super::slot::{Kept, Slot, Unsure};
+use super::slot::{Kept, Ordered, Slot, Unsure};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -147,8 +147,19 @@ pub struct SavedChannel {
     left: Option<(Duration, Duration)>,
     /// Its SIP server, as the channel itself told.
     sip_server: Option<String>,
+    /// A person's order that has not been carried out, and for how much longer it may be.
+    ordered: Option<SavedOrder>,
     /// Its credentials as they stood before the codec change that has not shown yet.
     credentials_before: Option<AuthenticationSeen>,
+}
+
+/// A person's order to move a channel's traffic.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct SavedOrder {
+    to: Option<ChannelId>,
+    force: bool,
+    who: String,
+    left: Duration,
 }
 
 impl SavedChannel {
@@ -293,6 +304,7 @@ impl Engine {
                 let slot = &self.slots[i];
                 self.tenants[slot.tenant].mass.regroup(i, slot.group(i), slot.evidence.bad_since);
                 self.refresh_needs(now, i, &mut Vec::new());
+                self.arm(now, i);
             }
             _ => {}
         }
@@ -344,6 +356,12 @@ pub(super) fn save_channel(now: Time, slot: &Slot) -> SavedChannel {
         probation: slot.route.probation.as_ref().map(|probation| probation.save(now)),
         baseline: slot.telemetry.window.save(),
         credentials_before: slot.codec.credentials_before,
+        ordered: slot.action.ordered.as_ref().map(|Ordered { to, force, who, until, .. }| SavedOrder {
+            to: to.clone(),
+            force: *force,
+            who: who.clone(),
+            left: until.since(now),
+        }),
         left: None,
         sip_server: slot.evidence.server.as_ref().filter(|(_, alone)| *alone).map(|(server, _)| server.clone()),
     }
@@ -395,6 +413,11 @@ pub(super) fn restore_channel(now: Time, slot: &mut Slot, saved: SavedChannel, e
     if let Some(baseline) = saved.baseline {
         slot.telemetry.window.restore(baseline);
     }
+    slot.action.ordered = saved.ordered.map(|SavedOrder { to, force, who, left }| {
+        // One whose time was over meanwhile is told of by the next tick.
+        let until = now + left.saturating_sub(elapsed).max(Duration::from_millis(1));
+        Ordered { to, force, who, until, taken_over: true }
+    });
     slot.action.unsure = saved.unsure.map(|(kept, left)| {
         let until = now + left.saturating_sub(elapsed);
         Unsure { kept, since: now, until }

@@ -34,6 +34,9 @@ impl fmt::Display for Reason {
             Self::Recovering { good, rise } => {
                 write!(f, "down, its last look was not bad: {good} of {rise} good looks")
             }
+            Self::RouteUnread => f.write_str(
+                "down, and its traffic stays where it goes: what the platform says of its route cannot be read",
+            ),
             Self::FailoverOff => f.write_str("failover is switched off in its policy: its traffic stays where it goes"),
             Self::Health { was, now, looks: 0, .. } => write!(f, "{was} to {now}: no evidence that is fresh"),
             Self::Health { was, now, looks, status } => {
