@@ -364,4 +364,13 @@ impl Reason {
         let Self::Codec { from, to, predicted, before, .. } = self else { return None };
         Some(Promise { from: from.clone(), to: to.clone(), before: (*before)?, predicted: (*predicted)? })
     }
+
+    /// Why traffic moves that is moved for this reason; `None`: it comes home since home is good, or does not move.
+    pub fn cause(&self) -> Option<Cause> {
+        match self {
+            Self::Failover { cause, .. } | Self::Failback { cause: Some(cause), .. } => Some(cause.clone()),
+            Self::Failback { from, backup_failed: true, .. } => Some(Cause::BackupDown { backup: from.clone() }),
+            _ => None,
+        }
+    }
 }

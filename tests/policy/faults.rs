@@ -1,7 +1,9 @@
 //! What a hostile look found: one wrong answer in between, routes that name no channel, orders over a restart.
 
 use super::world::{World, key, params, secs, view};
-use trunkwarden::policy::{ActionKind, ChannelId, Codec, EventType, Observation, Order, Part, Policy, Reason, Source};
+use trunkwarden::policy::{
+    ActionKind, ChannelId, Codec, EventType, Observation, Order, Outcome, Part, Policy, Reason, Source,
+};
 
 /// `a` answers that it is unhealthy, or (4) that there is no such channel, for so long.
 fn answers(pattern: &str, s: usize) -> World {
@@ -144,4 +146,24 @@ fn what_telemetry_told_before_the_first_look_is_scored_by_the_codec_in_use() {
         w.report("a").quality.unwrap().score
     };
     assert!((score(true) - score(false)).abs() < 0.001, "{} and {}", score(true), score(false));
+}
+
+#[test]
+fn what_a_crash_left_open_is_ours_though_its_channel_was_not_in_the_file_at_the_next_start() {
+    let mut w = World::three_up();
+    let action = w.fail_over();
+    let ActionKind::Failover { to, .. } = action.kind.clone() else { panic!("{action:?}") };
+    let mut next = World::new(params(&Policy::default(), &[("b", Some(&["c"])), ("c", Some(&["b"]))]));
+    next.engine.adopt_orphan(next.now, action.clone());
+    next.pass(1);
+    next.outcome(action.op, Outcome::Unknown { why: "its channel is no longer configured".to_owned() });
+    next.pass(60);
+    let all = [("a", Some(["b", "c"].as_slice())), ("b", Some(&["c"])), ("c", Some(&["b"]))];
+    next.engine.reconfigure(next.now, params(&Policy::default(), &all), &mut next.out);
+    for _ in 0..5 {
+        next.pass(2);
+        next.look("a", "healthy", to.as_str());
+    }
+    let report = next.report("a");
+    assert!(report.failed_over && !report.route_foreign, "{:?}", next.said());
 }

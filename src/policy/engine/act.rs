@@ -174,11 +174,7 @@ impl Engine {
             self.strays.insert(action.op, action);
             return;
         };
-        let cause = match &action.reason {
-            Reason::Failover { cause, .. } | Reason::Failback { cause: Some(cause), .. } => Some(cause.clone()),
-            Reason::Failback { from, backup_failed: true, .. } => Some(Cause::BackupDown { backup: from.clone() }),
-            _ => None,
-        };
+        let cause = action.reason.cause();
         self.fly(i, Flight { action, started: now, orphan: true, released: false, shown: false, cause });
         self.arm(now, i);
     }

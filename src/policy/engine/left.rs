@@ -3,13 +3,14 @@
 //!
 //! Must never: watch or move what is not configured, or end silently what a person ordered.
 
-use super::super::command::{Command, EventType, Fact, Refusal};
+use super::super::command::{Action, Command, EventType, Fact, Refusal};
 use super::super::ids::{SlotId, TenantIx};
 use super::super::key::{ChannelKey, TenantId};
 use super::super::reason::Reason;
 use super::super::tenant::LEFT_FOR as KEPT_FOR;
 use super::super::time::Time;
-use super::super::words::Actor;
+use super::super::words::{Actor, Outcome};
+use super::pending::Kept;
 use super::state::{SavedChannel, restore_channel, save_channel};
 use super::{Engine, Part, Saved, channel_record, person, record};
 use std::collections::{BTreeMap, BTreeSet};
@@ -119,6 +120,26 @@ impl Engine {
         if let Some(i) = self.slots.find(key) {
             self.slots[i].action.maintenance = self.left.maintenance(key);
         }
+    }
+
+    /// What a crash left open on a channel that is not configured may show once it is: it is ours then.
+    pub(super) fn remember_stray(&mut self, now: Time, action: &Action, outcome: &Outcome) {
+        if !matches!(outcome, Outcome::Applied { .. } | Outcome::NotApplied | Outcome::Unknown { .. }) {
+            return;
+        }
+        let key = action.channel.clone();
+        let mut left = self.left.take(&key).unwrap_or_else(|| Left {
+            saved: SavedChannel::default(),
+            at: now,
+            older: Duration::ZERO,
+            since: now,
+            before: Duration::ZERO,
+            maintenance: None,
+            held: false,
+        });
+        left.saved.may_show_late(Kept::of(action), left.age(now));
+        self.left.put(key.clone(), left);
+        self.forgotten.push(Part::Channel(key));
     }
 
     /// A channel came into the file; `new`: it was not watched.

@@ -24,6 +24,7 @@ impl Engine {
     /// `counts`: whether an attempt that came to nothing makes the next one wait.
     pub(super) fn on_outcome(&mut self, now: Time, op: OpId, outcome: Outcome, counts: bool, out: &mut Vec<Command>) {
         if let Some(action) = self.strays.remove(&op) {
+            self.remember_stray(now, &action, &outcome);
             return stray_outcome(&action, outcome, out);
         }
         let Some(i) = self.ops.remove(&op) else { return };

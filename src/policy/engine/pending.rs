@@ -75,6 +75,12 @@ pub struct Kept {
 }
 
 impl Kept {
+    /// Of an action that an earlier process made.
+    pub(super) fn of(action: &Action) -> Self {
+        let (kind, reason) = (action.kind.clone(), &action.reason);
+        Self { op: action.op, kind, cause: reason.cause(), promise: reason.promise() }
+    }
+
     /// What the action was for.
     pub(in crate::policy) const fn purpose(&self) -> Purpose {
         match (&self.kind, &self.cause) {

@@ -183,6 +183,13 @@ impl SavedChannel {
         Self { maintenance: self.maintenance, ..Self::default() }
     }
 
+    /// An action of ours may still show, for an hour; `age`: how old this is.
+    pub(super) fn may_show_late(&mut self, kept: Kept, age: Duration) {
+        self.lates.push((kept, LATE_FOR + age));
+        let over = self.lates.len().saturating_sub(MAX_LATE);
+        self.lates.drain(..over);
+    }
+
     pub(super) fn maintenance_left(&self) -> Option<Duration> {
         self.maintenance.as_ref().map(|(left, _)| *left)
     }
