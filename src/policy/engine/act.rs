@@ -157,7 +157,7 @@ impl Engine {
         self.ops.insert(flight.action.op, i);
         slot.route.echo |= matches!(flight.action.kind, ActionKind::Failover { .. });
         slot.reason = Reason::InFlight { kind: flight.action.kind.name().to_owned() };
-        slot.action.flight = Some(flight);
+        slot.action.flight = Some(Box::new(flight));
         let tenant = &mut self.tenants[slot.tenant];
         tenant.in_flight += 1;
         self.places.fly();

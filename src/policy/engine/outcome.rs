@@ -28,7 +28,7 @@ impl Engine {
             return stray_outcome(&action, outcome, out);
         }
         let Some(i) = self.ops.remove(&op) else { return };
-        let Some(flight) = self.slots[i].action.flight.take() else { return };
+        let Some(flight) = self.slots[i].action.flight.take().map(|flight| *flight) else { return };
         let outcome = flight.came_to(outcome);
         let t = self.slots[i].tenant;
         if !flight.released {
@@ -51,7 +51,7 @@ impl Engine {
             Outcome::Unknown { .. } => {
                 let until = (flight.started + action.action_timeout + action.verify_for).max(now);
                 self.conclude(i, &kept, events(&kept.kind).3, reason, out);
-                self.slots[i].action.unsure = Some(Unsure { kept, since: now, until });
+                self.slots[i].action.unsure = Some(Box::new(Unsure { kept, since: now, until }));
                 out.push(Command::LookNow { channel: self.slots[i].key.clone() });
             }
             Outcome::NotApplied | Outcome::Refused { .. } => {

@@ -163,8 +163,8 @@ pub(in crate::policy) struct Actions {
     pub no_candidate: bool,
     /// Since when home has been up and good, while traffic is elsewhere.
     pub good_since: Option<Time>,
-    pub flight: Option<Flight>,
-    pub unsure: Option<Unsure>,
+    pub flight: Option<Box<Flight>>,
+    pub unsure: Option<Box<Unsure>>,
     /// Actions that had not shown when their time was over, and until when each may still show as ours.
     pub late: Vec<(Kept, Time)>,
     /// When the last action showed: decisions for the sake of quality rest on telemetry that was asked for later.

@@ -85,7 +85,7 @@ impl Engine {
         let unsure = slot.action.unsure.as_ref().map(|unsure| unsure.until);
         let ordered = slot.action.ordered.as_ref().map(|ordered| ordered.until);
         let maintenance = slot.action.maintenance.as_ref().map(|(until, _)| *until);
-        let released = slot.action.flight.as_ref().and_then(super::slot::Flight::release_at);
+        let released = slot.action.flight.as_ref().and_then(|flight| flight.release_at());
         let doubt = slot.route.doubts.look_at();
         let own =
             [released, doubt, stale, looked, patience, home, hour, unsure, ordered, maintenance, slot.proposal_until()];

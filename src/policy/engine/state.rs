@@ -427,6 +427,6 @@ pub(super) fn restore_channel(now: Time, slot: &mut Slot, saved: SavedChannel, e
     });
     slot.action.unsure = saved.unsure.map(|(kept, left)| {
         let until = now + left.saturating_sub(elapsed);
-        Unsure { kept, since: now, until }
+        Box::new(Unsure { kept, since: now, until })
     });
 }
