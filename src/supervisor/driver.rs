@@ -314,6 +314,7 @@ impl Driver {
         }
         if answer.is_ok() {
             self.ledger.fact(now, Place::of_order(&order), &Fact::Ordered { order: order.clone(), who });
+            self.publisher.at_once();
         }
         self.ledger.answer_with_commit(reply, answer.map_err(OrderError::Refused), since);
         self.carry_out();

@@ -105,6 +105,11 @@ impl Publisher {
         self.dirty = true;
     }
 
+    /// A person gave an order, and looks what came of it: the next one is published now.
+    pub const fn at_once(&mut self) {
+        self.last = None;
+    }
+
     /// Our calendar minus the platform's.
     pub fn clock_skew(&mut self, tenant: &TenantId, ms: i64) {
         self.note(tenant, |known| known.clock_skew_ms = Some(ms));

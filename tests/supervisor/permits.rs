@@ -83,6 +83,7 @@ async fn a_pause_and_another_configuration_call_back_what_waits() {
     drift(&w);
     pass(15).await;
     w.daemon.orders.give(Word::Pause { tenant: None }, "test".to_owned()).await.unwrap();
+    assert!(w.daemon.snapshot.read().paused, "whoever asks after the answer is told of it");
     pass(1).await;
     assert_eq!(w.told("provision.failed").unwrap(), 1);
     pass(60).await;
