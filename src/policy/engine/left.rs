@@ -11,7 +11,7 @@ use super::super::tenant::LEFT_FOR as KEPT_FOR;
 use super::super::time::Time;
 use super::super::words::{Actor, Outcome};
 use super::pending::Kept;
-use super::state::{SavedChannel, restore_channel, save_channel};
+use super::saved::{SavedChannel, restore_channel, save_channel};
 use super::{Engine, Part, Saved, channel_record, person, record};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -14,7 +14,7 @@
 //!   that can be followed now), `failover` (which candidate), `guards` (whether it may be done), `held` (what is said where it may not), `line` (who is next), `act`, `retry`, `schedule`;
 //! - afterwards: `probation` of routes taken for quality, and `quality` of codec orders;
 //! - what there is: `configure`, `needs`, `left`, `slots`, `slot`, `parts`, `pending`;
-//! - out: `marks`, `state` (what survives a restart), `show`, `watch`.
+//! - out: `marks`, `state` (what survives a restart, `saved` in its forms), `show`, `watch`.
 //!
 //! Whoever else of ours writes a channel's routing (provisioning does) says so by `note_own_change`, with the primary that it
 //! sends and until when that may land: such a route is nobody else's.
@@ -52,6 +52,7 @@ mod pursue;
 mod quality;
 mod retry;
 mod route;
+mod saved;
 mod schedule;
 mod settle;
 mod show;
@@ -64,8 +65,8 @@ mod watch;
 mod weigh;
 mod wish;
 
+pub use saved::{Part, Saved, SavedChannel};
 pub(in crate::policy) use slot::Slot;
-pub use state::{Part, Saved, SavedChannel};
 pub(in crate::policy) use want::{Want, Wish};
 
 use super::command::{Action, Command, EventType, Fact, Order, Record, Refusal};
