@@ -2,7 +2,8 @@
 //!
 //! A diagnostic carries the lines that it shows, already masked: nobody who holds one can print a secret.
 
-use super::source::{Loc, Shown, Sources};
+use super::loc::Loc;
+use super::source::{Shown, Sources};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use std::fmt;
 use std::path::Path;

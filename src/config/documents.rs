@@ -1,9 +1,10 @@
 //! The files after reading: what each sets, and where it uses a secret.
 
 use super::diagnostic::Place;
+use super::keys::{Key, Named};
+use super::loc::Loc;
 use super::secrets::SecretRef;
-use super::section::{Section, Value};
-use super::source::Loc;
+use super::section::Section;
 use std::path::{Path, PathBuf};
 
 /// The operator's token, which people show.
@@ -35,25 +36,21 @@ pub(crate) struct Documents {
 }
 
 impl Documents {
-    /// Every entry of the named tables `name`, with the directory of its file, in the order of the files.
+    /// Every entry of a table with free names, with the directory of its file, in the order of the files.
     pub fn named<'d>(
         &'d self,
-        name: &'static str,
+        key: &'static Key<Named>,
     ) -> impl Iterator<Item = (&'d Path, &'d str, Loc, Option<&'d Section>)> {
         self.documents.iter().flat_map(move |document| {
-            let entries = document.root.named(name).into_iter().flatten();
-            entries.map(|(key, e)| (document.dir.as_path(), key.as_str(), e.key_at, e.section()))
+            let entries = document.root.named(key).into_iter().flatten();
+            entries.map(|(name, e)| (document.dir.as_path(), name.as_str(), e.key_at, e.section()))
         })
     }
 
-    /// Every `[[name]]`, with the directory of its file, in the order of the files.
-    pub fn rows<'d>(&'d self, name: &'static str) -> impl Iterator<Item = (&'d Path, &'d Section)> {
-        self.documents.iter().flat_map(move |document| {
-            let list = match document.root.entries.get(name).map(|entry| &entry.value) {
-                Some(Value::List(list)) => list.as_slice(),
-                _ => &[],
-            };
-            list.iter().filter_map(|entry| entry.section()).map(|section| (document.dir.as_path(), section))
-        })
+    /// Every table of an array, with the directory of its file, in the order of the files.
+    pub fn rows<'d>(&'d self, key: &'static Key<Vec<Section>>) -> impl Iterator<Item = (&'d Path, &'d Section)> {
+        self.documents
+            .iter()
+            .flat_map(move |document| document.root.rows(key).map(|section| (document.dir.as_path(), section)))
     }
 }

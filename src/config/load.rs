@@ -3,12 +3,13 @@
 use super::compile;
 use super::diagnostic::{self, Diagnostic, Findings, Severity};
 use super::documents::{Document, Documents, OPERATOR, SecretUse};
-use super::keys::{INCLUDED, ROOT};
+use super::keys::root::{self, INCLUDE};
+use super::loc::Loc;
 use super::model::Config;
 use super::reader::Reader;
 use super::secrets::MIN_TOKEN_LENGTH;
 use super::section::Section;
-use super::source::{self, Loc, MAX_FILES, Sources};
+use super::source::{self, MAX_FILES, Sources};
 use secrecy::ExposeSecret;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -109,8 +110,8 @@ fn compile_all(name: PathBuf, text: String, dir: &Path, follow: bool) -> Result<
     let mut folders = BTreeSet::from([dir.to_path_buf()]);
     let main = name.clone();
     if let Some(root) = intake.take_in(name, text, true) {
-        let includes = root.texts("include");
-        let (include_key, asked) = (root.key_at("include"), root.has("include"));
+        let includes = root.get(&INCLUDE).value;
+        let (include_key, asked) = (root.key_at(&INCLUDE), root.has(&INCLUDE));
         documents.push(Document { root, dir: dir.to_path_buf() });
         if follow {
             folders.extend(includes.iter().map(|(pattern, _)| folder_of(dir, pattern)));
@@ -172,7 +173,7 @@ impl Intake {
         }
         let at = Loc { file, start: 0, end: 0 };
         let mut reader = Reader { sources: &self.sources, findings: &mut self.findings, file };
-        Some(reader.section(if main { &ROOT } else { &INCLUDED }, table.get_ref(), at))
+        Some(reader.section(if main { &root::TABLE } else { &root::included::TABLE }, table.get_ref(), at))
     }
 
     /// Reads what the globs name, in sorted order, each file once.

@@ -10,6 +10,7 @@ mod documents;
 mod get;
 mod keys;
 mod load;
+mod loc;
 mod mask;
 mod model;
 mod plan;

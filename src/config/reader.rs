@@ -3,10 +3,11 @@
 //! Everything that one value alone can be wrong in is found here; what two values say together is the compiler's.
 
 use super::diagnostic::Findings;
-use super::keys::{self, Default, Format, Key, Kind, LONGEST_MS, Table};
+use super::keys::{Default, Format, Kind, LONGEST_MS, Row, Table, root};
+use super::loc::Loc;
 use super::secrets::SecretRef;
 use super::section::{Entry, Section, Value};
-use super::source::{Loc, Sources};
+use super::source::Sources;
 use super::syntax;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,7 +22,7 @@ pub(crate) struct Reader<'r> {
 }
 
 /// The default of a key, read like a file's value.
-pub(crate) fn default_of(key: &'static Key) -> Option<Value> {
+pub(crate) fn default_of(key: &'static Row) -> Option<Value> {
     let Default::Toml(text) = key.default else { return None };
     let mut findings = Findings::default();
     let sources = Sources::default();
@@ -67,7 +68,7 @@ impl Reader<'_> {
             None => format!("unknown key `{shown}` in {}", table.name),
         };
         let found = self.findings.error(self.sources, at, message).label("unknown key");
-        if std::ptr::eq(table, &raw const keys::INCLUDED) && keys::ROOT.key(name).is_some() {
+        if std::ptr::eq(table, &raw const root::included::TABLE) && root::TABLE.key(name).is_some() {
             found.help(
                 "an included file may hold [[channels]], [policies.*] and [tenants.*] only; put it into the main file",
             );
@@ -114,10 +115,10 @@ impl Reader<'_> {
                 }
                 read
             }
-            (Kind::List(of, least), DeValue::Array(list)) => {
-                if list.len() < *least {
-                    return self.broken(at, format!("`{name}` must have at least {}", syntax::count(*least, "entry")));
-                }
+            (Kind::List(_, least) | Kind::Tables(_, least), DeValue::Array(list)) if list.len() < *least => {
+                self.broken(at, format!("`{name}` must have at least {}", syntax::count(*least, "entry")))
+            }
+            (Kind::List(of, _), DeValue::Array(list)) => {
                 Value::List(list.iter().map(|item| self.item(name, of, item)).collect())
             }
             (Kind::Headers, DeValue::Table(pairs)) => Value::Named(
@@ -135,7 +136,7 @@ impl Reader<'_> {
                     .collect(),
             ),
             (Kind::Table(table), DeValue::Table(inner)) => Value::Section(self.section(table, inner, at)),
-            (Kind::Tables(table), DeValue::Array(list)) => {
+            (Kind::Tables(table, _), DeValue::Array(list)) => {
                 Value::List(list.iter().map(|item| self.row(name, table, item)).collect())
             }
             (Kind::Named(table), DeValue::Table(inner)) => self.named(name, table, inner),
@@ -280,6 +281,6 @@ fn wanted(kind: &Kind) -> &'static str {
         Kind::TextOrSecret(_) => "a string or the place of a secret",
         Kind::List(..) => "an array",
         Kind::Headers | Kind::Table(_) | Kind::Named(_) => "a table",
-        Kind::Tables(_) => "an array of tables",
+        Kind::Tables(..) => "an array of tables",
     }
 }

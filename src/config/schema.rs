@@ -1,12 +1,12 @@
 //! The JSON Schema (draft 2020-12) of the configuration file, for editors: printed from the same table of keys that
 //! the reader checks by.
 
-use super::keys::{Default, Format, Key, Kind, ROOT, Table};
+use super::keys::{Default, Format, Kind, Row, Table, root};
 use serde_json::{Map, Value, json};
 
 /// The schema of the main file. An included file may hold a part of the same tables.
 pub fn schema() -> Value {
-    let mut root = table(&ROOT);
+    let mut root = table(&root::TABLE);
     if let Value::Object(map) = &mut root {
         map.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
         map.insert("title".to_owned(), json!("trunkwarden.toml"));
@@ -50,7 +50,7 @@ fn table(table: &'static Table) -> Value {
     out
 }
 
-fn property(key: &'static Key) -> Value {
+fn property(key: &'static Row) -> Value {
     let mut out = kind(&key.kind);
     if let Value::Object(map) = &mut out {
         map.insert("description".to_owned(), json!(key.doc));
@@ -84,7 +84,8 @@ fn kind(of: &'static Kind) -> Value {
             "additionalProperties": { "oneOf": [text(Format::HeaderValue), kind(&Kind::Secret)] }
         }),
         Kind::Table(inner) => table(inner),
-        Kind::Tables(inner) => json!({ "type": "array", "items": table(inner) }),
+        Kind::Tables(inner, 0) => json!({ "type": "array", "items": table(inner) }),
+        Kind::Tables(inner, least) => json!({ "type": "array", "items": table(inner), "minItems": least }),
         Kind::Named(inner) => json!({ "type": "object", "additionalProperties": table(inner) }),
     }
 }

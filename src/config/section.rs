@@ -3,9 +3,9 @@
 //! What the reader has complained about stays as [`Value::Broken`], so that the compiler neither misses it nor
 //! complains again.
 
-use super::keys::{self, Kind, Table};
+use super::keys::Table;
+use super::loc::Loc;
 use super::secrets::SecretRef;
-use super::source::Loc;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -50,6 +50,8 @@ pub(crate) struct Section {
 /// A value for use: set in the file, or the key's default.
 #[derive(Clone, Debug)]
 pub(crate) struct Got<T> {
+    /// The key's name.
+    pub name: &'static str,
     /// The value.
     pub value: T,
     /// Where it is set; the table's place for a default.
@@ -64,37 +66,6 @@ impl Section {
     /// A table that the file does not have.
     pub fn absent(table: &'static Table, at: Loc) -> Self {
         Self { table, at, entries: BTreeMap::new() }
-    }
-
-    /// Whether the file has the key, rightly or not.
-    pub fn has(&self, name: &str) -> bool {
-        self.entries.contains_key(name)
-    }
-
-    /// Where a key stands; the table's place where it does not.
-    pub fn key_at(&self, name: &str) -> Loc {
-        self.entries.get(name).map_or(self.at, |entry| entry.key_at)
-    }
-
-    /// A table within; an empty one where it is absent or broken.
-    pub fn table(&self, name: &str) -> Section {
-        self.find_table(name).cloned().unwrap_or_else(|| match self.table.key(name).map(|key| &key.kind) {
-            Some(Kind::Table(table)) => Self::absent(table, self.at),
-            _ => Self::absent(&keys::ROOT, self.at),
-        })
-    }
-
-    /// A table within, where it is present.
-    pub fn find_table(&self, name: &str) -> Option<&Section> {
-        self.entries.get(name).and_then(|entry| entry.section())
-    }
-
-    /// The entries of a table with free names.
-    pub fn named(&self, name: &str) -> Option<&BTreeMap<String, Entry>> {
-        match self.entries.get(name).map(|entry| &entry.value) {
-            Some(Value::Named(named)) => Some(named),
-            _ => None,
-        }
     }
 
     /// This table over `base`: key by key, tables within likewise, arrays as a whole.

@@ -3,6 +3,7 @@
 //! Owns the bytes and their line starts, so that everything after it can speak of places by two small numbers.
 //! Never judges what the text says.
 
+use super::loc::Loc;
 use super::mask::{self, Hidden};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -12,17 +13,6 @@ use std::sync::OnceLock;
 pub(crate) const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
 /// Files that a configuration may have.
 pub(crate) const MAX_FILES: usize = 10_000;
-
-/// A span of bytes in one of the [`Sources`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Loc {
-    /// Which file.
-    pub file: usize,
-    /// First byte.
-    pub start: usize,
-    /// One past the last byte.
-    pub end: usize,
-}
 
 /// One file.
 #[derive(Debug)]

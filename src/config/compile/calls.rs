@@ -1,35 +1,36 @@
 //! Bridging and rescue: what of a tenant's bridging must fit together, and what a rescue needs of its channels' tenants.
 
 use super::Compiler;
+use crate::config::keys::policy::rescue;
+use crate::config::keys::root;
+use crate::config::keys::tenant::bridge;
 use crate::config::model::{Bridge, Config, Rescue};
 use crate::config::section::Section;
 use crate::config::target::{Kind, check_target};
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 impl Compiler<'_> {
     /// `[tenants.NAME.bridge]`.
     pub(super) fn bridge(&mut self, bridge: &Section) -> Bridge {
-        let (timeout, deadline) = (bridge.get::<Duration>("timeout"), bridge.get::<Duration>("deadline"));
+        let (timeout, deadline) = (bridge.get(&bridge::TIMEOUT), bridge.get(&bridge::DEADLINE));
         if timeout.sound && deadline.sound && timeout.value > deadline.value {
             let at = if timeout.set { timeout.at } else { deadline.at };
             self.error(at, "bridge: `timeout` must not be longer than `deadline`")
                 .help("`deadline` is until when a bridge may be sent at all, `timeout` how long one request may take");
         }
-        let words = |key| bridge.texts(key).into_iter().map(|(word, _)| word).collect();
         Bridge {
-            scopes: words("scopes"),
-            max_legs: bridge.get("max_legs").value,
-            target_types: words("target_types"),
+            scopes: bridge.list(&bridge::SCOPES),
+            max_legs: bridge.get(&bridge::MAX_LEGS).value,
+            target_types: bridge.list(&bridge::TARGET_TYPES),
             timeout: timeout.value,
             deadline: deadline.value,
-            verify_for: bridge.get("verify_for").value,
+            verify_for: bridge.get(&bridge::VERIFY_FOR).value,
         }
     }
 
     /// `[policies.NAME.rescue]`: its target is held to the same rules as any other.
     pub(super) fn rescue(&mut self, rescue: &Section) -> Rescue {
-        let target = rescue.get::<String>("target");
+        let target = rescue.get(&rescue::TARGET);
         if let Some(number) = target.value.strip_prefix("phone:").filter(|_| target.sound) {
             match check_target(Kind::Phone, number) {
                 Err(why) => _ = self.error(target.at, format!("rescue: {why}")),
@@ -39,9 +40,9 @@ impl Compiler<'_> {
         }
         Rescue {
             target: target.value,
-            max_calls: rescue.get("max_calls").value,
-            per_minute: rescue.get("per_minute").value,
-            directions: rescue.texts("directions").into_iter().map(|(word, _)| word).collect(),
+            max_calls: rescue.get(&rescue::MAX_CALLS).value,
+            per_minute: rescue.get(&rescue::PER_MINUTE).value,
+            directions: rescue.list(&rescue::DIRECTIONS),
         }
     }
 
@@ -54,7 +55,7 @@ impl Compiler<'_> {
         let channels = config.channels.iter().filter(|channel| rescues(&channel.policy.name));
         let wanted: BTreeSet<&str> = channels.map(|channel| channel.key.tenant.as_str()).collect();
         let documents = self.documents;
-        for (_, name, at, _) in documents.named("tenants") {
+        for (_, name, at, _) in documents.named(&root::TENANTS) {
             let Some(tenant) = config.tenants.get(name).filter(|_| wanted.contains(name)) else { continue };
             let lacking = match &tenant.bridge {
                 None => "a [tenants.NAME.bridge] table",

@@ -3,9 +3,10 @@
 use super::Compiler;
 use super::parts::{Placed, Read};
 use super::policy::Compiled;
+use crate::config::keys::{Key, List, Named, channel, root};
+use crate::config::loc::Loc;
 use crate::config::model::Channel;
 use crate::config::section::Section;
-use crate::config::source::Loc;
 use crate::config::syntax::{nearest, shorten};
 use crate::policy::{ChannelId, ChannelKey, Policy};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -20,12 +21,12 @@ impl Compiler<'_> {
         let mut channels = Vec::new();
         let mut first: HashMap<ChannelKey, Loc> = HashMap::new();
         let documents = self.documents;
-        for (_, section) in documents.rows("channels") {
+        for (_, section) in documents.rows(&root::CHANNELS) {
             if !self.exactly_one(section) {
                 continue;
             }
-            let id = section.get::<String>("id");
-            let tenant = section.get::<String>("tenant");
+            let id = section.get(&channel::ID);
+            let tenant = section.get(&channel::TENANT);
             let policy = self.policy_of(section, policies);
             if !id.sound {
                 continue;
@@ -37,11 +38,11 @@ impl Compiler<'_> {
                 let message = format!("the channel `{}` of `{}` stands twice", shorten(&id.value), tenant.value);
                 self.error(id.at, message).also(first, "first here");
             }
-            let backups = self.backups(section, Some(&id.value));
+            let backups = self.backups(section.get(&channel::FAILOVER).value, Some(&id.value));
             let failover = section
-                .has("failover")
+                .has(&channel::FAILOVER)
                 .then(|| backups.iter().map(|(id, _)| ChannelId::from(id.as_str())).collect::<Vec<_>>());
-            let carrier = section.find::<String>("carrier").map(|found| found.value);
+            let carrier = section.find(&channel::CARRIER).map(|found| found.value);
             channels.push(Read { channel: Channel { key, policy, failover, carrier }, tenant, backups });
         }
         channels
@@ -49,35 +50,38 @@ impl Compiler<'_> {
 
     /// Whether the row has exactly one of `id` and `[channels.provision]`, and whether it is the former.
     fn exactly_one(&mut self, section: &Section) -> bool {
-        let has = |key| section.has(key);
-        match (has("id"), has("provision")) {
+        let (id, provision) = (section.has(&channel::ID), section.has(&channel::PROVISION));
+        match (id, provision) {
             (true, true) => {
-                let other = section.key_at("provision");
-                self.error(section.key_at("id"), "a channel has an `id` or a [channels.provision] table, not both")
-                    .also(other, "and this");
+                let other = section.key_at(&channel::PROVISION);
+                self.error(
+                    section.key_at(&channel::ID),
+                    "a channel has an `id` or a [channels.provision] table, not both",
+                )
+                .also(other, "and this");
             }
             (false, false) => {
                 let found =
                     self.error(section.at, "a channel needs an `id`, or a `name` and a [channels.provision] table");
                 found.help("`id` for a channel that exists, [channels.provision] for one to be created");
             }
-            (true, false) if has("name") => {
-                self.warning(section.key_at("name"), "`name` has no effect on a channel with an `id`");
+            (true, false) if section.has(&channel::NAME) => {
+                self.warning(section.key_at(&channel::NAME), "`name` has no effect on a channel with an `id`");
             }
-            (false, true) if !has("name") => {
+            (false, true) if !section.has(&channel::NAME) => {
                 self.error(section.at, "a channel with [channels.provision] needs a `name`");
             }
             _ => {}
         }
-        if has("provision") && has("failover") && !has("id") {
-            let at = section.key_at("failover");
+        if provision && !id && section.has(&channel::FAILOVER) {
+            let at = section.key_at(&channel::FAILOVER);
             self.error(at, "the `failover` of a desired channel belongs into its [channels.provision] table");
         }
-        has("id") && !has("provision")
+        id && !provision
     }
 
     pub(super) fn policy_of(&mut self, section: &Section, policies: &BTreeMap<String, Compiled>) -> Arc<Policy> {
-        let name = section.get::<String>("policy");
+        let name = section.get(&channel::POLICY);
         if let Some(compiled) = policies.get(&name.value) {
             return Arc::clone(&compiled.policy);
         }
@@ -88,8 +92,7 @@ impl Compiler<'_> {
     }
 
     /// Backups as listed; never the channel itself, and none twice.
-    pub(super) fn backups(&mut self, section: &Section, own: Option<&str>) -> Vec<(String, Loc)> {
-        let backups = section.texts("failover");
+    pub(super) fn backups(&mut self, backups: List<String>, own: Option<&str>) -> List<String> {
         let mut seen: BTreeMap<&str, Loc> = BTreeMap::new();
         for (id, at) in &backups {
             let shown = shorten(id);
@@ -109,9 +112,9 @@ impl Compiler<'_> {
             ids.entry(read.channel.key.tenant.as_str()).or_default().insert(read.channel.key.channel.as_str());
         }
         let documents = self.documents;
-        for (_, section) in documents.rows("channels") {
-            let tenant = section.get::<String>("tenant");
-            if tenant.sound && !tenants.contains_key(&tenant.value) && !self.declared("tenants", &tenant.value) {
+        for (_, section) in documents.rows(&root::CHANNELS) {
+            let tenant = section.get(&channel::TENANT);
+            if tenant.sound && !tenants.contains_key(&tenant.value) && !self.declared(&root::TENANTS, &tenant.value) {
                 self.unknown(tenant.at, "tenant", &tenant.value, tenants.keys().map(String::as_str));
             }
         }
@@ -135,7 +138,7 @@ impl Compiler<'_> {
     }
 
     /// Whether a named table stands in a file, rightly or not.
-    fn declared(&self, table: &'static str, name: &str) -> bool {
+    fn declared(&self, table: &'static Key<Named>, name: &str) -> bool {
         self.documents.named(table).any(|(_, key, _, _)| key == name)
     }
 }

@@ -1,6 +1,7 @@
 //! The limits of route-flap damping: whether they fit each other and the hold-down that they limit.
 
 use super::Compiler;
+use crate::config::keys::failover;
 use crate::config::section::{Got, Section};
 use crate::policy::Damping;
 use std::time::Duration;
@@ -11,9 +12,10 @@ const REUSE: f64 = 1.0;
 impl Compiler<'_> {
     /// The limits, where the file sets them.
     pub(super) fn damping(&mut self, failover: &Section, block: Duration, max: &Got<Duration>) -> Option<Damping> {
-        let (suppress, reuse) = (failover.find::<f64>("hold_down_suppress"), failover.find::<f64>("hold_down_reuse"));
+        let (suppress, reuse) =
+            (failover.find(&failover::HOLD_DOWN_SUPPRESS), failover.find(&failover::HOLD_DOWN_REUSE));
         let Some(suppress) = suppress else {
-            if let Some(reuse) = reuse.filter(|_| !failover.has("hold_down_suppress")) {
+            if let Some(reuse) = reuse.filter(|_| !failover.has(&failover::HOLD_DOWN_SUPPRESS)) {
                 self.warning(reuse.at, "failover: `hold_down_reuse` has no effect without `hold_down_suppress`");
             }
             return None;

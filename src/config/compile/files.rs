@@ -4,11 +4,13 @@
 //! the same configuration is judged the same on every machine.
 
 use super::Compiler;
+use crate::config::keys::sink::file;
+use crate::config::keys::{audit, root};
+use crate::config::loc::Loc;
 use crate::config::model::Audit;
 use crate::config::secrets::SecretRef;
 use crate::config::section::Section;
 use crate::config::sink::FileSink;
-use crate::config::source::Loc;
 use glob::{MatchOptions, Pattern};
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
@@ -32,9 +34,10 @@ impl Compiler<'_> {
     /// No file sink writes to the file of another one, renamed ones included, nor to what trunkwarden keeps or reads.
     pub(super) fn sink_files(&mut self, audit: &Section, sinks: &Audit, state_dir: &Path) {
         let placed: Vec<(Loc, PathBuf, &FileSink)> = audit
-            .tables("file")
+            .get(&audit::FILE)
+            .value
             .iter()
-            .map(|section| section.get::<String>("path").at)
+            .map(|section| section.get(&file::PATH).at)
             .zip(&sinks.files)
             .map(|(at, sink)| (at, plain(&sink.path), sink))
             .collect();
@@ -74,7 +77,7 @@ impl Compiler<'_> {
 impl Compiler<'_> {
     /// `include_secrets`; each is a glob.
     pub(super) fn include_secrets(&mut self, root: &Section) -> Vec<String> {
-        let globs = root.texts("include_secrets");
+        let globs = root.get(&root::INCLUDE_SECRETS).value;
         for (glob, at) in &globs {
             if let Err(error) = Pattern::new(glob) {
                 self.error(*at, format!("`include_secrets` holds what is no glob: {}", error.msg));

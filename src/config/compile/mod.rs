@@ -17,10 +17,14 @@ mod tenant;
 
 use super::diagnostic::{self, Finding, Findings};
 use super::documents::{Documents, OPERATOR, SecretUse};
+use super::keys::daemon::{self, tokens};
+use super::keys::tenant::REQUESTS_PER_MINUTE;
+use super::keys::{Key, limits, root};
+use super::loc::Loc;
 use super::model::{Config, Daemon};
 use super::secrets::{SecretRef, Setting};
 use super::section::Section;
-use super::source::{Loc, Sources};
+use super::source::Sources;
 use super::{plan, syntax};
 use crate::policy::plan::{ACTION_REQUESTS, reserve};
 use crate::policy::{GlobalLimits, Mode, TenantId};
@@ -54,30 +58,30 @@ impl Compiler<'_> {
         let main = self.documents.documents.first()?;
         let (root, dir) = (&main.root, main.dir.as_path());
         self.allowed = self.include_secrets(root);
-        let daemon = self.daemon(&root.table("daemon"), dir);
+        let daemon = self.daemon(&root.table(&root::DAEMON), dir);
         let policies = self.policies();
         let channels = self.channels(&policies);
         let provisions = self.provisions(&policies);
-        let tenants = self.tenants(&root.table("limits"), daemon.mode, &policies, &channels, &provisions);
+        let tenants = self.tenants(&root.table(&root::LIMITS), daemon.mode, &policies, &channels, &provisions);
         self.references(&channels, &tenants);
         self.desired(&provisions, &channels, &policies, daemon.mode);
-        let limits = root.table("limits");
-        let audit = self.audit(&root.table("audit"), dir);
-        let webhooks = self.webhooks();
-        self.sink_names(&root.table("audit"), (&audit, &webhooks));
-        self.witness(&root.table("audit"), (&audit, &webhooks));
-        self.sink_files(&root.table("audit"), &audit, &daemon.state_dir);
+        let limits = root.table(&root::LIMITS);
+        let audit = self.audit(&root.table(&root::AUDIT), dir);
+        let webhooks = self.webhooks(root, dir);
+        self.sink_names(root, (&audit, &webhooks));
+        self.witness(&root.table(&root::AUDIT), (&audit, &webhooks));
+        self.sink_files(&root.table(&root::AUDIT), &audit, &daemon.state_dir);
         self.own_secrets(&daemon.state_dir);
         let config = Config {
             global_limits: GlobalLimits {
-                max_concurrent: limits.find("global_max_concurrent").map(|found| found.value),
-                max_per_hour: limits.find("global_max_per_hour").map(|found| found.value),
-                keep_fit: limits.find("global_keep_fit").map(|found| found.value),
+                max_concurrent: limits.find(&limits::GLOBAL_MAX_CONCURRENT).map(|found| found.value),
+                max_per_hour: limits.find(&limits::GLOBAL_MAX_PER_HOUR).map(|found| found.value),
+                keep_fit: limits.find(&limits::GLOBAL_KEEP_FIT).map(|found| found.value),
             },
             files: self.sources.names(),
             folders: BTreeSet::new(),
             daemon,
-            references: self.reference_targets(&root.table("references")),
+            references: self.reference_targets(&root.table(&root::REFERENCES)),
             tenants: tenants.into_iter().map(|(name, tenant)| (name.as_str().into(), tenant.value)).collect(),
             provisioning: policies.iter().map(|(name, p)| (name.clone(), p.provisioning.clone())).collect(),
             policies: policies.into_iter().map(|(name, p)| (name, p.policy)).collect(),
@@ -92,18 +96,18 @@ impl Compiler<'_> {
     }
 
     fn daemon(&mut self, daemon: &Section, dir: &Path) -> Daemon {
-        let tokens = daemon.table("tokens");
+        let tokens = daemon.table(&daemon::TOKENS);
         Daemon {
             listen: daemon
-                .get::<String>("listen")
+                .get(&daemon::LISTEN)
                 .value
                 .parse()
                 .unwrap_or_else(|_| SocketAddr::from((Ipv4Addr::LOCALHOST, 9475))),
-            state_dir: dir.join(daemon.get::<String>("state_dir").value),
-            mode: mode(&daemon.get::<String>("mode").value),
+            state_dir: dir.join(daemon.get(&daemon::STATE_DIR).value),
+            mode: mode(&daemon.get(&daemon::MODE).value),
             // The word for the names of this machine, which always pass.
-            hosts: daemon.texts("hosts").into_iter().map(|(host, _)| host).filter(|host| host != "loopback").collect(),
-            operator_token: self.secret(&tokens, "operator", OPERATOR, dir),
+            hosts: daemon.list(&daemon::HOSTS).into_iter().filter(|host| host != "loopback").collect(),
+            operator_token: self.secret(&tokens, &tokens::OPERATOR, OPERATOR, dir),
         }
     }
 
@@ -113,14 +117,13 @@ impl Compiler<'_> {
             return;
         }
         let documents = self.documents;
-        for (_, name, at, section) in documents.named("tenants") {
+        for (_, name, at, section) in documents.named(&root::TENANTS) {
             self.action_fits(config, name, at, section);
             let plan = plan::plan(config, &name.into());
             if plan.fits {
                 continue;
             }
-            let limit =
-                section.filter(|s| s.has("requests_per_minute")).map_or(at, |s| s.key_at("requests_per_minute"));
+            let limit = section.filter(|s| s.has(&REQUESTS_PER_MINUTE)).map_or(at, |s| s.key_at(&REQUESTS_PER_MINUTE));
             let message = format!(
                 "polling the channels of `{name}` one by one needs {:.0} requests a minute, and its limit leaves {:.0} for polls",
                 plan.needed_per_minute.ceil(),
@@ -143,7 +146,7 @@ impl Compiler<'_> {
             return;
         }
         let least = (limit..=ACTION_REQUESTS * 10).find(|limit| reserve(*limit) >= ACTION_REQUESTS).unwrap_or(limit);
-        let at = section.filter(|s| s.has("requests_per_minute")).map_or(at, |s| s.key_at("requests_per_minute"));
+        let at = section.filter(|s| s.has(&REQUESTS_PER_MINUTE)).map_or(at, |s| s.key_at(&REQUESTS_PER_MINUTE));
         let message = format!(
             "at {limit} requests a minute `{name}` may never fail over: a failover needs {ACTION_REQUESTS} requests within its \
              action_timeout (a last look at the channel and at its target, and the change)"
@@ -160,9 +163,9 @@ impl Compiler<'_> {
     }
 
     /// A secret's place, with a relative file made relative to `dir`; noted for `check`.
-    fn secret(&mut self, section: &Section, key: &str, name: &str, dir: &Path) -> Option<SecretRef> {
-        let found = section.find::<Option<SecretRef>>(key)?;
-        Some(self.note_secret(found.value?, found.at, name, dir))
+    fn secret(&mut self, section: &Section, key: &Key<SecretRef>, name: &str, dir: &Path) -> Option<SecretRef> {
+        let found = section.find(key)?;
+        Some(self.note_secret(found.value, found.at, name, dir))
     }
 
     /// The same for a secret that was found elsewhere.
@@ -181,9 +184,12 @@ impl Compiler<'_> {
     }
 
     /// A value that may be a secret, where the key is set rightly.
-    fn setting(&mut self, section: &Section, key: &str, name: &str, dir: &Path) -> Option<Setting> {
-        let plain = section.find::<String>(key).map(|found| Setting::Plain(found.value));
-        plain.or_else(|| self.secret(section, key, name, dir).map(Setting::Secret))
+    fn setting(&mut self, section: &Section, key: &Key<Setting>, name: &str, dir: &Path) -> Option<Setting> {
+        let found = section.find(key)?;
+        Some(match found.value {
+            Setting::Secret(secret) => Setting::Secret(self.note_secret(secret, found.at, name, dir)),
+            plain @ Setting::Plain(_) => plain,
+        })
     }
 
     /// An error for a name that nothing has, with the nearest one that something has.
@@ -211,6 +217,6 @@ fn mode(word: &str) -> Mode {
 }
 
 /// A path of the file, relative to the file's directory.
-fn path(section: &Section, key: &str, dir: &Path) -> Option<PathBuf> {
-    section.find::<String>(key).map(|found| dir.join(found.value))
+fn path(section: &Section, key: &Key<String>, dir: &Path) -> Option<PathBuf> {
+    section.find(key).map(|found| dir.join(found.value))
 }

@@ -1,8 +1,8 @@
 //! Parts of the configuration on their way: compiled, with the places at which later checks point.
 
+use crate::config::loc::Loc;
 use crate::config::model::{Channel, Provision, Tenant};
 use crate::config::section::Got;
-use crate::config::source::Loc;
 
 /// A tenant and where it stands.
 pub(super) struct Placed {

@@ -3,10 +3,12 @@
 use super::Compiler;
 use super::parts::{Desired, Read};
 use super::policy::Compiled;
+use crate::config::keys::channel::{self, codec, health_check, provision};
+use crate::config::keys::root;
+use crate::config::loc::Loc;
 use crate::config::model::{HealthCheck, Provision, ProvisioningMode};
 use crate::config::secrets::SecretRef;
-use crate::config::section::{Entry, Section};
-use crate::config::source::Loc;
+use crate::config::section::Section;
 use crate::config::syntax::shorten;
 use crate::policy::{ChannelId, Codec, Mode, Policy};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -19,10 +21,12 @@ impl Compiler<'_> {
         let mut out = Vec::new();
         let mut first: HashMap<(String, String), Loc> = HashMap::new();
         let documents = self.documents;
-        for (dir, section) in documents.rows("channels") {
-            let Some(desired) = section.find_table("provision").filter(|_| !section.has("id")) else { continue };
-            let name = section.get::<String>("name");
-            let tenant = section.get::<String>("tenant");
+        for (dir, section) in documents.rows(&root::CHANNELS) {
+            let Some(desired) = section.find_table(&channel::PROVISION).filter(|_| !section.has(&channel::ID)) else {
+                continue;
+            };
+            let name = section.get(&channel::NAME);
+            let tenant = section.get(&channel::TENANT);
             let policy = self.policy_of(section, policies);
             if name.sound && tenant.sound {
                 let key = (tenant.value.clone(), name.value.clone());
@@ -31,13 +35,13 @@ impl Compiler<'_> {
                     self.error(name.at, message).also(first, "first here");
                 }
             }
-            let backups = self.backups(desired, None);
+            let backups = self.backups(desired.get(&provision::FAILOVER).value, None);
             let mut provision = self.provision(&name.value, &tenant.value, policy, desired, dir);
-            provision.carrier = section.find::<String>("carrier").map(|found| found.value);
+            provision.carrier = section.find(&channel::CARRIER).map(|found| found.value);
             provision.failover = desired
-                .has("failover")
+                .has(&provision::FAILOVER)
                 .then(|| backups.iter().map(|(id, _)| ChannelId::from(id.as_str())).collect::<Vec<_>>());
-            out.push(Desired { provision, at: section.key_at("provision"), backups });
+            out.push(Desired { provision, at: section.key_at(&channel::PROVISION), backups });
         }
         out
     }
@@ -83,15 +87,15 @@ impl Compiler<'_> {
     }
 
     fn provision(&mut self, name: &str, tenant: &str, policy: Arc<Policy>, desired: &Section, dir: &Path) -> Provision {
-        let password = self.secret(desired, "password", &format!("password of channel `{name}`"), dir);
+        let password = self.secret(desired, &provision::PASSWORD, &format!("password of channel `{name}`"), dir);
         Provision {
             tenant: tenant.into(),
             name: name.to_owned(),
             policy,
             carrier: None,
-            sip_server: desired.get::<String>("sip_server").value,
-            sip_port: u16::try_from(desired.get::<i64>("sip_port").value).unwrap_or(5060),
-            username: desired.get::<String>("username").value,
+            sip_server: desired.get(&provision::SIP_SERVER).value,
+            sip_port: desired.get(&provision::SIP_PORT).value,
+            username: desired.get(&provision::USERNAME).value,
             // Where it is missing the reader said so, and this configuration is thrown away.
             password: password.unwrap_or_else(|| SecretRef::Env(String::new())),
             codecs: self.codecs(desired),
@@ -101,8 +105,9 @@ impl Compiler<'_> {
     }
 
     fn health_check(&mut self, desired: &Section) -> Option<HealthCheck> {
-        let check = desired.find_table("health_check")?;
-        let (interval, timeout) = (check.get::<u32>("interval_seconds"), check.get::<u32>("timeout_seconds"));
+        let check = desired.find_table(&provision::HEALTH_CHECK)?;
+        let (interval, timeout) =
+            (check.get(&health_check::INTERVAL_SECONDS), check.get(&health_check::TIMEOUT_SECONDS));
         if interval.sound && timeout.sound && timeout.value >= interval.value {
             let at = if timeout.set { timeout.at } else { interval.at };
             let message = format!(
@@ -118,13 +123,9 @@ impl Compiler<'_> {
         let mut codecs = Vec::new();
         let mut names: BTreeSet<String> = BTreeSet::new();
         let mut priorities: BTreeSet<u32> = BTreeSet::new();
-        let rows = desired.tables("codecs");
-        let list = desired.get::<Vec<Entry>>("codecs");
-        if list.sound && list.value.is_empty() {
-            self.error(list.at, "`codecs` must have at least 1 codec");
-        }
+        let rows = desired.get(&provision::CODECS).value;
         for row in rows {
-            let (name, priority) = (row.get::<String>("name"), row.get::<u32>("priority"));
+            let (name, priority) = (row.get(&codec::NAME), row.get(&codec::PRIORITY));
             if name.sound && !names.insert(name.value.clone()) {
                 self.error(name.at, format!("the codec {} stands twice", name.value));
             }

@@ -1,10 +1,10 @@
 //! `[references]`: targets outside the platforms that tell whether our own network is there.
 
 use super::Compiler;
+use crate::config::keys::references;
 use crate::config::model::References;
 use crate::config::section::Section;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 /// A round opens a connection to each of them.
 const MAX_TARGETS: usize = 16;
@@ -12,18 +12,18 @@ const MAX_TARGETS: usize = 16;
 impl Compiler<'_> {
     /// What is asked; nothing where the table is absent.
     pub(super) fn reference_targets(&mut self, references: &Section) -> References {
-        let (interval, timeout) = (references.get::<Duration>("interval"), references.get::<Duration>("timeout"));
-        self.ordered("references", ("timeout", &timeout), ("interval", &interval), false);
+        let (interval, timeout) = (references.get(&references::INTERVAL), references.get(&references::TIMEOUT));
+        self.ordered("references", &timeout, &interval, false);
         let mut first = BTreeMap::new();
-        for (target, at) in references.texts("targets") {
+        for (target, at) in references.get(&references::TARGETS).value {
             if let Some(first) = first.insert(target, at) {
                 self.error(at, "references: `targets` names this one twice").also(first, "first here");
             }
         }
-        let targets: Vec<String> = references.texts("targets").into_iter().map(|(target, _)| target).collect();
+        let targets: Vec<String> = references.list(&references::TARGETS);
         if targets.len() > MAX_TARGETS {
             let message = format!("references: `targets` has {} targets, and may have {MAX_TARGETS}", targets.len());
-            self.error(references.key_at("targets"), message);
+            self.error(references.key_at(&references::TARGETS), message);
         }
         References { targets, interval: interval.value, timeout: timeout.value }
     }

@@ -1,42 +1,52 @@
 //! Where things are sent: audit sinks, files and webhooks.
 
 use super::{Compiler, path};
+use crate::config::keys::sink::{self, basic, export, file, webhook};
+use crate::config::keys::{Key, List, audit, root};
+use crate::config::loc::Loc;
 use crate::config::model::Audit;
-use crate::config::secrets::{SecretRef, Setting};
-use crate::config::section::{Entry, Section, Value};
+use crate::config::secrets::Setting;
+use crate::config::section::{Section, Value};
 use crate::config::sink::{Bulk, BulkWhen, Credentials, Export, FileSink, HttpSink, MAX_SINKS, Order, Webhook};
-use crate::config::source::Loc;
 use crate::config::syntax;
 use crate::policy::EventType;
 use http::{HeaderName, header};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
+
+/// What the two kinds of sinks that are reached by HTTP have each for itself.
+struct Kind {
+    name: &'static str,
+    url: &'static Key<Setting>,
+    events: &'static Key<List<String>>,
+    order: &'static Key<String>,
+}
+
+const EXPORT: Kind = Kind { name: "export", url: &export::URL, events: &sink::EVENTS, order: &export::ORDER };
+const WEBHOOK: Kind = Kind { name: "webhook", url: &webhook::URL, events: &webhook::EVENTS, order: &webhook::ORDER };
 
 impl Compiler<'_> {
     /// `[audit]`.
     pub(super) fn audit(&mut self, audit: &Section, dir: &Path) -> Audit {
-        let exports = audit.tables("export").iter().map(|sink| self.export(sink, dir)).collect();
-        let files = audit.tables("file").iter().map(|sink| self.file(sink, dir)).collect();
+        let exports = audit.rows(&audit::EXPORT).map(|sink| self.export(sink, dir)).collect();
+        let files = audit.rows(&audit::FILE).map(|sink| self.file(sink, dir)).collect();
         let proof = self.proof(audit, dir);
-        Audit { compliance_tag: audit.get::<String>("compliance_tag").value, proof, exports, files }
+        Audit { compliance_tag: audit.get(&audit::COMPLIANCE_TAG).value, proof, exports, files }
     }
 
     /// `[[webhooks]]`, which stand in the main file only.
-    pub(super) fn webhooks(&mut self) -> Vec<Webhook> {
-        let documents = self.documents;
-        documents.rows("webhooks").map(|(dir, hook)| self.webhook(hook, dir)).collect()
+    pub(super) fn webhooks(&mut self, root: &Section, dir: &Path) -> Vec<Webhook> {
+        root.rows(&root::WEBHOOKS).map(|hook| self.webhook(hook, dir)).collect()
     }
 
     /// Names are unique, and there are not too many of them.
-    pub(super) fn sink_names(&mut self, audit: &Section, sinks: (&Audit, &[Webhook])) {
+    pub(super) fn sink_names(&mut self, root: &Section, sinks: (&Audit, &[Webhook])) {
         let (audit_sinks, webhooks) = sinks;
-        let exports =
-            audit.tables("export").into_iter().map(|s| s.at).zip(audit_sinks.exports.iter().map(|e| &e.sink.name));
-        let files = audit.tables("file").into_iter().map(|s| s.at).zip(audit_sinks.files.iter().map(|f| &f.name));
-        let documents = self.documents;
-        let hooks = documents.rows("webhooks").map(|(_, s)| s.at).zip(webhooks.iter().map(|w| &w.sink.name));
+        let audit = root.table(&root::AUDIT);
+        let exports = audit.rows(&audit::EXPORT).map(|s| s.at).zip(audit_sinks.exports.iter().map(|e| &e.sink.name));
+        let files = audit.rows(&audit::FILE).map(|s| s.at).zip(audit_sinks.files.iter().map(|f| &f.name));
+        let hooks = root.rows(&root::WEBHOOKS).map(|s| s.at).zip(webhooks.iter().map(|w| &w.sink.name));
         let mut seen: BTreeMap<String, Loc> = BTreeMap::new();
         let sinks: Vec<(Loc, String)> =
             exports.chain(files).chain(hooks).map(|(at, name)| (at, name.clone())).collect();
@@ -58,38 +68,36 @@ impl Compiler<'_> {
     }
 
     fn export(&mut self, section: &Section, dir: &Path) -> Export {
-        let sink = self.http_sink(section, "export", dir);
-        let cron = section.find::<String>("bulk_cron");
-        if cron.is_some() && section.has("bulk_interval") {
-            self.error(section.key_at("bulk_cron"), "`bulk_cron` and `bulk_interval` exclude each other")
-                .also(section.key_at("bulk_interval"), "the other one");
+        let sink = self.http_sink(section, &EXPORT, dir);
+        let cron = section.find(&export::BULK_CRON);
+        if cron.is_some() && section.has(&export::BULK_INTERVAL) {
+            self.error(section.key_at(&export::BULK_CRON), "`bulk_cron` and `bulk_interval` exclude each other")
+                .also(section.key_at(&export::BULK_INTERVAL), "the other one");
         }
         let when = match cron {
             Some(cron) => BulkWhen::Cron(cron.value),
-            None => BulkWhen::Every(section.get::<Duration>("bulk_interval").value),
+            None => BulkWhen::Every(section.get(&export::BULK_INTERVAL).value),
         };
-        let batch: u32 = section.get("bulk_batch").value;
-        let bulk = Bulk { when, batch: usize::try_from(batch).unwrap_or(1) };
-        Export { sink, bulk: section.get::<bool>("bulk").value.then_some(bulk) }
+        let batch = usize::try_from(section.get(&export::BULK_BATCH).value).unwrap_or(1);
+        let bulk = Bulk { when, batch };
+        Export { sink, bulk: section.get(&export::BULK).value.then_some(bulk) }
     }
 
     fn file(&mut self, section: &Section, dir: &Path) -> FileSink {
-        let path = dir.join(section.get::<String>("path").value);
+        let path = dir.join(section.get(&file::PATH).value);
         let shown = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let max_bytes: i64 = section.get("max_bytes").value;
         FileSink {
             name: named(section, || derived("file", &shown, &path.to_string_lossy())),
-            events: self.events(section),
-            max_bytes: u64::try_from(max_bytes).unwrap_or(u64::MAX),
-            keep: section.get("keep").value,
-            max_pending: section.get("max_pending").value,
+            events: self.events(section.get(&sink::EVENTS).value),
+            max_bytes: section.get(&file::MAX_BYTES).value,
+            keep: section.get(&file::KEEP).value,
+            max_pending: section.get(&sink::MAX_PENDING).value,
             path,
         }
     }
 
     /// The globs; one whose category is none of the log's tells of nothing, ever.
-    fn events(&mut self, section: &Section) -> Vec<String> {
-        let globs = section.texts("events");
+    fn events(&mut self, globs: List<String>) -> Vec<String> {
         for (glob, at) in &globs {
             let category = glob.split('.').next().unwrap_or_default();
             let known = EventType::ALL.iter().map(|event| event.category());
@@ -105,41 +113,37 @@ impl Compiler<'_> {
     }
 
     fn webhook(&mut self, section: &Section, dir: &Path) -> Webhook {
-        let sink = self.http_sink(section, "webhook", dir);
+        let sink = self.http_sink(section, &WEBHOOK, dir);
         let mut secrets = Vec::new();
-        if section.has("secret") && section.has("secrets") {
-            self.error(section.key_at("secrets"), "`secret` and `secrets` exclude each other")
-                .also(section.key_at("secret"), "the other one")
+        if section.has(&webhook::SECRET) && section.has(&webhook::SECRETS) {
+            self.error(section.key_at(&webhook::SECRETS), "`secret` and `secrets` exclude each other")
+                .also(section.key_at(&webhook::SECRET), "the other one")
                 .help("put all of them into `secrets`, the newest first");
         }
-        secrets.extend(self.secret(section, "secret", &format!("secret of {}", sink.name), dir));
-        for (n, entry) in section.get::<Vec<Entry>>("secrets").value.into_iter().enumerate() {
-            if let Value::Secret(secret) = entry.value {
-                let what = format!("secret {} of {}", n + 1, sink.name);
-                secrets.push(self.note_secret(secret, entry.at, &what, dir));
-            }
+        secrets.extend(self.secret(section, &webhook::SECRET, &format!("secret of {}", sink.name), dir));
+        for (n, (secret, at)) in section.get(&webhook::SECRETS).value.into_iter().enumerate() {
+            let what = format!("secret {} of {}", n + 1, sink.name);
+            secrets.push(self.note_secret(secret, at, &what, dir));
         }
         Webhook { sink, secrets }
     }
 
-    fn http_sink(&mut self, section: &Section, kind: &str, dir: &Path) -> HttpSink {
-        let plain = section.find::<String>("url").map(|found| found.value);
-        let secret = section.find::<Option<SecretRef>>("url").and_then(|found| found.value);
-        let name = named(section, || match (&plain, &secret) {
-            (Some(url), _) => derived(kind, host(url), url),
-            (None, Some(place)) => derived(kind, "secret", &place.to_string()),
-            (None, None) => derived(kind, "", ""),
+    fn http_sink(&mut self, section: &Section, of: &Kind, dir: &Path) -> HttpSink {
+        let name = named(section, || match section.find(of.url).map(|found| found.value) {
+            Some(Setting::Plain(url)) => derived(of.name, host(&url), &url),
+            Some(Setting::Secret(place)) => derived(of.name, "secret", &place.to_string()),
+            None => derived(of.name, "", ""),
         });
-        let url = self.setting(section, "url", &format!("url of {name}"), dir);
+        let url = self.setting(section, of.url, &format!("url of {name}"), dir);
         HttpSink {
             credentials: self.credentials(section, &name, dir),
-            ca_file: path(section, "ca_file", dir),
-            proxy: self.setting(section, "proxy", &format!("proxy of {name}"), dir),
-            timeout: section.get("timeout").value,
-            max_pending: section.get("max_pending").value,
-            order: order(section),
-            max_tries: section.get("max_tries").value,
-            events: self.events(section),
+            ca_file: path(section, &sink::CA_FILE, dir),
+            proxy: self.setting(section, &sink::PROXY, &format!("proxy of {name}"), dir),
+            timeout: section.get(&sink::TIMEOUT).value,
+            max_pending: section.get(&sink::MAX_PENDING).value,
+            order: order(&section.get(of.order).value),
+            max_tries: section.get(&sink::MAX_TRIES).value,
+            events: self.events(section.get(of.events).value),
             name,
             // Where it is missing the reader said so, and this configuration is thrown away.
             url: url.unwrap_or_else(|| Setting::Plain(String::new())),
@@ -147,19 +151,26 @@ impl Compiler<'_> {
     }
 
     fn credentials(&mut self, section: &Section, name: &str, dir: &Path) -> Credentials {
-        let token = self.secret(section, "token", &format!("token of {name}"), dir);
-        let basic = section.find_table("basic").and_then(|basic| {
-            let password = self.secret(basic, "password", &format!("password of {name}"), dir)?;
-            Some((basic.get::<String>("username").value, password))
+        let token = self.secret(section, &sink::TOKEN, &format!("token of {name}"), dir);
+        let basic = section.find_table(&sink::BASIC).and_then(|basic| {
+            let password = self.secret(basic, &basic::PASSWORD, &format!("password of {name}"), dir)?;
+            Some((basic.get(&basic::USERNAME).value, password))
         });
-        if section.has("token") && section.has("basic") {
-            self.error(section.key_at("basic"), "`basic` and `token` exclude each other: both authorise the request")
-                .also(section.key_at("token"), "the other one");
+        if section.has(&sink::TOKEN) && section.has(&sink::BASIC) {
+            self.error(
+                section.key_at(&sink::BASIC),
+                "`basic` and `token` exclude each other: both authorise the request",
+            )
+            .also(section.key_at(&sink::TOKEN), "the other one");
         }
-        let key = self.secret(section, "client_key", &format!("client_key of {name}"), dir);
-        let certificate = path(section, "client_cert", dir);
-        if section.has("client_cert") != section.has("client_key") {
-            let at = section.key_at(if section.has("client_cert") { "client_cert" } else { "client_key" });
+        let key = self.secret(section, &sink::CLIENT_KEY, &format!("client_key of {name}"), dir);
+        let certificate = path(section, &sink::CLIENT_CERT, dir);
+        if section.has(&sink::CLIENT_CERT) != section.has(&sink::CLIENT_KEY) {
+            let at = if section.has(&sink::CLIENT_CERT) {
+                section.key_at(&sink::CLIENT_CERT)
+            } else {
+                section.key_at(&sink::CLIENT_KEY)
+            };
             self.error(at, "`client_cert` and `client_key` go together: one is of no use without the other");
         }
         Credentials { token, basic, headers: self.sink_headers(section, name, dir), client: certificate.zip(key) }
@@ -167,7 +178,7 @@ impl Compiler<'_> {
 
     fn sink_headers(&mut self, section: &Section, name: &str, dir: &Path) -> Vec<(String, Setting)> {
         let mut headers = BTreeMap::new();
-        for (header, entry) in section.named("headers").into_iter().flatten() {
+        for (header, entry) in section.named(&sink::HEADERS).into_iter().flatten() {
             let Ok(parsed) = HeaderName::from_bytes(header.as_bytes()) else {
                 self.error(entry.key_at, "`headers` has a name that is no HTTP header's name");
                 continue;
@@ -194,12 +205,12 @@ impl Compiler<'_> {
 }
 
 /// By its word; the reader has checked the word.
-fn order(section: &Section) -> Order {
-    if section.get::<String>("order").value == "set_aside" { Order::SetAside } else { Order::Strict }
+fn order(word: &str) -> Order {
+    if word == "set_aside" { Order::SetAside } else { Order::Strict }
 }
 
 fn named(section: &Section, or: impl FnOnce() -> String) -> String {
-    section.find::<String>("name").map_or_else(or, |found| found.value)
+    section.find(&sink::NAME).map_or_else(or, |found| found.value)
 }
 
 /// The same for the same address, and without what a path may hold: services put secrets into it.

@@ -3,10 +3,12 @@
 use super::parts::{Desired, Placed, Read};
 use super::policy::Compiled;
 use super::{Compiler, path};
+use crate::config::keys::tenant::{self, auth, paths};
+use crate::config::keys::{limits, root};
+use crate::config::loc::Loc;
 use crate::config::model::{Auth, Paths, Tenant};
 use crate::config::secrets::{SecretRef, Setting};
 use crate::config::section::{Section, Value};
-use crate::config::source::Loc;
 use crate::policy::{Latency, Limits, Mode, Patch, READ_LAG};
 use http::{HeaderName, header};
 use std::collections::{BTreeMap, HashMap};
@@ -28,7 +30,7 @@ impl Compiler<'_> {
     ) -> BTreeMap<String, Placed> {
         let mut tenants: BTreeMap<String, Placed> = BTreeMap::new();
         let documents = self.documents;
-        for (dir, name, at, section) in documents.named("tenants") {
+        for (dir, name, at, section) in documents.named(&root::TENANTS) {
             let Some(section) = section else { continue };
             if let Some(first) = tenants.get(name) {
                 let first = first.at;
@@ -47,7 +49,7 @@ impl Compiler<'_> {
         let main = Loc { file: 0, start: 0, end: 0 };
         if tenants.is_empty()
             && self.documents.complete
-            && self.documents.documents.iter().all(|d| !d.root.has("tenants"))
+            && self.documents.documents.iter().all(|d| !d.root.has(&root::TENANTS))
         {
             self.error(main, "no tenant is configured").help("add a [tenants.NAME] table with base_url and auth");
         }
@@ -55,27 +57,27 @@ impl Compiler<'_> {
     }
 
     fn tenant(&mut self, name: &str, section: &Section, dir: &Path, limits: &Section, mode: Mode) -> Tenant {
-        let base_url = section.get::<String>("base_url").value.trim_end_matches('/').to_owned();
+        let base_url = section.get(&tenant::BASE_URL).value.trim_end_matches('/').to_owned();
         Tenant {
             id: name.into(),
-            auth: self.auth(name, &section.table("auth"), &base_url, dir, mode),
+            auth: self.auth(name, &section.table(&tenant::AUTH), &base_url, dir, mode),
             base_url,
-            requests_per_minute: section.get("requests_per_minute").value,
-            latency: match section.get::<String>("latency").value.as_str() {
+            requests_per_minute: section.get(&tenant::REQUESTS_PER_MINUTE).value,
+            latency: match section.get(&tenant::LATENCY).value.as_str() {
                 "round_trip" => Latency::RoundTrip,
                 _ => Latency::OneWay,
             },
             read_lag: READ_LAG,
-            patch: section.find::<String>("patch").map(|found| match found.value.as_str() {
+            patch: section.find(&tenant::PATCH).map(|found| match found.value.as_str() {
                 "replaces" => Patch::Replaces,
                 _ => Patch::Merges,
             }),
-            ca_file: path(section, "ca_file", dir),
-            proxy: self.setting(section, "proxy", &format!("tenants.{name}.proxy"), dir),
+            ca_file: path(section, &tenant::CA_FILE, dir),
+            proxy: self.setting(section, &tenant::PROXY, &format!("tenants.{name}.proxy"), dir),
             headers: self.headers(name, section, dir),
-            bridge: section.find_table("bridge").map(|bridge| self.bridge(bridge)),
-            paths: paths(&section.table("paths")),
-            limits: limits_of(&section.table("limits").over(limits)),
+            bridge: section.find_table(&tenant::BRIDGE).map(|bridge| self.bridge(bridge)),
+            paths: paths(&section.table(&tenant::PATHS)),
+            limits: limits_of(&section.table(&tenant::LIMITS).over(limits)),
         }
     }
 
@@ -85,7 +87,7 @@ impl Compiler<'_> {
             channels.iter().filter(|read| read.channel.key.tenant.as_str() == name).map(|read| &read.channel.policy);
         let wanted = provisions.iter().map(|d| &d.provision).filter(|p| p.tenant.as_str() == name).map(|p| &p.policy);
         let shortest = used.chain(wanted).min_by_key(|policy| policy.failover.verify_for);
-        let Some(found) = section.find::<Duration>("read_lag") else {
+        let Some(found) = section.find(&tenant::READ_LAG) else {
             return shortest.map_or(READ_LAG, |policy| READ_LAG.min(policy.failover.verify_for));
         };
         if let Some(policy) = shortest.filter(|policy| policy.failover.verify_for < found.value) {
@@ -99,23 +101,23 @@ impl Compiler<'_> {
     }
 
     fn auth(&mut self, name: &str, auth: &Section, base_url: &str, dir: &Path, mode: Mode) -> Auth {
-        let grant = auth.get::<String>("grant");
+        let grant = auth.get(&auth::GRANT);
         if grant.value == "access_key" {
             self.error(grant.at, "the grant \"access_key\" is not yet available")
                 .help("use \"client_credentials\" until a later version brings it");
         }
-        let token_path = auth.get::<String>("token_path").value;
-        let mut scopes: Vec<String> = auth.texts("scopes").into_iter().map(|(scope, _)| scope).collect();
+        let token_path = auth.get(&auth::TOKEN_PATH).value;
+        let mut scopes: Vec<String> = auth.list(&auth::SCOPES);
         if mode == Mode::Observe {
             scopes.retain(|scope| scope != WRITE_SCOPE);
-        } else if auth.has("scopes") && !scopes.iter().any(|scope| scope == WRITE_SCOPE) {
+        } else if auth.has(&auth::SCOPES) && !scopes.iter().any(|scope| scope == WRITE_SCOPE) {
             let message = format!("`{name}` may be changed by its policies, but its scopes lack `{WRITE_SCOPE}`");
-            self.warning(auth.key_at("scopes"), message).label("the platform will refuse every change");
+            self.warning(auth.key_at(&auth::SCOPES), message).label("the platform will refuse every change");
         }
         let what = format!("tenants.{name}.auth.client_secret");
-        let secret = self.secret(auth, "client_secret", &what, dir);
+        let secret = self.secret(auth, &auth::CLIENT_SECRET, &what, dir);
         Auth {
-            client_id: auth.get::<String>("client_id").value,
+            client_id: auth.get(&auth::CLIENT_ID).value,
             // Where it is missing the reader said so, and this configuration is thrown away.
             client_secret: secret.unwrap_or_else(|| SecretRef::Env(String::new())),
             token_url: if token_path.starts_with('/') { format!("{base_url}{token_path}") } else { token_path },
@@ -126,7 +128,7 @@ impl Compiler<'_> {
     fn headers(&mut self, tenant: &str, section: &Section, dir: &Path) -> BTreeMap<String, Setting> {
         let mut headers: BTreeMap<String, Setting> = BTreeMap::new();
         let mut seen: HashMap<HeaderName, Loc> = HashMap::new();
-        for (name, entry) in section.named("headers").into_iter().flatten() {
+        for (name, entry) in section.named(&tenant::HEADERS).into_iter().flatten() {
             let key_at = &entry.key_at;
             let Ok(parsed) = HeaderName::from_bytes(name.as_bytes()) else {
                 self.error(*key_at, "`headers` has a name that is no HTTP header's name");
@@ -175,22 +177,22 @@ fn is_ours(name: &HeaderName) -> bool {
 }
 
 fn paths(paths: &Section) -> Paths {
-    let text = |key| paths.get::<String>(key).value;
+    let text = |key| paths.get(key).value;
     Paths {
-        channels: text("channels"),
-        channel: text("channel"),
-        telemetry: text("telemetry"),
-        bridge: text("bridge"),
-        call: paths.find::<String>("call").map(|found| found.value),
-        calls: paths.find::<String>("calls").map(|found| found.value),
+        channels: text(&paths::CHANNELS),
+        channel: text(&paths::CHANNEL),
+        telemetry: text(&paths::TELEMETRY),
+        bridge: text(&paths::BRIDGE),
+        call: paths.find(&paths::CALL).map(|found| found.value),
+        calls: paths.find(&paths::CALLS).map(|found| found.value),
     }
 }
 
 fn limits_of(limits: &Section) -> Limits {
     Limits {
-        max_concurrent: limits.get("max_concurrent").value,
-        max_per_hour: limits.get("max_per_hour").value,
-        keep_fit: limits.get("keep_fit").value,
-        mass_hold: limits.get("mass_hold").value,
+        max_concurrent: limits.get(&limits::MAX_CONCURRENT).value,
+        max_per_hour: limits.get(&limits::MAX_PER_HOUR).value,
+        keep_fit: limits.get(&limits::KEEP_FIT).value,
+        mass_hold: limits.get(&limits::MASS_HOLD).value,
     }
 }
