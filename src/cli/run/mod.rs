@@ -5,7 +5,7 @@
 //! systemd starts it again.
 
 mod audit;
-mod calendar;
+mod jobs;
 mod places;
 mod refusals;
 mod reload;
@@ -96,7 +96,7 @@ struct Process {
     served: Served,
     reloader: reload::Reloader,
     signals: Signals,
-    calendar: calendar::Calendar,
+    jobs: jobs::Jobs,
     delivery: Delivery,
     refusals: JoinHandle<()>,
 }
@@ -144,13 +144,13 @@ impl Process {
         delivery.run(sinks, &daemon.snapshot);
         let served = serve(&daemon, sockets, clock.clone(), access.clone(), Some(delivery.clone()));
         let refusals = tokio::spawn(refusals::write(access.clone(), pruner.clone(), clock.clone()));
-        let (keeping, kept) = watch::channel(calendar::Keeping::from(&config.audit.proof));
-        let calendar = calendar::Calendar::start(pruner, clock.clone(), kept).await.map_err(failed)?;
+        let (keeping, kept) = watch::channel(jobs::Keeping::from(&config.audit.proof));
+        let jobs = jobs::Jobs::start(pruner, clock.clone(), kept).await.map_err(failed)?;
         let out = reload::Out { delivery: delivery.clone(), snapshot: daemon.snapshot.clone(), keeping, access };
         let reloader = reload::Reloader::new(path, config, reloads, out, counters, clock).map_err(failed)?;
         tracing::info!(listen = %served.listen, "ready");
         let _ = sd_notify::notify(&[NotifyState::Ready, NotifyState::Status("watching")]);
-        Ok(Self { daemon, served, reloader, signals, calendar, delivery, refusals })
+        Ok(Self { daemon, served, reloader, signals, jobs, delivery, refusals })
     }
 
     async fn live(mut self, log: &Log) -> ExitCode {
@@ -178,7 +178,7 @@ impl Process {
         let daemon = async { if died.is_some() { Ok(()) } else { self.daemon.stopped().await } };
         let (stopped, ()) = tokio::join!(daemon, self.delivery.stop());
         self.served.stop().await;
-        self.calendar.stop().await;
+        self.jobs.stop().await;
         match died.or(stopped.err()) {
             None => {
                 tracing::info!("stopped");

@@ -2,7 +2,7 @@
 //!
 //! An invalid file changes nothing and says why. What cannot change without a restart is said plainly.
 
-use super::calendar::Keeping;
+use super::jobs::Keeping;
 use super::places::Places;
 use crate::clock::Clock;
 use crate::config::{Config, Diagnostic, Proof, load};
