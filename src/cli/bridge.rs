@@ -2,29 +2,25 @@
 //! operation by the same code, with the journal's lock held.
 
 use super::EX_CONFIG;
-use super::run::connect;
+use super::alone::{Alone, who};
+use super::run::NotStarted;
 use super::socket::{Daemon, SocketArgs, SocketError};
 use super::terminal::plain;
-use crate::calls::{
-    GivenPair, GivenTarget, Held, IdempotencyKey, Order, Outcome, Refusal, Request, Settled, Switchboard,
-};
+use crate::calls::{GivenPair, GivenTarget, IdempotencyKey, Order, Outcome, Refusal, Request, Settled, Switchboard};
 use crate::cli::terminal;
-use crate::clock::Clock;
 use crate::config::{Config, load};
-use crate::counters::Counters;
-use crate::journal::{Batch, Journal, Recovered};
-use crate::policy::{Actor, Engine, Mode, TenantId};
-use crate::supervisor::{Clients, recent_key, recent_of, state_of};
+use crate::policy::TenantId;
 use clap::Args;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a bridge that was interrupted may be looked after before the new one.
 const RESOLVE_WITHIN: Duration = Duration::from_secs(30);
+/// How long what is still under way at the end may take.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
 
 /// Bridge a call to one or more targets, once
 #[derive(Debug, Args)]
@@ -137,93 +133,32 @@ async fn alone(args: &BridgeArgs) -> Said {
             Err(said) => return said,
         }
     };
-    match Alone::open(config, TenantId::from(tenant.as_str())) {
-        Ok(alone) => alone.bridge(args).await,
-        Err(said) => said,
-    }
+    bridge_alone(&config, TenantId::from(tenant.as_str()), args).await.unwrap_or_else(|why| match why {
+        NotStarted::Config(why) => Said::of(EX_CONFIG, why),
+        NotStarted::Failed(why) => Said::of(1, why),
+    })
 }
 
-/// A switchboard of one operation.
-struct Alone {
-    tenant: TenantId,
-    journal: Journal,
-    recovered: Recovered,
-    board: Switchboard,
-    recent: Box<dyn Fn() -> Vec<Duration> + Send>,
-    clock: Clock,
-}
-
-impl Alone {
-    fn open(mut config: Config, tenant: TenantId) -> Result<Self, Said> {
-        let clock = Clock::system();
-        // The other tenants' secrets and connections are none of this command's business.
-        config.tenants.retain(|id, _| *id == tenant);
-        config.channels.retain(|channel| channel.key.tenant == tenant);
-        let options = super::run::signed(&config, clock.clone()).map_err(|error| Said::of(1, error))?;
-        let (journal, recovered) = Journal::open(options).map_err(|error| Said::of(1, error.to_string()))?;
-        let counters = Counters::new();
-        let mut clients = Clients::new(connect(clock.clone(), counters.clone()));
-        let wall = clock.wall();
-        let recent: BTreeMap<TenantId, Vec<Duration>> = recovered
-            .states
-            .iter()
-            .filter(|(key, _)| *key == recent_key(tenant.as_str()))
-            .filter_map(|(_, value)| Some((tenant.clone(), recent_of(value, wall)?)))
-            .collect();
-        let reload =
-            clients.prepare(&config, &recent, String::new()).map_err(|error| Said::of(EX_CONFIG, error.to_string()))?;
-        let why = held(&config, &recovered, &clock, &tenant);
-        let held: Held = Arc::new(move |_| why.clone());
-        let board = Switchboard::new(journal.clone(), clock.clone(), counters, held);
-        board.configure(&config, &reload.platforms);
-        let platform = reload.platforms.get(&tenant).cloned();
-        let recent = Box::new(move || platform.as_ref().map(|p| p.recent_requests()).unwrap_or_default());
-        Ok(Self { tenant, journal, recovered, board, recent, clock })
-    }
-
-    async fn bridge(self, args: &BridgeArgs) -> Said {
-        let Self { tenant, journal, recovered, board, recent, clock } = self;
-        let mine = recovered.open_operations.into_iter().filter(|kept| kept.operation.tenant == tenant.as_str());
-        // Others' are left for the next start that knows their tenants.
-        let _ = tokio::time::timeout(RESOLVE_WITHIN, board.resolve(mine.collect())).await;
-        let order = Order {
-            tenant: tenant.clone(),
-            call: args.call.clone(),
-            request: request(args),
-            key: args.idempotency_key.clone(),
-            actor: Actor::Operator(format!("uid:{}", rustix::process::getuid().as_raw())),
-        };
-        let said = match board.bridge(order).await {
-            Ok(settled) => Said::settled(&settled),
-            Err(refusal) => Said::refused(&refusal),
-        };
-        // What was sent still counts for whoever starts next.
-        let ages: Vec<u64> = recent().iter().map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)).collect();
-        let kept = json!({ "saved_at": clock.wall(), "ages_ms": ages });
-        let batch = Batch { states: vec![(recent_key(tenant.as_str()), Some(kept))], ..Batch::default() };
-        if let Err(error) = journal.submit(batch).await {
-            tracing::warn!(%error, "the requests of this command are not written down");
-        }
-        board.stop(Duration::from_secs(5)).await;
-        journal.close().await;
-        said
-    }
-}
-
-/// What forbids every change forbids this one: the daemon's mode, and a pause that the journal remembers.
-pub(super) fn held(config: &Config, recovered: &Recovered, clock: &Clock, tenant: &TenantId) -> Option<String> {
-    if config.daemon.mode == Mode::Observe {
-        return Some("daemon.mode is observe, which changes nothing; set it to propose or enforce".to_owned());
-    }
-    let (now, wall) = (clock.now(), clock.wall());
-    let mut engine = Engine::new(config.params(), now);
-    for (key, value) in &recovered.states {
-        if let Some((part, saved, elapsed)) = state_of(key, value, wall) {
-            engine.restore(now, &part, saved, elapsed);
-        }
-    }
-    let paused = engine.paused() || engine.tenant(now, tenant).is_some_and(|tenant| tenant.paused);
-    paused.then(|| format!("{tenant} is paused; start the daemon, and `trunkwarden resume` lifts that"))
+/// By a switchboard of one operation.
+async fn bridge_alone(config: &Config, tenant: TenantId, args: &BridgeArgs) -> Result<Said, NotStarted> {
+    let mut alone = Alone::open(config, true, |id| *id == tenant)?;
+    let held = alone.held(config, &tenant);
+    let (journal, clock, counters) = (alone.journal.clone(), alone.clock.clone(), alone.counters.clone());
+    let board = Switchboard::new(journal, clock, counters, Arc::new(move |_| held.clone()));
+    board.configure(config, &alone.platforms);
+    let open = std::mem::take(&mut alone.recovered.open_operations);
+    let mine = open.into_iter().filter(|kept| kept.operation.tenant == tenant.as_str());
+    // Others' are left for the next start that knows their tenants.
+    let _ = tokio::time::timeout(RESOLVE_WITHIN, board.resolve(mine.collect())).await;
+    let (call, key) = (args.call.clone(), args.idempotency_key.clone());
+    let order = Order { tenant, call, request: request(args), key, actor: who() };
+    let said = match board.bridge(order).await {
+        Ok(settled) => Said::settled(&settled),
+        Err(refusal) => Said::refused(&refusal),
+    };
+    board.stop(STOP_WITHIN).await;
+    alone.close().await;
+    Ok(said)
 }
 
 impl Said {

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done; 1 failed or refused; 2 usage; 3 unknown outcome; 78 (`EX_CONFIG`) a bad configuration.
 
+mod alone;
 mod audit;
 mod bridge;
 mod channels;

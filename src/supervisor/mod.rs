@@ -33,7 +33,7 @@ pub use clients::{Clients, Connect, ConnectError, Reload};
 pub use daemon::{Daemon, Parts, recent_requests};
 pub(crate) use entry::of_process;
 pub use ledger::recent_state;
-pub(crate) use ledger::{recent_key, recent_of, state_of};
+pub(crate) use ledger::state_of;
 pub use liveness::{Liveness, Pulse};
 pub use observer::observer;
 pub use orders::{OrderAnswer, OrderError, OrderRequest, Orders};

@@ -5,6 +5,7 @@ mod alone;
 mod daemon;
 mod list;
 
+use super::run::NotStarted;
 use super::socket::{SocketArgs, SocketError};
 use super::terminal::plain;
 use super::{EX_CONFIG, failed};
@@ -111,12 +112,21 @@ impl From<SocketError> for Refused {
     }
 }
 
+impl From<NotStarted> for Refused {
+    fn from(why: NotStarted) -> Self {
+        match why {
+            NotStarted::Config(why) => Self::Config(why),
+            NotStarted::Failed(why) => Self::Failed(why),
+        }
+    }
+}
+
 type Ended = Result<ExitCode, Refused>;
 
 /// Who does it.
 enum Hands {
     Daemon(daemon::Through),
-    Alone(Box<alone::Alone>),
+    Alone(Box<alone::Ourselves>),
 }
 
 impl Hands {
@@ -126,8 +136,7 @@ impl Hands {
             Ok(daemon) => Ok(Self::Daemon(daemon)),
             Err(SocketError::NotRunning(_)) if !scope.socket.names_socket() => {
                 let config = load(scope)?;
-                let alone = alone::Alone::open(&config, changes).map_err(Refused::Failed)?;
-                Ok(Self::Alone(Box::new(alone)))
+                Ok(Self::Alone(Box::new(alone::Ourselves::open(&config, changes)?)))
             }
             Err(error) => Err(error.into()),
         }

@@ -1,6 +1,6 @@
 //! How the daemon opens its journal: under which tag, signed by which key, and how often; and how it shows what was signed.
 
-use super::Start;
+use super::NotStarted;
 use crate::clock::Clock;
 use crate::config::{Config, Proof, SecretRef};
 use crate::delivery;
@@ -12,23 +12,16 @@ use base64::engine::general_purpose::STANDARD;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The same for a command that changes something while no daemon runs: the log is held against what was signed all the same. An
-/// error is one sentence.
-pub(in crate::cli) fn signed(config: &Config, clock: Clock) -> Result<Options, String> {
-    options(config, clock).map_err(|error| match error {
-        Start::Config(why) | Start::Failed(why) => why,
-    })
-}
-
-/// The journal's options by the configuration. Makes the signing key where there is none.
-pub(super) fn options(config: &Config, clock: Clock) -> Result<Options, Start> {
+/// The journal's options by the configuration: for a command too, since the log is held against what was signed in any case.
+/// Makes the signing key where there is none.
+pub(in crate::cli) fn options(config: &Config, clock: Clock) -> Result<Options, NotStarted> {
     let path = config.daemon.state_dir.join("journal.db");
     let Proof { origin, signing_key, checkpoint_entries, checkpoint_interval, .. } = &config.audit.proof;
     let given = signing_key.as_ref().map(SecretRef::resolve).transpose();
-    let given = given.map_err(|error| Start::Config(format!("`audit.signing_key`: {error}")))?;
+    let given = given.map_err(|error| NotStarted::Config(format!("`audit.signing_key`: {error}")))?;
     let signer = journal::signer(&path, origin.as_deref(), given.as_ref()).map_err(|error| match error {
-        journal::KeyError::Io { .. } => Start::Failed(error.to_string()),
-        _ => Start::Config(error.to_string()),
+        journal::KeyError::Io { .. } => NotStarted::Failed(error.to_string()),
+        _ => NotStarted::Config(error.to_string()),
     })?;
     Ok(Options {
         compliance_tag: config.audit.compliance_tag.clone(),

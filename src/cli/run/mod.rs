@@ -11,7 +11,7 @@ mod refusals;
 mod reload;
 mod serve;
 
-pub(super) use audit::signed;
+pub(super) use audit::options as journal_options;
 pub(super) use serve::{Served, Sockets, connect, serve};
 
 use super::EX_CONFIG;
@@ -69,11 +69,11 @@ impl Args {
         };
         match Process::start(config, self.config.path, &log).await {
             Ok(process) => process.live(&log).await,
-            Err(Start::Config(why)) => {
+            Err(NotStarted::Config(why)) => {
                 log.say(&format!("error: {why}"));
                 ExitCode::from(EX_CONFIG)
             }
-            Err(Start::Failed(why)) => ended_by(&why, &log),
+            Err(NotStarted::Failed(why)) => ended_by(&why, &log),
         }
     }
 }
@@ -86,8 +86,11 @@ fn keep_to_itself() {
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
-enum Start {
+/// Why nothing was started, in one sentence.
+pub(super) enum NotStarted {
+    /// The configuration is to blame.
     Config(String),
+    /// Something else is.
     Failed(String),
 }
 
@@ -102,15 +105,15 @@ struct Process {
 }
 
 impl Process {
-    async fn start(config: Config, path: PathBuf, log: &Log) -> Result<Self, Start> {
-        let failed = |why: String| Start::Failed(why);
+    async fn start(config: Config, path: PathBuf, log: &Log) -> Result<Self, NotStarted> {
+        let failed = |why: String| NotStarted::Failed(why);
         let clock = Clock::system();
         // Signals first: one that comes while starting is answered as soon as the loop runs.
         let signals = Signals::new([SIGTERM, SIGINT, SIGHUP])
             .map_err(|error| failed(format!("cannot listen for signals: {error}")))?;
         let sockets = Sockets::bind(&config).await.map_err(failed)?;
         let outward = over_http();
-        let sinks = Sinks::of(&config, &outward).map_err(|error| Start::Config(error.to_string()))?;
+        let sinks = Sinks::of(&config, &outward).map_err(|error| NotStarted::Config(error.to_string()))?;
         // With the journal, so that its sinks are told of the first entry too.
         let witnessed = audit::witnessed(&config).await;
         let options = Options {
@@ -123,7 +126,7 @@ impl Process {
         let counters = Counters::new();
         log.counted_by(&counters);
         let access = Access::new(&counters, &clock);
-        access.take(Access::prepare(&config).map_err(Start::Config)?);
+        access.take(Access::prepare(&config).map_err(NotStarted::Config)?);
         let pruner = journal.clone();
         let delivery = Delivery::new(journal.clone(), clock.clone(), &counters, outward, Pace::default());
         let parts = Parts {
@@ -139,7 +142,7 @@ impl Process {
                 let _ = sd_notify::notify(&[NotifyState::Watchdog]);
             }),
         };
-        let (daemon, reloads) = Daemon::start(&config, parts).map_err(|error| Start::Config(error.to_string()))?;
+        let (daemon, reloads) = Daemon::start(&config, parts).map_err(|error| NotStarted::Config(error.to_string()))?;
         counters.config_reload(true, clock.wall());
         delivery.run(sinks, &daemon.snapshot);
         let served = serve(&daemon, sockets, clock.clone(), access.clone(), Some(delivery.clone()));
