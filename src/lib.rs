@@ -21,3 +21,4 @@ pub mod replay;
 pub mod sim;
 pub mod snapshot;
 pub mod supervisor;
+mod sync;

@@ -17,10 +17,11 @@ use crate::journal::Batch;
 use crate::platform::CallDoc;
 use crate::policy::{ChannelId, ChannelKey, ChannelReport, EventType, Health, Mode, TenantId, TenantState, Time};
 use crate::snapshot::SnapshotCell;
+use crate::sync::lock;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tally::Tally;
@@ -83,12 +84,12 @@ impl Rescues {
         let rescue =
             |(name, policy): (&String, &crate::config::Provisioning)| Some((name.clone(), policy.rescue.clone()?));
         let policies = config.provisioning.iter().filter_map(rescue).collect();
-        *self.0.policies.lock().unwrap_or_else(PoisonError::into_inner) = policies;
+        *lock(&self.0.policies) = policies;
     }
 
     /// A failover was completed: where its policy says so, its calls are rescued, by a task of its own.
     pub fn failed_over(&self, failed: FailedOver) {
-        let policies = self.0.policies.lock().unwrap_or_else(PoisonError::into_inner);
+        let policies = lock(&self.0.policies);
         let Some(rescue) = policies.get(&failed.policy).cloned() else { return };
         drop(policies);
         if !self.0.board.line(&failed.channel.tenant).is_ok_and(|line| line.control.lists_calls()) {
@@ -288,7 +289,7 @@ impl Rescues {
         loop {
             let now = self.0.board.clock().now();
             let wait = {
-                let mut paces = self.0.paces.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut paces = lock(&self.0.paces);
                 let pace = paces.entry((failed.channel.tenant.clone(), failed.policy.clone())).or_default();
                 while pace.front().is_some_and(|at| *at + MINUTE <= now) {
                     pace.pop_front();

@@ -17,10 +17,11 @@ use crate::counters::Counters;
 use crate::journal::{Batch, Ended, Entry, Journal, JournalError, KeptOperation, Operation, ReadFor};
 use crate::platform::Platform;
 use crate::policy::{Actor, ChannelKey, TenantId, WallMs};
+use crate::sync::lock;
 use running::{Asked, Running, Withdrawn};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -286,8 +287,4 @@ impl Begun {
             }
         }
     }
-}
-
-fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
-    what.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,11 +3,12 @@
 use super::failed;
 use crate::clock::Clock;
 use crate::sim::{Model, Scenario, ServeError, serve};
+use crate::sync::lock;
 use clap::Args;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -112,7 +113,7 @@ fn stopped() -> Result<impl Future<Output = ()>, String> {
 
 fn report(model: &Mutex<Model>, clock: &Clock) {
     let news = {
-        let mut model = model.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut model = lock(model);
         model.advance(clock.now().since_origin());
         model.take_news()
     };

@@ -8,6 +8,7 @@ mod compile;
 mod diagnostic;
 mod documents;
 mod get;
+mod host;
 mod keys;
 mod load;
 mod loc;
@@ -34,4 +35,4 @@ pub use model::{
 pub use plan::{Plan, plan};
 pub use rotation::Print;
 pub use secrets::{MIN_TOKEN_LENGTH, SecretError, SecretRef, Setting};
-pub(crate) use syntax::duration as duration_ms;
+pub(crate) use syntax::{cron, duration as duration_ms};

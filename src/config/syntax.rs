@@ -2,10 +2,12 @@
 //!
 //! Each check answers with the end of a sentence that begins with the key's name.
 
+use super::host::{host_and_port, is_host};
 use super::keys::Format;
+use croner::Cron;
 use croner::parser::{CronParser, Seconds};
 use http::HeaderValue;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 use url::Url;
 
@@ -52,7 +54,7 @@ pub(crate) fn check(format: Format, text: &str) -> Result<(), String> {
         },
         Format::Host => host(text),
         Format::HostPort => host_port(text),
-        Format::Cron => CronParser::builder().seconds(Seconds::Required).build().parse(text).map(drop).map_err(|_| {
+        Format::Cron => cron(text).map(drop).ok_or_else(|| {
             "must be a cron expression of six fields, seconds first, such as \"0 0 3 * * *\" (daily at 03:00)".to_owned()
         }),
         Format::TimeZone => jiff::tz::TimeZone::get(text).map(drop).map_err(|_| {
@@ -66,6 +68,11 @@ pub(crate) fn check(format: Format, text: &str) -> Result<(), String> {
             if fine { Ok(()) } else { Err("must have 1 to 64 letters, digits, dots, dashes or underscores".to_owned()) }
         }
     }
+}
+
+/// A cron expression: six fields, seconds first.
+pub(crate) fn cron(text: &str) -> Option<Cron> {
+    CronParser::builder().seconds(Seconds::Required).build().parse(text).ok()
 }
 
 /// Whether `text` may name a secret of that form.
@@ -230,19 +237,7 @@ fn id(text: &str) -> Result<(), String> {
 }
 
 fn host(text: &str) -> Result<(), String> {
-    if text.parse::<IpAddr>().is_ok() {
-        return Ok(());
-    }
-    // RFC 1123, section 2.1; a last label of digits only would be a broken address.
-    let label = |part: &str| {
-        (1..=63).contains(&part.len())
-            && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-            && !part.starts_with('-')
-            && !part.ends_with('-')
-    };
-    let bare = text.strip_suffix('.').unwrap_or(text);
-    let last_is_number = bare.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
-    if bare.len() <= 253 && bare.split('.').all(label) && !last_is_number {
+    if is_host(text) {
         Ok(())
     } else {
         Err("must be a host name or an IP address, without a scheme or a port".to_owned())
@@ -250,14 +245,7 @@ fn host(text: &str) -> Result<(), String> {
 }
 
 fn host_port(text: &str) -> Result<(), String> {
-    let (name, port) = text.rsplit_once(':').unwrap_or((text, ""));
-    let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
-    let known = match bare {
-        Some(bare) => bare.parse::<Ipv6Addr>().is_ok(),
-        None => !name.contains(':') && host(name).is_ok(),
-    };
-    let port = port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0);
-    if known && port {
+    if host_and_port(text).is_some_and(|(_, port)| port.is_some()) {
         Ok(())
     } else {
         Err("must be a host and a port, such as \"dns.example:53\", \"192.0.2.1:443\" or \"[2001:db8::1]:443\""

@@ -2,6 +2,7 @@
 //!
 //! Must never: take a number that the whole of its text does not spell, or judge one type by another's rules.
 
+use super::host::host_and_port;
 use phonenumber::Metadata;
 use phonenumber::metadata::{DATABASE, Descriptor};
 use regex::Regex;
@@ -193,7 +194,7 @@ fn sip(text: &str) -> Result<(), &'static str> {
     if user.is_empty() || !user.bytes().all(unreserved) || !escapes_are_whole(user) {
         return Err(FORM);
     }
-    if host_and_port(place) { Ok(()) } else { Err(FORM) }
+    host_and_port(place).map(drop).ok_or(FORM)
 }
 
 /// Each `%` is followed by two hexadecimal digits.
@@ -202,28 +203,6 @@ fn escapes_are_whole(text: &str) -> bool {
         let digits = after.as_bytes().get(..2);
         digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
     })
-}
-
-fn host_and_port(text: &str) -> bool {
-    let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((address, "")) => (address, None),
-        Some((address, port)) => (address, Some(port.strip_prefix(':').unwrap_or(""))),
-        None => text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port))),
-    };
-    let port_fits = port
-        .is_none_or(|port| port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0));
-    let fits = if text.starts_with('[') {
-        host.parse::<std::net::Ipv6Addr>().is_ok()
-    } else {
-        let label = |label: &str| {
-            (1..=63).contains(&label.len())
-                && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-                && !label.starts_with('-')
-                && !label.ends_with('-')
-        };
-        host.len() <= 253 && host.split('.').all(label)
-    };
-    port_fits && fits
 }
 
 fn agent(text: &str) -> Result<(), &'static str> {

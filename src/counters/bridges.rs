@@ -2,9 +2,10 @@
 
 use super::{add, opts};
 use crate::policy::Time;
+use crate::sync::lock;
 use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Registry};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 /// How a rescue ends: it came to its end; it did, with more calls on the channel than are listed; it was stopped on the way;
@@ -173,7 +174,7 @@ impl BridgeMetrics {
     }
 
     fn windows(&self) -> MutexGuard<'_, BTreeMap<String, Window>> {
-        self.windows.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.windows)
     }
 }
 

@@ -4,13 +4,13 @@
 //! is queued.
 
 use crate::clock::{Clock, rfc3339};
+use crate::config;
 use crate::config::sink::{Bulk, BulkWhen};
 use crate::journal::{Batch, Journal, OutboxChange};
 use crate::policy::{ChannelReport, WallMs};
 use crate::snapshot::{Snapshot, SnapshotCell};
 use chrono::{DateTime, Utc};
 use croner::Cron;
-use croner::parser::{CronParser, Seconds};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -81,7 +81,7 @@ impl Exporter {
             },
             BulkWhen::Cron(cron) => {
                 // The configuration was checked by the same parser.
-                let Ok(cron) = CronParser::builder().seconds(Seconds::Required).build().parse(cron) else { return };
+                let Some(cron) = config::cron(cron) else { return };
                 let mut after = self.clock.wall();
                 while let Some(next) = following(&cron, after) {
                     self.reach(next).await;

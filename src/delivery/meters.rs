@@ -4,9 +4,10 @@
 use crate::counters::Counters;
 use crate::journal::SinkState;
 use crate::policy::WallMs;
+use crate::sync::lock;
 use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// Counters and gauges of the outbox and of deliveries. Cheap to clone.
@@ -93,7 +94,7 @@ impl Meters {
 
     /// What waits now; series of sinks that are no longer there go.
     pub fn waiting(&self, sinks: &[SinkState], wall: WallMs) {
-        let mut told = self.0.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = lock(&self.0.told);
         let gone: Vec<String> = told.keys().filter(|name| !sinks.iter().any(|s| s.name == **name)).cloned().collect();
         for name in gone {
             told.remove(&name);

@@ -35,11 +35,12 @@ use crate::config::sink::{Bulk, Export};
 use crate::counters::Counters;
 use crate::journal::{Batch, Journal, JournalError, OutboxChange, OutboxFilter, OutboxPage, SinkState, Subscription};
 use crate::snapshot::SnapshotCell;
+use crate::sync::lock;
 use bulk::{Exporter, Thresholds};
 use lane::Lane;
 use standing::left_behind;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use target::Target;
 use tokio::sync::{Notify, watch};
@@ -151,7 +152,7 @@ impl Delivery {
 
     /// Works for these sinks from now on: workers of sinks that stay go on with what is new of them, at once.
     pub fn run(&self, sinks: Sinks, snapshot: &SnapshotCell) {
-        let mut running = self.0.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running = lock(&self.0.running);
         let Running { workers, bulks, tasks } = &mut *running;
         workers.retain(|name, handle| {
             let stays = sinks.targets.iter().any(|target| target.name == *name);
@@ -191,7 +192,7 @@ impl Delivery {
     /// Ends all workers, within 4 s; what was delivered is acknowledged, the rest stays in the outbox.
     pub async fn stop(&self) {
         self.0.stop.cancel();
-        let tasks = std::mem::take(&mut self.0.running.lock().unwrap_or_else(PoisonError::into_inner).tasks);
+        let tasks = std::mem::take(&mut lock(&self.0.running).tasks);
         let all = async {
             for task in tasks {
                 // A death was told already.
@@ -247,7 +248,7 @@ impl Delivery {
     }
 
     fn wake(&self, sink: &str) {
-        let running = self.0.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = lock(&self.0.running);
         if let Some(handle) = running.workers.get(sink) {
             handle.wake.notify_one();
         }

@@ -2,9 +2,10 @@
 
 use crate::journal::SinkState;
 use crate::policy::{Span, Time, WallMs};
+use crate::sync::lock;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// What the worker of a sink tells of itself.
@@ -29,36 +30,36 @@ pub struct Standing(Arc<Mutex<BTreeMap<String, Live>>>, Arc<Mutex<BTreeMap<Strin
 impl Standing {
     /// How the sink of that name stands from now on.
     pub fn tell(&self, name: &str, live: Live) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), live);
+        lock(&self.0).insert(name.to_owned(), live);
     }
 
     /// The sink of that name took something at `now`.
     pub fn took(&self, name: &str, now: Time) {
-        self.1.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), now);
+        lock(&self.1).insert(name.to_owned(), now);
     }
 
     /// Whether it fails at nothing, or took anything within `lately`: else, that it refuses one delivery says nothing of that
     /// one.
     pub fn takes(&self, name: &str, now: Time, lately: std::time::Duration) -> bool {
-        let live = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let live = lock(&self.0);
         let fails = live.get(name).is_some_and(|live| live.failing_since.is_some());
         drop(live);
         if !fails {
             return true;
         }
-        let taken = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = lock(&self.1);
         taken.get(name).is_some_and(|at| now.since(*at) <= lately)
     }
 
     /// It has no worker any more.
     pub fn forget(&self, name: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
-        self.1.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+        lock(&self.0).remove(name);
+        lock(&self.1).remove(name);
     }
 
     /// Every sink that is configured or that something waits for, at `now`.
     pub fn views(&self, states: Vec<SinkState>, now: Time, wall: WallMs) -> Vec<SinkView> {
-        let live = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let live = lock(&self.0);
         states.into_iter().map(|state| SinkView::of(live.get(&state.name), state, now, wall)).collect()
     }
 }

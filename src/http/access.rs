@@ -9,10 +9,11 @@ use super::refused::{Refusals, Refused};
 use crate::clock::Clock;
 use crate::config::{Config, MIN_TOKEN_LENGTH, SecretRef};
 use crate::counters::Counters;
+use crate::sync::lock;
 use arc_swap::ArcSwap;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use subtle::ConstantTimeEq;
 use tokio::sync::Notify;
@@ -153,13 +154,13 @@ impl Access {
     }
 
     fn guesses(&self) -> MutexGuard<'_, Guesses> {
-        self.0.guesses.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.guesses)
     }
 }
 
 impl Token {
     fn last(&self) -> Option<SecretString> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.last).clone()
     }
 
     /// As its place has it now; where that cannot be read, as it was.
@@ -167,7 +168,7 @@ impl Token {
         let Some(place) = &self.place else { return self.last() };
         match place.resolve() {
             Ok(token) => {
-                *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
+                *lock(&self.last) = Some(token.clone());
                 Some(token)
             }
             Err(error) => {

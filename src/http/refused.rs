@@ -3,8 +3,9 @@
 use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::policy::Time;
+use crate::sync::lock;
 use std::fmt::Write;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// The log says it at most this often.
@@ -81,7 +82,7 @@ impl Refusals {
 
     fn due(&self, why: Refused) -> Option<String> {
         let now = self.0.clock.now();
-        let mut since = self.0.since.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut since = lock(&self.0.since);
         if let Some(count) = since.counts.get_mut(why as usize) {
             *count = count.saturating_add(1);
         }

@@ -2,10 +2,10 @@
 //!
 //! Both work beside a daemon that writes. Must never change the file that is looked at, nor leave half of a copy.
 
-use super::connection::lock;
 use super::error::JournalError;
 use super::reader::Reader;
 use super::schema::{expected_rules, rules};
+use crate::sync::lock;
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 use std::fs::File;

@@ -3,7 +3,8 @@
 //! A change passes its gate or is stopped there, never both: whoever closes it learns whether something has passed by then.
 
 use crate::policy::Time;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use crate::sync::lock;
+use std::sync::{Arc, Mutex, MutexGuard};
 use tokio_util::sync::CancellationToken;
 
 /// Open until it is closed or its time is over. Cheap to clone; all clones are one gate.
@@ -97,7 +98,7 @@ impl Gate {
 
     /// Whoever panicked while holding it left it whole.
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

@@ -16,10 +16,11 @@ use super::store::Store;
 use super::writer::{self, Standing, Writer};
 use crate::clock::Clock;
 use crate::policy::{OpId, WallMs};
+use crate::sync::lock;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
@@ -171,7 +172,7 @@ impl Journal {
     /// An id for an operation, from the journal's own source: under simulation the seed's.
     pub fn new_operation_id(&self) -> Uuid {
         let wall = self.0.clock.wall();
-        self.0.ids.lock().unwrap_or_else(PoisonError::into_inner).next(wall)
+        lock(&self.0.ids).next(wall)
     }
 
     /// How the log that was found at the start stands to what was signed of it.
@@ -184,7 +185,7 @@ impl Journal {
     /// The answer is [`JournalError::Unfit`] where there is nothing to accept, or it cannot be gone on with.
     pub fn accept(&self, who: String) -> Pending {
         let wall = self.0.clock.wall();
-        let id = self.0.ids.lock().unwrap_or_else(PoisonError::into_inner).next(wall);
+        let id = lock(&self.0.ids).next(wall);
         match &self.0.back {
             Back::Inline { store } => in_line(store, |store| writer::accept(store, (&who, wall, id), &self.0.standing)),
             Back::Thread { queue, .. } => {
@@ -288,7 +289,7 @@ impl Journal {
 
     fn archived(&self, segment: Segment) -> Pending {
         let wall = self.0.clock.wall();
-        let id = self.0.ids.lock().unwrap_or_else(PoisonError::into_inner).next(wall);
+        let id = lock(&self.0.ids).next(wall);
         match &self.0.back {
             Back::Inline { store } => {
                 in_line(store, |store| writer::archived(store, &segment, wall, id, &self.0.standing))
@@ -305,7 +306,7 @@ impl Journal {
     pub async fn close(self) {
         match &self.0.back {
             Back::Inline { store } => {
-                let store = store.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let store = lock(store).take();
                 if let Some(mut store) = store {
                     // What was submitted is on disk; the next start makes up for a checkpoint that is not.
                     let _ = writer::seal(&mut store, self.0.clock.wall(), true, &self.0.standing);
@@ -316,7 +317,7 @@ impl Journal {
             Back::Thread { queue, ended } => {
                 let (reply, _) = oneshot::channel();
                 queue.close(Some(Job::Seal { wall: self.0.clock.wall(), at_once: true, reply }));
-                let ended = ended.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let ended = lock(ended).take();
                 let Some(ended) = ended else { return };
                 // Waited for on a thread, since the writer is one: a paused clock does not run out on it.
                 let wait = tokio::task::spawn_blocking(move || ended.recv_timeout(CLOSE_WITHIN));
@@ -347,7 +348,7 @@ impl Journal {
     /// Time and ids are fixed here, on the submitter's side: the writer thread reads no clock.
     fn stamp(&self, batch: Batch, claim: Option<Claim>) -> Stamped {
         let wall = self.0.clock.wall();
-        let mut ids = self.0.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ids = lock(&self.0.ids);
         let operation_id = batch.open.as_ref().map(|_| ids.next(wall));
         let ids = batch.entries.iter().map(|_| ids.next(wall)).collect();
         Stamped { batch, wall, ids, operation_id, claim }
@@ -377,7 +378,7 @@ impl Drop for Inner {
 
 /// Does it here and now, unless the journal is closed.
 fn in_line(store: &Mutex<Option<Store>>, work: impl FnOnce(&mut Store) -> Answer) -> Pending {
-    let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut store = lock(store);
     Pending::ready(store.as_mut().map_or(Err(JournalError::Closed), work))
 }
 

@@ -8,10 +8,10 @@
 mod cancel;
 mod check;
 mod claim;
-mod connection;
 mod error;
 mod file;
 mod gate;
+mod glob;
 mod handle;
 mod hex;
 mod ids;
@@ -36,6 +36,7 @@ mod writer;
 pub use cancel::{Cancel, CancelOnDrop};
 pub use error::JournalError;
 pub use gate::Gate;
+pub use glob::event_matches;
 pub use handle::{Journal, ReadFor};
 pub use ids::IdSource;
 pub use listing::Listed;
@@ -44,7 +45,7 @@ pub use operation::{Ended, KeptOperation, Operation, OperationReceipt};
 pub use options::{JournalCounters, Options, Signing, WriterMode};
 pub use outbox::{
     Due, LaneDue, MAX_DEAD, MAX_LANE, OutboxChange, OutboxFilter, OutboxPage, OutboxRow, Place, Selection, SinkState,
-    Subscription, event_matches,
+    Subscription,
 };
 pub use pending::Pending;
 pub use proof::inclusion::{Proof, ProofError};

@@ -5,6 +5,7 @@ use super::model::Batch;
 use super::pending::Answer;
 use super::proof::archive::Segment;
 use crate::policy::WallMs;
+use crate::sync::lock;
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -173,6 +174,6 @@ impl Queue {
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.waiting)
     }
 }

@@ -3,12 +3,13 @@
 //! Calls block on the disk: from async code, `spawn_blocking`. Must never write; its connection is a read-only one.
 
 use super::cancel::Cancel;
-use super::connection::lock;
 use super::error::JournalError;
+use super::glob;
 use super::model::{ObservationRow, OpenIntent};
 use super::operation::{self, KeptOperation};
 use super::{file, recovery};
 use crate::policy::WallMs;
+use crate::sync::lock;
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, params, params_from_iter};
 use serde::Serialize;
@@ -266,12 +267,12 @@ fn window(db: &Connection, filter: &Filter) -> Result<(Option<u64>, i64), Journa
         let until = newest.map_or(1, |newest| number(newest) + 1);
         end = Some(end.map_or(until, |end| end.min(until)));
     }
-    let is_glob = |wanted: &String| wanted.contains('*') || wanted.ends_with('.');
-    let by_event = filter.event_type.as_ref().is_some_and(|wanted| !is_glob(wanted));
+    let by_event = filter.event_type.as_ref().is_some_and(|wanted| !glob::is_glob(wanted));
     let named = [filter.tenant.is_some(), filter.channel_id.is_some(), by_event].into_iter().filter(|is| *is).count();
     let together = filter.tenant.is_some() && filter.channel_id.is_some() && filter.event_type.is_none();
-    let has_index =
-        filter.since.is_none() && !filter.event_type.as_ref().is_some_and(is_glob) && (named <= 1 || together);
+    let has_index = filter.since.is_none()
+        && !filter.event_type.as_ref().is_some_and(|wanted| glob::is_glob(wanted))
+        && (named <= 1 || together);
     if has_index {
         return Ok((end, i64::MIN));
     }
@@ -322,8 +323,8 @@ pub(in crate::journal) fn query(filter: &Filter, limit: usize, order: Order) -> 
         and("channel_id = ?", Sql::Text(channel.clone()));
     }
     match &filter.event_type {
-        Some(wanted) if wanted.contains('*') || wanted.ends_with('.') => {
-            and("event_type GLOB ?", Sql::Text(glob(wanted)));
+        Some(wanted) if glob::is_glob(wanted) => {
+            and("event_type GLOB ?", Sql::Text(glob::pattern(&glob::of_filter(wanted))));
         }
         Some(wanted) => and("event_type = ?", Sql::Text(wanted.clone())),
         None => {}
@@ -345,19 +346,4 @@ pub(in crate::journal) fn query(filter: &Filter, limit: usize, order: Order) -> 
         Order::OldestAfter(_) => " ORDER BY seq LIMIT ?",
     });
     (sql, values)
-}
-
-/// SQLite's GLOB with `*` as the only character that is special.
-fn glob(wanted: &str) -> String {
-    let mut pattern = String::with_capacity(wanted.len() + 1);
-    for c in wanted.chars() {
-        match c {
-            '?' | '[' => pattern.extend(['[', c, ']']),
-            c => pattern.push(c),
-        }
-    }
-    if wanted.ends_with('.') {
-        pattern.push('*');
-    }
-    pattern
 }

@@ -1,10 +1,10 @@
 //! Reads what was recorded for explaining and replaying, in the order in which it was handed in.
 
-use super::connection::lock;
 use super::error::JournalError;
 use super::model::ObservationRow;
 use super::reader::Reader;
 use crate::policy::WallMs;
+use crate::sync::lock;
 use rusqlite::{OptionalExtension, Row, params};
 
 /// Rows in one answer at most.

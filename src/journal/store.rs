@@ -3,7 +3,6 @@
 //! The end is kept in memory and moves only with a commit; after a failed one it is read anew, since a commit that
 //! reports an error may have reached the disk all the same.
 
-use super::connection::lock;
 use super::error::JournalError;
 use super::lock::Lock;
 use super::model::Recovered;
@@ -20,6 +19,7 @@ use super::queue::Stamped;
 use super::rows::{self, Log};
 use super::{file, operation, recovery};
 use crate::policy::WallMs;
+use crate::sync::lock;
 use rusqlite::{Connection, TransactionBehavior, params};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};

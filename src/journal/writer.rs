@@ -16,8 +16,9 @@ use super::proof::trust::Trust;
 use super::queue::{Job, Queue, Stamped};
 use super::store::Store;
 use crate::policy::WallMs;
+use crate::sync::lock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
@@ -75,8 +76,8 @@ impl Standing {
 
     pub(in crate::journal) fn counters(&self, queued: usize) -> JournalCounters {
         let read = |n: &AtomicU64| n.load(Ordering::Relaxed);
-        let sealed = *self.sealed.lock().unwrap_or_else(PoisonError::into_inner);
-        let unaccepted = self.trust.lock().unwrap_or_else(PoisonError::into_inner).word();
+        let sealed = *lock(&self.sealed);
+        let unaccepted = lock(&self.trust).word();
         JournalCounters {
             entries_total: read(&self.entries),
             batches_total: read(&self.batches),
@@ -102,12 +103,12 @@ impl Standing {
 
     /// How the log stands to what was signed of it.
     pub(in crate::journal) fn trust(&self) -> Trust {
-        self.trust.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.trust).clone()
     }
 
     /// Takes note of that. One that contradicts cannot be written.
     pub(in crate::journal) fn set_trust(&self, trust: &Trust) {
-        trust.clone_into(&mut self.trust.lock().unwrap_or_else(PoisonError::into_inner));
+        trust.clone_into(&mut lock(&self.trust));
         if matches!(trust, Trust::Contradicts(_)) {
             self.set_writable(false);
         }
@@ -115,7 +116,7 @@ impl Standing {
 
     /// Takes note of the newest checkpoint.
     pub(in crate::journal) fn sealed(&self, sealed: Sealed) {
-        *self.sealed.lock().unwrap_or_else(PoisonError::into_inner) = sealed;
+        *lock(&self.sealed) = sealed;
     }
 
     /// Tells everybody; whether it was news.

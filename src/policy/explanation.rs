@@ -5,6 +5,7 @@ mod quality;
 
 pub use quality::{CodecTrialReport, LowReport, ProbationReport, QualityWatch, RefutedReport};
 
+use super::decay::left_after;
 use super::time::WallMs;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -79,10 +80,7 @@ pub struct HoldDownReport {
 impl HoldDownReport {
     /// The penalty `passed` after the report was made.
     pub fn penalty_after(&self, passed: Duration) -> f64 {
-        if self.half_life.is_zero() {
-            return 0.0;
-        }
-        self.penalty * 0.5_f64.powf(passed.as_secs_f64() / self.half_life.as_secs_f64())
+        self.penalty * left_after(passed, self.half_life)
     }
 }
 

@@ -17,6 +17,7 @@
 //!
 //! Must never: decide that something is held. It says for how long a move holds.
 
+use super::decay::left_after;
 use super::params::FailoverParams;
 use super::time::Time;
 use std::time::Duration;
@@ -63,12 +64,7 @@ impl HoldDown {
 
 /// A penalty that is `age` old.
 pub(super) fn decayed(level: Duration, rules: &FailoverParams, age: Duration) -> Duration {
-    let half_life = rules.hold_down_half_life;
-    if half_life.is_zero() {
-        return Duration::ZERO;
-    }
-    let left = 0.5_f64.powf(age.as_secs_f64() / half_life.as_secs_f64());
-    level.mul_f64(left.clamp(0.0, 1.0))
+    level.mul_f64(left_after(age, rules.hold_down_half_life))
 }
 
 /// A penalty in block periods.

@@ -9,6 +9,7 @@ mod channel;
 pub mod codec;
 mod codec_table;
 mod command;
+mod decay;
 mod engine;
 mod explanation;
 mod hold;

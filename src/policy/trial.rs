@@ -11,6 +11,7 @@
 //!
 //! Must never: act, or judge by a sample of before the change.
 
+use super::decay::left_after;
 use super::key::ChannelId;
 use super::observation::Codec;
 use super::params::{CodecParams, FailoverParams, TelemetryParams};
@@ -296,8 +297,7 @@ impl Refutations {
 
 /// A grown cooldown that is `age` old.
 fn decayed(level: Duration, age: Duration, params: &CodecParams) -> Duration {
-    let half_life = params.cooldown.saturating_mul(COOLDOWN_HALF_LIFE).as_secs_f64().max(f64::MIN_POSITIVE);
-    level.mul_f64(0.5_f64.powf(age.as_secs_f64() / half_life).clamp(0.0, 1.0))
+    level.mul_f64(left_after(age, params.cooldown.saturating_mul(COOLDOWN_HALF_LIFE)))
 }
 
 #[cfg(test)]

@@ -4,14 +4,11 @@ use super::book::state;
 use super::desired::Desired;
 use super::known::{Known, Origin};
 use super::plan::{Done, Item, Plan, Result as Came, What};
-use super::provisioner::{Provisioner, Setup, tenants};
-use super::register::lock;
+use super::provisioner::{AT_ONCE, Provisioner, Setup, tenants};
 use crate::journal::Batch;
 use crate::policy::{EventType, TenantId};
+use crate::sync::lock;
 use futures_util::{StreamExt, stream};
-
-/// Tenants that are worked on at once.
-const AT_ONCE: usize = 16;
 
 impl Provisioner {
     /// Does what a plan made now says. With `expected`, the fingerprint of the plan that was shown, only if it is that one.

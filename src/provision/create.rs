@@ -4,11 +4,11 @@ use super::desired::Desired;
 use super::known::{Credentials, Known, Origin, Sent};
 use super::plan::{Done, Item, Result as Came, Sight};
 use super::provisioner::{Provisioner, platform_of};
-use super::register::lock;
 use super::survey::{named, single};
 use super::{update, wire};
 use crate::platform::{Answer, ChannelDoc, Class, ErrorClass, Platform, PlatformError, ReadBacks, Warrant};
 use crate::policy::ChannelId;
+use crate::sync::lock;
 use secrecy::SecretString;
 use std::time::Duration;
 

@@ -4,9 +4,9 @@
 //! At most [`WAITING`] orders wait; the last [`KEPT`] runs are kept.
 
 use super::plan::{Done, Plan};
-use super::register::lock;
 use crate::clock::{Clock, rfc3339};
 use crate::policy::{ChannelId, TenantId};
+use crate::sync::lock;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};

@@ -4,10 +4,10 @@ use super::book::state;
 use super::known::Known;
 use super::plan::{Item, What, digest};
 use super::provisioner::Provisioner;
-use super::register::lock;
 use super::survey::MOST_SEEN;
 use crate::journal::Batch;
 use crate::policy::{Actor, EventType, TenantId};
+use crate::sync::lock;
 use std::collections::HashSet;
 
 impl Provisioner {

@@ -4,7 +4,7 @@ use super::desired::Desired;
 use super::known::{Known, Origin};
 use super::permits::Permits;
 use super::plan::{Done, Item, Plan, Result as Came, Sight};
-use super::register::{Key, Register, lock};
+use super::register::{Key, Register};
 use super::setbacks::Setbacks;
 use super::survey::{Surveyor, single};
 use crate::clock::Clock;
@@ -12,13 +12,14 @@ use crate::counters::Counters;
 use crate::journal::Journal;
 use crate::platform::{Class, Platform};
 use crate::policy::{ChannelId, TenantId, Time};
+use crate::sync::lock;
 use arc_swap::ArcSwap;
 use futures_util::{StreamExt, stream};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 /// Tenants that are worked on at once: a slow one keeps no other waiting.
-const AT_ONCE: usize = 16;
+pub(super) const AT_ONCE: usize = 16;
 
 /// The configuration in force, as far as it concerns what is desired.
 #[derive(Clone, Default)]

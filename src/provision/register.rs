@@ -3,14 +3,9 @@
 use super::known::Known;
 use crate::policy::TenantId;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// A desired channel, by its tenant and its name.
 pub type Key = (TenantId, String);
 /// What is known of desired channels, shared with whoever watches them.
 pub type Register = Arc<Mutex<BTreeMap<Key, Known>>>;
-
-/// Whoever panicked while holding it left it whole: entries are replaced at once.
-pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}

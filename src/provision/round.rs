@@ -5,14 +5,11 @@
 use super::apply::of;
 use super::desired::Desired;
 use super::plan::{Item, Plan, Result as Came, What};
-use super::provisioner::{Provisioner, tenants};
+use super::provisioner::{AT_ONCE, Provisioner, tenants};
 use super::update;
 use crate::config::ProvisioningMode;
 use crate::policy::{Actor, Mode};
 use futures_util::{StreamExt, stream};
-
-/// Tenants that are worked on at once.
-const AT_ONCE: usize = 16;
 
 impl Provisioner {
     /// Goes once over everything that is desired; how it stands then.

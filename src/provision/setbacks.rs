@@ -1,8 +1,9 @@
 //! What failed is not tried again at once: for good where the platform refuses it, later and later otherwise; and at once
 //! where what is desired has become something else.
 
-use super::register::{Key, lock};
+use super::register::Key;
 use crate::policy::Time;
+use crate::sync::lock;
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;

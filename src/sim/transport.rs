@@ -4,7 +4,8 @@ use super::model::Model;
 use super::reply::Answer;
 use crate::clock::Clock;
 use crate::platform::{Request, Response, Transport, TransportError};
-use std::sync::{Arc, Mutex, PoisonError};
+use crate::sync::lock;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// The longest body that is handed on, in bytes; a longer one is [`TransportError::TooLarge`].
@@ -34,7 +35,7 @@ impl InProcess {
 impl Transport for InProcess {
     async fn send(&self, request: Request) -> Result<Response, TransportError> {
         let reply = {
-            let mut model = self.model.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut model = lock(&self.model);
             model.handle(self.age + self.clock.now().since_origin(), self.clock.wall(), &request)
         };
         let late = reply.after >= request.timeout || matches!(reply.answer, Answer::Hang);

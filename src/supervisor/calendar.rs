@@ -8,7 +8,6 @@ use crate::config;
 use crate::policy::{WallMs, Windows};
 use chrono::{Datelike, NaiveDate, Timelike, Utc};
 use croner::Cron;
-use croner::parser::{CronParser, Seconds};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone};
@@ -77,7 +76,7 @@ impl Window {
     /// `None` for what the configuration would have refused.
     fn new(calendar: &config::Calendar) -> Option<Self> {
         Some(Self {
-            cron: CronParser::builder().seconds(Seconds::Required).build().parse(&calendar.cron).ok()?,
+            cron: config::cron(&calendar.cron)?,
             lasts_ms: i64::try_from(calendar.lasts.as_millis()).ok()?,
             zone: TimeZone::get(&calendar.timezone).ok()?,
         })

@@ -6,8 +6,9 @@ use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::platform::{ClientEvent, Lapse, Malformed, Observer};
 use crate::policy::{TenantId, Time};
+use crate::sync::lock;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// What could not be read is said so often at most, for each tenant and kind.
@@ -19,7 +20,7 @@ pub fn observer(counters: Counters, tenant: TenantId, clock: Clock) -> Observer 
     Arc::new(move |event: ClientEvent<'_>| match event {
         ClientEvent::Request(event) => counters.request(tenant.as_str(), event),
         ClientEvent::Unread(unread) => {
-            let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut said = lock(&said);
             for lapse in unread.lapses() {
                 counters.malformed(tenant.as_str(), lapse.what, lapse.count);
                 if let Some(count) = said.due(clock.now(), lapse) {

@@ -5,9 +5,10 @@ use super::clients::{Clients, ConnectError, Reconfiguration, Reload};
 use crate::config::Config;
 use crate::policy::TenantId;
 use crate::provision::{Register, Rewatch, Setup, desired, watched};
+use crate::sync::lock;
 use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Mutex, Notify, mpsc};
 
@@ -71,7 +72,7 @@ impl Taking {
         recent: &BTreeMap<TenantId, Vec<Duration>>,
         why: String,
     ) -> Result<Reload, ConnectError> {
-        let whole = watched(config, &self.register.lock().unwrap_or_else(PoisonError::into_inner));
+        let whole = watched(config, &lock(&self.register));
         let reload = self.clients.prepare(&whole, recent, why)?;
         self.calls.configure(&whole, &reload.platforms);
         self.setup.store(Arc::new(Setup { desired: desired(config), platforms: reload.platforms.clone() }));

@@ -6,8 +6,9 @@
 
 use crate::platform::ChannelDoc;
 use crate::policy::{ChannelKey, Time};
+use crate::sync::lock;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 /// Channels that are remembered; at the bound the first of them is forgotten, and said.
@@ -63,6 +64,6 @@ impl Insistence {
 
 impl Tags {
     fn known(&self) -> MutexGuard<'_, BTreeMap<ChannelKey, Refused>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }

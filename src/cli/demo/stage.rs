@@ -10,8 +10,9 @@ use crate::journal::{Journal, Options, Reader};
 use crate::policy::{Health, Time};
 use crate::sim::{self, ChannelState, Incident, Model, Scenario};
 use crate::supervisor::{Clients, Daemon, Parts, Pulse, Reloads};
+use crate::sync::lock;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -113,7 +114,7 @@ impl Stage {
     }
 
     fn model(&self) -> MutexGuard<'_, Model> {
-        self.model.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.model)
     }
 }
 

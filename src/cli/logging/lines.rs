@@ -5,6 +5,7 @@
 //! line begin that nobody logged.
 
 use crate::cli::terminal;
+use crate::sync::lock;
 use prometheus::IntCounter;
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -144,7 +145,7 @@ impl Lines {
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.0.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.queue)
     }
 }
 

@@ -1,9 +1,10 @@
 //! How rows come into the outbox and leave it, within the transaction that commits them.
 
-use super::change::{OutboxChange, Selection, Subscription, event_matches};
+use super::change::{OutboxChange, Selection, Subscription};
 use super::dead::{passed, set_aside};
 use super::lane;
 use crate::journal::error::JournalError;
+use crate::journal::glob::event_matches;
 use crate::policy::WallMs;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::sync::Arc;

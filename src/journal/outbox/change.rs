@@ -95,21 +95,6 @@ impl OutboxChange {
     }
 }
 
-/// Whether an event type is one that `glob` means: `*` stands for anything, dots included.
-pub fn event_matches(glob: &str, event_type: &str) -> bool {
-    let mut parts = glob.split('*');
-    let Some(rest) = parts.next().and_then(|first| event_type.strip_prefix(first)) else { return false };
-    let mut rest = rest;
-    let mut last = None;
-    for part in parts {
-        if let Some(before) = last.replace(part) {
-            let Some(at) = rest.find(before) else { return false };
-            rest = rest.get(at + before.len()..).unwrap_or_default();
-        }
-    }
-    last.map_or(rest.is_empty(), |end| rest.ends_with(end))
-}
-
 impl Selection {
     /// Selections as `?2` the row that is meant, `?3` the last row, `?4` whether rows that wait are meant too.
     pub(in crate::journal) const SQL: &'static str =

@@ -3,10 +3,11 @@
 
 use super::dead::{MAX_DEAD, passed, set_aside};
 use super::read::{Due, entry, maybe};
-use crate::journal::connection::lock;
 use crate::journal::error::JournalError;
+use crate::journal::glob::event_matches;
 use crate::journal::reader::Reader;
 use crate::policy::WallMs;
+use crate::sync::lock;
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// Deliveries in the lane of one sink at most: beyond it none is passed over.
@@ -149,7 +150,7 @@ fn copy(db: &Connection, (row, sink): (i64, &str), seq: i64, events: &[String], 
         .query_row([seq], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
         .optional()?;
     let Some((entry, hash, event)) = found else { return Ok(()) };
-    if !events.iter().any(|glob| super::event_matches(glob, &event)) {
+    if !events.iter().any(|glob| event_matches(glob, &event)) {
         return Ok(());
     }
     let dead: i64 = db

@@ -20,7 +20,7 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
-pub use change::{OutboxChange, Selection, Subscription, event_matches};
+pub use change::{OutboxChange, Selection, Subscription};
 pub use dead::MAX_DEAD;
 pub use lane::{LaneDue, MAX_LANE};
 pub use read::{Due, OutboxFilter, OutboxPage, OutboxRow, Place, SinkState};

@@ -1,10 +1,11 @@
 //! Reads the outbox: what is due next for a sink, and what a person wants to see of it. Every answer has a bound.
 
 use super::change::Selection;
-use crate::journal::connection::lock;
 use crate::journal::error::JournalError;
+use crate::journal::glob;
 use crate::journal::reader::Reader;
 use crate::policy::WallMs;
+use crate::sync::lock;
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 use serde::{Deserialize, Serialize};
@@ -330,7 +331,7 @@ fn entries(
         "SELECT seq, entry, hash FROM audit WHERE seq >= ? AND seq <= ? AND ({}) ORDER BY seq LIMIT {limit}",
         if globs.is_empty() { "0" } else { &globs }
     );
-    let values = [bound(from), bound(through)].into_iter().chain(events.iter().map(|g| Sql::Text(literal(g))));
+    let values = [bound(from), bound(through)].into_iter().chain(events.iter().map(|g| Sql::Text(glob::pattern(g))));
     let mut statement = db.prepare_cached(&sql)?;
     let mut rows = statement.query(params_from_iter(values))?;
     let (mut found, mut bytes) = (Vec::new(), 0);
@@ -343,16 +344,4 @@ fn entries(
         }
     }
     Ok(found)
-}
-
-/// SQLite's GLOB with `*` as the only character that is special.
-fn literal(glob: &str) -> String {
-    let mut pattern = String::with_capacity(glob.len());
-    for c in glob.chars() {
-        match c {
-            '?' | '[' => pattern.extend(['[', c, ']']),
-            c => pattern.push(c),
-        }
-    }
-    pattern
 }

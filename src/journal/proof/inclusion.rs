@@ -6,9 +6,9 @@
 use super::archive;
 use super::note::{Checkpoint, NoteError, VerifierKey};
 use super::tree::{self, Hash, leaf};
-use crate::journal::connection::lock;
 use crate::journal::error::JournalError;
 use crate::journal::reader::Reader;
+use crate::sync::lock;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rusqlite::{Connection, OptionalExtension};

@@ -1,7 +1,6 @@
 //! Writes a segment: what may go, into a file beside, synced, renamed, and read back before anybody is told.
 
 use super::{Lines, Segment, digest, file_name, folder, note_name, part, segments, undelivered_from};
-use crate::journal::connection::lock;
 use crate::journal::error::JournalError;
 use crate::journal::hex::{from_hex, to_hex};
 use crate::journal::proof::chain::Head;
@@ -10,6 +9,7 @@ use crate::journal::proof::tree::{Frontier, Hash};
 use crate::journal::proof::verify::{Columns, Kept, Seen};
 use crate::journal::reader::Reader;
 use crate::policy::WallMs;
+use crate::sync::lock;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use rusqlite::{Connection, OptionalExtension, params};

@@ -14,9 +14,9 @@ mod walk;
 pub(in crate::journal) use entry::{Columns, Kept, Seen};
 
 use super::note::{Checkpoint, VerifierKey};
-use crate::journal::connection::lock;
 use crate::journal::error::JournalError;
 use crate::journal::reader::Reader;
+use crate::sync::lock;
 use std::path::PathBuf;
 use std::time::Duration;
 
