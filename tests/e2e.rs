@@ -27,6 +27,8 @@ mod disk;
 mod explain;
 #[path = "e2e/line.rs"]
 mod line;
+#[path = "e2e/logs.rs"]
+mod logs;
 #[path = "e2e/odd.rs"]
 mod odd;
 #[path = "e2e/orders.rs"]

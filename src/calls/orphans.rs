@@ -8,6 +8,7 @@ use crate::counters::BridgeMetrics;
 use crate::journal::{KeptOperation, Operation, Reader};
 use crate::policy::TenantId;
 use std::time::Duration;
+use tracing::Instrument;
 
 /// Ended operations that are looked at for the share of successes.
 const MOST_REMEMBERED: usize = 10_000;
@@ -22,17 +23,22 @@ impl Switchboard {
     /// Finds out, one after the other, what became of the operations that are open at a start; those of other kinds are
     /// left alone.
     pub async fn resolve(&self, open: Vec<KeptOperation>) {
-        for KeptOperation { operation, opened_at, .. } in open.into_iter().filter(|kept| is_ours(&kept.operation)) {
-            tracing::warn!(operation = %operation.id, call = operation.subject, "a bridge was interrupted; finding out");
-            let outcome = self.outcome_of(&operation).await;
-            let took = self.clock().wall().since(opened_at);
-            let settled = Settled::of(&operation, outcome, took);
-            self.counters().bridges().ended(self.clock().now(), &operation.tenant, settled.outcome.label(), took);
-            let channel = record::channel_of(&operation);
-            let entry = record::ended(self.clock().wall(), &operation, &settled, channel.as_ref());
-            if let Err((_, error)) = self.write_down(&settled, entry).await {
-                tracing::error!(%error, "the outcome of an interrupted bridge was not written down; the next start tries again");
-            }
+        for kept in open.into_iter().filter(|kept| is_ours(&kept.operation)) {
+            let span = kept.operation.span();
+            self.resolve_one(kept).instrument(span).await;
+        }
+    }
+
+    async fn resolve_one(&self, KeptOperation { operation, opened_at, .. }: KeptOperation) {
+        tracing::warn!("a bridge was interrupted; finding out");
+        let outcome = self.outcome_of(&operation).await;
+        let took = self.clock().wall().since(opened_at);
+        let settled = Settled::of(&operation, outcome, took);
+        self.counters().bridges().ended(self.clock().now(), &operation.tenant, settled.outcome.label(), took);
+        let channel = record::channel_of(&operation);
+        let entry = record::ended(self.clock().wall(), &operation, &settled, channel.as_ref());
+        if let Err((_, error)) = self.write_down(&settled, entry).await {
+            tracing::error!(%error, "the outcome of an interrupted bridge was not written down; the next start tries again");
         }
     }
 

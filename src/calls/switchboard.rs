@@ -26,6 +26,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 use uuid::Uuid;
 
 /// For how long the same idempotency key is the same operation.
@@ -200,8 +201,9 @@ impl Switchboard {
         let (sender, done) = watch::channel(None);
         lock(&self.0.under_way).insert(operation.id, Flight { operation: operation.clone(), done: done.clone() });
         let (board, subject) = (self.clone(), operation.clone());
+        let span = operation.span();
         let running = Running { board, asked, operation, receipt, begun_at };
-        self.spawn(async move { running.run(sender).await });
+        self.spawn(running.run(sender).instrument(span));
         Ok(Begun::UnderWay { operation: subject, done, repeated: false })
     }
 

@@ -6,6 +6,9 @@ use crate::counters::Counters;
 use clap::ValueEnum;
 use lines::Lines;
 use std::io::IsTerminal;
+use tracing::Dispatch;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, fmt};
 
 /// How to log.
@@ -52,16 +55,25 @@ impl LogArgs {
             super::terminal::complain("warning: nothing is logged: the thread that writes could not be started");
             return Log(None);
         };
-        let events =
-            fmt().with_env_filter(filter).with_writer(queue.clone()).with_target(false).log_internal_errors(false);
         // Failing means that logging runs already.
-        let _ = match self.log_format {
-            LogFormat::Text => events.with_ansi(ansi).try_init(),
-            LogFormat::Json => events.json().flatten_event(true).try_init(),
-        };
+        let _ = subscriber(self.log_format, ansi, filter, queue.clone()).try_init();
         // The default writes to standard error itself, and would wait there for ever with its thread.
         std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
         Log(Some(queue))
+    }
+}
+
+/// What makes a line of each event that passes the filter. A line bears the spans that it is in, each with its fields once.
+fn subscriber(
+    format: LogFormat,
+    ansi: bool,
+    filter: EnvFilter,
+    out: impl for<'w> MakeWriter<'w> + Send + Sync + 'static,
+) -> Dispatch {
+    let events = fmt().with_env_filter(filter).with_writer(out).with_target(false).log_internal_errors(false);
+    match format {
+        LogFormat::Text => events.with_ansi(ansi).into(),
+        LogFormat::Json => events.json().flatten_event(true).with_current_span(false).into(),
     }
 }
 
@@ -89,3 +101,7 @@ impl Drop for Log {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "logging/tests.rs"]
+mod tests;

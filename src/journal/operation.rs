@@ -8,6 +8,7 @@ use crate::policy::WallMs;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
 use std::path::Path;
+use tracing::{Span, error_span};
 use uuid::Uuid;
 
 /// Something that is about to be done on the platform.
@@ -27,6 +28,14 @@ pub struct Operation {
     pub actor: String,
     /// What is asked of the platform, without secrets.
     pub request: Value,
+}
+
+impl Operation {
+    /// What each log line about it bears, whatever `--log` shows.
+    pub fn span(&self) -> Span {
+        let Self { id, kind, tenant, subject, .. } = self;
+        error_span!("operation", %id, kind, tenant, subject)
+    }
 }
 
 /// An operation that has its outcome.

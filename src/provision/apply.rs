@@ -1,6 +1,6 @@
 //! A person's apply: what the plan says, done in its order, and one word for each channel of what came of it.
 
-use super::book::state;
+use super::book::{self, state};
 use super::desired::Desired;
 use super::known::{Known, Origin};
 use super::plan::{Done, Item, Plan, Result as Came, What};
@@ -9,6 +9,7 @@ use crate::journal::Batch;
 use crate::policy::{EventType, TenantId};
 use crate::sync::lock;
 use futures_util::{StreamExt, stream};
+use tracing::Instrument;
 
 impl Provisioner {
     /// Does what a plan made now says. With `expected`, the fingerprint of the plan that was shown, only if it is that one.
@@ -63,8 +64,8 @@ impl Provisioner {
         };
         match (item.what, forbidden) {
             (_, Some(why)) => item.done(Came::Held, Some(why)),
-            (What::Create, _) => self.create(desired, item, who).await,
-            (What::Change, _) => self.change(desired, item, who).await,
+            (What::Create, _) => self.create(desired, item, who).instrument(book::span(item)).await,
+            (What::Change, _) => self.change(desired, item, who).instrument(book::span(item)).await,
             _ => taken.unwrap_or_else(|| item.done(Came::Unchanged, None)),
         }
     }
@@ -100,7 +101,7 @@ impl Provisioner {
             Origin::Adopted => format!("`{}` is {id}, by a person's word", item.name),
         };
         let plain = Item { differences: Vec::new(), ..item.clone() };
-        let entry = self.entry(EventType::ProvisionAdopted, &plain, who, reason.clone());
+        let entry = book::span(item).in_scope(|| self.entry(EventType::ProvisionAdopted, &plain, who, reason.clone()));
         self.keep(&known);
         self.write(Batch { entries: vec![entry], states: vec![state(&known)], ..Batch::default() }).await;
         self.counters.provision(item.tenant.as_str(), Came::Adopted.name());

@@ -8,6 +8,8 @@ use super::provisioner::Provisioner;
 use crate::journal::{Batch, Ended, Entry, Operation, OperationReceipt};
 use crate::policy::{ChannelId, EventType};
 use serde_json::{Value, json};
+use tracing::field::Empty;
+use tracing::{Span, error_span};
 use uuid::Uuid;
 
 /// The kind of our operations.
@@ -22,6 +24,7 @@ impl Provisioner {
         id: Uuid,
         (actor, reason): (&str, String),
     ) -> Result<OperationReceipt, String> {
+        Span::current().record("id", tracing::field::display(id));
         let request = json!({ "action": item.what, "channel_id": item.id, "fields": item.differences });
         let operation = Operation {
             id,
@@ -78,7 +81,7 @@ impl Provisioner {
                 item.differences.iter().map(|d| (d.field.clone(), shown(d))).collect();
             if fields.is_empty() { Value::Null } else { Value::Object(fields) }
         };
-        tracing::info!(tenant = %item.tenant, name = %item.name, event = event.name(), "{reason}");
+        tracing::info!(event = event.name(), "{reason}");
         Entry {
             at: self.clock.wall(),
             event_type: event.name().to_owned(),
@@ -93,6 +96,11 @@ impl Provisioner {
             details: json!({ "name": item.name, "what": item.what }),
         }
     }
+}
+
+/// What each log line about a desired channel bears; the operation's id too, once one is begun in it.
+pub fn span(item: &Item) -> Span {
+    error_span!("operation", id = Empty, kind = KIND, tenant = %item.tenant, subject = item.name)
 }
 
 /// What is known, as the journal's state keeps it.

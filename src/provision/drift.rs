@@ -1,6 +1,6 @@
 //! Telling of drift: a gauge for each desired channel, and an audit entry whenever it becomes another one.
 
-use super::book::state;
+use super::book::{self, state};
 use super::known::Known;
 use super::plan::{Item, What, digest};
 use super::provisioner::Provisioner;
@@ -28,7 +28,9 @@ impl Provisioner {
                 }
                 continue;
             }
-            batch.entries.push(self.entry(EventType::ProvisionDrift, item, &Actor::System.to_string(), words(item)));
+            let actor = Actor::System.to_string();
+            let entry = || self.entry(EventType::ProvisionDrift, item, &actor, words(item));
+            batch.entries.push(book::span(item).in_scope(entry));
             known.drift = drift;
             let (key, kept) = ((known.tenant.clone(), known.name.clone()), std::mem::take(&mut known.seen));
             known.seen = self.surveyor.seen.of(&key).into_iter().chain(kept).take(MOST_SEEN).collect();

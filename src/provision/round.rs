@@ -3,6 +3,7 @@
 //! It creates only what does not exist yet: what someone deleted is a person's to create again.
 
 use super::apply::of;
+use super::book;
 use super::desired::Desired;
 use super::plan::{Item, Plan, Result as Came, What};
 use super::provisioner::{AT_ONCE, Provisioner, tenants};
@@ -10,6 +11,7 @@ use super::update;
 use crate::config::ProvisioningMode;
 use crate::policy::{Actor, Mode};
 use futures_util::{StreamExt, stream};
+use tracing::Instrument;
 
 impl Provisioner {
     /// Goes once over everything that is desired; how it stands then.
@@ -50,8 +52,8 @@ impl Provisioner {
             return item;
         }
         let done = match item.what {
-            What::Create => self.create(desired, &item, &system).await,
-            _ => self.change(desired, &item, &system).await,
+            What::Create => self.create(desired, &item, &system).instrument(book::span(&item)).await,
+            _ => self.change(desired, &item, &system).instrument(book::span(&item)).await,
         };
         let (tenant, name, why) = (&done.tenant, &done.name, &done.why);
         match done.result {

@@ -24,6 +24,7 @@ use super::prober::{Seen, Task};
 use super::publisher::Publisher;
 use super::reasons::Reasons;
 use super::references::Asking;
+use super::spans;
 use super::tags::Tags;
 use super::{Liveness, Pulse, entry};
 use crate::calls::Rescues;
@@ -294,7 +295,7 @@ impl Driver {
     fn finished(&mut self, now: Time, op: OpId, outcome: Outcome) {
         let Some(InFlight { action, .. }) = self.in_flight.remove(&op) else { return };
         let (channel, kind) = (&action.channel, action.kind.name());
-        tracing::info!(tenant = %channel.tenant, channel = %channel.channel, action = kind, outcome = outcome.name(), "action over");
+        spans::action(&action).in_scope(|| tracing::info!(action = kind, outcome = outcome.name(), "action over"));
         self.counters.action(channel.tenant.as_str(), kind, outcome.name());
         if matches!(&outcome, Outcome::Applied { siblings_lost } if !siblings_lost.is_empty()) {
             self.counters.siblings_lost(channel.tenant.as_str(), kind);

@@ -145,7 +145,7 @@ impl Execution {
         match self.read(Class::Action).await {
             Ok((fresh, _)) if *fresh == *self.doc => {
                 tracing::warn!(
-                    tenant = %channel.tenant, channel = %channel.channel, tag,
+                    tag,
                     "the platform refuses its own tag although nobody changed the channel; the change is sent without If-Match"
                 );
                 Ok(None)

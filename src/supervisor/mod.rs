@@ -26,6 +26,7 @@ mod publisher;
 mod reasons;
 mod references;
 mod reloads;
+mod spans;
 mod tags;
 
 pub use crate::counters::Counters;

@@ -77,10 +77,7 @@ impl Running {
         let took = now.since(begun_at);
         board.counters().bridges().ended(now, asked.tenant.as_str(), outcome.label(), took);
         let settled = Settled { warnings: asked.warnings, ..Settled::of(&operation, outcome, took) };
-        tracing::info!(
-            tenant = %asked.tenant, call = asked.bridge.call(), operation = %operation.id,
-            result = settled.outcome.label(), "a bridge is over"
-        );
+        tracing::info!(result = settled.outcome.label(), "a bridge is over");
         let entry = record::ended(clock.wall(), &operation, &settled, asked.purpose.channel());
         let written = board.write_down(&settled, entry).await;
         let _ = done.send(Some(settled));

@@ -4,16 +4,17 @@ use super::super::entry;
 use super::super::executor::{Execution, Told};
 use super::super::fact::{Fact, Place};
 use super::super::prober::Task;
+use super::super::spans;
 use super::super::tags::Insistence;
 use super::{Driver, InFlight};
 use crate::calls::FailedOver;
 use crate::journal::Gate;
 use crate::policy::{
-    Action, Actor, ChannelId, ChannelKey, Command, EventType, Fact as Word, Health, Outcome, Reason, Record, TenantId,
-    Time,
+    Action, Actor, ChannelId, ChannelKey, Command, EventType, Fact as Word, Health, Outcome, Record, TenantId, Time,
 };
 use std::sync::Arc;
 use tokio::sync::mpsc;
+use tracing::{Instrument, Span};
 
 impl Driver {
     /// Carries the engine's commands out, in order.
@@ -70,7 +71,8 @@ impl Driver {
 
     fn act(&mut self, action: Action) {
         let (channel, op) = (action.channel.clone(), action.op);
-        tracing::warn!(tenant = %channel.tenant, channel = %channel.channel, reason = %action.reason, "{}", entry::sentence(&action));
+        let span = spans::action(&action);
+        span.in_scope(|| tracing::warn!(reason = %action.reason, "{}", entry::sentence(&action)));
         self.ledger.fact(self.clock.now(), Place::Channel(&channel), &Fact::Acted(action.clone()));
         let gate = Gate::open_until(action.evidence_at + action.action_timeout);
         let intent = self.ledger.open(&action);
@@ -88,7 +90,7 @@ impl Driver {
             };
             let platform = Arc::clone(platform);
             let execution = Execution { action, doc: doc.1, insistence, gate, platform, clock, tell };
-            self.executions.spawn(execution.run_after(others, intent));
+            self.executions.spawn(execution.run_after(others, intent).instrument(span));
         } else {
             // What must stay beside the change is not known: it is not sent.
             let outcome = Outcome::NotSent { why: format!("{channel} was not read singly before the change") };
@@ -109,16 +111,19 @@ impl Driver {
     }
 }
 
+/// What is about an action bears its span; what is not says by itself whom it is about.
 fn log(record: &Record) {
-    let (tenant, channel) =
-        (record.tenant.as_ref().map(TenantId::as_str), record.channel.as_ref().map(ChannelId::as_str));
-    let reason: &Reason = &record.reason;
-    let (event, actor) = (record.event.name(), &record.actor);
-    match urgency(record) {
+    let Record { event, tenant, channel, op, actor, reason, .. } = record;
+    let event = event.name();
+    let (span, tenant, channel) = match (op, tenant, channel) {
+        (Some(op), Some(tenant), Some(channel)) => (spans::operation(*op, tenant, channel), None, None),
+        _ => (Span::none(), tenant.as_ref().map(TenantId::as_str), channel.as_ref().map(ChannelId::as_str)),
+    };
+    span.in_scope(|| match urgency(record) {
         Urgency::Error => tracing::error!(tenant, channel, event, %actor, "{reason}"),
         Urgency::Warning => tracing::warn!(tenant, channel, event, %actor, "{reason}"),
         Urgency::Info => tracing::info!(tenant, channel, event, %actor, "{reason}"),
-    }
+    });
 }
 
 /// How soon a person should read a line.

@@ -1,5 +1,6 @@
 //! How a driver begins: put together, with what the journal knows, and with the actions that a crash interrupted.
 
+use super::super::spans;
 use super::{Driver, InFlight, Wiring};
 use crate::calls::Rescues;
 use crate::clock::Clock;
@@ -22,6 +23,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 /// What executors say that waits for the driver.
 const TOLD_BOUND: usize = 4096;
@@ -117,7 +119,8 @@ impl Driver {
         let Some(execution) = execution else {
             let (tenant, channel) = (orphan.intent.tenant, orphan.intent.channel);
             let why = format!("{tenant}/{channel} is no longer configured; look at its route by hand");
-            tracing::warn!(%why, "an interrupted action cannot be read back");
+            spans::operation(op, &tenant.as_str().into(), &channel.as_str().into())
+                .in_scope(|| tracing::warn!(%why, "an interrupted action cannot be read back"));
             let outcome = Outcome::Unknown { why: why.clone() };
             let details = json!({ "operation": op, "outcome": outcome });
             let mut entry =
@@ -128,12 +131,14 @@ impl Driver {
             return;
         };
         let action = execution.action.clone();
-        tracing::warn!(channel = %action.channel, action = action.kind.name(), "an action was interrupted; reading the platform back");
+        let span = spans::action(&action);
+        let kind = action.kind.name();
+        span.in_scope(|| tracing::warn!(action = kind, "an action was interrupted; reading the platform back"));
         self.orphans.insert(op, action.channel.tenant.clone());
         self.in_flight.insert(op, InFlight { action: action.clone(), gate: Gate::open() });
         let now = self.clock.now();
         self.ledger.fact(now, Place::Channel(&action.channel), &Fact::Adopted(action.clone()));
         self.engine.adopt_orphan(now, action);
-        self.executions.spawn(execution.resolve_orphan());
+        self.executions.spawn(execution.resolve_orphan().instrument(span));
     }
 }

@@ -5,6 +5,7 @@
 //! that fails again and again, is longer than asking one by one, slower, or is not there, is left alone for a while and then
 //! tried beside the single looks.
 
+use super::super::spans;
 use super::{Done, Prober, Seen};
 use crate::platform::{Answer, ChannelDoc, Class, ErrorClass, ListPage, Malformed, Pages, Platform, PlatformError};
 use crate::policy::{ChannelId, ChannelKey, ChannelView, Observation, Source, TenantId, Time};
@@ -12,6 +13,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tracing::Instrument;
 
 /// Below this many routine channels a list saves nothing.
 pub(super) const WORTH_A_LIST: usize = 4;
@@ -50,7 +52,7 @@ struct Sweep {
 
 /// One page, on its way to the prober's loop.
 pub(super) struct Page {
-    tenant: TenantId,
+    pub(super) tenant: TenantId,
     started: Time,
     as_of: Time,
     asked_at: Time,
@@ -61,7 +63,7 @@ pub(super) struct Page {
 
 /// A sweep that is over.
 pub(super) struct Swept {
-    tenant: TenantId,
+    pub(super) tenant: TenantId,
     started: Time,
     pages: usize,
     took: Duration,
@@ -142,7 +144,8 @@ impl Prober {
             started: now,
             done: self.done.0.clone(),
         };
-        self.requests.spawn(reading.run());
+        let span = spans::sweep(&reading.tenant);
+        self.requests.spawn(reading.run().instrument(span));
         !beside
     }
 
@@ -192,20 +195,20 @@ impl Prober {
                 // Slower than asking one by one would be.
                 let slow = shortest.is_some_and(|shortest| took > shortest.mul_f64(singly));
                 if slow {
-                    tracing::info!(%tenant, ?took, "the list of channels is slower than asking one by one; asking one by one");
+                    tracing::info!(?took, "the list of channels is slower than asking one by one; asking one by one");
                     list.turn_off(now + LIST_OFF_FOR);
                 }
                 if let End::Again(why) = end
                     && state.should_log(crate::policy::LookError::Unexpected, now)
                 {
-                    tracing::warn!(%tenant, why, "the list of channels does not end; what it did not show is asked for singly");
+                    tracing::warn!(why, "the list of channels does not end; what it did not show is asked for singly");
                 }
             }
             // Where more channels are watched by now, more of it is worth reading.
             End::TooLong if pages < watched / 2 => {}
             End::TooLong => list.turn_off(now + LIST_OFF_FOR),
             End::Failed(error) if error.class == ErrorClass::Unsupported => {
-                tracing::info!(%tenant, %error, "no list of channels; asking one by one");
+                tracing::info!(%error, "no list of channels; asking one by one");
                 list.pages = None;
                 list.turn_off(now + LIST_OFF_FOR);
             }
@@ -235,7 +238,7 @@ impl Prober {
         if state.list.failures == 0 && state.list.off.is_none() {
             state.list.absent = missed.len();
             if sweep.shown.is_empty() {
-                tracing::info!(%tenant, "the list shows no channel that is watched; asking one by one");
+                tracing::info!("the list shows no channel that is watched; asking one by one");
                 state.list.turn_off(self.clock.now() + LIST_OFF_FOR);
             }
             for channel in missed {

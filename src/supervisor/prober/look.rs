@@ -1,14 +1,16 @@
 //! A single `GET` of one channel.
 
+use super::super::spans;
 use super::{Done, LastLook, Prober, Seen};
 use crate::platform::{Answer, ChannelDoc, Class, ErrorClass, PlatformError};
 use crate::policy::{ChannelKey, LookError, Observation, Source, Time};
 use std::sync::Arc;
 use std::time::Duration;
+use tracing::Instrument;
 
 /// A look that is over.
 pub(super) struct Looked {
-    channel: ChannelKey,
+    pub(super) channel: ChannelKey,
     class: Class,
     started: Time,
     finished: Time,
@@ -49,12 +51,14 @@ impl Prober {
         };
         let (places, platform) = (Arc::clone(places), Arc::clone(&tenant.platform));
         let (clock, done) = (self.clock.clone(), self.done.0.clone());
-        self.requests.spawn(async move {
+        let span = spans::look(&channel);
+        let look = async move {
             let Ok(_place) = places.acquire_owned().await else { return };
             let started = clock.now();
             let result = platform.channel(&channel.channel, class, timeout).await;
             let _ = done.send(Done::Look(Looked { channel, class, started, finished: clock.now(), result })).await;
-        });
+        };
+        self.requests.spawn(look.instrument(span));
     }
 
     pub(super) async fn looked(&mut self, looked: Looked) {

@@ -16,6 +16,7 @@ mod tenant;
 
 pub use tenant::TenantPlan;
 
+use super::spans;
 use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::platform::ChannelDoc;
@@ -28,6 +29,7 @@ use tenant::Tenant;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::time::{DelayQueue, delay_queue};
+use tracing::{Instrument, Span};
 
 /// Answers that wait for the prober's own loop.
 const DONE_BOUND: usize = 256;
@@ -117,6 +119,19 @@ enum Done {
     Sweep(list::Swept),
     Telemetry(telemetry::Told),
     TelemetryOver(telemetry::Asked),
+}
+
+impl Done {
+    /// Of the request that it answers.
+    fn span(&self) -> Span {
+        match self {
+            Self::Look(looked) => spans::look(&looked.channel),
+            Self::Page(page) => spans::sweep(&page.tenant),
+            Self::Sweep(swept) => spans::sweep(&swept.tenant),
+            Self::Telemetry(told) => spans::telemetry(&told.tenant),
+            Self::TelemetryOver(asked) => spans::telemetry(&asked.tenant),
+        }
+    }
 }
 
 impl Prober {
@@ -225,13 +240,17 @@ impl Prober {
     }
 
     async fn finished(&mut self, done: Done) {
-        match done {
-            Done::Look(looked) => self.looked(looked).await,
-            Done::Page(page) => self.page(page).await,
-            Done::Sweep(swept) => self.swept(swept).await,
-            Done::Telemetry(told) => self.telemetry_told(told).await,
-            Done::TelemetryOver(asked) => self.telemetry_asked(asked).await,
-        }
+        let span = done.span();
+        let taken = async {
+            match done {
+                Done::Look(looked) => self.looked(looked).await,
+                Done::Page(page) => self.page(page).await,
+                Done::Sweep(swept) => self.swept(swept).await,
+                Done::Telemetry(told) => self.telemetry_told(told).await,
+                Done::TelemetryOver(asked) => self.telemetry_asked(asked).await,
+            }
+        };
+        taken.instrument(span).await;
     }
 
     /// The tenant's watched channels that are not suspect, in the order of their ids.
@@ -269,7 +288,7 @@ impl Prober {
     ) {
         let Some(state) = self.tenants.get_mut(tenant) else { return };
         if state.should_log(look, now) {
-            tracing::warn!(%tenant, %error, "cannot look at the platform; this says nothing of its channels");
+            tracing::warn!(%error, "cannot look at the platform; this says nothing of its channels");
         }
         if look == LookError::NotAuthorised && state.not_authorised.is_none() {
             state.not_authorised = Some(error.to_string());
@@ -284,7 +303,7 @@ impl Prober {
         if state.cached_said.is_none_or(|at| now.since(at) >= tenant::LOG_AGAIN_AFTER) {
             state.cached_said = Some(now);
             let age_seconds = age.as_secs();
-            tracing::warn!(%tenant, age_seconds, "answers come from a cache: they are as old as it says, and count as that");
+            tracing::warn!(age_seconds, "answers come from a cache: they are as old as it says, and count as that");
         }
     }
 

@@ -5,6 +5,7 @@
 //! refused as it stands is split until the channel that it is refused for is alone. That one is asked for alone in the next round,
 //! and left out for a while where it is refused again: a fault of the platform that ends within a round looks just like it.
 
+use super::super::spans;
 use super::{Done, Due, Prober, Seen};
 use crate::clock::Clock;
 use crate::platform::{Answer, ErrorClass, Malformed, Platform, PlatformError, TelemetryAnswer, TelemetryQuery};
@@ -15,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tracing::Instrument;
 
 /// Channels in one query.
 pub(super) const PER_QUERY: usize = 100;
@@ -62,7 +64,7 @@ impl Apart {
 
 /// What one query brought, on its way to the prober's loop.
 pub(super) struct Told {
-    tenant: TenantId,
+    pub(super) tenant: TenantId,
     readings: Vec<(ChannelId, TelemetryReading)>,
     /// Items that say of nobody whose they are, where others do.
     nobodys: u32,
@@ -71,7 +73,7 @@ pub(super) struct Told {
 
 /// A round of telemetry that is over.
 pub(super) struct Asked {
-    tenant: TenantId,
+    pub(super) tenant: TenantId,
     group: usize,
     epoch: u64,
     began: Time,
@@ -133,7 +135,8 @@ impl Prober {
                 error: None,
             },
         };
-        self.requests.spawn(round.run(channels));
+        let span = spans::telemetry(&round.asked.tenant);
+        self.requests.spawn(round.run(channels).instrument(span));
     }
 
     pub(super) async fn telemetry_told(&mut self, told: Told) {
@@ -165,7 +168,7 @@ impl Prober {
         apart.suspects.retain(|channel| !suspects.contains(channel));
         for channel in culprits {
             if suspects.contains(&channel) {
-                tracing::warn!(tenant = %id, %channel, "the platform refuses telemetry of this channel; it is left out for an hour");
+                tracing::warn!(%channel, "the platform refuses telemetry of this channel; it is left out for an hour");
                 apart.left_out.insert(channel, now + LEFT_OUT_FOR);
             } else {
                 apart.suspects.insert(channel);
