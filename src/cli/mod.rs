@@ -18,6 +18,7 @@ mod replay;
 mod run;
 pub mod schema;
 mod score;
+mod signals;
 pub mod sim;
 mod socket;
 mod status;

@@ -1,17 +1,17 @@
 //! `trunkwarden sim`: the simulated platform alone, for trying a configuration without a tenant.
 
-use super::failed;
+use super::{failed, signals};
 use crate::clock::Clock;
 use crate::sim::{Model, Scenario, ServeError, serve};
 use crate::sync::lock;
 use clap::Args;
+use futures_util::StreamExt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// How often what happened is told.
@@ -60,14 +60,13 @@ impl Sim {
         })?;
         let address = listener.local_addr().map_err(|e| format!("cannot learn the address: {e}"))?;
         // Before the first line is printed: whoever reads it may send a signal at once.
-        let stop = stopped()?;
+        let mut signals = signals::to_stop()?;
         say(&greeting(address, &scenario));
         let clock = Clock::system();
         let model = Arc::new(Mutex::new(Model::new(scenario)));
         let shutdown = CancellationToken::new();
         let served = serve(listener, Arc::clone(&model), clock.clone(), shutdown.clone());
         tokio::pin!(served);
-        tokio::pin!(stop);
         let mut tell = tokio::time::interval(TELL);
         tell.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         loop {
@@ -76,7 +75,7 @@ impl Sim {
                     report(&model, &clock);
                     return done.map_err(|e| e.to_string());
                 }
-                () = &mut stop, if !shutdown.is_cancelled() => shutdown.cancel(),
+                _ = signals.next(), if !shutdown.is_cancelled() => shutdown.cancel(),
                 _ = tell.tick() => report(&model, &clock),
             }
         }
@@ -97,18 +96,6 @@ impl Sim {
         *limit = self.requests_per_minute.unwrap_or(*limit);
         Ok(scenario)
     }
-}
-
-/// Resolves on SIGTERM or SIGINT.
-fn stopped() -> Result<impl Future<Output = ()>, String> {
-    let listen = |kind| signal(kind).map_err(|e| format!("cannot listen for signals: {e}"));
-    let (mut term, mut int) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
-    Ok(async move {
-        tokio::select! {
-            _ = term.recv() => {}
-            _ = int.recv() => {}
-        }
-    })
 }
 
 fn report(model: &Mutex<Model>, clock: &Clock) {

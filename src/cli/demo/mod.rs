@@ -8,9 +8,10 @@ mod narrator;
 mod stage;
 mod story;
 
-use super::failed;
 use super::logging::{LogArgs, LogFormat};
+use super::{failed, signals};
 use crate::cli::terminal;
+use futures_util::StreamExt;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -36,6 +37,10 @@ impl Args {
     pub async fn run(self) -> ExitCode {
         let log = LogArgs { log_format: LogFormat::Text, log: "info".into() };
         let _log = self.logs.then(|| log.start());
+        let mut signals = match signals::to_stop() {
+            Ok(signals) => signals,
+            Err(why) => return failed(&why),
+        };
         let stage = match stage::Stage::build(self.listen).await {
             Ok(stage) => stage,
             Err(why) => return failed(&why),
@@ -46,7 +51,7 @@ impl Args {
         ));
         let played = tokio::select! {
             played = self.play(&stage) => played,
-            _ = tokio::signal::ctrl_c() => Ok(()),
+            _ = signals.next() => Ok(()),
         };
         stage.close().await;
         match played {

@@ -17,6 +17,7 @@ pub(super) use serve::{Served, Sockets, connect, serve};
 use super::EX_CONFIG;
 use super::config_arg::ConfigArg;
 use super::logging::{Log, LogArgs};
+use super::signals;
 use crate::clock::Clock;
 use crate::config::{Config, load};
 use crate::counters::Counters;
@@ -26,7 +27,7 @@ use crate::journal::{Journal, Options};
 use crate::supervisor::{Clients, Daemon, Parts, Pulse};
 use futures_util::StreamExt;
 use sd_notify::NotifyState;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::SIGHUP;
 use signal_hook_tokio::Signals;
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -109,8 +110,7 @@ impl Process {
         let failed = |why: String| NotStarted::Failed(why);
         let clock = Clock::system();
         // Signals first: one that comes while starting is answered as soon as the loop runs.
-        let signals = Signals::new([SIGTERM, SIGINT, SIGHUP])
-            .map_err(|error| failed(format!("cannot listen for signals: {error}")))?;
+        let signals = signals::and(&[SIGHUP]).map_err(failed)?;
         let sockets = Sockets::bind(&config).await.map_err(failed)?;
         let outward = over_http();
         let sinks = Sinks::of(&config, &outward).map_err(|error| NotStarted::Config(error.to_string()))?;
