@@ -8,9 +8,10 @@ use super::request::Bridge;
 use crate::clock::Clock;
 use crate::config::target::Target;
 use crate::journal::{Gate, OperationReceipt};
-use crate::platform::{BridgeAnswer, BridgeOrder, BridgeWord, CallDoc, Class, ErrorClass, PlatformError, ReadBacks};
+use crate::platform::{
+    BridgeAnswer, BridgeOrder, BridgeWord, CallDoc, Class, ErrorClass, PlatformError, ReadBack, ReadBacks, read_back,
+};
 use crate::policy::Time;
-use std::borrow::Cow;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -58,7 +59,7 @@ impl Attempt<'_> {
             };
             match error.class {
                 ErrorClass::UnknownOutcome => {
-                    return read_back(self.line, self.clock, &self.wanted(receipt), before.as_ref(), &error.message)
+                    return find_out(self.line, self.clock, &self.wanted(receipt), before.as_ref(), &error.message)
                         .await;
                 }
                 // Known not to have been made: no connection, or over the limit.
@@ -83,7 +84,7 @@ impl Attempt<'_> {
             BridgeWord::Made => Outcome::Completed { bridge_id, read_back: false },
             BridgeWord::Failed(why) => Outcome::failed(Failure::Refused, why),
             BridgeWord::Pending(why) => {
-                match read_back(self.line, self.clock, &self.wanted(receipt), before, &why).await {
+                match find_out(self.line, self.clock, &self.wanted(receipt), before, &why).await {
                     Outcome::Completed { .. } => Outcome::Completed { bridge_id, read_back: true },
                     other => other,
                 }
@@ -145,7 +146,7 @@ pub struct Wanted<'a> {
 
 /// Reads the call until it shows the bridge, or the time for that is over; `lost` is how the answer was lost. What the call
 /// does not show may still be made, so its absence is no proof.
-pub async fn read_back(
+pub async fn find_out(
     line: &Line,
     clock: &Clock,
     wanted: &Wanted<'_>,
@@ -158,33 +159,41 @@ pub async fn read_back(
     }
     let until = clock.now() + line.verify_for;
     let mut reads = ReadBacks::new(clock, Class::Call, clock.now()).until(until);
-    loop {
-        let class = reads.turn().await;
+    let look = async |class: Class| {
         // The last one has time for an answer too.
         let within = until.since(clock.now()).max(line.timeout);
-        let seen: Cow<'static, str> = match read(line, wanted.call, class, within).await {
-            Ok(call) => match shows(&call, wanted, before) {
-                Some(BridgeWord::Made) => return Outcome::Completed { bridge_id: None, read_back: true },
-                Some(BridgeWord::Failed(how)) => {
-                    return Outcome::failed(Failure::Refused, format!("{lost}; the call shows that it failed ({how})"));
-                }
-                _ if call.over => {
-                    let why = format!("{lost}; the call is over by now, and does not show the bridge");
-                    return Outcome::Unknown { why };
-                }
-                Some(BridgeWord::Pending(how)) => format!("the call, read back, does not show it made ({how})").into(),
-                None => "the call, read back, does not show the bridge".into(),
-            },
+        match read(line, wanted.call, class, within).await {
+            Ok(call) => judge(&call, wanted, before, lost),
             Err(Some(error)) if error.class == ErrorClass::NotFound => {
-                return Outcome::Unknown { why: format!("{lost}; the call is over by now") };
+                ReadBack::Settled(unknown(lost, "the call is over by now"))
             }
-            Err(Some(error)) => format!("it could not be read back: {}", error.message).into(),
-            Err(None) => "it could not be read back in time".into(),
-        };
-        if reads.are_over() {
-            return Outcome::Unknown { why: format!("{lost}; {seen}") };
+            Err(Some(error)) => not_yet(lost, &format!("it could not be read back: {}", error.message)),
+            Err(None) => not_yet(lost, "it could not be read back in time"),
         }
+    };
+    read_back(&mut reads, look).await
+}
+
+/// What the call, read back, says of the bridge.
+fn judge(call: &CallDoc, wanted: &Wanted<'_>, before: Option<&CallDoc>, lost: &str) -> ReadBack<Outcome> {
+    match shows(call, wanted, before) {
+        Some(BridgeWord::Made) => ReadBack::Settled(Outcome::Completed { bridge_id: None, read_back: true }),
+        Some(BridgeWord::Failed(how)) => {
+            let why = format!("{lost}; the call shows that it failed ({how})");
+            ReadBack::Settled(Outcome::failed(Failure::Refused, why))
+        }
+        _ if call.over => ReadBack::Settled(unknown(lost, "the call is over by now, and does not show the bridge")),
+        Some(BridgeWord::Pending(how)) => not_yet(lost, &format!("the call, read back, does not show it made ({how})")),
+        None => not_yet(lost, "the call, read back, does not show the bridge"),
     }
+}
+
+fn unknown(lost: &str, seen: &str) -> Outcome {
+    Outcome::Unknown { why: format!("{lost}; {seen}") }
+}
+
+fn not_yet(lost: &str, seen: &str) -> ReadBack<Outcome> {
+    ReadBack::NotYet { as_of: None, word: unknown(lost, seen) }
 }
 
 /// What the call says of our request, where it names it; or that it is made, where every target is on it now and none of

@@ -73,6 +73,6 @@ impl Switchboard {
             return Outcome::Unknown { why: format!("{INTERRUPTED}; its tenant has no bridging any more") };
         };
         let wanted = Wanted { call: &operation.subject, targets: &[], id: operation.id };
-        attempt::read_back(&line, self.clock(), &wanted, None, INTERRUPTED).await
+        attempt::find_out(&line, self.clock(), &wanted, None, INTERRUPTED).await
     }
 }

@@ -48,7 +48,7 @@ pub(crate) use http::{authorities, broken, client, given_up, innermost};
 pub(crate) use lane::Lane;
 pub use pages::Pages;
 pub use raw::Raw;
-pub use read_backs::ReadBacks;
+pub use read_backs::{ReadBack, ReadBacks, read_back};
 pub use settings::ClientSettings;
 pub use splice::{AsRead, Body, codecs as codecs_at, codecs_as, quoted};
 pub use transport::{Request, Response, Transport, TransportError};

@@ -9,7 +9,7 @@ use super::provisioner::{Provisioner, platform_of};
 use super::survey::{Surveyor, dated, single};
 use super::wire;
 use crate::journal::Batch;
-use crate::platform::{ChannelDoc, Class, ErrorClass, Platform, Warrant};
+use crate::platform::{ChannelDoc, Class, ErrorClass, Platform, ReadBack, Warrant, read_back};
 use secrecy::SecretString;
 use std::time::Duration;
 
@@ -111,47 +111,37 @@ impl Provisioner {
         item: &Item,
         lost: Option<String>,
     ) -> (Came, Option<String>) {
-        let mut reads = self.read_backs(desired);
-        loop {
-            let (read, as_of) = dated(platform, before.id(), reads.turn().await).await;
-            // An answer of a cache is no last word, for a while.
-            let over = as_of.map_or_else(|| reads.are_over(), |as_of| reads.are_over_by(as_of) || reads.are_given_up());
-            match (read, &lost) {
-                (Sight::Exists(after), _) => {
-                    let missing = not_shown(self, (desired, known), &after, item);
-                    match &lost {
-                        Some(why)
-                            if missing.is_empty()
-                                && sends_credentials(&item.differences)
-                                && !were_lost(known, before) =>
-                        {
-                            return (
-                                Came::Unknown,
-                                Some(format!("{why}; whether the credentials were taken is not shown")),
-                            );
-                        }
-                        _ if missing.is_empty() => {
-                            return (Came::Changed, siblings(before, &after, &item.differences));
-                        }
-                        Some(why) if over => {
-                            let why = format!("{why}; it does not show in {}, and may still", missing.join(", "));
-                            return (Came::Unknown, Some(why));
-                        }
-                        None if over => {
-                            let why =
-                                format!("the platform took the change, which does not show in {}", missing.join(", "));
-                            return (Came::Failed, Some(why));
-                        }
-                        _ => {}
-                    }
+        let judge = |after: &ChannelDoc| {
+            let missing = not_shown(self, (desired, known), after, item);
+            let unseen = sends_credentials(&item.differences) && !were_lost(known, before);
+            let word = match &lost {
+                Some(why) if missing.is_empty() && unseen => {
+                    (Came::Unknown, Some(format!("{why}; whether the credentials were taken is not shown")))
                 }
-                (Sight::Unseen(why), _) if over => {
-                    return (Came::Unknown, Some(format!("it could not be read back: {why}")));
+                _ if missing.is_empty() => (Came::Changed, siblings(before, after, &item.differences)),
+                Some(why) => {
+                    (Came::Unknown, Some(format!("{why}; it does not show in {}, and may still", missing.join(", "))))
                 }
-                _ if over => return (Came::Unknown, Some("the platform no longer shows it".to_owned())),
-                _ => {}
+                None => {
+                    let why = format!("the platform took the change, which does not show in {}", missing.join(", "));
+                    (Came::Failed, Some(why))
+                }
+            };
+            (missing.is_empty(), word)
+        };
+        let look = async |class: Class| match dated(platform, before.id(), class).await {
+            (Sight::Exists(after), as_of) => match judge(&after) {
+                (true, word) => ReadBack::Settled(word),
+                (false, word) => ReadBack::NotYet { as_of, word },
+            },
+            (Sight::Unseen(why), as_of) => {
+                ReadBack::NotYet { as_of, word: (Came::Unknown, Some(format!("it could not be read back: {why}"))) }
             }
-        }
+            (_, as_of) => {
+                ReadBack::NotYet { as_of, word: (Came::Unknown, Some("the platform no longer shows it".to_owned())) }
+            }
+        };
+        read_back(&mut self.read_backs(desired), look).await
     }
 }
 
@@ -239,8 +229,7 @@ fn siblings(before: &ChannelDoc, after: &ChannelDoc, differences: &[Difference])
         }
         let sent: Vec<&str> =
             differences.iter().filter_map(|d| d.field.strip_prefix(object)?.strip_prefix('.')).collect();
-        let gone = before.as_read(object).lost(after.as_read(object), &sent);
-        lost.extend(gone.map(|name| format!("{object}.{name}")));
+        lost.extend(before.siblings_lost(after, object, &sent));
     }
     (!lost.is_empty()).then(|| format!("the platform also changed {}", lost.join(", ")))
 }

@@ -8,7 +8,7 @@ use super::patch;
 use super::tags::Insistence;
 use crate::clock::Clock;
 use crate::journal::{Gate, Pending};
-use crate::platform::{Answer, ChannelDoc, Class, ErrorClass, Platform, PlatformError, ReadBacks};
+use crate::platform::{Answer, ChannelDoc, Class, ErrorClass, Platform, PlatformError, ReadBack, ReadBacks, read_back};
 use crate::policy::{Action, Observation, OpId, Outcome, Source, Time};
 use std::sync::Arc;
 use std::time::Duration;
@@ -90,20 +90,21 @@ impl Execution {
 
     /// Finds out what became of an action that a crash interrupted: reads, never sends.
     pub async fn resolve_orphan(self) {
-        let mut reads = self.read_backs(self.clock.now());
+        let mut reads = ReadBacks::new(&self.clock, Class::Action, self.clock.now());
         // The change may still be on its way into effect: the time to verify starts with the first answer.
-        loop {
-            match self.read(reads.turn().await).await {
-                Ok(_) => break,
-                // Should it ever come back, its own looks tell.
-                Err(error) if error.class == ErrorClass::NotFound => {
-                    return self.finish(Outcome::Unknown { why: error.to_string() }).await;
-                }
-                Err(_) => {}
+        let answered = read_back(&mut reads, async |class| match self.read(class).await {
+            Ok(_) => ReadBack::Settled(Ok(())),
+            // Should it ever come back, its own looks tell.
+            Err(error) if error.class == ErrorClass::NotFound => ReadBack::Settled(Err(error)),
+            Err(error) => ReadBack::NotYet { as_of: None, word: Err(error) },
+        });
+        let outcome = match answered.await {
+            Ok(()) => {
+                let until = self.clock.now() + self.action.verify_for;
+                self.verify(reads, until, Time::ZERO).await
             }
-        }
-        let until = self.clock.now() + self.action.verify_for;
-        let outcome = self.verify(reads.until(until), Time::ZERO).await;
+            Err(error) => Outcome::Unknown { why: error.to_string() },
+        };
         self.finish(outcome).await;
     }
 
@@ -175,32 +176,27 @@ impl Execution {
         }
     }
 
-    /// The read-backs of a change that was made at `since`, without an end yet.
-    fn read_backs(&self, since: Time) -> ReadBacks {
-        ReadBacks::new(&self.clock, Class::Action, since)
-    }
-
     /// Reads back until the platform shows the change or `verify_for` has passed since `from`.
     async fn verify_since(&self, from: Time) -> Outcome {
-        self.verify(self.read_backs(from).until(from + self.action.verify_for), self.action.evidence_at).await
+        let reads = ReadBacks::new(&self.clock, Class::Action, from);
+        self.verify(reads, from + self.action.verify_for, self.action.evidence_at).await
     }
 
-    /// Reads back until the platform shows the change or the read-backs are over. It was not made only where an answer that
-    /// was asked for after their end still shows the old state; and made only where one of `earliest` or later shows it: what
-    /// a cache has kept may be of a time at which somebody else had not yet changed what we set right.
-    async fn verify(&self, mut reads: ReadBacks, earliest: Time) -> Outcome {
-        loop {
-            match self.read(reads.turn().await).await {
-                Ok((doc, as_of)) if as_of >= earliest && patch::shows(&self.action.kind, &doc) => {
-                    let siblings_lost = patch::siblings_lost(&self.action.kind, &self.doc, &doc);
-                    return Outcome::Applied { siblings_lost };
-                }
-                Ok((_, as_of)) if reads.are_over_by(as_of) => return Outcome::NotApplied,
-                Ok(_) if reads.are_given_up() => return Outcome::Unknown { why: OLD.to_owned() },
-                Err(error) if reads.are_over() => return Outcome::Unknown { why: error.to_string() },
-                Ok(_) | Err(_) => {}
+    /// Reads back until the platform shows the change or it is `until`. It was not made only where an answer that was asked
+    /// for after that still shows the old state; and made only where one of `earliest` or later shows it: what a cache has
+    /// kept may be of a time at which somebody else had not yet changed what we set right.
+    async fn verify(&self, reads: ReadBacks, until: Time, earliest: Time) -> Outcome {
+        let mut reads = reads.until(until);
+        let judge = async |class: Class| match self.read(class).await {
+            Ok((doc, as_of)) if as_of >= earliest && patch::shows(&self.action.kind, &doc) => {
+                let siblings_lost = patch::siblings_lost(&self.action.kind, &self.doc, &doc);
+                ReadBack::Settled(Outcome::Applied { siblings_lost })
             }
-        }
+            Ok((_, as_of)) if as_of >= until => ReadBack::Settled(Outcome::NotApplied),
+            Ok((_, as_of)) => ReadBack::NotYet { as_of: Some(as_of), word: Outcome::Unknown { why: OLD.to_owned() } },
+            Err(error) => ReadBack::NotYet { as_of: None, word: Outcome::Unknown { why: error.to_string() } },
+        };
+        read_back(&mut reads, judge).await
     }
 
     async fn read(&self, class: Class) -> Result<(Arc<ChannelDoc>, Time), PlatformError> {
