@@ -5,9 +5,10 @@
 use super::line::Line;
 use super::outcome::{Failure, Outcome};
 use super::request::Bridge;
+use crate::clearance::Clearance;
 use crate::clock::Clock;
 use crate::config::target::Target;
-use crate::journal::{Gate, OperationReceipt};
+use crate::journal::{Gate, Receipt};
 use crate::platform::{
     BridgeAnswer, BridgeOrder, BridgeWord, CallDoc, Class, ErrorClass, PlatformError, ReadBack, ReadBacks, read_back,
 };
@@ -36,7 +37,7 @@ pub struct Attempt<'a> {
 
 impl Attempt<'_> {
     /// Makes the bridge, and finds out what came of it.
-    pub async fn run(&self, receipt: &OperationReceipt) -> Outcome {
+    pub async fn run(&self, receipt: Receipt) -> Outcome {
         let deadline = self.clock.now() + self.line.deadline;
         let before = match self.legs_fit(deadline).await {
             Ok(before) => before,
@@ -44,9 +45,10 @@ impl Attempt<'_> {
         };
         let body = self.bridge.body();
         let gate = Gate::open_until_because(deadline, LATE);
+        let (id, clearance) = (receipt.operation(), Clearance::new(receipt, gate.clone()));
         let mut pause = FIRST_PAUSE;
         loop {
-            let order = BridgeOrder { receipt, gate: &gate, call: self.bridge.call(), body: &body };
+            let order = BridgeOrder { clearance: &clearance, call: self.bridge.call(), body: &body };
             let asked = tokio::select! {
                 biased;
                 // First: what forbids sending by now must close the gate before anything passes it.
@@ -54,13 +56,12 @@ impl Attempt<'_> {
                 asked = self.line.control.bridge(order, self.line.timeout) => asked,
             };
             let error = match asked {
-                Ok(answer) => return self.settle(receipt, before.as_ref(), answer.value).await,
+                Ok(answer) => return self.settle(id, before.as_ref(), answer.value).await,
                 Err(error) => error,
             };
             match error.class {
                 ErrorClass::UnknownOutcome => {
-                    return find_out(self.line, self.clock, &self.wanted(receipt), before.as_ref(), &error.message)
-                        .await;
+                    return find_out(self.line, self.clock, &self.wanted(id), before.as_ref(), &error.message).await;
                 }
                 // Known not to have been made: no connection, or over the limit.
                 ErrorClass::Retryable => {
@@ -78,22 +79,20 @@ impl Attempt<'_> {
 
     /// What the answer says came of it. A failure is told in its words and never tried again; what is not made yet is read
     /// back, as what has no answer is.
-    async fn settle(&self, receipt: &OperationReceipt, before: Option<&CallDoc>, answer: BridgeAnswer) -> Outcome {
+    async fn settle(&self, id: Uuid, before: Option<&CallDoc>, answer: BridgeAnswer) -> Outcome {
         let BridgeAnswer { id: bridge_id, said } = answer;
         match said {
             BridgeWord::Made => Outcome::Completed { bridge_id, read_back: false },
             BridgeWord::Failed(why) => Outcome::failed(Failure::Refused, why),
-            BridgeWord::Pending(why) => {
-                match find_out(self.line, self.clock, &self.wanted(receipt), before, &why).await {
-                    Outcome::Completed { .. } => Outcome::Completed { bridge_id, read_back: true },
-                    other => other,
-                }
-            }
+            BridgeWord::Pending(why) => match find_out(self.line, self.clock, &self.wanted(id), before, &why).await {
+                Outcome::Completed { .. } => Outcome::Completed { bridge_id, read_back: true },
+                other => other,
+            },
         }
     }
 
-    fn wanted(&self, receipt: &OperationReceipt) -> Wanted<'_> {
-        Wanted { call: self.bridge.call(), targets: self.bridge.targets(), id: receipt.id() }
+    fn wanted(&self, id: Uuid) -> Wanted<'_> {
+        Wanted { call: self.bridge.call(), targets: self.bridge.targets(), id }
     }
 
     /// Closes the gate as soon as something forbids sending: it is asked right before each sending. Never ends, since what

@@ -22,6 +22,7 @@ pub use key::IdempotencyKey;
 pub use line::{Line, lines};
 pub use matrix::{Pair, reaches_all};
 pub use order::{Order, Purpose, Refusal};
+pub use orphans::is_a_bridge;
 pub use outcome::{Failure, Outcome, Settled};
 pub use request::{Bridge, Direction, Dtmf, Fault, GivenPair, GivenTarget, Request, Rules, check};
 pub use rescue::{FailedOver, Rescue, Rescues};

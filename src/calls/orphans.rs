@@ -13,8 +13,8 @@ use std::time::Duration;
 const MOST_REMEMBERED: usize = 10_000;
 const INTERRUPTED: &str = "trunkwarden ended before the outcome was known";
 
-/// Whether an operation is the switchboard's.
-pub fn is_ours(operation: &Operation) -> bool {
+/// Whether an operation is the switchboard's: a bridge or a rescue.
+pub fn is_a_bridge(operation: &Operation) -> bool {
     matches!(operation.kind.as_str(), "bridge" | "rescue")
 }
 
@@ -22,7 +22,7 @@ impl Switchboard {
     /// Finds out, one after the other, what became of the operations that are open at a start; those of other kinds are
     /// left alone.
     pub async fn resolve(&self, open: Vec<KeptOperation>) {
-        for KeptOperation { operation, opened_at, .. } in open.into_iter().filter(|kept| is_ours(&kept.operation)) {
+        for KeptOperation { operation, opened_at, .. } in open.into_iter().filter(|kept| is_a_bridge(&kept.operation)) {
             tracing::warn!(operation = %operation.id, call = operation.subject, "a bridge was interrupted; finding out");
             let outcome = self.outcome_of(&operation).await;
             let took = self.clock().wall().since(opened_at);
@@ -44,7 +44,7 @@ impl Switchboard {
             Ok(ended) => ended,
             Err(error) => return tracing::warn!(%error, "the last hour's bridges are not known"),
         };
-        for KeptOperation { operation, ended, .. } in ended.into_iter().filter(|kept| is_ours(&kept.operation)) {
+        for KeptOperation { operation, ended, .. } in ended.into_iter().filter(|kept| is_a_bridge(&kept.operation)) {
             let Some((at, ended)) = ended else { continue };
             let made = ended.outcome == "completed";
             self.counters().bridges().remember(now, wall.since(at), &operation.tenant, made);

@@ -183,7 +183,7 @@ impl Alone {
 
     async fn bridge(self, args: &BridgeArgs) -> Said {
         let Self { tenant, journal, recovered, board, recent, clock } = self;
-        let mine = recovered.open_operations.into_iter().filter(|kept| kept.operation.tenant == tenant.as_str());
+        let mine = recovered.open.into_iter().filter(|kept| kept.operation.tenant == tenant.as_str());
         // Others' are left for the next start that knows their tenants.
         let _ = tokio::time::timeout(RESOLVE_WITHIN, board.resolve(mine.collect())).await;
         let order = Order {

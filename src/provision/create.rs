@@ -7,9 +7,8 @@ use super::provisioner::{Provisioner, platform_of};
 use super::register::lock;
 use super::survey::{named, single};
 use super::{update, wire};
-use crate::platform::{
-    Answer, ChannelDoc, Class, ErrorClass, Platform, PlatformError, ReadBack, ReadBacks, Warrant, read_back,
-};
+use crate::clearance::Clearance;
+use crate::platform::{Answer, ChannelDoc, Class, ErrorClass, Platform, PlatformError, ReadBack, ReadBacks, read_back};
 use crate::policy::ChannelId;
 use secrecy::SecretString;
 use std::time::Duration;
@@ -49,10 +48,10 @@ impl Provisioner {
         };
         let began = self.clock.now();
         lock(&self.sent).insert(key.clone(), began);
-        let warrant = Warrant::new(receipt, permit.gate());
+        let clearance = Clearance::new(receipt, permit.gate());
         let timeout = desired.spec.policy.failover.action_timeout;
         let body = wire::creation(&desired.spec, &password);
-        let sent = platform.create_channel(&warrant, &body, timeout).await;
+        let sent = platform.create_channel(&clearance, &body, timeout).await;
         drop(permit);
         match &sent {
             // Should it not show yet, and never be on the list: before another is sent, it is asked for by this id.

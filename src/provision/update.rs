@@ -3,13 +3,13 @@
 use super::desired::Desired;
 use super::difference::{BACKUPS, Difference, PASSWORD, USERNAME, differences, has_credentials};
 use super::known::Known;
-use super::permits::Permit;
 use super::plan::{Done, Item, Result as Came, Sight, What, digest};
 use super::provisioner::{Provisioner, platform_of};
 use super::survey::{Surveyor, dated, single};
 use super::wire;
+use crate::clearance::{Clearance, Permit};
 use crate::journal::Batch;
-use crate::platform::{ChannelDoc, Class, ErrorClass, Platform, ReadBack, Warrant, read_back};
+use crate::platform::{ChannelChange, ChannelDoc, Class, ErrorClass, Platform, ReadBack, read_back};
 use secrecy::SecretString;
 use std::time::Duration;
 
@@ -65,9 +65,10 @@ impl Provisioner {
             Ok(receipt) => receipt,
             Err(why) => return held(why),
         };
-        let warrant = Warrant::new(receipt, permit.gate());
+        let clearance = Clearance::new(receipt, permit.gate());
         let timeout = desired.spec.policy.failover.action_timeout;
-        let sent = platform.amend_channel(&warrant, &id, &body, doc.etag(), timeout).await;
+        let change = ChannelChange { id: &id, body: &body, if_match: doc.etag(), class: Class::Rest };
+        let sent = platform.change_channel(&clearance, change, timeout).await;
         let lost = match sent {
             Ok(_) => Ok(None),
             Err(error) if error.class == ErrorClass::UnknownOutcome => Ok(Some(error.to_string())),

@@ -27,6 +27,7 @@ use super::references::Asking;
 use super::tags::Tags;
 use super::{Liveness, Pulse, entry};
 use crate::calls::Rescues;
+use crate::clearance::PermitEvent;
 use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::journal::Gate;
@@ -34,7 +35,6 @@ use crate::platform::{ChannelDoc, Platform};
 use crate::policy::{
     Action, Actor, ChannelKey, Command, Engine, EventType, Observation, OpId, Outcome, TenantId, Time,
 };
-use crate::provision::PermitEvent;
 use crate::snapshot::ReferenceReading;
 use permits::Granted;
 use serde_json::json;
@@ -43,6 +43,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 /// Calendar and monotonic time that drift apart by more than this between two rounds: the clock was set.
 const CLOCK_JUMP_MS: i64 = 3_000;
@@ -126,6 +127,7 @@ pub struct Driver {
 /// An action that an executor is at work on.
 pub struct InFlight {
     action: Action,
+    operation: Uuid,
     gate: Gate,
 }
 
@@ -292,14 +294,14 @@ impl Driver {
     }
 
     fn finished(&mut self, now: Time, op: OpId, outcome: Outcome) {
-        let Some(InFlight { action, .. }) = self.in_flight.remove(&op) else { return };
+        let Some(InFlight { action, operation, .. }) = self.in_flight.remove(&op) else { return };
         let (channel, kind) = (&action.channel, action.kind.name());
         tracing::info!(tenant = %channel.tenant, channel = %channel.channel, action = kind, outcome = outcome.name(), "action over");
         self.counters.action(channel.tenant.as_str(), kind, outcome.name());
         if matches!(&outcome, Outcome::Applied { siblings_lost } if !siblings_lost.is_empty()) {
             self.counters.siblings_lost(channel.tenant.as_str(), kind);
         }
-        self.ledger.close(entry::of_outcome(op, &outcome));
+        self.ledger.end(entry::of_outcome(operation, &outcome));
         self.orphans.remove(&op);
         let fact = Fact::Outcome { op, outcome: outcome.clone() };
         self.ledger.fact(now, Place::Channel(channel), &fact);

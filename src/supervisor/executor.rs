@@ -1,14 +1,17 @@
-//! Carries one action out: intent on disk, one `PATCH`, read back, report. It makes no choices of its own.
+//! Carries one action out: its operation on disk, one `PATCH`, read back, report. It makes no choices of its own.
 //!
 //! Each action runs as a task of its own, so that one in flight never delays another's. The only caller of
-//! [`Platform::patch`], and only with the journal's receipt. Dropping a task (at the end of the grace time, or by a crash)
-//! leaves its intent open in the journal: the next start reads the platform back before it decides anything.
+//! [`Platform::change_channel`] for the engine, and only with the journal's receipt. Dropping a task (at the end of the grace time, or by a crash)
+//! leaves its operation open in the journal: the next start reads the platform back before it decides anything.
 
 use super::patch;
 use super::tags::Insistence;
+use crate::clearance::Clearance;
 use crate::clock::Clock;
-use crate::journal::{Gate, Pending};
-use crate::platform::{Answer, ChannelDoc, Class, ErrorClass, Platform, PlatformError, ReadBack, ReadBacks, read_back};
+use crate::journal::{Gate, JournalError, Receipt};
+use crate::platform::{
+    Answer, ChannelChange, ChannelDoc, Class, ErrorClass, Platform, PlatformError, ReadBack, ReadBacks, read_back,
+};
 use crate::policy::{Action, Observation, OpId, Outcome, Source, Time};
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,18 +69,21 @@ pub struct Execution {
 }
 
 impl Execution {
-    /// Waits for the intent to be on disk, changes the platform, reads back, and tells the driver what came of it.
-    pub async fn run(self, intent: Pending) {
-        let outcome = match intent.await {
-            Ok(Some(receipt)) => self.change(receipt.gated(self.gate.clone())).await,
-            Ok(None) => Outcome::Withdrawn { why: "the journal gave no receipt for the intent".into() },
+    /// Waits for the action to be on disk, changes the platform, reads back, and tells the driver what came of it.
+    async fn run(self, begun: impl Future<Output = Result<Receipt, JournalError>> + Send) {
+        let outcome = match begun.await {
+            Ok(receipt) => self.change(Clearance::new(receipt, self.gate.clone())).await,
             Err(error) => Outcome::Withdrawn { why: format!("the intent could not be written down: {error}") },
         };
         self.finish(outcome).await;
     }
 
     /// Waits until what others have sent is answered for, or the action's own gate closes, and then runs.
-    pub async fn run_after(self, others: Vec<CancellationToken>, intent: Pending) {
+    pub async fn run_after(
+        self,
+        others: Vec<CancellationToken>,
+        begun: impl Future<Output = Result<Receipt, JournalError>> + Send,
+    ) {
         for over in others {
             tokio::select! {
                 biased;
@@ -85,7 +91,7 @@ impl Execution {
                 () = self.gate.closed(self.clock.now()) => break,
             }
         }
-        self.run(intent).await;
+        self.run(begun).await;
     }
 
     /// Finds out what became of an action that a crash interrupted: reads, never sends.
@@ -108,8 +114,8 @@ impl Execution {
         self.finish(outcome).await;
     }
 
-    async fn change(&self, receipt: crate::journal::Receipt) -> Outcome {
-        if let Some(why) = self.gate.closed_because(self.clock.now()) {
+    async fn change(&self, clearance: Clearance) -> Outcome {
+        if let Some(why) = clearance.gate().closed_because(self.clock.now()) {
             return Outcome::Withdrawn { why };
         }
         let tag = match self.tag().await {
@@ -121,7 +127,8 @@ impl Execution {
             Err(why) => return Outcome::Refused { why: format!("nothing was sent: {why}") },
         };
         let id = &self.action.channel.channel;
-        let sent = self.platform.patch(&receipt, id, &body, tag, self.action.action_timeout).await;
+        let change = ChannelChange { id, body: &body, if_match: tag, class: Class::Action };
+        let sent = self.platform.change_channel(&clearance, change, self.action.action_timeout).await;
         match sent {
             Ok(answer) => {
                 self.tell_sent(answer.asked_at).await;

@@ -7,7 +7,7 @@ use crate::calls::order::Purpose;
 use crate::calls::outcome::Settled;
 use crate::calls::record;
 use crate::calls::request::Bridge;
-use crate::journal::{Operation, OperationReceipt};
+use crate::journal::{Operation, Receipt};
 use crate::policy::{Actor, TenantId, Time};
 use serde_json::json;
 use std::sync::Arc;
@@ -44,6 +44,7 @@ impl Asked {
         };
         Operation {
             id,
+            op: None,
             kind: self.purpose.kind().to_owned(),
             tenant: self.tenant.to_string(),
             subject: self.bridge.call().to_owned(),
@@ -59,7 +60,7 @@ pub struct Running {
     pub board: Switchboard,
     pub asked: Asked,
     pub operation: Operation,
-    pub receipt: OperationReceipt,
+    pub receipt: Receipt,
     pub begun_at: Time,
 }
 
@@ -72,7 +73,7 @@ impl Running {
         let clock = board.clock();
         let held = || board.held(&asked.tenant).or_else(|| (asked.withdrawn)());
         let attempt = Attempt { line: &asked.line, clock, bridge: &asked.bridge, held: &held };
-        let outcome = attempt.run(&receipt).await;
+        let outcome = attempt.run(receipt).await;
         let now = clock.now();
         let took = now.since(begun_at);
         board.counters().bridges().ended(now, asked.tenant.as_str(), outcome.label(), took);

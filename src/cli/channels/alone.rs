@@ -1,6 +1,7 @@
 //! Without a daemon: the same provisioner in this process. A plan reads the journal; whatever changes something takes its
 //! lock, so that no daemon starts meanwhile.
 
+use crate::clearance::Permits;
 use crate::cli::run::connect;
 use crate::cli::terminal;
 use crate::clock::Clock;
@@ -8,7 +9,7 @@ use crate::config::Config;
 use crate::counters::Counters;
 use crate::journal::{Batch, IdSource, Journal, Reader, Recovered};
 use crate::policy::{Actor, ChannelId, TenantId};
-use crate::provision::{Digests, Done, Permits, Plan, Provisioner, Setup, Surveyor, all_known, desired};
+use crate::provision::{Digests, Done, Plan, Provisioner, Setup, Surveyor, all_known, desired};
 use crate::supervisor::{recent_requests, recent_state};
 use arc_swap::ArcSwap;
 use std::sync::{Arc, Mutex};

@@ -2,9 +2,9 @@
 
 use super::super::fact::{Fact, Place};
 use super::Driver;
+use crate::clearance::{Grant, MAY_SHOW_FOR, Permit, PermitRequest};
 use crate::journal::Gate;
 use crate::policy::{Action, ActionKind, ChannelKey, Health, TenantId, TenantState};
-use crate::provision::{Grant, MAY_SHOW_FOR, Permit, PermitRequest};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
