@@ -5,10 +5,10 @@
 use super::line::Line;
 use super::outcome::{Failure, Outcome};
 use super::request::Bridge;
-use crate::clearance::Clearance;
+use crate::clearance::{Clearance, Permit};
 use crate::clock::Clock;
 use crate::config::target::Target;
-use crate::journal::{Gate, Receipt};
+use crate::journal::Receipt;
 use crate::platform::{
     BridgeAnswer, BridgeOrder, BridgeWord, CallDoc, Class, ErrorClass, PlatformError, ReadBack, ReadBacks, read_back,
 };
@@ -19,8 +19,6 @@ use uuid::Uuid;
 /// Pauses where the platform does not say how long to wait.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
-/// How often it is asked whether something forbids sending by now.
-const ASK_AGAIN: Duration = Duration::from_millis(500);
 const LATE: &str = "its deadline was over before it could be sent";
 
 /// What one attempt needs.
@@ -31,8 +29,8 @@ pub struct Attempt<'a> {
     pub clock: &'a Clock,
     /// The bridge.
     pub bridge: &'a Bridge,
-    /// Why it may not be sent any more.
-    pub held: &'a (dyn Fn() -> Option<String> + Sync),
+    /// Leave to send it.
+    pub permit: &'a Permit,
 }
 
 impl Attempt<'_> {
@@ -44,17 +42,11 @@ impl Attempt<'_> {
             Err(outcome) => return outcome,
         };
         let body = self.bridge.body();
-        let gate = Gate::open_until_because(deadline, LATE);
-        let (id, clearance) = (receipt.operation(), Clearance::new(receipt, gate.clone()));
+        let (id, clearance) = (receipt.operation(), Clearance::new(receipt, self.permit.gate().until(deadline, LATE)));
         let mut pause = FIRST_PAUSE;
         loop {
             let order = BridgeOrder { clearance: &clearance, call: self.bridge.call(), body: &body };
-            let asked = tokio::select! {
-                biased;
-                // First: what forbids sending by now must close the gate before anything passes it.
-                () = self.close_where_held(&gate) => continue,
-                asked = self.line.control.bridge(order, self.line.timeout) => asked,
-            };
+            let asked = self.line.control.bridge(order, self.line.timeout).await;
             let error = match asked {
                 Ok(answer) => return self.settle(id, before.as_ref(), answer.value).await,
                 Err(error) => error,
@@ -93,18 +85,6 @@ impl Attempt<'_> {
 
     fn wanted(&self, id: Uuid) -> Wanted<'_> {
         Wanted { call: self.bridge.call(), targets: self.bridge.targets(), id }
-    }
-
-    /// Closes the gate as soon as something forbids sending: it is asked right before each sending. Never ends, since what
-    /// is under way has to be waited for.
-    async fn close_where_held(&self, gate: &Gate) {
-        loop {
-            if let Some(why) = (self.held)() {
-                gate.close(why);
-                return std::future::pending().await;
-            }
-            tokio::time::sleep(ASK_AGAIN).await;
-        }
     }
 
     /// Counts the legs that are on the call, where the platform tells them; where it does not, it judges itself.

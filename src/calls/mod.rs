@@ -26,4 +26,4 @@ pub use orphans::is_a_bridge;
 pub use outcome::{Failure, Outcome, Settled};
 pub use request::{Bridge, Direction, Dtmf, Fault, GivenPair, GivenTarget, Request, Rules, check};
 pub use rescue::{FailedOver, Rescue, Rescues};
-pub use switchboard::{Held, Switchboard};
+pub use switchboard::Switchboard;

@@ -8,7 +8,7 @@
 
 mod permits;
 
-pub use permits::{Grant, MAY_SHOW_FOR, Permit, PermitEvent, PermitRequest, Permits};
+pub use permits::{Change, Denied, Grant, MAY_SHOW_FOR, Permit, PermitEvent, PermitRequest, Permits};
 
 use crate::journal::{Gate, Receipt};
 use uuid::Uuid;

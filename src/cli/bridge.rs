@@ -5,22 +5,20 @@ use super::EX_CONFIG;
 use super::run::connect;
 use super::socket::{Daemon, SocketArgs, SocketError};
 use super::terminal::plain;
-use crate::calls::{
-    GivenPair, GivenTarget, Held, IdempotencyKey, Order, Outcome, Refusal, Request, Settled, Switchboard,
-};
+use crate::calls::{GivenPair, GivenTarget, IdempotencyKey, Order, Outcome, Refusal, Request, Settled, Switchboard};
+use crate::clearance::{Denied, Permits};
 use crate::cli::terminal;
 use crate::clock::Clock;
 use crate::config::{Config, load};
 use crate::counters::Counters;
 use crate::journal::{Batch, Journal, Recovered};
-use crate::policy::{Actor, Engine, Mode, TenantId};
+use crate::policy::{Actor, Engine, Hold, TenantId, Writer};
 use crate::supervisor::{Clients, recent_key, recent_of, state_of};
 use clap::Args;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a bridge that was interrupted may be looked after before the new one.
@@ -172,9 +170,9 @@ impl Alone {
             .collect();
         let reload =
             clients.prepare(&config, &recent, String::new()).map_err(|error| Said::of(EX_CONFIG, error.to_string()))?;
-        let why = held(&config, &recovered, &clock, &tenant);
-        let held: Held = Arc::new(move |_| why.clone());
-        let board = Switchboard::new(journal.clone(), clock.clone(), counters, held);
+        let held = held(&config, &recovered, &clock, &tenant, Writer::Bridge);
+        let permits = Permits::alone(held.map(|held| (tenant.clone(), held)).into_iter().collect());
+        let board = Switchboard::new(journal.clone(), clock.clone(), counters, permits);
         board.configure(&config, &reload.platforms);
         let platform = reload.platforms.get(&tenant).cloned();
         let recent = Box::new(move || platform.as_ref().map(|p| p.recent_requests()).unwrap_or_default());
@@ -210,11 +208,14 @@ impl Alone {
     }
 }
 
-/// What forbids every change forbids this one: the daemon's mode, and a pause that the journal remembers.
-pub(super) fn held(config: &Config, recovered: &Recovered, clock: &Clock, tenant: &TenantId) -> Option<String> {
-    if config.daemon.mode == Mode::Observe {
-        return Some("daemon.mode is observe, which changes nothing; set it to propose or enforce".to_owned());
-    }
+/// What holds `writer` back where no daemon runs: the mode, and what the journal remembers, such as a pause.
+pub(super) fn held(
+    config: &Config,
+    recovered: &Recovered,
+    clock: &Clock,
+    tenant: &TenantId,
+    writer: Writer,
+) -> Option<Denied> {
     let (now, wall) = (clock.now(), clock.wall());
     let mut engine = Engine::new(config.params(), now);
     for (key, value) in &recovered.states {
@@ -222,8 +223,12 @@ pub(super) fn held(config: &Config, recovered: &Recovered, clock: &Clock, tenant
             engine.restore(now, &part, saved, elapsed);
         }
     }
-    let paused = engine.paused() || engine.tenant(now, tenant).is_some_and(|tenant| tenant.paused);
-    paused.then(|| format!("{tenant} is paused; start the daemon, and `trunkwarden resume` lifts that"))
+    let hold = engine.may_change(tenant, None, writer).err()?;
+    let mut denied = Denied::by(hold, tenant);
+    if matches!(denied.hold, Some(Hold::Paused { .. })) {
+        denied.why.push_str(", once the daemon runs");
+    }
+    Some(denied)
 }
 
 impl Said {

@@ -7,7 +7,7 @@ use super::plan::{Done, Item, Plan, Result as Came, What};
 use super::provisioner::{Provisioner, Setup, tenants};
 use super::register::lock;
 use crate::journal::Batch;
-use crate::policy::{EventType, TenantId};
+use crate::policy::{EventType, TenantId, Writer};
 use futures_util::{StreamExt, stream};
 
 /// Tenants that are worked on at once.
@@ -66,8 +66,8 @@ impl Provisioner {
         };
         match (item.what, forbidden) {
             (_, Some(why)) => item.done(Came::Held, Some(why)),
-            (What::Create, _) => self.create(desired, item, who).await,
-            (What::Change, _) => self.change(desired, item, who).await,
+            (What::Create, _) => self.create(desired, item, (Writer::Apply, who)).await,
+            (What::Change, _) => self.change(desired, item, (Writer::Apply, who)).await,
             _ => taken.unwrap_or_else(|| item.done(Came::Unchanged, None)),
         }
     }

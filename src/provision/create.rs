@@ -7,15 +7,15 @@ use super::provisioner::{Provisioner, platform_of};
 use super::register::lock;
 use super::survey::{named, single};
 use super::{update, wire};
-use crate::clearance::Clearance;
+use crate::clearance::{Change, Clearance};
 use crate::platform::{Answer, ChannelDoc, Class, ErrorClass, Platform, PlatformError, ReadBack, ReadBacks, read_back};
-use crate::policy::ChannelId;
+use crate::policy::{ChannelId, Writer};
 use secrecy::SecretString;
 use std::time::Duration;
 
 impl Provisioner {
     /// Creates a channel that was seen to be absent.
-    pub(super) async fn create(&self, desired: &Desired, item: &Item, actor: &str) -> Done {
+    pub(super) async fn create(&self, desired: &Desired, item: &Item, (by, actor): (Writer, &str)) -> Done {
         let failed = |why: String| item.done(Came::Failed, Some(why));
         let key = desired.key();
         let password = match desired.spec.password.resolve() {
@@ -30,9 +30,9 @@ impl Provisioner {
             Ok(platform) => platform,
             Err(why) => return failed(why),
         };
-        let permit = match self.permits.ask(key.0.clone(), None).await {
+        let permit = match self.permits.ask(key.0.clone(), Change::Provision { channel: None, by }).await {
             Ok(permit) => permit,
-            Err(why) => return item.done(Came::Held, Some(why)),
+            Err(denied) => return item.done(Came::Held, Some(denied.why)),
         };
         if let Some(why) = self.no_longer(desired) {
             return item.done(Came::Held, Some(why));

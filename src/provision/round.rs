@@ -8,7 +8,7 @@ use super::plan::{Item, Plan, Result as Came, What};
 use super::provisioner::{Provisioner, tenants};
 use super::update;
 use crate::config::ProvisioningMode;
-use crate::policy::{Actor, Mode};
+use crate::policy::{Actor, Mode, Writer};
 use futures_util::{StreamExt, stream};
 
 /// Tenants that are worked on at once.
@@ -53,8 +53,8 @@ impl Provisioner {
             return item;
         }
         let done = match item.what {
-            What::Create => self.create(desired, &item, &system).await,
-            _ => self.change(desired, &item, &system).await,
+            What::Create => self.create(desired, &item, (Writer::Round, &system)).await,
+            _ => self.change(desired, &item, (Writer::Round, &system)).await,
         };
         let (tenant, name, why) = (&done.tenant, &done.name, &done.why);
         match done.result {

@@ -7,24 +7,26 @@ use super::plan::{Done, Item, Result as Came, Sight, What, digest};
 use super::provisioner::{Provisioner, platform_of};
 use super::survey::{Surveyor, dated, single};
 use super::wire;
-use crate::clearance::{Clearance, Permit};
+use crate::clearance::{Change, Clearance, Permit};
 use crate::journal::Batch;
 use crate::platform::{ChannelChange, ChannelDoc, Class, ErrorClass, Platform, ReadBack, read_back};
+use crate::policy::Writer;
 use secrecy::SecretString;
 use std::time::Duration;
 
 impl Provisioner {
     /// Changes what differs of a channel whose id is known.
-    pub(super) async fn change(&self, desired: &Desired, item: &Item, actor: &str) -> Done {
+    pub(super) async fn change(&self, desired: &Desired, item: &Item, (by, actor): (Writer, &str)) -> Done {
         let held = |why: String| item.done(Came::Held, Some(why));
         let Some(id) = item.id.clone() else { return held("its id is not known".to_owned()) };
         let platform = match platform_of(&self.setup.load(), &item.tenant) {
             Ok(platform) => platform,
             Err(why) => return held(why),
         };
-        let permit = match self.permits.ask(item.tenant.clone(), Some(id.clone())).await {
+        let leave = Change::Provision { channel: Some(id.clone()), by };
+        let permit = match self.permits.ask(item.tenant.clone(), leave).await {
             Ok(permit) => permit,
-            Err(why) => return held(why),
+            Err(denied) => return held(denied.why),
         };
         // What the engine did before is in the journal, once this is: it decides which codec order is its own.
         if let Err(error) = self.journal.submit(Batch::default()).await {

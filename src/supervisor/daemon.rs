@@ -89,7 +89,7 @@ impl Daemon {
         let (reload_sender, reloads) = mpsc::channel(4);
         let (poked, setup) = (Arc::new(Notify::new()), Arc::new(ArcSwap::from_pointee(Setup::default())));
         let register = Arc::new(Mutex::new(all_known(&recovered.states)));
-        let calls = Calls::new(&journal, &clock, &counters, &snapshot);
+        let calls = Calls::new(&journal, &clock, &counters, permits.clone());
         let mut taking = Taking {
             clients,
             config: config.clone(),

@@ -342,7 +342,7 @@ impl Driver {
         }
         self.platforms = platforms;
         self.platforms.keys().for_each(|id| self.counters.tenant(id.as_str()));
-        self.call_back_permits("another configuration was taken");
+        self.call_back_provisioning("another configuration was taken");
         self.publisher.configured(&params, self.clock.wall());
         self.ledger.fact(now, Place::Process, &Fact::Reconfigured);
         self.calendar = calendar;

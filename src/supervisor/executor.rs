@@ -73,7 +73,7 @@ impl Execution {
     async fn run(self, begun: impl Future<Output = Result<Receipt, JournalError>> + Send) {
         let outcome = match begun.await {
             Ok(receipt) => self.change(Clearance::new(receipt, self.gate.clone())).await,
-            Err(error) => Outcome::Withdrawn { why: format!("the intent could not be written down: {error}") },
+            Err(error) => Outcome::Withdrawn { why: format!("the action could not be written down: {error}") },
         };
         self.finish(outcome).await;
     }
@@ -224,7 +224,7 @@ impl Execution {
     }
 
     async fn say(&self, told: Told) {
-        // The driver is gone only at the very end of a stop; the open intent then tells the next start.
+        // The driver is gone only at the very end of a stop; its open operation then tells the next start.
         let _ = self.tell.send(told).await;
     }
 }

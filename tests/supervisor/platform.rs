@@ -14,8 +14,8 @@ use trunkwarden::config;
 use trunkwarden::counters::Counters;
 use trunkwarden::journal::{Filter, IdSource, Journal, JournalError, KeptOperation, Options, WriterMode};
 use trunkwarden::platform::{
-    Answer, BridgeAnswer, BridgeOrder, BudgetReading, CallControl, CallDoc, CallPage, ChannelChange, ChannelDoc, Class,
-    ErrorClass, ListPage, Platform, PlatformError, TelemetryAnswer, TelemetryQuery,
+    Answer, BridgeAnswer, BridgeOrder, BridgeWord, BudgetReading, CallControl, CallDoc, CallPage, ChannelChange,
+    ChannelDoc, Class, ErrorClass, ListPage, Platform, PlatformError, TelemetryAnswer, TelemetryQuery,
 };
 use trunkwarden::policy::{ChannelId, LookError, Sample, Time, WallMs};
 use trunkwarden::supervisor::{Clients, Daemon, Parts, Pulse, Reloads};
@@ -97,8 +97,12 @@ pub struct Held {
     pub created: Vec<Value>,
     /// Every single look: at whom, when, in which class.
     pub looks: Vec<(String, Time, Class)>,
-    /// Calls can be listed, and there are none.
+    /// Calls can be listed.
     pub has_calls: bool,
+    /// So many are on every channel.
+    pub calls: usize,
+    /// Those that were bridged.
+    pub bridged: Vec<String>,
     /// Amendments are taken and not made.
     pub amend_ignored: bool,
     /// Whose credentials are shown, and whether they are there.
@@ -237,7 +241,8 @@ impl Platform for Fake {
     }
 
     fn call_control(&self) -> Option<Arc<dyn CallControl>> {
-        self.with(|held| held.has_calls).then(|| Arc::new(NoCalls) as Arc<dyn CallControl>)
+        let calls = || Arc::new(Calls { held: Arc::clone(&self.held), clock: self.clock.clone() });
+        self.with(|held| held.has_calls).then(|| calls() as Arc<dyn CallControl>)
     }
 
     async fn telemetry(&self, query: &TelemetryQuery, _: Duration) -> Result<Answer<TelemetryAnswer>, PlatformError> {
@@ -348,13 +353,27 @@ impl Fake {
     }
 }
 
-/// Calls can be listed, and there are none.
-struct NoCalls;
+/// Calls as the test has them; each can be bridged.
+struct Calls {
+    held: Arc<Mutex<Held>>,
+    clock: Clock,
+}
+
+impl Calls {
+    fn answer<T>(&self, value: T) -> Answer<T> {
+        let now = self.clock.now();
+        Answer { value, asked_at: now, answered_at: now, as_of: now, date: None }
+    }
+}
 
 #[async_trait]
-impl CallControl for NoCalls {
-    async fn bridge(&self, _: BridgeOrder<'_>, _: Duration) -> Result<Answer<BridgeAnswer>, PlatformError> {
-        Err(error(ErrorClass::Unsupported, LookError::Unexpected))
+impl CallControl for Calls {
+    async fn bridge(&self, order: BridgeOrder<'_>, _: Duration) -> Result<Answer<BridgeAnswer>, PlatformError> {
+        if let Err(why) = order.clearance.gate().pass(self.clock.now()) {
+            return Err(PlatformError { message: why, ..error(ErrorClass::Withdrawn, LookError::Unexpected) });
+        }
+        self.held.lock().unwrap().bridged.push(order.call.to_owned());
+        Ok(self.answer(BridgeAnswer { id: None, said: BridgeWord::Made }))
     }
 
     fn reads_calls(&self) -> bool {
@@ -370,13 +389,9 @@ impl CallControl for NoCalls {
     }
 
     async fn calls(&self, _: &ChannelId, _: Option<&str>, _: Duration) -> Result<Answer<CallPage>, PlatformError> {
-        Ok(Answer {
-            value: CallPage::default(),
-            asked_at: Time::ZERO,
-            answered_at: Time::ZERO,
-            as_of: Time::ZERO,
-            date: None,
-        })
+        let call = |n| CallDoc { id: format!("call-{n}"), direction: Some("inbound".into()), ..CallDoc::default() };
+        let calls = (1..=self.held.lock().unwrap().calls).map(call).collect();
+        Ok(self.answer(CallPage { calls, ..CallPage::default() }))
     }
 
     async fn lacking_scopes(&self, _: Duration) -> Result<Vec<String>, PlatformError> {

@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::counters::Counters;
 use crate::journal::{Batch, IdSource, Journal, Reader, Recovered};
-use crate::policy::{Actor, ChannelId, TenantId};
+use crate::policy::{Actor, ChannelId, TenantId, Writer};
 use crate::provision::{Digests, Done, Plan, Provisioner, Setup, Surveyor, all_known, desired};
 use crate::supervisor::{recent_requests, recent_state};
 use arc_swap::ArcSwap;
@@ -48,7 +48,9 @@ impl Alone {
             None => Journal::in_memory(IdSource::System, clock.clone()).map_err(|error| error.to_string())?,
         };
         // A pause outlives the daemon.
-        let why = |id: &TenantId| Some((id.clone(), crate::cli::bridge::held(config, &recovered, &clock, id)?));
+        let why = |id: &TenantId| {
+            Some((id.clone(), crate::cli::bridge::held(config, &recovered, &clock, id, Writer::Apply)?))
+        };
         let permits = Permits::alone(config.tenants.keys().filter_map(why).collect());
         let provisioner = Provisioner::new(surveyor, own, permits, Counters::new(), register, Arc::clone(&setup));
         Ok(Self { provisioner, setup, journal, clock })

@@ -88,7 +88,6 @@ impl Engine {
 impl Asked<'_> {
     /// What holds back others too, who change the platform, and then the guards.
     fn ask_all(&self, guards: &[Guard]) -> Result<(), Hold> {
-        // Whoever works on a channel is not disturbed by a rescue of its traffic from one backup to another.
         self.first(self.engine.holds(Writer::Action, Some(self.tenant), Some(self.slot)))?;
         self.ask(guards)
     }
