@@ -7,6 +7,7 @@
 //! that reads a clock. `ARCHITECTURE.md` is the map.
 
 pub mod calls;
+pub mod clearance;
 pub mod cli;
 pub mod clock;
 pub mod config;

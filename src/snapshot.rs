@@ -28,7 +28,7 @@ pub struct Snapshot {
     pub journal_writable: bool,
     /// What of the audit log a person has to accept: a word of a closed list, and why. `None`: nothing.
     pub unaccepted: Option<(&'static str, String)>,
-    /// Whether intents that a crash left open are resolved (or their tenant is blind).
+    /// Whether actions that a crash left open are resolved (or their tenant is blind).
     pub orphans_resolved: bool,
     /// The tenants.
     pub tenants: BTreeMap<TenantId, TenantSnapshot>,

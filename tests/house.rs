@@ -111,26 +111,27 @@ fn only_the_clock_reads_a_clock() {
 }
 
 #[test]
-fn only_the_executor_changes_the_platform() {
+fn only_who_holds_a_clearance_changes_the_platform() {
+    // Each file that sends a change, and by which method of the client.
+    let senders = [
+        ("supervisor/executor.rs", "change_channel"),
+        ("provision/update.rs", "change_channel"),
+        ("provision/create.rs", "create_channel"),
+        ("calls/attempt.rs", "bridge"),
+    ];
     for file in product() {
-        let is_platform = file.path.starts_with("platform/") || file.path.starts_with("sim/");
-        let may_patch = file.path.starts_with("supervisor/executor") || file.path.starts_with("sim/");
-        assert!(
-            may_patch || !file.words.methods.contains("patch"),
-            "{}: only the executor calls `.patch(`, because only it holds the journal's receipt",
-            file.path
-        );
-        // What is desired is created and put right under an operation's receipt, in these two files alone.
-        let may_provision = ["provision/create.rs", "provision/update.rs"].contains(&file.path.as_str());
-        for method in ["create_channel", "amend_channel"] {
+        let sends = senders.iter().find(|(path, _)| *path == file.path).map(|(_, method)| *method);
+        for method in ["change_channel", "create_channel"] {
             assert!(
-                may_provision || !file.words.methods.contains(method),
-                "{}: `.{method}(` is for whoever holds an operation's receipt",
+                sends == Some(method) || !file.words.methods.contains(method),
+                "{}: `.{method}(` is for whoever holds an operation's clearance",
                 file.path
             );
         }
-        let makes_warrant = file.words.paths.iter().any(|path| path.ends_with(&["Warrant".into(), "new".into()]));
-        assert_eq!(may_provision, makes_warrant, "{}: a warrant is made where it is used", file.path);
+        let clears = file.words.paths.iter().any(|path| path.ends_with(&["Clearance".into(), "new".into()]));
+        assert_eq!(sends.is_some(), clears, "{}: a clearance is made where it is used", file.path);
+        assert!(sends.is_none_or(|method| file.words.methods.contains(method)), "{}: sends nothing", file.path);
+        let is_platform = file.path.starts_with("platform/") || file.path.starts_with("sim/");
         let names_method = file.words.paths.iter().any(|path| path.ends_with(&["Method".into(), "PATCH".into()]));
         assert!(is_platform || !names_method, "{}: PATCH is the platform client's to send", file.path);
     }

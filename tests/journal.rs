@@ -20,10 +20,11 @@ use std::time::Duration;
 use tempfile::TempDir;
 use trunkwarden::clock::Clock;
 use trunkwarden::journal::{
-    Batch, Closed, Entry, Filter, IdSource, Intent, Journal, JournalError, ObservationRow, Options, Pending, Reader,
+    Batch, Ended, Entry, Filter, IdSource, Journal, JournalError, ObservationRow, Operation, Options, Pending, Reader,
     Receipt, WriterMode,
 };
 use trunkwarden::policy::{OpId, WallMs};
+use uuid::Uuid;
 
 const T0: WallMs = WallMs(1_795_000_000_000);
 const FAR: WallMs = WallMs(T0.0 + 10_000_000_000_000);
@@ -50,14 +51,22 @@ fn entry(event: &str) -> Entry {
     }
 }
 
-fn intent(op: u64) -> Intent {
-    Intent {
-        op: OpId(op),
-        tenant: "acme".into(),
-        channel: "ch-0001".into(),
+/// An action of the engine's.
+fn action(op: u64) -> Operation {
+    Operation {
+        id: id_of(op),
+        op: Some(OpId(op)),
         kind: "failover".into(),
-        action: json!({"op": op, "to": "ch-0002"}),
+        tenant: "acme".into(),
+        subject: "ch-0001".into(),
+        key: None,
+        actor: "engine".into(),
+        request: json!({"op": op, "to": "ch-0002"}),
     }
+}
+
+fn id_of(op: u64) -> Uuid {
+    Uuid::from_u128(op.into())
 }
 
 fn entries(list: Vec<Entry>) -> Batch {
@@ -67,14 +76,14 @@ fn entries(list: Vec<Entry>) -> Batch {
 fn opening(op: u64) -> Batch {
     Batch {
         entries: vec![Entry { op: Some(OpId(op)), ..entry("failover.intended") }],
-        open: Some(intent(op)),
+        begin: Some(action(op)),
         ..Batch::default()
     }
 }
 
 fn closing(op: u64) -> Batch {
     Batch {
-        close: vec![Closed { op: OpId(op), outcome: "applied".into(), detail: json!({"outcome": "applied"}) }],
+        end: vec![Ended { id: id_of(op), outcome: "applied".into(), result: json!({"outcome": "applied"}) }],
         ..Batch::default()
     }
 }
@@ -131,7 +140,7 @@ impl Place {
 }
 
 /// The answer of a journal that is written in line.
-fn now(pending: Pending) -> Result<Option<Receipt>, JournalError> {
+fn now(pending: Pending) -> Result<(), JournalError> {
     pending.now_or_never().expect("in line, the answer is there at once")
 }
 
@@ -300,9 +309,9 @@ fn an_entry_that_no_reader_could_bear_is_written_without_the_rest_and_harms_nobo
         assert_eq!(journal.counters().set_aside_total, n as u64 + 1);
     }
     assert!(*journal.writable().borrow());
-    // An intent comes with its entries: the action is not held for what is told of it.
+    // An action comes with its entries: the action is not held for what is told of it.
     let receipt = Batch { entries: vec![Entry { op: Some(OpId(7)), reason: huge, ..entry("a.b") }], ..opening(7) };
-    assert!(now(journal.submit(receipt)).unwrap().is_some());
+    now(journal.submit(receipt)).unwrap();
     assert_eq!(journal.reader().verify().unwrap().entries, 9);
 }
 
@@ -324,8 +333,8 @@ fn what_one_tenant_leaves_that_can_never_be_written_costs_no_other() {
     assert_eq!(journal.reader().verify().unwrap().entries, 1);
     let counters = journal.counters();
     assert_eq!((counters.set_aside_total, counters.batches_failed_total), (2, 0));
-    // Of an intent nothing is left out: whoever wants to act is told.
-    let huge = Batch { open: Some(Intent { action: json!({ "to": long }), ..intent(1) }), ..Batch::default() };
+    // Of an operation nothing is left out: whoever wants to act is told.
+    let huge = Batch { begin: Some(Operation { request: json!({ "to": long }), ..action(1) }), ..Batch::default() };
     assert!(now(journal.submit(huge)).unwrap_err().is_permanent());
 }
 
@@ -459,20 +468,12 @@ proptest! {
         for (n, (count, op, unfit)) in batches.into_iter().enumerate() {
             let list: Vec<Entry> = (0..count).map(|i| entry(&format!("b{n}.e{i}"))).collect();
             let names: Vec<String> = list.iter().map(|e| e.event_type.clone()).collect();
-            let begin = unfit.then(|| trunkwarden::journal::Operation {
-                id: journal.new_operation_id(),
-                kind: "bridge".into(),
-                tenant: "acme".into(),
-                subject: "call".into(),
-                key: None,
-                actor: "engine".into(),
-                request: json!("x".repeat(1024 * 1024)),
-            });
+            let huge = || Operation { request: json!("x".repeat(1024 * 1024)), ..action(99) };
             let twice = op.is_some_and(|op| opened.contains(&op));
-            let answer = now(journal.submit(Batch { open: op.map(intent), begin, ..entries(list) }));
+            let begin = if unfit { Some(huge()) } else { op.map(action) };
+            let answer = now(journal.submit(Batch { begin, ..entries(list) }));
             prop_assert_eq!(answer.is_ok(), !unfit && !twice);
-            if let Ok(receipt) = answer {
-                prop_assert_eq!(receipt.map(|r| r.op().0), op);
+            if answer.is_ok() {
                 expected.extend(names);
                 opened.extend(op);
             }
@@ -480,7 +481,7 @@ proptest! {
         prop_assert_eq!(journal.reader().verify().unwrap().entries, expected.len() as u64);
         expected.reverse();
         prop_assert_eq!(event_types(&journal, Filter::default()), expected);
-        prop_assert_eq!(journal.reader().open_intents().unwrap().len(), opened.len());
+        prop_assert_eq!(journal.reader().open_operations().unwrap().len(), opened.len());
     }
 }
 
@@ -491,17 +492,18 @@ async fn a_receipt_comes_only_after_the_commit() {
     let place = Place::new();
     let journal = place.open(WriterMode::Thread);
     let busy = Busy::hold(&place.path());
-    let mut pending = journal.submit(opening(7));
+    let requested = entries(vec![Entry { op: Some(OpId(7)), ..entry("failover.intended") }]);
+    let mut pending = Box::pin(journal.begin(action(7), requested));
     until("the writer took the batch", || journal.counters().queued == 0).await;
     assert!((&mut pending).now_or_never().is_none());
-    assert!(journal.reader().open_intents().unwrap().is_empty());
+    assert!(journal.reader().open_operations().unwrap().is_empty());
 
     busy.release();
-    let receipt = pending.await.unwrap().expect("a receipt");
-    assert_eq!(receipt.op(), OpId(7));
-    let open = Reader::open(&place.path()).unwrap().open_intents().unwrap();
+    let receipt: Receipt = pending.await.unwrap();
+    assert_eq!(receipt.operation(), id_of(7));
+    let open = Reader::open(&place.path()).unwrap().open_operations().unwrap();
     assert_eq!(open.len(), 1);
-    assert_eq!(open[0].intent, intent(7));
+    assert_eq!(open[0].operation, action(7));
     assert_eq!(texts(&place.path()).len(), 1);
     journal.close().await;
 }
@@ -520,7 +522,7 @@ async fn batches_that_wait_are_committed_together_and_a_bad_one_sinks_no_other()
     busy.release();
     first.await.unwrap();
     for pending in good {
-        assert!(pending.await.unwrap().is_some());
+        pending.await.unwrap();
     }
     assert_eq!(journal.counters().commits_total, commits + 2);
 
@@ -549,7 +551,7 @@ async fn a_full_queue_gives_up_observations_first_and_then_says_so() {
     until("the writer took the first", || journal.counters().queued == 0).await;
 
     kept.extend((0..6).map(|_| journal.submit(observing(T0, "{}"))));
-    assert!(now(journal.submit(observing(T0, "{}"))).unwrap().is_none(), "given up");
+    now(journal.submit(observing(T0, "{}"))).expect("given up");
     assert_eq!(journal.counters().observations_dropped_total, 1);
     kept.extend((0..2).map(|_| journal.submit(entries(vec![entry("health.changed")]))));
     let refused = now(journal.submit(entries(vec![entry("health.changed")]))).unwrap_err();
@@ -616,7 +618,7 @@ async fn closing_commits_what_was_submitted_and_takes_nothing_more() {
     let answers: Vec<Pending> = (1..200).map(|op| journal.submit(opening(op))).collect();
     journal.close().await;
     for answer in answers {
-        assert!(answer.await.unwrap().is_some());
+        answer.await.unwrap();
     }
     assert!(matches!(other.submit(opening(999)).await, Err(JournalError::Closed)));
     assert!(!*other.writable().borrow());
@@ -638,7 +640,7 @@ async fn a_journal_that_is_dropped_still_commits_and_lets_go_of_its_lock() {
         found.is_some()
     })
     .await;
-    assert_eq!(found.unwrap().1.orphans.len(), 1);
+    assert_eq!(found.unwrap().1.open.len(), 1);
 }
 
 // --- starting ---
@@ -647,7 +649,7 @@ async fn a_journal_that_is_dropped_still_commits_and_lets_go_of_its_lock() {
 fn a_new_journal_is_empty_and_for_its_owner_alone() {
     let place = Place::new();
     let (journal, recovered) = Journal::open(place.options(WriterMode::Inline)).unwrap();
-    assert!(recovered.states.is_empty() && recovered.orphans.is_empty());
+    assert!(recovered.states.is_empty() && recovered.open.is_empty());
     assert_eq!((recovered.last_op, recovered.last_entry_at), (OpId(0), None));
     assert_eq!(journal.reader().head().unwrap(), None);
     assert_eq!(journal.reader().verify().unwrap().head, "0".repeat(64));
@@ -691,8 +693,8 @@ fn a_start_finds_state_orphans_and_the_last_number() {
         recovered.states,
         [keep("a", Some(json!([2]))), keep("b", Some(json!({"x": 1.5})))].map(|(k, v)| (k, v.unwrap()))
     );
-    let orphans: Vec<_> = recovered.orphans.iter().map(|o| o.intent.clone()).collect();
-    assert_eq!(orphans, [intent(3), intent(5)]);
+    let orphans: Vec<_> = recovered.open.into_iter().map(|open| open.operation).collect();
+    assert_eq!(orphans, [action(3), action(5)]);
     assert_eq!(recovered.last_op, OpId(9));
     assert_eq!(recovered.last_entry_at, Some(T0));
     now(journal.submit(opening(10))).unwrap();
@@ -776,7 +778,7 @@ async fn a_full_disk_shows_and_is_over_when_there_is_room_again() {
     journal.prune(FAR).await.unwrap();
     let again = tokio::time::timeout(Duration::from_secs(20), writable.wait_for(|w| *w)).await;
     assert!(again.expect("the writer tries by itself").is_ok());
-    assert!(journal.submit(Batch { entries: vec![large], ..opening(2) }).await.unwrap().is_some());
+    journal.submit(Batch { entries: vec![large], ..opening(2) }).await.unwrap();
     assert_eq!(journal.reader().verify().unwrap().entries, 2);
     journal.close().await;
 }
@@ -810,7 +812,7 @@ async fn what_was_given_up_at_its_time_is_never_committed() {
     journal.submit(opening(2)).await.unwrap();
     let in_time = Batch { states: vec![("in time".into(), Some(json!(1)))], ..Batch::default() };
     journal.submit_within(in_time, Duration::from_secs(20)).await.unwrap();
-    assert_eq!(texts(&place.path()).len(), 2, "the two intents");
+    assert_eq!(texts(&place.path()).len(), 2, "of the two actions");
     let states = journal.reader().states().unwrap();
     assert_eq!(states, [("in time".to_owned(), json!(1))]);
     journal.close().await;
@@ -844,15 +846,15 @@ async fn a_journal_whose_file_is_gone_or_another_one_takes_nothing_until_it_is_b
             let refused = journal.submit(opening(2)).await.unwrap_err();
             assert!(matches!(refused, JournalError::Replaced { .. }), "{name}: {refused}");
             assert!(refused.to_string().contains(name), "{refused}");
-            assert!(!*journal.writable().borrow(), "{name}: an intent is refused, and so is all that follows");
+            assert!(!*journal.writable().borrow(), "{name}: an action is refused, and so is all that follows");
             std::fs::rename(file.with_extension("away"), &file).unwrap();
             let mut writable = journal.writable();
             if mode == WriterMode::Thread {
                 writable.wait_for(|writable| *writable).await.unwrap();
             }
-            assert!(journal.submit(opening(3)).await.unwrap().is_some(), "{name}: it is back");
+            journal.submit(opening(3)).await.unwrap_or_else(|error| panic!("{name}: it is back, {error}"));
             journal.close().await;
-            assert_eq!(Reader::open(&place.path()).unwrap().open_intents().unwrap().len(), 2);
+            assert_eq!(Reader::open(&place.path()).unwrap().open_operations().unwrap().len(), 2);
         }
     }
 }
@@ -946,7 +948,7 @@ fn a_page_has_a_bound() {
 }
 
 #[tokio::test]
-async fn pruning_removes_old_observations_and_closed_intents_and_nothing_else() {
+async fn pruning_removes_old_observations_and_actions_that_ended_and_nothing_else() {
     let place = Place::new();
     let day = Duration::from_hours(24);
     let options = Options { observation_retention: day, ..place.options(WriterMode::Thread) };
@@ -966,26 +968,26 @@ async fn pruning_removes_old_observations_and_closed_intents_and_nothing_else() 
     let left = journal.reader().observations("acme", "c", WallMs(0), FAR, 10_000).unwrap();
     assert_eq!(left, [row(T0.0)]);
     let count = |sql: &str| Connection::open(place.path()).unwrap().query_row(sql, [], |r| r.get::<_, i64>(0)).unwrap();
-    assert_eq!(count("SELECT count(*) FROM intents"), 3, "closed less than 90 days ago");
+    assert_eq!(count("SELECT count(*) FROM operations"), 3, "closed less than 90 days ago");
 
     journal.prune(FAR).await.unwrap();
-    assert_eq!(count("SELECT count(*) FROM intents"), 2, "the open one and the greatest number stay");
-    assert_eq!(journal.reader().open_intents().unwrap()[0].intent.op, OpId(2));
+    assert_eq!(count("SELECT count(*) FROM operations"), 2, "the open one and the greatest number stay");
+    assert_eq!(journal.reader().open_operations().unwrap()[0].operation.op, Some(OpId(2)));
     assert_eq!(journal.reader().verify().unwrap().entries, 3);
     journal.close().await;
     assert_eq!(Journal::open(place.options(WriterMode::Inline)).unwrap().1.last_op, OpId(3));
 }
 
 #[test]
-fn the_first_outcome_of_an_intent_stands() {
+fn the_first_outcome_of_an_action_stands() {
     let place = Place::new();
     let journal = place.open(WriterMode::Inline);
     now(journal.submit(opening(1))).unwrap();
     now(journal.submit(closing(1))).unwrap();
-    let late = Closed { op: OpId(1), outcome: "unknown".into(), detail: Value::Null };
-    now(journal.submit(Batch { close: vec![late], ..Batch::default() })).unwrap();
+    let late = Ended { id: id_of(1), outcome: "unknown".into(), result: Value::Null };
+    now(journal.submit(Batch { end: vec![late], ..Batch::default() })).unwrap();
     let db = Connection::open(place.path()).unwrap();
-    let outcome: String = db.query_row("SELECT outcome FROM intents WHERE op = 1", [], |r| r.get(0)).unwrap();
+    let outcome: String = db.query_row("SELECT outcome FROM operations WHERE op = 1", [], |r| r.get(0)).unwrap();
     assert_eq!(outcome, "applied");
-    assert!(journal.reader().open_intents().unwrap().is_empty());
+    assert!(journal.reader().open_operations().unwrap().is_empty());
 }

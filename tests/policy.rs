@@ -73,3 +73,5 @@ mod turns;
 mod words;
 #[path = "policy/world.rs"]
 mod world;
+#[path = "policy/writers.rs"]
+mod writers;

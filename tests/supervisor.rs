@@ -27,8 +27,9 @@ mod tags;
 use platform::{WALL, World};
 use serde_json::json;
 use std::time::Duration;
-use trunkwarden::journal::{Intent, OpenIntent};
+use trunkwarden::journal::{KeptOperation, Operation};
 use trunkwarden::policy::{Action, ActionKind, Actor, ChannelKey, Health, OpId, Reason, TenantId, Time};
+use uuid::Uuid;
 
 async fn pass(s: u64) {
     tokio::time::sleep(Duration::from_secs(s)).await;
@@ -74,14 +75,17 @@ async fn an_interrupted_action_on_a_channel_that_is_gone_is_resolved_as_unknown(
         action_timeout: Duration::from_secs(10),
         verify_for: Duration::from_secs(30),
     };
-    let intent = Intent {
-        op: action.op,
-        tenant: "acme".into(),
-        channel: "a".into(),
+    let operation = Operation {
+        id: Uuid::from_u128(7),
+        op: Some(action.op),
         kind: "failover".into(),
-        action: serde_json::to_value(&action).unwrap(),
+        tenant: "acme".into(),
+        subject: "a".into(),
+        key: None,
+        actor: "engine".into(),
+        request: serde_json::to_value(&action).unwrap(),
     };
-    let w = World::start(vec![OpenIntent { intent, opened_at: WALL }]);
+    let w = World::start(vec![KeptOperation { operation, opened_at: WALL, ended: None }]);
     w.platform.with(|held| held.gone.insert("a".to_owned()));
     pass(5).await;
     assert_eq!(w.told("journal.orphan_resolved").unwrap().min(1), 1);

@@ -5,20 +5,20 @@
 use super::line::Line;
 use super::outcome::{Failure, Outcome};
 use super::request::Bridge;
+use crate::clearance::{Clearance, Permit};
 use crate::clock::Clock;
 use crate::config::target::Target;
-use crate::journal::{Gate, OperationReceipt};
-use crate::platform::{BridgeAnswer, BridgeOrder, BridgeWord, CallDoc, Class, ErrorClass, PlatformError, ReadBacks};
+use crate::journal::Receipt;
+use crate::platform::{
+    BridgeAnswer, BridgeOrder, BridgeWord, CallDoc, Class, ErrorClass, PlatformError, ReadBack, ReadBacks, read_back,
+};
 use crate::policy::Time;
-use std::borrow::Cow;
 use std::time::Duration;
 use uuid::Uuid;
 
 /// Pauses where the platform does not say how long to wait.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
-/// How often it is asked whether something forbids sending by now.
-const ASK_AGAIN: Duration = Duration::from_millis(500);
 const LATE: &str = "its deadline was over before it could be sent";
 
 /// What one attempt needs.
@@ -29,37 +29,31 @@ pub struct Attempt<'a> {
     pub clock: &'a Clock,
     /// The bridge.
     pub bridge: &'a Bridge,
-    /// Why it may not be sent any more.
-    pub held: &'a (dyn Fn() -> Option<String> + Sync),
+    /// Leave to send it.
+    pub permit: &'a Permit,
 }
 
 impl Attempt<'_> {
     /// Makes the bridge, and finds out what came of it.
-    pub async fn run(&self, receipt: &OperationReceipt) -> Outcome {
+    pub async fn run(&self, receipt: Receipt) -> Outcome {
         let deadline = self.clock.now() + self.line.deadline;
         let before = match self.legs_fit(deadline).await {
             Ok(before) => before,
             Err(outcome) => return outcome,
         };
         let body = self.bridge.body();
-        let gate = Gate::open_until_because(deadline, LATE);
+        let (id, clearance) = (receipt.operation(), Clearance::new(receipt, self.permit.gate().until(deadline, LATE)));
         let mut pause = FIRST_PAUSE;
         loop {
-            let order = BridgeOrder { receipt, gate: &gate, call: self.bridge.call(), body: &body };
-            let asked = tokio::select! {
-                biased;
-                // First: what forbids sending by now must close the gate before anything passes it.
-                () = self.close_where_held(&gate) => continue,
-                asked = self.line.control.bridge(order, self.line.timeout) => asked,
-            };
+            let order = BridgeOrder { clearance: &clearance, call: self.bridge.call(), body: &body };
+            let asked = self.line.control.bridge(order, self.line.timeout).await;
             let error = match asked {
-                Ok(answer) => return self.settle(receipt, before.as_ref(), answer.value).await,
+                Ok(answer) => return self.settle(id, before.as_ref(), answer.value).await,
                 Err(error) => error,
             };
             match error.class {
                 ErrorClass::UnknownOutcome => {
-                    return read_back(self.line, self.clock, &self.wanted(receipt), before.as_ref(), &error.message)
-                        .await;
+                    return find_out(self.line, self.clock, &self.wanted(id), before.as_ref(), &error.message).await;
                 }
                 // Known not to have been made: no connection, or over the limit.
                 ErrorClass::Retryable => {
@@ -77,34 +71,20 @@ impl Attempt<'_> {
 
     /// What the answer says came of it. A failure is told in its words and never tried again; what is not made yet is read
     /// back, as what has no answer is.
-    async fn settle(&self, receipt: &OperationReceipt, before: Option<&CallDoc>, answer: BridgeAnswer) -> Outcome {
+    async fn settle(&self, id: Uuid, before: Option<&CallDoc>, answer: BridgeAnswer) -> Outcome {
         let BridgeAnswer { id: bridge_id, said } = answer;
         match said {
             BridgeWord::Made => Outcome::Completed { bridge_id, read_back: false },
             BridgeWord::Failed(why) => Outcome::failed(Failure::Refused, why),
-            BridgeWord::Pending(why) => {
-                match read_back(self.line, self.clock, &self.wanted(receipt), before, &why).await {
-                    Outcome::Completed { .. } => Outcome::Completed { bridge_id, read_back: true },
-                    other => other,
-                }
-            }
+            BridgeWord::Pending(why) => match find_out(self.line, self.clock, &self.wanted(id), before, &why).await {
+                Outcome::Completed { .. } => Outcome::Completed { bridge_id, read_back: true },
+                other => other,
+            },
         }
     }
 
-    fn wanted(&self, receipt: &OperationReceipt) -> Wanted<'_> {
-        Wanted { call: self.bridge.call(), targets: self.bridge.targets(), id: receipt.id() }
-    }
-
-    /// Closes the gate as soon as something forbids sending: it is asked right before each sending. Never ends, since what
-    /// is under way has to be waited for.
-    async fn close_where_held(&self, gate: &Gate) {
-        loop {
-            if let Some(why) = (self.held)() {
-                gate.close(why);
-                return std::future::pending().await;
-            }
-            tokio::time::sleep(ASK_AGAIN).await;
-        }
+    fn wanted(&self, id: Uuid) -> Wanted<'_> {
+        Wanted { call: self.bridge.call(), targets: self.bridge.targets(), id }
     }
 
     /// Counts the legs that are on the call, where the platform tells them; where it does not, it judges itself.
@@ -145,7 +125,7 @@ pub struct Wanted<'a> {
 
 /// Reads the call until it shows the bridge, or the time for that is over; `lost` is how the answer was lost. What the call
 /// does not show may still be made, so its absence is no proof.
-pub async fn read_back(
+pub async fn find_out(
     line: &Line,
     clock: &Clock,
     wanted: &Wanted<'_>,
@@ -158,33 +138,41 @@ pub async fn read_back(
     }
     let until = clock.now() + line.verify_for;
     let mut reads = ReadBacks::new(clock, Class::Call, clock.now()).until(until);
-    loop {
-        let class = reads.turn().await;
+    let look = async |class: Class| {
         // The last one has time for an answer too.
         let within = until.since(clock.now()).max(line.timeout);
-        let seen: Cow<'static, str> = match read(line, wanted.call, class, within).await {
-            Ok(call) => match shows(&call, wanted, before) {
-                Some(BridgeWord::Made) => return Outcome::Completed { bridge_id: None, read_back: true },
-                Some(BridgeWord::Failed(how)) => {
-                    return Outcome::failed(Failure::Refused, format!("{lost}; the call shows that it failed ({how})"));
-                }
-                _ if call.over => {
-                    let why = format!("{lost}; the call is over by now, and does not show the bridge");
-                    return Outcome::Unknown { why };
-                }
-                Some(BridgeWord::Pending(how)) => format!("the call, read back, does not show it made ({how})").into(),
-                None => "the call, read back, does not show the bridge".into(),
-            },
+        match read(line, wanted.call, class, within).await {
+            Ok(call) => judge(&call, wanted, before, lost),
             Err(Some(error)) if error.class == ErrorClass::NotFound => {
-                return Outcome::Unknown { why: format!("{lost}; the call is over by now") };
+                ReadBack::Settled(unknown(lost, "the call is over by now"))
             }
-            Err(Some(error)) => format!("it could not be read back: {}", error.message).into(),
-            Err(None) => "it could not be read back in time".into(),
-        };
-        if reads.are_over() {
-            return Outcome::Unknown { why: format!("{lost}; {seen}") };
+            Err(Some(error)) => not_yet(lost, &format!("it could not be read back: {}", error.message)),
+            Err(None) => not_yet(lost, "it could not be read back in time"),
         }
+    };
+    read_back(&mut reads, look).await
+}
+
+/// What the call, read back, says of the bridge.
+fn judge(call: &CallDoc, wanted: &Wanted<'_>, before: Option<&CallDoc>, lost: &str) -> ReadBack<Outcome> {
+    match shows(call, wanted, before) {
+        Some(BridgeWord::Made) => ReadBack::Settled(Outcome::Completed { bridge_id: None, read_back: true }),
+        Some(BridgeWord::Failed(how)) => {
+            let why = format!("{lost}; the call shows that it failed ({how})");
+            ReadBack::Settled(Outcome::failed(Failure::Refused, why))
+        }
+        _ if call.over => ReadBack::Settled(unknown(lost, "the call is over by now, and does not show the bridge")),
+        Some(BridgeWord::Pending(how)) => not_yet(lost, &format!("the call, read back, does not show it made ({how})")),
+        None => not_yet(lost, "the call, read back, does not show the bridge"),
     }
+}
+
+fn unknown(lost: &str, seen: &str) -> Outcome {
+    Outcome::Unknown { why: format!("{lost}; {seen}") }
+}
+
+fn not_yet(lost: &str, seen: &str) -> ReadBack<Outcome> {
+    ReadBack::NotYet { as_of: None, word: unknown(lost, seen) }
 }
 
 /// What the call says of our request, where it names it; or that it is made, where every target is on it now and none of

@@ -14,8 +14,8 @@ use tracing::Instrument;
 const MOST_REMEMBERED: usize = 10_000;
 const INTERRUPTED: &str = "trunkwarden ended before the outcome was known";
 
-/// Whether an operation is the switchboard's.
-pub fn is_ours(operation: &Operation) -> bool {
+/// Whether an operation is the switchboard's: a bridge or a rescue.
+pub fn is_a_bridge(operation: &Operation) -> bool {
     matches!(operation.kind.as_str(), "bridge" | "rescue")
 }
 
@@ -23,7 +23,7 @@ impl Switchboard {
     /// Finds out, one after the other, what became of the operations that are open at a start; those of other kinds are
     /// left alone.
     pub async fn resolve(&self, open: Vec<KeptOperation>) {
-        for kept in open.into_iter().filter(|kept| is_ours(&kept.operation)) {
+        for kept in open.into_iter().filter(|kept| is_a_bridge(&kept.operation)) {
             let span = kept.operation.span();
             self.resolve_one(kept).instrument(span).await;
         }
@@ -50,7 +50,7 @@ impl Switchboard {
             Ok(ended) => ended,
             Err(error) => return tracing::warn!(%error, "the last hour's bridges are not known"),
         };
-        for KeptOperation { operation, ended, .. } in ended.into_iter().filter(|kept| is_ours(&kept.operation)) {
+        for KeptOperation { operation, ended, .. } in ended.into_iter().filter(|kept| is_a_bridge(&kept.operation)) {
             let Some((at, ended)) = ended else { continue };
             let made = ended.outcome == "completed";
             self.counters().bridges().remember(now, wall.since(at), &operation.tenant, made);
@@ -79,6 +79,6 @@ impl Switchboard {
             return Outcome::Unknown { why: format!("{INTERRUPTED}; its tenant has no bridging any more") };
         };
         let wanted = Wanted { call: &operation.subject, targets: &[], id: operation.id };
-        attempt::read_back(&line, self.clock(), &wanted, None, INTERRUPTED).await
+        attempt::find_out(&line, self.clock(), &wanted, None, INTERRUPTED).await
     }
 }

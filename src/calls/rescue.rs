@@ -3,7 +3,7 @@
 //! The contract's bridge names no channel: a new leg goes out the way that the platform routes the channel's new calls. So
 //! a rescue begins only once the failover was read back, and stops as soon as the route is another one: what it places
 //! goes over the backup. Must never: rescue a call twice (its operation's key is the call, for good), go beyond the
-//! policy's caps, or act where the engine may not (mode, pause).
+//! policy's caps, or go on once the driver has called its permit back.
 
 mod tally;
 
@@ -12,15 +12,14 @@ use super::outcome::Outcome;
 use super::record;
 use super::request::{GivenTarget, Request};
 use super::switchboard::Switchboard;
+use crate::clearance::{Change, Permit};
 use crate::config::Config;
 use crate::journal::Batch;
 use crate::platform::CallDoc;
-use crate::policy::{ChannelId, ChannelKey, ChannelReport, EventType, Health, Mode, TenantId, TenantState, Time};
-use crate::snapshot::SnapshotCell;
+use crate::policy::{ChannelId, ChannelKey, ChannelReport, EventType, Health, Mode, TenantId, Time};
 use crate::sync::lock;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -35,6 +34,7 @@ const MOST_PAGES: usize = 20;
 /// Calls that were listed longer ago are no longer the ones to rescue.
 const WITHIN: Duration = Duration::from_mins(10);
 const MINUTE: Duration = Duration::from_mins(1);
+const STOPPING: &str = "trunkwarden is stopping";
 
 /// A failover that shows on the platform.
 #[derive(Clone, Debug)]
@@ -57,6 +57,23 @@ impl FailedOver {
         let ChannelReport { key: channel, policy, mode, health, .. } = report;
         Self { channel, to, policy, mode, health }
     }
+
+    /// Why its calls are better left alone, as it stood at that moment.
+    fn needs_no_rescue(&self) -> Option<&'static str> {
+        match (self.mode, self.health) {
+            (Mode::Propose, _) => Some("its mode is propose"),
+            (Mode::Observe, _) => Some("its mode is observe"),
+            (Mode::Enforce, Health::Down) => None,
+            (Mode::Enforce, Health::Unknown) => Some("whether the channel is down is not known since the restart"),
+            // Where the channel may still carry media, its calls are better left alone.
+            (Mode::Enforce, _) => Some("the channel is not down: its calls can still be heard"),
+        }
+    }
+
+    /// What the driver is asked for.
+    fn change(&self) -> Change {
+        Change::Rescue { channel: self.channel.channel.clone(), backup: self.to.clone() }
+    }
 }
 
 /// Starts rescues. Cheap to clone.
@@ -65,7 +82,6 @@ pub struct Rescues(Arc<Inner>);
 
 struct Inner {
     board: Switchboard,
-    snapshot: SnapshotCell,
     policies: Mutex<BTreeMap<String, Rescue>>,
     /// When calls were rescued in the last minute, by tenant and policy.
     paces: Mutex<BTreeMap<(TenantId, String), VecDeque<Time>>>,
@@ -74,9 +90,9 @@ struct Inner {
 
 impl Rescues {
     /// No policy has a rescue yet.
-    pub fn new(board: Switchboard, snapshot: SnapshotCell) -> Self {
+    pub fn new(board: Switchboard) -> Self {
         let under_way = Arc::new(tokio::sync::Semaphore::new(MOST));
-        Self(Arc::new(Inner { board, snapshot, policies: Mutex::default(), paces: Mutex::default(), under_way }))
+        Self(Arc::new(Inner { board, policies: Mutex::default(), paces: Mutex::default(), under_way }))
     }
 
     /// Takes the policies of a configuration.
@@ -116,13 +132,39 @@ impl Rescues {
         self.tell(EventType::RescueHeld, channel, reason, details).await;
     }
 
+    /// Under a permit, which is called back where the driver no longer allows it; and until a stop.
     async fn run(&self, failed: &FailedOver, rescue: &Rescue) {
+        let permit = match failed.needs_no_rescue() {
+            Some(why) => Err(why.to_owned()),
+            None => self.leave(failed).await,
+        };
+        let permit = match permit {
+            Ok(permit) => Arc::new(permit),
+            Err(why) => return self.not_begun(failed, rescue, "held", &why).await,
+        };
+        let work = self.under(&permit, failed, rescue);
+        tokio::pin!(work);
+        tokio::select! {
+            biased;
+            () = &mut work => {}
+            () = self.0.board.stopping() => {
+                permit.gate().close(STOPPING.to_owned());
+                work.await;
+            }
+        }
+    }
+
+    async fn leave(&self, failed: &FailedOver) -> Result<Permit, String> {
+        let asked = self.0.board.leave(&failed.channel.tenant, failed.change()).await;
+        asked.map_err(|refusal| match refusal {
+            Refusal::Held(why) | Refusal::Journal(why) => why,
+            _ => STOPPING.to_owned(),
+        })
+    }
+
+    async fn under(&self, permit: &Arc<Permit>, failed: &FailedOver, rescue: &Rescue) {
         let channel = &failed.channel;
         let counted = |result| self.0.board.counters().bridges().rescue_over(channel.tenant.as_str(), result);
-        let shown = Arc::new(AtomicBool::new(false));
-        if let Some(why) = self.held(failed, &shown) {
-            return self.not_begun(failed, rescue, "held", &why).await;
-        }
         let (calls, more) = match self.list(failed, rescue).await {
             Ok(listed) => listed,
             Err(why) => {
@@ -151,7 +193,7 @@ impl Rescues {
         while tally.begun < most {
             let Some(call) = left.next() else { break };
             self.take_turn(failed, rescue).await;
-            tally.stopped = self.held(failed, &shown);
+            tally.stopped = permit.gate().closed_because(self.0.board.clock().now());
             if tally.stopped.is_none() && self.0.board.clock().now() > until {
                 tally.stopped = Some("the list of its calls has grown old".to_owned());
             }
@@ -159,7 +201,7 @@ impl Rescues {
                 tally.left = 1;
                 break;
             }
-            self.one(failed, rescue, call, &shown, &mut tally).await;
+            self.one(failed, rescue, call, permit, &mut tally).await;
         }
         tally.left += left.len();
         counted(tally.result());
@@ -181,19 +223,9 @@ impl Rescues {
         fresh
     }
 
-    async fn one(
-        &self,
-        failed: &FailedOver,
-        rescue: &Rescue,
-        call: &CallDoc,
-        shown: &Arc<AtomicBool>,
-        tally: &mut Tally,
-    ) {
+    async fn one(&self, failed: &FailedOver, rescue: &Rescue, call: &CallDoc, permit: &Arc<Permit>, tally: &mut Tally) {
         let request = request(rescue);
-        // Asked again right before it is sent: it may wait for its turn while the channel comes back.
-        let (rescues, of, seen) = (self.clone(), failed.clone(), Arc::clone(shown));
-        let withdrawn = Arc::new(move || rescues.held(&of, &seen));
-        let label = match self.0.board.rescue(&failed.channel, &call.id, &request, withdrawn).await {
+        let label = match self.0.board.rescue(&failed.channel, &call.id, &request, Arc::clone(permit)).await {
             Ok(settled) => {
                 tally.begun += 1;
                 match settled.outcome {
@@ -212,54 +244,6 @@ impl Rescues {
             }
         };
         self.0.board.counters().bridges().rescue(failed.channel.tenant.as_str(), label);
-    }
-
-    /// Why calls are not to be rescued, now. `shown`: whether the snapshot has shown the new route yet; until then it is of
-    /// the time before the failover.
-    fn held(&self, failed: &FailedOver, shown: &AtomicBool) -> Option<String> {
-        let tenant = &failed.channel.tenant;
-        let snapshot = self.0.snapshot.read();
-        let report = snapshot.channels.get(&failed.channel);
-        if self.0.board.is_stopping() {
-            return Some("trunkwarden is stopping".to_owned());
-        }
-        if let Some(why) = self.0.board.held(tenant) {
-            return Some(why);
-        }
-        match report.map_or(failed.mode, |report| report.mode.min(failed.mode)) {
-            Mode::Enforce => {}
-            Mode::Propose => return Some("its mode is propose".to_owned()),
-            Mode::Observe => return Some("its mode is observe".to_owned()),
-        }
-        // Where the channel may still carry media, its calls are better left alone.
-        match failed.health {
-            Health::Down => {}
-            Health::Unknown => return Some("whether the channel is down is not known since the restart".to_owned()),
-            _ => return Some("the channel is not down: its calls can still be heard".to_owned()),
-        }
-        let route = report.and_then(|report| report.route.as_ref());
-        if route == Some(&failed.to) {
-            shown.store(true, Ordering::Relaxed);
-        }
-        if !shown.load(Ordering::Relaxed) {
-            return None;
-        }
-        let Some(report) = report else { return Some("the channel is not kept any more".to_owned()) };
-        match route {
-            Some(route) if *route != failed.to => return Some(format!("its traffic goes to {route} by now")),
-            _ => {}
-        }
-        if snapshot.tenants.get(tenant).is_some_and(|tenant| tenant.report.state == TenantState::Blind) {
-            return Some(format!("the platform of {tenant} cannot be seen"));
-        }
-        if report.maintenance.is_some() {
-            return Some("the channel is in maintenance by now".to_owned());
-        }
-        match report.health {
-            Health::Down => None,
-            Health::Unknown => Some("whether the channel is still down is not known".to_owned()),
-            _ => Some("the channel is not down any more: its calls can be heard".to_owned()),
-        }
     }
 
     /// The calls to rescue, still on and of a direction that the policy names; and whether there are more pages.

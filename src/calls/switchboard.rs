@@ -11,14 +11,15 @@ use super::order::{MOST_UNDER_WAY, Order, Purpose, Refusal};
 use super::outcome::Settled;
 use super::record;
 use super::request::{Request, check};
+use crate::clearance::{Change, Permit, Permits};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::counters::Counters;
 use crate::journal::{Batch, Ended, Entry, Journal, JournalError, KeptOperation, Operation, ReadFor};
 use crate::platform::Platform;
-use crate::policy::{Actor, ChannelKey, TenantId, WallMs};
+use crate::policy::{Actor, ChannelKey, Hold, TenantId, WallMs};
 use crate::sync::lock;
-use running::{Asked, Running, Withdrawn};
+use running::{Asked, Running};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -34,9 +35,6 @@ const SAME_KEY_FOR: Duration = Duration::from_hours(24);
 /// Pauses between tries to write an outcome down.
 const WRITE_AGAIN: [u64; 6] = [1, 2, 4, 8, 16, 30];
 
-/// Why nothing may be done for a tenant now; `None`: it may.
-pub type Held = Arc<dyn Fn(&TenantId) -> Option<String> + Send + Sync>;
-
 /// See the module. Cheap to clone.
 #[derive(Clone)]
 pub struct Switchboard(Arc<Inner>);
@@ -45,7 +43,7 @@ struct Inner {
     journal: Journal,
     clock: Clock,
     counters: Counters,
-    held: Held,
+    permits: Permits,
     lines: Mutex<BTreeMap<TenantId, Line>>,
     tenants: Mutex<Vec<TenantId>>,
     under_way: Mutex<BTreeMap<Uuid, Flight>>,
@@ -62,12 +60,12 @@ struct Flight {
 
 impl Switchboard {
     /// A switchboard without lines.
-    pub fn new(journal: Journal, clock: Clock, counters: Counters, held: Held) -> Self {
+    pub fn new(journal: Journal, clock: Clock, counters: Counters, permits: Permits) -> Self {
         Self(Arc::new(Inner {
             journal,
             clock,
             counters,
-            held,
+            permits,
             lines: Mutex::default(),
             tenants: Mutex::default(),
             under_way: Mutex::default(),
@@ -98,27 +96,30 @@ impl Switchboard {
         let Order { tenant, call, request, key, actor } = order;
         let line = self.line(&tenant)?;
         let (bridge, warnings) = check(&call, &request, &line.rules).map_err(Refusal::Invalid)?;
-        let (purpose, withdrawn): (_, Withdrawn) = (Purpose::Order(key), Arc::new(|| None));
-        let asked = Asked { tenant, line, bridge, warnings, actor, purpose, withdrawn };
         // By a task of its own: whoever leaves while it is written down must not leave it open and never sent.
         let board = self.clone();
-        let begun = self.0.tasks.spawn(async move { board.begin(asked).await }).await;
+        let begun = self.0.tasks.spawn(async move {
+            let permit = Arc::new(board.leave(&tenant, Change::Bridge).await?);
+            let purpose = Purpose::Order(key);
+            board.begin(Asked { tenant, line, bridge, warnings, actor, purpose, permit }).await
+        });
+        let begun = begun.await;
         Ok(begun.map_err(|_| Refusal::Stopping)??.settled().await)
     }
 
-    /// Rescues one call of `channel`; never twice, and not where `withdrawn` says why by now.
+    /// Rescues one call of `channel` under the rescue's permit; never twice.
     pub(super) async fn rescue(
         &self,
         channel: &ChannelKey,
         call: &str,
         request: &Request,
-        withdrawn: Withdrawn,
+        permit: Arc<Permit>,
     ) -> Result<Settled, Refusal> {
         let tenant = channel.tenant.clone();
         let line = self.line(&tenant)?;
         let (bridge, warnings) = check(call, request, &line.rules).map_err(Refusal::Invalid)?;
         let purpose = Purpose::Rescue(channel.clone());
-        let asked = Asked { tenant, line, bridge, warnings, actor: Actor::Engine, purpose, withdrawn };
+        let asked = Asked { tenant, line, bridge, warnings, actor: Actor::Engine, purpose, permit };
         Ok(self.begin(asked).await?.settled().await)
     }
 
@@ -141,9 +142,15 @@ impl Switchboard {
         }
     }
 
-    /// Why nothing may be done for a tenant now.
-    pub fn held(&self, tenant: &TenantId) -> Option<String> {
-        (self.0.held)(tenant)
+    /// Asks the driver for leave.
+    pub(super) async fn leave(&self, tenant: &TenantId, change: Change) -> Result<Permit, Refusal> {
+        if self.is_stopping() {
+            return Err(Refusal::Stopping);
+        }
+        self.0.permits.ask(tenant.clone(), change).await.map_err(|denied| match denied.hold {
+            Some(Hold::Journal) => Refusal::Journal(denied.why),
+            _ => Refusal::Held(denied.why),
+        })
     }
 
     /// Takes nothing more, and waits `within` for what is under way. What is not over then stays open in the journal, and
@@ -159,6 +166,11 @@ impl Switchboard {
 
     pub(super) fn is_stopping(&self) -> bool {
         self.0.stopping.is_cancelled()
+    }
+
+    /// Waits until it is stopping.
+    pub(super) async fn stopping(&self) {
+        self.0.stopping.cancelled().await;
     }
 
     pub(super) fn journal(&self) -> &Journal {
@@ -182,7 +194,7 @@ impl Switchboard {
         if self.is_stopping() {
             return Err(Refusal::Stopping);
         }
-        if let Some(why) = self.held(&asked.tenant) {
+        if let Some(why) = asked.permit.gate().closed_because(self.0.clock.now()) {
             return Err(Refusal::Held(why));
         }
         let _turn = self.0.admission.lock().await;

@@ -5,12 +5,13 @@
 
 use super::run::{NotStarted, connect, journal_options};
 use super::terminal;
+use crate::clearance::Denied;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::counters::Counters;
 use crate::journal::{Batch, IdSource, Journal, JournalError, Reader, Recovered};
 use crate::platform::Platform;
-use crate::policy::{Actor, Engine, Mode, TenantId};
+use crate::policy::{Actor, Engine, Hold, TenantId, Writer};
 use crate::supervisor::{recent_requests, recent_state, state_of};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -64,11 +65,8 @@ impl Alone {
         Ok(())
     }
 
-    /// What forbids every change of the tenant forbids ours: the daemon's mode, and a pause that the journal remembers.
-    pub fn held(&self, config: &Config, tenant: &TenantId) -> Option<String> {
-        if config.daemon.mode == Mode::Observe {
-            return Some("daemon.mode is observe, which changes nothing; set it to propose or enforce".to_owned());
-        }
+    /// What holds `writer` back where no daemon runs: the mode, and what the journal remembers, such as a pause.
+    pub fn held(&self, config: &Config, tenant: &TenantId, writer: Writer) -> Option<Denied> {
         let (now, wall) = (self.clock.now(), self.clock.wall());
         let mut engine = Engine::new(config.params(), now);
         for (key, value) in &self.recovered.states {
@@ -76,8 +74,12 @@ impl Alone {
                 engine.restore(now, &part, saved, elapsed);
             }
         }
-        let paused = engine.paused() || engine.tenant(now, tenant).is_some_and(|tenant| tenant.paused);
-        paused.then(|| format!("{tenant} is paused; start the daemon, and `trunkwarden resume` lifts that"))
+        let hold = engine.may_change(tenant, None, writer).err()?;
+        let mut denied = Denied::by(hold, tenant);
+        if matches!(denied.hold, Some(Hold::Paused { .. })) {
+            denied.why.push_str(", once the daemon runs");
+        }
+        Some(denied)
     }
 
     /// Leaves what was sent in the last minute for the next start, and lets the journal go.

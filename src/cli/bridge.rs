@@ -7,14 +7,14 @@ use super::run::NotStarted;
 use super::socket::{Daemon, SocketArgs, SocketError};
 use super::terminal::plain;
 use crate::calls::{GivenPair, GivenTarget, IdempotencyKey, Order, Outcome, Refusal, Request, Settled, Switchboard};
+use crate::clearance::Permits;
 use crate::cli::terminal;
 use crate::config::{Config, load};
-use crate::policy::TenantId;
+use crate::policy::{TenantId, Writer};
 use clap::Args;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a bridge that was interrupted may be looked after before the new one.
@@ -142,11 +142,16 @@ async fn alone(args: &BridgeArgs) -> Said {
 /// By a switchboard of one operation.
 async fn bridge_alone(config: &Config, tenant: TenantId, args: &BridgeArgs) -> Result<Said, NotStarted> {
     let mut alone = Alone::open(config, true, |id| *id == tenant)?;
-    let held = alone.held(config, &tenant);
+    let held = alone.held(config, &tenant, Writer::Bridge);
     let (journal, clock, counters) = (alone.journal.clone(), alone.clock.clone(), alone.counters.clone());
-    let board = Switchboard::new(journal, clock, counters, Arc::new(move |_| held.clone()));
+    let board = Switchboard::new(
+        journal,
+        clock,
+        counters,
+        Permits::alone(held.map(|held| (tenant.clone(), held)).into_iter().collect()),
+    );
     board.configure(config, &alone.platforms);
-    let open = std::mem::take(&mut alone.recovered.open_operations);
+    let open = std::mem::take(&mut alone.recovered.open);
     let mine = open.into_iter().filter(|kept| kept.operation.tenant == tenant.as_str());
     // Others' are left for the next start that knows their tenants.
     let _ = tokio::time::timeout(RESOLVE_WITHIN, board.resolve(mine.collect())).await;

@@ -323,7 +323,7 @@ impl Worker {
         }
         let outbox = self.unacknowledged.clone();
         match self.with.journal.submit(Batch { outbox, ..Batch::default() }).await {
-            Ok(_) => {
+            Ok(()) => {
                 self.unacknowledged.clear();
                 true
             }

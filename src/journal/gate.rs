@@ -40,9 +40,10 @@ impl Gate {
         Self { not_after: Some(not_after), ..Self::open() }
     }
 
-    /// A gate that closes by itself after `not_after`, and then says `why`.
-    pub fn open_until_because(not_after: Time, why: &'static str) -> Self {
-        Self { late: why, ..Self::open_until(not_after) }
+    /// The same gate for what is of no use after `not_after`; it then says `why`.
+    #[must_use]
+    pub fn until(&self, not_after: Time, why: &'static str) -> Self {
+        Self { not_after: Some(not_after), late: why, ..self.clone() }
     }
 
     /// Closes it for good, and says why. The first reason stands. Whether something has passed it and may be on its way:
@@ -115,7 +116,7 @@ mod tests {
         gate.came_back();
         assert!(!gate.close("another".to_owned()));
         assert_eq!(gate.closed_because(Time::ZERO).as_deref(), Some("a person"));
-        let late = Gate::open_until_because(Time::ZERO, "too late");
+        let late = Gate::open().until(Time::ZERO, "too late");
         assert_eq!(late.pass(Time::ZERO + std::time::Duration::from_millis(1)), Err("too late".to_owned()));
         assert!(!late.close(String::new()));
     }

@@ -4,7 +4,7 @@ use super::claim::Claim;
 use super::error::JournalError;
 use super::ids::{IdSource, Ids};
 use super::model::{Batch, Recovered};
-use super::operation::{Operation, OperationReceipt};
+use super::operation::{Operation, Receipt};
 use super::options::{JournalCounters, Options, WriterMode};
 use super::outbox::OutboxChange;
 use super::pending::{Answer, Pending};
@@ -97,10 +97,10 @@ impl Journal {
 
     /// Hands in a batch. Never waits for the disk in mode `Thread`: the answer does. Batches are committed in the order
     /// in which they were handed in; those of observations alone keep their order among themselves and come after
-    /// whatever else waits, so that an intent never waits for a crowd of them.
+    /// whatever else waits, so that an action never waits for a crowd of them.
     ///
     /// The answer is [`JournalError::Full`] where the queue is; a batch of observations alone is given up (and counted)
-    /// before that, and answered with `Ok(None)`.
+    /// before that, and answered with `Ok(())`.
     pub fn submit(&self, batch: Batch) -> Pending {
         self.hand_in(batch, None)
     }
@@ -117,12 +117,11 @@ impl Journal {
         let claim = Claim::default();
         let mut pending = self.hand_in(batch, Some(claim.clone()));
         async move {
-            let answer = match tokio::time::timeout(limit, &mut pending).await {
+            match tokio::time::timeout(limit, &mut pending).await {
                 Ok(answer) => answer,
                 Err(_) if claim.withdraw() => Err(JournalError::Late { limit }),
                 Err(_) => pending.await,
-            };
-            answer.map(drop)
+            }
         }
     }
 
@@ -163,10 +162,10 @@ impl Journal {
         &self,
         operation: Operation,
         batch: Batch,
-    ) -> impl Future<Output = Result<OperationReceipt, JournalError>> + Send + use<> {
+    ) -> impl Future<Output = Result<Receipt, JournalError>> + Send + use<> {
         let id = operation.id;
         let pending = self.submit(Batch { begin: Some(operation), ..batch });
-        async move { pending.await.map(|_| OperationReceipt::after_commit(id)) }
+        async move { pending.await.map(|()| Receipt::after_commit(id)) }
     }
 
     /// An id for an operation, from the journal's own source: under simulation the seed's.
@@ -229,7 +228,7 @@ impl Journal {
         }
     }
 
-    /// Removes observations older than the retention, intents and operations that ended over 90 days ago as of `now`, and
+    /// Removes observations older than the retention, operations that ended over 90 days ago as of `now`, and
     /// audit entries that are archived, in small steps between commits. Other audit entries stay.
     pub fn prune(&self, now: WallMs) -> Pending {
         match &self.0.back {
@@ -349,9 +348,8 @@ impl Journal {
     fn stamp(&self, batch: Batch, claim: Option<Claim>) -> Stamped {
         let wall = self.0.clock.wall();
         let mut ids = lock(&self.0.ids);
-        let operation_id = batch.open.as_ref().map(|_| ids.next(wall));
         let ids = batch.entries.iter().map(|_| ids.next(wall)).collect();
-        Stamped { batch, wall, ids, operation_id, claim }
+        Stamped { batch, wall, ids, claim }
     }
 
     fn queue(&self, queue: &Queue, expendable: bool, job: impl FnOnce(oneshot::Sender<Answer>) -> Job) -> Queued {
@@ -392,14 +390,13 @@ impl Queued {
     fn into_pending(self) -> Pending {
         match self {
             Self::Taken(answer) => Pending::waiting(answer),
-            Self::GivenUp => Pending::ready(Ok(None)),
+            Self::GivenUp => Pending::ready(Ok(())),
             Self::Refused(e) => Pending::ready(Err(e)),
         }
     }
 }
 
 fn is_observations_alone(batch: &Batch) -> bool {
-    let Batch { entries, states, open, close, begin, end, outbox, observations: _ } = batch;
-    let intents = open.is_none() && close.is_empty() && begin.is_none() && end.is_empty();
-    entries.is_empty() && states.is_empty() && outbox.is_empty() && intents
+    let Batch { entries, states, begin, end, outbox, observations: _ } = batch;
+    entries.is_empty() && states.is_empty() && outbox.is_empty() && begin.is_none() && end.is_empty()
 }

@@ -1,6 +1,6 @@
 //! The journal: what is on disk before anything changes, and what proves afterwards what was done.
 //!
-//! Owns `{state_dir}/journal.db` (SQLite, WAL, `synchronous=FULL`): the hash-chained audit entries, intents and
+//! Owns `{state_dir}/journal.db` (SQLite, WAL, `synchronous=FULL`): the hash-chained audit entries,
 //! operations with their outcomes, the engine's state, and observations with retention. A writer thread commits in
 //! groups from a bounded queue; under simulation the same code is called in line. Must never: change or remove an audit
 //! entry, hand out a receipt before the commit, or hold a secret.
@@ -40,8 +40,8 @@ pub use glob::event_matches;
 pub use handle::{Journal, ReadFor};
 pub use ids::IdSource;
 pub use listing::Listed;
-pub use model::{Batch, Closed, Entry, Intent, ObservationRow, OpenIntent, Receipt, Recovered};
-pub use operation::{Ended, KeptOperation, Operation, OperationReceipt};
+pub use model::{Batch, Entry, ObservationRow, Recovered};
+pub use operation::{Ended, KeptOperation, Operation, Receipt};
 pub use options::{JournalCounters, Options, Signing, WriterMode};
 pub use outbox::{
     Due, LaneDue, MAX_DEAD, MAX_LANE, OutboxChange, OutboxFilter, OutboxPage, OutboxRow, Place, Selection, SinkState,

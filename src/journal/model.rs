@@ -1,6 +1,5 @@
 //! What goes into the journal and what comes back.
 
-use super::gate::Gate;
 use super::operation::{Ended, KeptOperation, Operation};
 use super::outbox::OutboxChange;
 use crate::policy::{EventType, OpId, WallMs};
@@ -14,10 +13,6 @@ pub struct Batch {
     pub entries: Vec<Entry>,
     /// State to keep: a key and its value, `None` to forget it.
     pub states: Vec<(String, Option<Value>)>,
-    /// An intent to open. Its receipt is what the commit brings back.
-    pub open: Option<Intent>,
-    /// Intents that have their outcome.
-    pub close: Vec<Closed>,
     /// An operation to begin; [`Journal::begin`](super::Journal::begin) brings its receipt back.
     pub begin: Option<Operation>,
     /// Operations that have their outcome.
@@ -48,7 +43,7 @@ pub struct Entry {
     pub before: Value,
     /// What is; null where nothing applies.
     pub after: Value,
-    /// The action that it belongs to; the journal writes the intent's UUID as `operation_id`.
+    /// The engine's action that it belongs to; the journal writes its operation's UUID as `operation_id`.
     pub op: Option<OpId>,
     /// The operation that it belongs to; written as `operation_id`, before `op`'s.
     pub operation: Option<Uuid>,
@@ -75,68 +70,6 @@ impl Entry {
     }
 }
 
-/// An action that is about to be made.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Intent {
-    /// Its number.
-    pub op: OpId,
-    /// The tenant.
-    pub tenant: String,
-    /// The channel.
-    pub channel: String,
-    /// `failover`, `failback` or `codec`.
-    pub kind: String,
-    /// The whole action, as the engine gave it.
-    pub action: Value,
-}
-
-/// An intent that has its outcome.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Closed {
-    /// The intent.
-    pub op: OpId,
-    /// The outcome's name.
-    pub outcome: String,
-    /// The outcome, structured.
-    pub detail: Value,
-}
-
-/// Proof that an intent is on disk. Only the journal makes one, after the commit; only its holder may change the platform.
-#[derive(Debug)]
-pub struct Receipt {
-    op: OpId,
-    gate: Gate,
-}
-
-impl Receipt {
-    /// The journal's own; called after the commit and nowhere else.
-    pub(in crate::journal) fn after_commit(op: OpId) -> Self {
-        Self { op, gate: Gate::open() }
-    }
-
-    /// A receipt without a journal, for the unit tests of rooms that need one.
-    #[cfg(test)]
-    pub(crate) fn for_tests(op: OpId) -> Self {
-        Self { op, gate: Gate::open() }
-    }
-
-    /// The intent that it stands for.
-    pub const fn op(&self) -> OpId {
-        self.op
-    }
-
-    /// The same receipt, good only while `gate` is open.
-    #[must_use]
-    pub fn gated(self, gate: Gate) -> Self {
-        Self { gate, ..self }
-    }
-
-    /// What may still stop the change before it is sent.
-    pub const fn gate(&self) -> &Gate {
-        &self.gate
-    }
-}
-
 /// One observation, for replay and for explaining the past.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ObservationRow {
@@ -155,21 +88,17 @@ pub struct ObservationRow {
 pub struct Recovered {
     /// Every kept state, by key.
     pub states: Vec<(String, Value)>,
-    /// Intents without an outcome: the process died between the two.
-    pub orphans: Vec<OpenIntent>,
-    /// Operations without an outcome, for the same reason.
-    pub open_operations: Vec<KeptOperation>,
-    /// The greatest intent number ever used.
+    /// Operations without an outcome: the process died between the two. Oldest first.
+    pub open: Vec<KeptOperation>,
+    /// The greatest number that an action of the engine's ever had.
     pub last_op: OpId,
     /// When the last entry was written; `None`: the journal is new.
     pub last_entry_at: Option<WallMs>,
 }
 
-/// An intent that was left open.
-#[derive(Clone, Debug, PartialEq)]
-pub struct OpenIntent {
-    /// The intent.
-    pub intent: Intent,
-    /// When it was opened.
-    pub opened_at: WallMs,
+impl Recovered {
+    /// Takes out the open operations that are whoever's asks.
+    pub fn take_open(&mut self, are_theirs: impl Fn(&Operation) -> bool) -> Vec<KeptOperation> {
+        self.open.extract_if(.., |open| are_theirs(&open.operation)).collect()
+    }
 }

@@ -1,10 +1,11 @@
-//! Operations: what is done on the platform that is no action of the engine's: a bridge, a rescue, a channel created.
+//! Operations: whatever changes a platform. An action of the engine's, a bridge, a rescue, a channel created or put right.
 //!
-//! Owns their words and their rows in `operations`. As with an intent, an operation is on disk before anything is sent,
-//! and only the journal makes the receipt that its sender must hold. Must never remove one that has no outcome.
+//! Owns their words and their rows in `operations`. An operation is on disk before anything is sent, and only the journal
+//! makes the receipt that its sender must hold. Must never remove one that has no outcome, nor the engine's newest: the
+//! numbers of its actions go on from there.
 
 use super::error::{JournalError, MAX_TEXT, json};
-use crate::policy::WallMs;
+use crate::policy::{OpId, WallMs};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
 use std::path::Path;
@@ -16,17 +17,19 @@ use uuid::Uuid;
 pub struct Operation {
     /// From [`Journal::new_operation_id`](super::Journal::new_operation_id); the `operation_id` of its audit entries.
     pub id: Uuid,
-    /// `bridge`, `rescue` or `provision`.
+    /// The number of the engine's action that it is.
+    pub op: Option<OpId>,
+    /// `failover`, `failback`, `codec`, `bridge`, `rescue` or `provision`.
     pub kind: String,
     /// The tenant.
     pub tenant: String,
-    /// What it is done to: a call's id, a channel's name.
+    /// What it is done to: a channel's id or name, a call's id.
     pub subject: String,
     /// The key under which the same operation is found again, where there is one.
     pub key: Option<String>,
     /// Who asked for it.
     pub actor: String,
-    /// What is asked of the platform, without secrets.
+    /// What is asked of the platform, without secrets; or the whole action, as the engine gave it.
     pub request: Value,
 }
 
@@ -60,33 +63,38 @@ pub struct KeptOperation {
     pub ended: Option<(WallMs, Ended)>,
 }
 
-/// Proof that an operation is on disk. Only the journal makes one, after the commit; only its holder may send it.
+/// Proof that an operation is on disk. Only the journal makes one, after the commit; only its holder may change the platform.
 #[derive(Debug)]
-pub struct OperationReceipt {
-    id: Uuid,
-}
+pub struct Receipt(Uuid);
 
-impl OperationReceipt {
+impl Receipt {
     /// The journal's own; called after the commit and nowhere else.
     pub(in crate::journal) const fn after_commit(id: Uuid) -> Self {
-        Self { id }
+        Self(id)
+    }
+
+    /// A receipt without a journal, for the unit tests of rooms that need one.
+    #[cfg(test)]
+    pub(crate) const fn for_tests(id: Uuid) -> Self {
+        Self(id)
     }
 
     /// The operation that it stands for.
-    pub const fn id(&self) -> Uuid {
-        self.id
+    pub const fn operation(&self) -> Uuid {
+        self.0
     }
 }
 
 const COLUMNS: &str =
-    "operation_id, kind, tenant, subject, key, actor, request, opened_at, closed_at, outcome, result FROM operations";
+    "operation_id, kind, tenant, subject, key, actor, request, opened_at, closed_at, outcome, result, op
+    FROM operations";
 
 /// Opens `operation`; an id that is there already is refused, and its batch with it.
 pub(in crate::journal) fn begin(db: &Connection, operation: &Operation, at: WallMs) -> Result<(), JournalError> {
-    let request = text(&operation.request)?;
+    let (request, op) = (text(&operation.request)?, operation.op.map(number).transpose()?);
     db.prepare_cached(
-        "INSERT INTO operations (operation_id, kind, tenant, subject, key, actor, request, opened_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO operations (operation_id, kind, tenant, subject, key, actor, request, opened_at, op)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .and_then(|mut s| {
         s.execute(params![
@@ -97,7 +105,8 @@ pub(in crate::journal) fn begin(db: &Connection, operation: &Operation, at: Wall
             operation.key,
             operation.actor,
             request,
-            at.0
+            at.0,
+            op
         ])
     })
     .map(drop)
@@ -119,7 +128,8 @@ pub(in crate::journal) fn end(db: &Connection, ended: &Ended, at: WallMs) -> Res
 pub(in crate::journal) fn prune(db: &Connection, before: WallMs, most: i64) -> rusqlite::Result<usize> {
     db.prepare_cached(
         "DELETE FROM operations WHERE operation_id IN
-            (SELECT operation_id FROM operations WHERE closed_at < ? ORDER BY closed_at LIMIT ?)",
+            (SELECT operation_id FROM operations WHERE closed_at < ?
+             AND (op IS NULL OR op < (SELECT max(op) FROM operations WHERE op IS NOT NULL)) ORDER BY closed_at LIMIT ?)",
     )?
     .execute(params![before.0, most])
 }
@@ -164,6 +174,21 @@ pub(in crate::journal) fn ended_since(
     found.into_iter().map(|raw| raw.kept(path)).collect()
 }
 
+/// The operation of an engine's action; `None` where no such was begun (or it was removed long since).
+pub(in crate::journal) fn of_action(db: &Connection, op: OpId) -> Result<Option<String>, JournalError> {
+    db.prepare_cached("SELECT operation_id FROM operations WHERE op = ?")
+        .and_then(|mut s| s.query_row([i64::try_from(op.0).ok()], |r| r.get(0)).optional())
+        .map_err(JournalError::sqlite(READ))
+}
+
+/// The greatest number that an action of the engine's ever had.
+pub(in crate::journal) fn last_op(db: &Connection) -> Result<OpId, JournalError> {
+    let last: Option<i64> = db
+        .query_row("SELECT max(op) FROM operations WHERE op IS NOT NULL", [], |r| r.get(0))
+        .map_err(JournalError::sqlite(READ))?;
+    Ok(OpId(last.and_then(|op| u64::try_from(op).ok()).unwrap_or(0)))
+}
+
 /// Those without an outcome, oldest first.
 pub(in crate::journal) fn open(db: &Connection, path: &Path) -> Result<Vec<KeptOperation>, JournalError> {
     let sql = format!("SELECT {COLUMNS} WHERE outcome IS NULL ORDER BY opened_at, rowid");
@@ -191,6 +216,7 @@ fn raw(r: &Row<'_>) -> rusqlite::Result<Raw> {
         key: r.get(4)?,
         actor: r.get(5)?,
         request: Value::Null,
+        op: r.get::<_, Option<i64>>(11)?.and_then(|op| u64::try_from(op).ok()).map(OpId),
     };
     let ended: (Option<i64>, Option<String>, Option<String>) = (r.get(8)?, r.get(9)?, r.get(10)?);
     let ended = match ended {
@@ -217,6 +243,14 @@ impl Raw {
         let operation = Operation { id, request, ..self.operation };
         Ok(KeptOperation { operation, opened_at: self.opened_at, ended })
     }
+}
+
+/// An action's number as SQLite keeps it.
+fn number(op: OpId) -> Result<i64, JournalError> {
+    i64::try_from(op.0).map_err(|_| JournalError::Unfit {
+        what: "an operation",
+        why: format!("its number {} is greater than SQLite keeps", op.0),
+    })
 }
 
 fn text(value: &Value) -> Result<String, JournalError> {

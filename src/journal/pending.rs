@@ -1,16 +1,15 @@
 //! The answer to a submitted batch, while it is waited for.
 
 use super::error::JournalError;
-use super::model::Receipt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::sync::oneshot;
 
 /// What became of a batch.
-pub(in crate::journal) type Answer = Result<Option<Receipt>, JournalError>;
+pub(in crate::journal) type Answer = Result<(), JournalError>;
 
-/// Resolves once the batch is durable, with the receipt of the intent that it opened, or once it is known not to be.
+/// Resolves once the batch is durable, or once it is known not to be.
 /// Who does not care drops it: the batch is committed all the same.
 #[derive(Debug)]
 pub struct Pending(Inner);

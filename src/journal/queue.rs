@@ -19,8 +19,6 @@ pub(in crate::journal) struct Stamped {
     pub wall: WallMs,
     /// One for each entry.
     pub ids: Vec<Uuid>,
-    /// The id of the intent that the batch opens.
-    pub operation_id: Option<Uuid>,
     /// Of a batch that is wanted only for a time.
     pub claim: Option<Claim>,
 }

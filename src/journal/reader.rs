@@ -1,11 +1,11 @@
-//! Reads what is committed: audit entries by filter and cursor, open intents, observations.
+//! Reads what is committed: audit entries by filter and cursor, operations, observations.
 //!
 //! Calls block on the disk: from async code, `spawn_blocking`. Must never write; its connection is a read-only one.
 
 use super::cancel::Cancel;
 use super::error::JournalError;
 use super::glob;
-use super::model::{ObservationRow, OpenIntent};
+use super::model::ObservationRow;
 use super::operation::{self, KeptOperation};
 use super::{file, recovery};
 use crate::policy::WallMs;
@@ -153,12 +153,12 @@ impl Reader {
         Ok((head.seq > 0).then_some((head.seq, head.hash)))
     }
 
-    /// Intents without an outcome, oldest first.
+    /// Operations without an outcome, oldest first.
     ///
     /// # Errors
     /// Where the file cannot be read.
-    pub fn open_intents(&self) -> Result<Vec<OpenIntent>, JournalError> {
-        recovery::open_intents(&lock(&self.db), &self.path)
+    pub fn open_operations(&self) -> Result<Vec<KeptOperation>, JournalError> {
+        operation::open(&lock(&self.db), &self.path)
     }
 
     /// An operation by its id.

@@ -1,10 +1,10 @@
 //! What a start finds in the file.
 
 use super::error::{JournalError, json};
-use super::model::{Intent, OpenIntent, Recovered};
+use super::model::Recovered;
 use super::operation;
 use super::proof::chain::Head;
-use crate::policy::{OpId, WallMs};
+use crate::policy::WallMs;
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde_json::Value;
 use std::path::Path;
@@ -21,50 +21,18 @@ pub(in crate::journal) fn head(db: &Connection) -> Result<Head, JournalError> {
         .map_err(JournalError::sqlite("read the newest audit entry"))
 }
 
-/// States, orphans and the greatest number; `path` is for the error alone.
+/// States, open operations and the greatest number; `path` is for the error alone.
 pub(in crate::journal) fn read(db: &Connection, path: &Path) -> Result<Recovered, JournalError> {
-    let last_op: Option<i64> = db
-        .query_row("SELECT max(op) FROM intents", [], |r| r.get(0))
-        .map_err(JournalError::sqlite("read the journal's intents"))?;
     let last_entry_at: Option<i64> = db
         .query_row("SELECT at FROM audit ORDER BY seq DESC LIMIT 1", [], |r| r.get(0))
         .optional()
         .map_err(JournalError::sqlite("read the newest audit entry"))?;
     Ok(Recovered {
         states: states(db, path)?,
-        orphans: open_intents(db, path)?,
-        open_operations: operation::open(db, path)?,
-        last_op: OpId(last_op.and_then(|n| u64::try_from(n).ok()).unwrap_or(0)),
+        open: operation::open(db, path)?,
+        last_op: operation::last_op(db)?,
         last_entry_at: last_entry_at.map(WallMs),
     })
-}
-
-/// Intents without an outcome, oldest first.
-pub(in crate::journal) fn open_intents(db: &Connection, path: &Path) -> Result<Vec<OpenIntent>, JournalError> {
-    let row = |r: &Row<'_>| {
-        let op: i64 = r.get(0)?;
-        let action: String = r.get(4)?;
-        let intent = Intent {
-            op: OpId(u64::try_from(op).unwrap_or(0)),
-            tenant: r.get(1)?,
-            channel: r.get(2)?,
-            kind: r.get(3)?,
-            action: Value::Null,
-        };
-        Ok((OpenIntent { intent, opened_at: WallMs(r.get(5)?) }, action))
-    };
-    let rows = db
-        .prepare_cached(
-            "SELECT op, tenant, channel, kind, action, opened_at FROM intents WHERE outcome IS NULL ORDER BY op",
-        )
-        .and_then(|mut s| s.query_map([], row)?.collect::<rusqlite::Result<Vec<_>>>())
-        .map_err(JournalError::sqlite("read the journal's intents"))?;
-    rows.into_iter()
-        .map(|(mut open, action)| {
-            open.intent.action = json(&action, path, &format!("the action of intent {}", open.intent.op.0))?;
-            Ok(open)
-        })
-        .collect()
 }
 
 /// What is kept under one key.

@@ -1,7 +1,7 @@
 //! One batch as rows, within the transaction that commits it.
 
 use super::error::{JournalError, MAX_TEXT};
-use super::model::{Closed, Entry, Intent, ObservationRow};
+use super::model::{Entry, ObservationRow};
 use super::operation;
 use super::outbox::{self, Subscribed};
 use super::proof::archive::Segment;
@@ -9,8 +9,8 @@ use super::proof::chain::{self, Stamp};
 use super::proof::tip::Tip;
 use super::proof::tree::leaf;
 use super::queue::Stamped;
-use crate::policy::{EventType, OpId, WallMs};
-use rusqlite::{Connection, OptionalExtension, params};
+use crate::policy::{EventType, WallMs};
+use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -26,9 +26,6 @@ pub(in crate::journal) struct Log<'a> {
 
 /// Writes everything of `job`.
 pub(in crate::journal) fn write(db: &Connection, log: &mut Log<'_>, job: &Stamped) -> Result<(), JournalError> {
-    if let (Some(intent), Some(id)) = (&job.batch.open, job.operation_id) {
-        open(db, intent, id, job.wall)?;
-    }
     if let Some(operation) = &job.batch.begin {
         operation::begin(db, operation, job.wall)?;
     }
@@ -42,12 +39,9 @@ pub(in crate::journal) fn write(db: &Connection, log: &mut Log<'_>, job: &Stampe
     for (entry, id) in job.batch.entries.iter().zip(&job.ids) {
         let operation_id = match entry.operation {
             Some(id) => Some(id.to_string()),
-            None => entry.op.map(|op| operation_of(db, op)).transpose()?.flatten(),
+            None => entry.op.map(|op| operation::of_action(db, op)).transpose()?.flatten(),
         };
         append(db, log, entry, *id, operation_id.as_deref())?;
-    }
-    for closed in &job.batch.close {
-        close(db, closed, job.wall)?;
     }
     job.batch.end.iter().try_for_each(|ended| operation::end(db, ended, job.wall))?;
     for row in &job.batch.observations {
@@ -58,28 +52,6 @@ pub(in crate::journal) fn write(db: &Connection, log: &mut Log<'_>, job: &Stampe
         }
     }
     Ok(())
-}
-
-/// An intent's number as SQLite keeps it.
-fn number(op: OpId) -> Result<i64, JournalError> {
-    i64::try_from(op.0).map_err(|_| JournalError::Unfit {
-        what: "an intent",
-        why: format!("its number {} is greater than SQLite keeps", op.0),
-    })
-}
-
-fn open(db: &Connection, intent: &Intent, id: Uuid, at: WallMs) -> Result<(), JournalError> {
-    let (op, action) = (number(intent.op)?, intent.action.to_string());
-    if action.len() > MAX_TEXT {
-        let why = format!("its action has {} bytes, {MAX_TEXT} are allowed", action.len());
-        return Err(JournalError::Unfit { what: "an intent", why });
-    }
-    db.prepare_cached(
-        "INSERT INTO intents (op, operation_id, tenant, channel, kind, action, opened_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-    )
-    .and_then(|mut s| s.execute(params![op, id.to_string(), intent.tenant, intent.channel, intent.kind, action, at.0]))
-    .map(drop)
-    .map_err(JournalError::sqlite("write an intent to the journal"))
 }
 
 fn keep(db: &Connection, key: &str, value: Option<&Value>, at: WallMs) -> Result<(), JournalError> {
@@ -98,17 +70,6 @@ fn keep(db: &Connection, key: &str, value: Option<&Value>, at: WallMs) -> Result
         None => db.prepare_cached("DELETE FROM state WHERE key = ?")?.execute([key]),
     };
     change().map(drop).map_err(JournalError::sqlite("write the engine's state to the journal"))
-}
-
-/// The id under which an intent's entries stand; `None` where no such intent was opened (or it was pruned long since).
-fn operation_of(db: &Connection, op: OpId) -> Result<Option<String>, JournalError> {
-    db.prepare_cached("SELECT operation_id FROM intents WHERE op = ?")
-        .and_then(|mut s| s.query_row([number_or_none(op)], |r| r.get(0)).optional())
-        .map_err(JournalError::sqlite("read an intent from the journal"))
-}
-
-fn number_or_none(op: OpId) -> Option<i64> {
-    i64::try_from(op.0).ok()
 }
 
 /// Bytes of a state's text at most.
@@ -197,16 +158,6 @@ pub(in crate::journal) fn archive(
         ..Entry::of_journal(at, EventType::JournalArchived, format!("entries {first} to {last} are archived in {file}"))
     };
     append(db, log, &entry, id, None)
-}
-
-/// An intent that is not there, or has its outcome already, is left as it is: the first outcome stands.
-fn close(db: &Connection, closed: &Closed, at: WallMs) -> Result<(), JournalError> {
-    db.prepare_cached("UPDATE intents SET outcome = ?2, detail = ?3, closed_at = ?4 WHERE op = ?1 AND outcome IS NULL")
-        .and_then(|mut s| {
-            s.execute(params![number_or_none(closed.op), closed.outcome, closed.detail.to_string(), at.0])
-        })
-        .map(drop)
-        .map_err(JournalError::sqlite("write an outcome to the journal"))
 }
 
 fn observe(db: &Connection, row: &ObservationRow) -> Result<(), JournalError> {

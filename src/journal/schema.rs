@@ -73,11 +73,11 @@ pub(in crate::journal) const APPLICATION_ID: i64 = 0x5472_6b57;
 pub(in crate::journal) const FIRST_VERSION: i64 = 1;
 
 /// The version that this program writes: [`FIRST_VERSION`] and one for each upgrade.
-pub(in crate::journal) const VERSION: i64 = 2;
+pub(in crate::journal) const VERSION: i64 = 3;
 
 /// What came after the first tables, in order; a new file gets all of them. Each is part of the transaction that raises
 /// the version, and none is ever changed once released.
-const UPGRADES: [&str; 1] = [PROOF];
+const UPGRADES: [&str; 2] = [PROOF, ONE_KIND_OF_OPERATION];
 
 /// Signed checkpoints, and the segments of the log that are archived. A segment's row is what permits its entries to be
 /// removed, and nothing else does.
@@ -121,9 +121,9 @@ CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit
     BEGIN SELECT RAISE(ABORT, 'audit entries are never removed before they are archived'); END;
 ";
 
-/// What came after the first tables and changes none of them: added to any journal of this version that lacks it, so
-/// that an older trunkwarden still opens the file.
-const ADD: &str = "
+/// The engine's actions had a table of their own, `intents`; they become operations that have a number. `operations` was added
+/// to what was there before, so that a journal may lack it.
+const ONE_KIND_OF_OPERATION: &str = "
 CREATE TABLE IF NOT EXISTS operations (
     operation_id TEXT NOT NULL UNIQUE,
     kind         TEXT NOT NULL,
@@ -140,6 +140,17 @@ CREATE TABLE IF NOT EXISTS operations (
 CREATE INDEX IF NOT EXISTS operations_by_key ON operations (tenant, kind, key);
 CREATE INDEX IF NOT EXISTS operations_open ON operations (opened_at) WHERE outcome IS NULL;
 CREATE INDEX IF NOT EXISTS operations_by_closed_at ON operations (closed_at) WHERE closed_at IS NOT NULL;
+ALTER TABLE operations ADD COLUMN op INTEGER;
+CREATE UNIQUE INDEX operations_by_op ON operations (op) WHERE op IS NOT NULL;
+INSERT INTO operations (op, operation_id, kind, tenant, subject, actor, request, opened_at, closed_at, outcome, result)
+    SELECT op, operation_id, kind, tenant, channel, 'engine', action, opened_at, closed_at, outcome, detail
+    FROM intents ORDER BY op;
+DROP TABLE intents;
+";
+
+/// What came after the first tables and changes none of them: added to any journal of this version that lacks it, so
+/// that an older trunkwarden still opens the file.
+const ADD: &str = "
 CREATE INDEX IF NOT EXISTS audit_by_tenant ON audit (tenant, seq);
 CREATE TABLE IF NOT EXISTS refuted (
     size  INTEGER NOT NULL,

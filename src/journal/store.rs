@@ -26,8 +26,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use uuid::Uuid;
 
-/// How long an intent or an operation with its outcome is kept. Its audit entries stay.
-const KEEP_INTENTS: Duration = Duration::from_hours(90 * 24);
+/// How long an operation with its outcome is kept. Its audit entries stay.
+const KEEP_OPERATIONS: Duration = Duration::from_hours(90 * 24);
 
 /// Rows removed in one transaction, so that pruning never delays a commit for long.
 const PRUNE_STEP: i64 = 2000;
@@ -225,7 +225,7 @@ impl Store {
     }
 
     /// Removes one step of what is too old at `now`, and of audit entries that are archived; whether there is more. Other
-    /// audit entries and what is open stay, and the greatest intent number with them.
+    /// audit entries and what is open stay, and the greatest number of an action with them.
     pub(in crate::journal) fn prune(&self, now: WallMs) -> Result<bool, JournalError> {
         self.check()?;
         let mut db = lock(&self.db);
@@ -235,20 +235,14 @@ impl Store {
                     "DELETE FROM observations WHERE id IN (SELECT id FROM observations WHERE at < ? ORDER BY at LIMIT ?)",
                 )?
                 .execute(params![now.back(self.observation_retention).0, PRUNE_STEP])?;
-                let intents = tx
-                    .prepare_cached(
-                        "DELETE FROM intents WHERE op IN (SELECT op FROM intents WHERE closed_at < ?
-                     AND op < (SELECT max(op) FROM intents) ORDER BY closed_at LIMIT ?)",
-                    )?
-                    .execute(params![now.back(KEEP_INTENTS).0, PRUNE_STEP])?;
-                let operations = operation::prune(tx, now.back(KEEP_INTENTS), PRUNE_STEP)?;
+                let operations = operation::prune(tx, now.back(KEEP_OPERATIONS), PRUNE_STEP)?;
                 let archived = tx
                     .prepare_cached(
                         "DELETE FROM audit WHERE seq IN (SELECT seq FROM audit
                      WHERE seq <= (SELECT max(last) FROM segments) ORDER BY seq LIMIT ?)",
                     )?
                     .execute([PRUNE_STEP])?;
-                let most = observations.max(intents).max(operations).max(archived);
+                let most = observations.max(operations).max(archived);
                 Ok(i64::try_from(most).unwrap_or(PRUNE_STEP) >= PRUNE_STEP)
             };
             prune().map_err(JournalError::sqlite("remove old observations from the journal"))

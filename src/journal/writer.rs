@@ -6,7 +6,6 @@
 //! still there under its name.
 
 use super::error::JournalError;
-use super::model::Receipt;
 use super::options::JournalCounters;
 use super::outbox::OutboxChange;
 use super::pending::Answer;
@@ -171,7 +170,7 @@ fn committed(batch: &Stamped) -> Answer {
         // Nobody waits for it: whoever gave it in has had its answer.
         return Err(JournalError::Late { limit: Duration::ZERO });
     }
-    Ok(batch.batch.open.as_ref().map(|intent| Receipt::after_commit(intent.op)))
+    Ok(())
 }
 
 /// Notes that a segment is archived.
@@ -186,7 +185,7 @@ pub(in crate::journal) fn archived(
     standing.note(result.as_ref().map(drop));
     standing.sealed(store.sealed());
     standing.appended(result?, false);
-    Ok(None)
+    Ok(())
 }
 
 /// A person accepts the log as it stands.
@@ -202,7 +201,7 @@ pub(in crate::journal) fn accept(
     standing.sealed(store.sealed());
     standing.appended(entries, false);
     tracing::warn!(who, "the audit log was accepted as it stands; it is signed from now on");
-    Ok(None)
+    Ok(())
 }
 
 /// A checkpoint where one is due at `wall`; with `at_once`, where there is anything new.
@@ -214,7 +213,7 @@ pub(in crate::journal) fn seal(store: &mut Store, wall: WallMs, at_once: bool, s
     let entries = result?;
     standing.sealed(store.sealed());
     standing.appended(entries, false);
-    Ok(None)
+    Ok(())
 }
 
 /// The whole of a pruning, step by step.
@@ -222,7 +221,7 @@ pub(in crate::journal) fn prune_all(store: &Store, now: WallMs, standing: &Stand
     loop {
         match prune_step(store, now, standing) {
             Ok(true) => {}
-            Ok(false) => return Ok(None),
+            Ok(false) => return Ok(()),
             Err(e) => return Err(e),
         }
     }
@@ -334,7 +333,7 @@ impl Writer {
             Err(e) => Some(e),
         };
         for (_, reply) in self.pruning.drain(..) {
-            answer(reply, result.as_ref().map_or(Ok(None), |e| Err(e.again())));
+            answer(reply, result.as_ref().map_or(Ok(()), |e| Err(e.again())));
         }
     }
 }

@@ -6,7 +6,7 @@
 use super::body::MAX_TOKEN;
 use super::unread::{Malformed, Unread};
 use super::{Answer, BridgeWord, Class, PlatformError, scrub};
-use crate::journal::{Gate, OperationReceipt};
+use crate::clearance::Clearance;
 use crate::policy::ChannelId;
 use serde_json::Value;
 use std::time::Duration;
@@ -102,10 +102,9 @@ impl CallPage {
 /// What is asked of the bridge endpoint.
 #[derive(Clone, Copy, Debug)]
 pub struct BridgeOrder<'a> {
-    /// Proves that the operation is on disk; its id is the `X-CXone-Request-ID`.
-    pub receipt: &'a OperationReceipt,
-    /// Asked right before anything is sent.
-    pub gate: &'a Gate,
+    /// Proves that the operation is on disk, whose id is the `X-CXone-Request-ID`; its gate is asked right before anything
+    /// is sent.
+    pub clearance: &'a Clearance,
     /// The call.
     pub call: &'a str,
     /// The contract's body.

@@ -117,6 +117,12 @@ impl ChannelDoc {
         }
     }
 
+    /// Fields of `object` that stood here beside the `changed` ones and are gone or different in `after`, as JSON paths.
+    pub fn siblings_lost(&self, after: &Self, object: &str, changed: &[&str]) -> Vec<String> {
+        let lost = self.as_read(object).lost(after.as_read(object), changed);
+        lost.map(|name| format!("{object}.{name}")).collect()
+    }
+
     /// A field of one of these objects, built; `None` where it is absent or `null`.
     pub fn field(&self, part: &str, name: &str) -> Option<Value> {
         self.as_read(part).raw()?.get(name).filter(|raw| !raw.is_null()).map(Raw::value)

@@ -21,12 +21,11 @@ use super::settings::ClientSettings;
 use super::transport::{Response, Transport};
 use super::unread::{Malformed, Unread};
 use super::verdict;
-use super::{Answer, Body, BudgetReading, CallControl, Class, ClientEvent, Platform, Warrant, samples};
+use super::{Answer, BudgetReading, CallControl, ChannelChange, Class, ClientEvent, Platform, samples};
+use crate::clearance::Clearance;
 use crate::clock::Clock;
-use crate::journal::Receipt;
 use crate::policy::{ChannelId, WallMs};
 use bytes::Bytes;
-use change::Change;
 use exchange::{Call, Exchanged};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use std::sync::Arc;
@@ -133,35 +132,22 @@ impl Platform for Client {
         self.read(&call, exchanged, |response, unread| samples::telemetry(response, query, unread))
     }
 
-    async fn patch(
+    async fn change_channel(
         &self,
-        receipt: &Receipt,
-        id: &ChannelId,
-        body: &Body,
-        if_match: Option<&str>,
+        clearance: &Clearance,
+        change: ChannelChange<'_>,
         timeout: Duration,
     ) -> Result<Answer<ChannelDoc>, PlatformError> {
-        self.change(Change { id, body, if_match, gate: receipt.gate(), class: Class::Action }, timeout).await
+        self.change(clearance, change, timeout).await
     }
 
     async fn create_channel(
         &self,
-        warrant: &Warrant,
+        clearance: &Clearance,
         body: &serde_json::Value,
         timeout: Duration,
     ) -> Result<Answer<ChannelDoc>, PlatformError> {
-        self.create(warrant, body, timeout).await
-    }
-
-    async fn amend_channel(
-        &self,
-        warrant: &Warrant,
-        id: &ChannelId,
-        body: &Body,
-        if_match: Option<&str>,
-        timeout: Duration,
-    ) -> Result<Answer<ChannelDoc>, PlatformError> {
-        self.change(Change { id, body, if_match, gate: warrant.gate(), class: Class::Rest }, timeout).await
+        self.create(clearance, body, timeout).await
     }
 
     async fn authorise(&self, timeout: Duration) -> Result<Option<Vec<String>>, PlatformError> {

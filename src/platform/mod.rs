@@ -16,7 +16,6 @@ mod calls;
 mod channel;
 mod client;
 mod dates;
-mod desired;
 mod endpoint;
 mod error;
 mod hints;
@@ -40,7 +39,6 @@ pub use calls::{BridgeAnswer, BridgeOrder, CallBridge, CallControl, CallDoc, Cal
 pub use channel::{ChannelDoc, ListPage, TelemetryAnswer, TelemetryQuery};
 pub use client::{Client, Observer};
 pub use dates::Skew;
-pub use desired::Warrant;
 pub use error::{ErrorClass, PlatformError};
 pub(crate) use hints::retry_after;
 pub use http::{HttpTransport, TransportBuildError};
@@ -48,13 +46,13 @@ pub(crate) use http::{authorities, broken, client, given_up, innermost};
 pub(crate) use lane::Lane;
 pub use pages::Pages;
 pub use raw::Raw;
-pub use read_backs::ReadBacks;
+pub use read_backs::{ReadBack, ReadBacks, read_back};
 pub use settings::ClientSettings;
 pub use splice::{AsRead, Body, codecs as codecs_at, codecs_as, quoted};
 pub use transport::{Request, Response, Transport, TransportError};
 pub use unread::{Lapse, Malformed, Unread};
 
-use crate::journal::Receipt;
+use crate::clearance::Clearance;
 use crate::policy::{ChannelId, Time, WallMs};
 use std::sync::Arc;
 use std::time::Duration;
@@ -147,6 +145,19 @@ pub struct RequestEvent {
     pub took: Duration,
 }
 
+/// A change of one channel.
+#[derive(Clone, Copy, Debug)]
+pub struct ChannelChange<'a> {
+    /// The channel.
+    pub id: &'a ChannelId,
+    /// What is sent.
+    pub body: &'a Body,
+    /// The `ETag` of what it was decided on.
+    pub if_match: Option<&'a str>,
+    /// How urgent it is.
+    pub class: Class,
+}
+
 /// What the supervisor needs of a tenant's platform. Every call waits for its place in the request budget first;
 /// `timeout` covers the sending and the answer, not that wait.
 #[async_trait::async_trait]
@@ -174,43 +185,25 @@ pub trait Platform: Send + Sync + 'static {
         timeout: Duration,
     ) -> Result<Answer<TelemetryAnswer>, PlatformError>;
 
-    /// `PATCH` of one channel: sent at most once for each call. The receipt proves that the intent is on disk.
+    /// `PATCH` of one channel: sent at most once for each call. The clearance proves that the operation is on disk.
     /// Only a repetition that is known to be safe is made inside: after a 401, after a 429 (waiting as told), and where the
     /// connection was never made; all within `timeout`. [`ErrorClass::UnknownOutcome`]: it may have been made.
-    /// The receipt's gate is asked right before anything is sent: [`ErrorClass::Withdrawn`] where it has closed.
-    async fn patch(
+    /// The clearance's gate is asked right before anything is sent: [`ErrorClass::Withdrawn`] where it has closed.
+    async fn change_channel(
         &self,
-        receipt: &Receipt,
-        id: &ChannelId,
-        body: &Body,
-        if_match: Option<&str>,
+        clearance: &Clearance,
+        change: ChannelChange<'_>,
         timeout: Duration,
     ) -> Result<Answer<ChannelDoc>, PlatformError>;
 
-    /// `POST` of a new channel, by an operation that is on disk: sent at most once for each call, with the same
-    /// repetitions and the same [`ErrorClass::UnknownOutcome`] as [`Platform::patch`].
+    /// `POST` of a new channel: sent at most once for each call, with the same repetitions and the same
+    /// [`ErrorClass::UnknownOutcome`] as [`Platform::change_channel`].
     async fn create_channel(
         &self,
-        warrant: &Warrant,
+        clearance: &Clearance,
         body: &serde_json::Value,
         timeout: Duration,
-    ) -> Result<Answer<ChannelDoc>, PlatformError> {
-        let _ = (warrant, body, timeout);
-        Err(Warrant::unsupported("POST a new channel"))
-    }
-
-    /// `PATCH` of one channel, by an operation that is on disk; otherwise as [`Platform::patch`].
-    async fn amend_channel(
-        &self,
-        warrant: &Warrant,
-        id: &ChannelId,
-        body: &Body,
-        if_match: Option<&str>,
-        timeout: Duration,
-    ) -> Result<Answer<ChannelDoc>, PlatformError> {
-        let _ = (warrant, id, body, if_match, timeout);
-        Err(Warrant::unsupported("PATCH a channel"))
-    }
+    ) -> Result<Answer<ChannelDoc>, PlatformError>;
 
     /// Fetches a token now, whatever is cached: for `check --online`. The scopes granted, where the platform tells them.
     async fn authorise(&self, timeout: Duration) -> Result<Option<Vec<String>>, PlatformError>;

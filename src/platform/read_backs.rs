@@ -1,4 +1,4 @@
-//! When a change is read back: one pace for everybody who waits for a change to show.
+//! How a change is read back: one loop and one pace for everybody who waits for a change to show.
 //!
 //! The first read-back is asked for at once and as urgently as its change. Each later one waits for half as long as the
 //! change is old and goes in a class of its own ([`Class::ReadBack`]), so that what never shows costs less and less, and no
@@ -13,6 +13,35 @@ use std::time::Duration;
 const SHORTEST: Duration = Duration::from_millis(100);
 /// The longest.
 const LONGEST: Duration = Duration::from_secs(30);
+
+/// What one read-back says of the change.
+#[derive(Debug)]
+pub enum ReadBack<T> {
+    /// What came of it is known.
+    Settled(T),
+    /// It does not show.
+    NotYet {
+        /// How old the answer is; `None`: there was none, or it does not tell.
+        as_of: Option<Time>,
+        /// What that means, should nothing more be read.
+        word: T,
+    },
+}
+
+/// Reads until what came of the change is known, or its time is over: the last word.
+pub async fn read_back<T, F: Future<Output = ReadBack<T>>>(
+    reads: &mut ReadBacks,
+    mut read: impl FnMut(Class) -> F,
+) -> T {
+    loop {
+        let class = reads.turn().await;
+        match read(class).await {
+            ReadBack::Settled(word) => return word,
+            ReadBack::NotYet { as_of, word } if reads.are_over_by(as_of) => return word,
+            ReadBack::NotYet { .. } => {}
+        }
+    }
+}
 
 /// The read-backs of one change.
 #[derive(Debug)]
@@ -39,7 +68,7 @@ impl ReadBacks {
     }
 
     /// Waits for the turn of the next one; the class that it is asked for in.
-    pub async fn turn(&mut self) -> Class {
+    async fn turn(&mut self) -> Class {
         let now = self.clock.now();
         let Some(last) = self.begun else {
             self.begun = Some(now);
@@ -54,25 +83,12 @@ impl ReadBacks {
         Class::ReadBack
     }
 
-    /// Whether the last one was begun at the end or after it: what it says, error or answer, is the last word.
-    pub fn are_over(&self) -> bool {
-        self.begun.is_some_and(|begun| self.is_after_end(begun))
-    }
-
-    /// Whether an answer that is as old as `as_of` is the last word: one may wait for its turn until after the end, or come
-    /// from a cache and be of before it.
-    pub fn are_over_by(&self, as_of: Time) -> bool {
-        self.begun.is_some() && self.is_after_end(as_of)
-    }
-
-    /// Whether the last one was begun when as much time again had passed: answers that are too old by then stay so.
-    pub fn are_given_up(&self) -> bool {
+    /// Whether what the last one said is the last word. It was begun at the end or after it; and its answer is not of before
+    /// that, since one may come from a cache, unless as much time again has passed: answers that are too old by then stay so.
+    fn are_over_by(&self, as_of: Option<Time>) -> bool {
         let (Some(begun), Some(until)) = (self.begun, self.until) else { return false };
-        begun >= until + until.since(self.since).max(LONGEST)
-    }
-
-    fn is_after_end(&self, at: Time) -> bool {
-        self.until.is_some_and(|until| at >= until)
+        let given_up = || begun >= until + until.since(self.since).max(LONGEST);
+        as_of.map_or(begun >= until, |as_of| as_of >= until || given_up())
     }
 }
 
@@ -99,7 +115,7 @@ mod tests {
             let class = reads.turn().await;
             assert_eq!(class, if at.is_empty() { Class::Call } else { Class::ReadBack });
             at.push(clock.now());
-            assert!(!reads.are_over());
+            assert!(!reads.are_over_by(None), "they have no end");
         }
         let pauses: Vec<Duration> = at.windows(2).map(|pair| pair[1].since(pair[0])).collect();
         assert_eq!(pauses[0], SHORTEST);
@@ -112,17 +128,30 @@ mod tests {
         let clock = Clock::virtual_from(WallMs(0));
         let until = clock.now() + secs(30);
         let mut reads = ReadBacks::new(&clock, Class::Action, clock.now()).until(until);
-        while !reads.are_over() {
-            assert!(clock.now() < until);
-            reads.turn().await;
-        }
-        assert_eq!(clock.now(), until, "one is begun at the end itself");
-        assert!(!reads.are_over_by(until.back(secs(1))) && reads.are_over_by(until), "an old answer is no last word");
-        assert!(!reads.are_given_up());
-        while !reads.are_given_up() {
-            reads.turn().await;
-        }
-        assert!(clock.now() >= until + secs(30));
+        let mut asked = Vec::new();
+        let word = read_back(&mut reads, |_| {
+            let at = clock.now();
+            asked.push(at);
+            async move { ReadBack::NotYet { as_of: None, word: at } }
+        });
+        assert_eq!(word.await, until, "one is begun at the end itself");
+        assert!(asked.iter().rev().skip(1).all(|at| *at < until));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_old_answer_is_no_last_word_for_as_long_again() {
+        let clock = Clock::virtual_from(WallMs(0));
+        let until = clock.now() + secs(30);
+        let mut reads = ReadBacks::new(&clock, Class::Action, clock.now()).until(until);
+        let old = |_| async { ReadBack::NotYet { as_of: Some(until.back(secs(1))), word: clock.now() } };
+        assert!(read_back(&mut reads, old).await >= until + secs(30));
+
+        let until = clock.now() + secs(30);
+        let mut reads = ReadBacks::new(&clock, Class::Action, clock.now()).until(until);
+        let fresh = |_| async { ReadBack::NotYet { as_of: Some(clock.now()), word: clock.now() } };
+        assert_eq!(read_back(&mut reads, fresh).await, until);
+        let mut reads = ReadBacks::new(&clock, Class::Action, clock.now());
+        assert_eq!(read_back(&mut reads, |_| async { ReadBack::Settled(7) }).await, 7);
     }
 
     #[tokio::test(start_paused = true)]
@@ -132,9 +161,9 @@ mod tests {
         let mut reads = ReadBacks::new(&clock, Class::Action, clock.now()).until(until);
         reads.turn().await;
         tokio::time::sleep(secs(50)).await;
-        assert!(!reads.are_over());
+        assert!(!reads.are_over_by(None));
         reads.turn().await;
         assert_eq!(clock.now(), until + secs(20));
-        assert!(reads.are_over());
+        assert!(reads.are_over_by(None));
     }
 }

@@ -6,6 +6,7 @@
 
 mod cause;
 mod channel;
+mod clearance;
 pub mod codec;
 mod codec_table;
 mod command;
@@ -34,6 +35,7 @@ mod trial;
 mod window;
 mod words;
 
+pub use clearance::{Bar, TABLE as CLEARANCES, Writer};
 pub use codec::{CodecHold, Proposal};
 pub use command::{Action, ActionKind, Cadence, Command, EventType, Fact, Order, Record, Refusal};
 pub use engine::{Engine, Part, Saved, SavedChannel};

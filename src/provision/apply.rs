@@ -6,7 +6,7 @@ use super::known::{Known, Origin};
 use super::plan::{Done, Item, Plan, Result as Came, What};
 use super::provisioner::{AT_ONCE, Provisioner, Setup, tenants};
 use crate::journal::Batch;
-use crate::policy::{EventType, TenantId};
+use crate::policy::{EventType, TenantId, Writer};
 use crate::sync::lock;
 use futures_util::{StreamExt, stream};
 use tracing::Instrument;
@@ -64,8 +64,8 @@ impl Provisioner {
         };
         match (item.what, forbidden) {
             (_, Some(why)) => item.done(Came::Held, Some(why)),
-            (What::Create, _) => self.create(desired, item, who).instrument(book::span(item)).await,
-            (What::Change, _) => self.change(desired, item, who).instrument(book::span(item)).await,
+            (What::Create, _) => self.create(desired, item, (Writer::Apply, who)).instrument(book::span(item)).await,
+            (What::Change, _) => self.change(desired, item, (Writer::Apply, who)).instrument(book::span(item)).await,
             _ => taken.unwrap_or_else(|| item.done(Came::Unchanged, None)),
         }
     }

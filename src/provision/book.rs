@@ -5,7 +5,7 @@
 use super::known::Known;
 use super::plan::{Done, Item, Result as Came};
 use super::provisioner::Provisioner;
-use crate::journal::{Batch, Ended, Entry, Operation, OperationReceipt};
+use crate::journal::{Batch, Ended, Entry, Operation, Receipt};
 use crate::policy::{ChannelId, EventType};
 use serde_json::{Value, json};
 use tracing::field::Empty;
@@ -23,11 +23,12 @@ impl Provisioner {
         known: &Known,
         id: Uuid,
         (actor, reason): (&str, String),
-    ) -> Result<OperationReceipt, String> {
+    ) -> Result<Receipt, String> {
         Span::current().record("id", tracing::field::display(id));
         let request = json!({ "action": item.what, "channel_id": item.id, "fields": item.differences });
         let operation = Operation {
             id,
+            op: None,
             kind: KIND.to_owned(),
             tenant: item.tenant.to_string(),
             subject: item.name.clone(),

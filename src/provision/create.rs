@@ -6,15 +6,16 @@ use super::plan::{Done, Item, Result as Came, Sight};
 use super::provisioner::{Provisioner, platform_of};
 use super::survey::{named, single};
 use super::{update, wire};
-use crate::platform::{Answer, ChannelDoc, Class, ErrorClass, Platform, PlatformError, ReadBacks, Warrant};
-use crate::policy::ChannelId;
+use crate::clearance::{Change, Clearance};
+use crate::platform::{Answer, ChannelDoc, Class, ErrorClass, Platform, PlatformError, ReadBack, ReadBacks, read_back};
+use crate::policy::{ChannelId, Writer};
 use crate::sync::lock;
 use secrecy::SecretString;
 use std::time::Duration;
 
 impl Provisioner {
     /// Creates a channel that was seen to be absent.
-    pub(super) async fn create(&self, desired: &Desired, item: &Item, actor: &str) -> Done {
+    pub(super) async fn create(&self, desired: &Desired, item: &Item, (by, actor): (Writer, &str)) -> Done {
         let failed = |why: String| item.done(Came::Failed, Some(why));
         let key = desired.key();
         let password = match desired.spec.password.resolve() {
@@ -29,9 +30,9 @@ impl Provisioner {
             Ok(platform) => platform,
             Err(why) => return failed(why),
         };
-        let permit = match self.permits.ask(key.0.clone(), None).await {
+        let permit = match self.permits.ask(key.0.clone(), Change::Provision { channel: None, by }).await {
             Ok(permit) => permit,
-            Err(why) => return item.done(Came::Held, Some(why)),
+            Err(denied) => return item.done(Came::Held, Some(denied.why)),
         };
         if let Some(why) = self.no_longer(desired) {
             return item.done(Came::Held, Some(why));
@@ -47,10 +48,10 @@ impl Provisioner {
         };
         let began = self.clock.now();
         lock(&self.sent).insert(key.clone(), began);
-        let warrant = Warrant::new(receipt, permit.gate());
+        let clearance = Clearance::new(receipt, permit.gate());
         let timeout = desired.spec.policy.failover.action_timeout;
         let body = wire::creation(&desired.spec, &password);
-        let sent = platform.create_channel(&warrant, &body, timeout).await;
+        let sent = platform.create_channel(&clearance, &body, timeout).await;
         drop(permit);
         match &sent {
             // Should it not show yet, and never be on the list: before another is sent, it is asked for by this id.
@@ -118,20 +119,15 @@ impl Provisioner {
 
     /// Waits until the platform shows what it said it created; else why that is not certain.
     async fn shows(&self, platform: &dyn Platform, id: &ChannelId, mut reads: ReadBacks) -> Option<String> {
-        loop {
-            let read = single(platform, id, reads.turn().await).await;
-            let last = reads.are_over();
-            match read {
-                Sight::Exists(_) => return None,
-                Sight::Unseen(why) if last => {
-                    return Some(format!(
-                        "the platform says that it created {id}, which could not be read back: {why}"
-                    ));
-                }
-                _ if last => return Some(format!("the platform says that it created {id}, and does not show it")),
-                _ => {}
+        let said = |rest: &str| Some(format!("the platform says that it created {id}, {rest}"));
+        let look = async |class: Class| match single(platform, id, class).await {
+            Sight::Exists(_) => ReadBack::Settled(None),
+            Sight::Unseen(why) => {
+                ReadBack::NotYet { as_of: None, word: said(&format!("which could not be read back: {why}")) }
             }
-        }
+            _ => ReadBack::NotYet { as_of: None, word: said("and does not show it") },
+        };
+        read_back(&mut reads, look).await
     }
 
     /// A creation without an answer: whoever of its name turns up is it.
@@ -142,23 +138,19 @@ impl Provisioner {
         mut reads: ReadBacks,
         error: &PlatformError,
     ) -> (Came, Option<ChannelId>, Option<String>) {
-        loop {
-            let read = named(platform, &desired.spec.name, reads.turn().await).await;
-            let last = reads.are_over();
-            let unknown = |why: String| (Came::Unknown, None, Some(why));
-            match read {
-                Ok(ids) => match ids.as_slice() {
-                    [one] => {
-                        return (Came::Created, Some(one.clone()), Some(format!("found on the list after {error}")));
-                    }
-                    [] if last => return unknown(format!("{error}; the list does not show it")),
-                    [] => {}
-                    many => return unknown(format!("{error}; {} channels have its name by now", many.len())),
-                },
-                Err(why) if last => return unknown(format!("{error}; and reading the list back: {why}")),
-                Err(_) => {}
-            }
-        }
+        let unknown = |why: String| (Came::Unknown, None, Some(format!("{error}; {why}")));
+        let look = async |class: Class| match named(platform, &desired.spec.name, class).await {
+            Ok(ids) => match ids.as_slice() {
+                [one] => {
+                    let how = format!("found on the list after {error}");
+                    ReadBack::Settled((Came::Created, Some(one.clone()), Some(how)))
+                }
+                [] => ReadBack::NotYet { as_of: None, word: unknown("the list does not show it".to_owned()) },
+                many => ReadBack::Settled(unknown(format!("{} channels have its name by now", many.len()))),
+            },
+            Err(why) => ReadBack::NotYet { as_of: None, word: unknown(format!("and reading the list back: {why}")) },
+        };
+        read_back(&mut reads, look).await
     }
 
     /// Why what was allowed when this began is not any more.

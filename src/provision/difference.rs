@@ -67,6 +67,7 @@ pub fn differences(
         found.push(plain(PORT, &is, json!(desired.sip_port)));
     }
     if shown("configuration", "codecs").is_some() {
+        // By name and in order: a codec that is missing differs too, which the engine's `has_order` lets pass.
         let read = doc.view().codecs.unwrap_or_default();
         let unchanged = engine.filter(|engine| ranked(&engine.set) == ranked(&read)).map(|engine| &engine.first);
         if ranked(unchanged.unwrap_or(&read)) != ranked(&desired.codecs) {

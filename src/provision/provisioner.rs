@@ -2,11 +2,11 @@
 
 use super::desired::Desired;
 use super::known::{Known, Origin};
-use super::permits::Permits;
 use super::plan::{Done, Item, Plan, Result as Came, Sight};
 use super::register::{Key, Register};
 use super::setbacks::Setbacks;
 use super::survey::{Surveyor, single};
+use crate::clearance::Permits;
 use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::journal::Journal;

@@ -9,7 +9,7 @@ use super::plan::{Item, Plan, Result as Came, What};
 use super::provisioner::{AT_ONCE, Provisioner, tenants};
 use super::update;
 use crate::config::ProvisioningMode;
-use crate::policy::{Actor, Mode};
+use crate::policy::{Actor, Mode, Writer};
 use futures_util::{StreamExt, stream};
 use tracing::Instrument;
 
@@ -52,8 +52,8 @@ impl Provisioner {
             return item;
         }
         let done = match item.what {
-            What::Create => self.create(desired, &item, &system).instrument(book::span(&item)).await,
-            _ => self.change(desired, &item, &system).instrument(book::span(&item)).await,
+            What::Create => self.create(desired, &item, (Writer::Round, &system)).instrument(book::span(&item)).await,
+            _ => self.change(desired, &item, (Writer::Round, &system)).instrument(book::span(&item)).await,
         };
         let (tenant, name, why) = (&done.tenant, &done.name, &done.why);
         match done.result {

@@ -6,10 +6,10 @@
 use super::book::KIND;
 use super::desk::{Desk, Order, Run};
 use super::difference::BACKUPS;
-use super::permits::MAY_SHOW_FOR;
 use super::plan::Result as Came;
 use super::provisioner::Provisioner;
 use super::register::Key;
+use crate::clearance::MAY_SHOW_FOR;
 use crate::journal::{Batch, Ended, Entry, KeptOperation};
 use crate::policy::{Actor, ChannelId, ChannelKey, EventType, TenantId};
 use serde_json::{Value, json};

@@ -271,9 +271,11 @@ impl Surveyor {
         let read = move || {
             let state = reader.state(&Part::Channel(key.clone()).to_string())?;
             let open = reader
-                .open_intents()?
+                .open_operations()?
                 .into_iter()
-                .any(|open| open.intent.tenant == key.tenant.as_str() && open.intent.channel == key.channel.as_str());
+                .map(|open| open.operation)
+                .filter(|operation| operation.op.is_some())
+                .any(|action| action.tenant == key.tenant.as_str() && action.subject == key.channel.as_str());
             Ok::<_, crate::journal::JournalError>((state, open))
         };
         match tokio::task::spawn_blocking(read).await {

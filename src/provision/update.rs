@@ -3,28 +3,30 @@
 use super::desired::Desired;
 use super::difference::{BACKUPS, Difference, PASSWORD, USERNAME, differences, has_credentials};
 use super::known::Known;
-use super::permits::Permit;
 use super::plan::{Done, Item, Result as Came, Sight, What, digest};
 use super::provisioner::{Provisioner, platform_of};
 use super::survey::{Surveyor, dated, single};
 use super::wire;
+use crate::clearance::{Change, Clearance, Permit};
 use crate::journal::Batch;
-use crate::platform::{ChannelDoc, Class, ErrorClass, Platform, Warrant};
+use crate::platform::{ChannelChange, ChannelDoc, Class, ErrorClass, Platform, ReadBack, read_back};
+use crate::policy::Writer;
 use secrecy::SecretString;
 use std::time::Duration;
 
 impl Provisioner {
     /// Changes what differs of a channel whose id is known.
-    pub(super) async fn change(&self, desired: &Desired, item: &Item, actor: &str) -> Done {
+    pub(super) async fn change(&self, desired: &Desired, item: &Item, (by, actor): (Writer, &str)) -> Done {
         let held = |why: String| item.done(Came::Held, Some(why));
         let Some(id) = item.id.clone() else { return held("its id is not known".to_owned()) };
         let platform = match platform_of(&self.setup.load(), &item.tenant) {
             Ok(platform) => platform,
             Err(why) => return held(why),
         };
-        let permit = match self.permits.ask(item.tenant.clone(), Some(id.clone())).await {
+        let leave = Change::Provision { channel: Some(id.clone()), by };
+        let permit = match self.permits.ask(item.tenant.clone(), leave).await {
             Ok(permit) => permit,
-            Err(why) => return held(why),
+            Err(denied) => return held(denied.why),
         };
         // What the engine did before is in the journal, once this is: it decides which codec order is its own.
         if let Err(error) = self.journal.submit(Batch::default()).await {
@@ -65,9 +67,10 @@ impl Provisioner {
             Ok(receipt) => receipt,
             Err(why) => return held(why),
         };
-        let warrant = Warrant::new(receipt, permit.gate());
+        let clearance = Clearance::new(receipt, permit.gate());
         let timeout = desired.spec.policy.failover.action_timeout;
-        let sent = platform.amend_channel(&warrant, &id, &body, doc.etag(), timeout).await;
+        let change = ChannelChange { id: &id, body: &body, if_match: doc.etag(), class: Class::Rest };
+        let sent = platform.change_channel(&clearance, change, timeout).await;
         let lost = match sent {
             Ok(_) => Ok(None),
             Err(error) if error.class == ErrorClass::UnknownOutcome => Ok(Some(error.to_string())),
@@ -111,47 +114,37 @@ impl Provisioner {
         item: &Item,
         lost: Option<String>,
     ) -> (Came, Option<String>) {
-        let mut reads = self.read_backs(desired);
-        loop {
-            let (read, as_of) = dated(platform, before.id(), reads.turn().await).await;
-            // An answer of a cache is no last word, for a while.
-            let over = as_of.map_or_else(|| reads.are_over(), |as_of| reads.are_over_by(as_of) || reads.are_given_up());
-            match (read, &lost) {
-                (Sight::Exists(after), _) => {
-                    let missing = not_shown(self, (desired, known), &after, item);
-                    match &lost {
-                        Some(why)
-                            if missing.is_empty()
-                                && sends_credentials(&item.differences)
-                                && !were_lost(known, before) =>
-                        {
-                            return (
-                                Came::Unknown,
-                                Some(format!("{why}; whether the credentials were taken is not shown")),
-                            );
-                        }
-                        _ if missing.is_empty() => {
-                            return (Came::Changed, siblings(before, &after, &item.differences));
-                        }
-                        Some(why) if over => {
-                            let why = format!("{why}; it does not show in {}, and may still", missing.join(", "));
-                            return (Came::Unknown, Some(why));
-                        }
-                        None if over => {
-                            let why =
-                                format!("the platform took the change, which does not show in {}", missing.join(", "));
-                            return (Came::Failed, Some(why));
-                        }
-                        _ => {}
-                    }
+        let judge = |after: &ChannelDoc| {
+            let missing = not_shown(self, (desired, known), after, item);
+            let unseen = sends_credentials(&item.differences) && !were_lost(known, before);
+            let word = match &lost {
+                Some(why) if missing.is_empty() && unseen => {
+                    (Came::Unknown, Some(format!("{why}; whether the credentials were taken is not shown")))
                 }
-                (Sight::Unseen(why), _) if over => {
-                    return (Came::Unknown, Some(format!("it could not be read back: {why}")));
+                _ if missing.is_empty() => (Came::Changed, siblings(before, after, &item.differences)),
+                Some(why) => {
+                    (Came::Unknown, Some(format!("{why}; it does not show in {}, and may still", missing.join(", "))))
                 }
-                _ if over => return (Came::Unknown, Some("the platform no longer shows it".to_owned())),
-                _ => {}
+                None => {
+                    let why = format!("the platform took the change, which does not show in {}", missing.join(", "));
+                    (Came::Failed, Some(why))
+                }
+            };
+            (missing.is_empty(), word)
+        };
+        let look = async |class: Class| match dated(platform, before.id(), class).await {
+            (Sight::Exists(after), as_of) => match judge(&after) {
+                (true, word) => ReadBack::Settled(word),
+                (false, word) => ReadBack::NotYet { as_of, word },
+            },
+            (Sight::Unseen(why), as_of) => {
+                ReadBack::NotYet { as_of, word: (Came::Unknown, Some(format!("it could not be read back: {why}"))) }
             }
-        }
+            (_, as_of) => {
+                ReadBack::NotYet { as_of, word: (Came::Unknown, Some("the platform no longer shows it".to_owned())) }
+            }
+        };
+        read_back(&mut self.read_backs(desired), look).await
     }
 }
 
@@ -239,8 +232,7 @@ fn siblings(before: &ChannelDoc, after: &ChannelDoc, differences: &[Difference])
         }
         let sent: Vec<&str> =
             differences.iter().filter_map(|d| d.field.strip_prefix(object)?.strip_prefix('.')).collect();
-        let gone = before.as_read(object).lost(after.as_read(object), &sent);
-        lost.extend(gone.map(|name| format!("{object}.{name}")));
+        lost.extend(before.siblings_lost(after, object, &sent));
     }
     (!lost.is_empty()).then(|| format!("the platform also changed {}", lost.join(", ")))
 }

@@ -1,16 +1,15 @@
 //! Bridging beside the driver: neither waits for the other.
 //!
-//! Owns what the daemon has to do for the switchboard: its configuration, what a crash left open, and what forbids every
-//! change.
+//! Owns what the daemon has to do for the switchboard: its configuration, and what a crash left open.
 
-use crate::calls::{Held, Rescues, Switchboard};
+use crate::calls::{Rescues, Switchboard};
+use crate::clearance::Permits;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::counters::Counters;
 use crate::journal::{Journal, KeptOperation, Reader};
 use crate::platform::Platform;
 use crate::policy::{Mode, TenantId};
-use crate::snapshot::{Snapshot, SnapshotCell};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,12 +27,10 @@ pub struct Calls {
 }
 
 impl Calls {
-    /// Over an open journal; `snapshot` tells what is paused.
-    pub fn new(journal: &Journal, clock: &Clock, counters: &Counters, snapshot: &SnapshotCell) -> Self {
-        let cell = snapshot.clone();
-        let held: Held = Arc::new(move |tenant| held_because(&cell.read(), tenant));
-        let switchboard = Switchboard::new(journal.clone(), clock.clone(), counters.clone(), held);
-        Self { rescues: Rescues::new(switchboard.clone(), snapshot.clone()), switchboard }
+    /// Over an open journal; the driver is asked for leave.
+    pub fn new(journal: &Journal, clock: &Clock, counters: &Counters, permits: Permits) -> Self {
+        let switchboard = Switchboard::new(journal.clone(), clock.clone(), counters.clone(), permits);
+        Self { rescues: Rescues::new(switchboard.clone()), switchboard }
     }
 
     /// Takes a configuration with its clients.
@@ -53,13 +50,4 @@ impl Calls {
         let switchboard = self.switchboard.clone();
         tokio::spawn(async move { switchboard.resolve(open).await });
     }
-}
-
-/// A bridge changes the platform, so what forbids every change forbids it too.
-fn held_because(snapshot: &Snapshot, tenant: &TenantId) -> Option<String> {
-    if snapshot.mode == Mode::Observe {
-        return Some("daemon.mode is observe, which changes nothing; set it to propose or enforce".to_owned());
-    }
-    let paused = snapshot.paused || snapshot.tenants.get(tenant).is_some_and(|tenant| tenant.report.paused);
-    paused.then(|| format!("{tenant} is paused; `trunkwarden resume` lifts that"))
 }

@@ -11,13 +11,14 @@ use super::publisher::Publisher;
 use super::references::Asking;
 use super::reloads::{Reloads, Taking};
 use super::{Liveness, Pulse};
-use crate::calls::Switchboard;
+use crate::calls::{Switchboard, is_a_bridge};
+use crate::clearance::Permits;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::counters::Counters;
 use crate::journal::{Journal, ReadFor, Reader, Recovered};
 use crate::policy::{TenantId, WallMs};
-use crate::provision::{self, Desk, Digests, Permits, Provisioner, Service, Setup, Surveyor, all_known};
+use crate::provision::{self, Desk, Digests, Provisioner, Service, Setup, Surveyor, all_known};
 use crate::snapshot::SnapshotCell;
 use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
@@ -88,7 +89,7 @@ impl Daemon {
         let (reload_sender, reloads) = mpsc::channel(4);
         let (poked, setup) = (Arc::new(Notify::new()), Arc::new(ArcSwap::from_pointee(Setup::default())));
         let register = Arc::new(Mutex::new(all_known(&recovered.states)));
-        let calls = Calls::new(&journal, &clock, &counters, &snapshot);
+        let calls = Calls::new(&journal, &clock, &counters, permits.clone());
         let mut taking = Taking {
             clients,
             config: config.clone(),
@@ -106,16 +107,15 @@ impl Daemon {
         let (desk, desk_orders) = Desk::open(&clock);
         let digests = Digests::new(&config.daemon.state_dir);
         let surveyor = Surveyor::new(clock.clone(), Some(journal.reader_for(ReadFor::Calls)), digests);
-        let (ours, others) = std::mem::take(&mut recovered.open_operations)
-            .into_iter()
-            .partition(|open| open.operation.kind == provision::KIND);
+        let desired = recovered.take_open(|operation| operation.kind == provision::KIND);
+        let bridges = recovered.take_open(is_a_bridge);
         let service = Service {
             provisioner: Provisioner::new(surveyor, journal.clone(), permits, counters.clone(), register, setup),
             desk: desk.clone(),
             orders: desk_orders,
             rewatch: Box::new(given.clone()),
             poked,
-            open: ours,
+            open: desired,
         };
         let (liveness, stop) = (Liveness::default(), CancellationToken::new());
         let (orders, order_requests) = Orders::channel();
@@ -123,7 +123,7 @@ impl Daemon {
         let (tasks, tasks_receiver) = mpsc::channel(TASKS_BOUND);
         let (reader, kept) = (journal.reader(), journal.clone());
         let writable = journal.writable();
-        calls.resume(&kept.reader_for(ReadFor::Calls), others);
+        calls.resume(&kept.reader_for(ReadFor::Calls), bridges);
         let switchboard = calls.switchboard.clone();
         let mut publisher = Publisher::new(snapshot.clone(), publish_every);
         publisher.configured(&start.params, wall);

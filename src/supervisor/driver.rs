@@ -28,6 +28,7 @@ use super::spans;
 use super::tags::Tags;
 use super::{Liveness, Pulse, entry};
 use crate::calls::Rescues;
+use crate::clearance::PermitEvent;
 use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::journal::Gate;
@@ -35,7 +36,6 @@ use crate::platform::{ChannelDoc, Platform};
 use crate::policy::{
     Action, Actor, ChannelKey, Command, Engine, EventType, Observation, OpId, Outcome, TenantId, Time,
 };
-use crate::provision::PermitEvent;
 use crate::snapshot::ReferenceReading;
 use permits::Granted;
 use serde_json::json;
@@ -44,6 +44,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 /// Calendar and monotonic time that drift apart by more than this between two rounds: the clock was set.
 const CLOCK_JUMP_MS: i64 = 3_000;
@@ -127,6 +128,7 @@ pub struct Driver {
 /// An action that an executor is at work on.
 pub struct InFlight {
     action: Action,
+    operation: Uuid,
     gate: Gate,
 }
 
@@ -293,14 +295,14 @@ impl Driver {
     }
 
     fn finished(&mut self, now: Time, op: OpId, outcome: Outcome) {
-        let Some(InFlight { action, .. }) = self.in_flight.remove(&op) else { return };
+        let Some(InFlight { action, operation, .. }) = self.in_flight.remove(&op) else { return };
         let (channel, kind) = (&action.channel, action.kind.name());
         spans::action(&action).in_scope(|| tracing::info!(action = kind, outcome = outcome.name(), "action over"));
         self.counters.action(channel.tenant.as_str(), kind, outcome.name());
         if matches!(&outcome, Outcome::Applied { siblings_lost } if !siblings_lost.is_empty()) {
             self.counters.siblings_lost(channel.tenant.as_str(), kind);
         }
-        self.ledger.close(entry::of_outcome(op, &outcome));
+        self.ledger.end(entry::of_outcome(operation, &outcome));
         self.orphans.remove(&op);
         let fact = Fact::Outcome { op, outcome: outcome.clone() };
         self.ledger.fact(now, Place::Channel(channel), &fact);
@@ -341,7 +343,7 @@ impl Driver {
         }
         self.platforms = platforms;
         self.platforms.keys().for_each(|id| self.counters.tenant(id.as_str()));
-        self.call_back_permits("another configuration was taken");
+        self.call_back_provisioning("another configuration was taken");
         self.publisher.configured(&params, self.clock.wall());
         self.ledger.fact(now, Place::Process, &Fact::Reconfigured);
         self.calendar = calendar;

@@ -1,9 +1,10 @@
 //! The engine's words turned into what the journal keeps.
 
-use crate::journal::{Closed, Entry, Intent};
-use crate::policy::{Action, ActionKind, Actor, EventType, OpId, Outcome, Record, WallMs};
+use crate::journal::{Ended, Entry, Operation};
+use crate::policy::{Action, ActionKind, Actor, EventType, Outcome, Record, WallMs};
 use serde::Serialize;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 /// Anything that is serialised here is ours and has string keys: this cannot fail on input.
 pub fn json_of(value: &impl Serialize) -> Value {
@@ -44,20 +45,23 @@ pub fn of_process(at: WallMs, event: EventType, actor: &Actor, reason: String, d
     }
 }
 
-/// The intent of an action.
-pub fn of_action(action: &Action) -> Intent {
-    Intent {
-        op: action.op,
-        tenant: action.channel.tenant.to_string(),
-        channel: action.channel.channel.to_string(),
+/// An action as an operation of the journal.
+pub fn of_action(id: Uuid, action: &Action) -> Operation {
+    Operation {
+        id,
+        op: Some(action.op),
         kind: action.kind.name().to_owned(),
-        action: json_of(action),
+        tenant: action.channel.tenant.to_string(),
+        subject: action.channel.channel.to_string(),
+        key: None,
+        actor: action.actor.to_string(),
+        request: json_of(action),
     }
 }
 
-/// The outcome of an intent.
-pub fn of_outcome(op: OpId, outcome: &Outcome) -> Closed {
-    Closed { op, outcome: outcome.name().to_owned(), detail: json_of(outcome) }
+/// The outcome of an action.
+pub fn of_outcome(operation: Uuid, outcome: &Outcome) -> Ended {
+    Ended { id: operation, outcome: outcome.name().to_owned(), result: json_of(outcome) }
 }
 
 /// One plain sentence about an action, for the log.

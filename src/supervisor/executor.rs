@@ -1,14 +1,17 @@
-//! Carries one action out: intent on disk, one `PATCH`, read back, report. It makes no choices of its own.
+//! Carries one action out: its operation on disk, one `PATCH`, read back, report. It makes no choices of its own.
 //!
 //! Each action runs as a task of its own, so that one in flight never delays another's. The only caller of
-//! [`Platform::patch`], and only with the journal's receipt. Dropping a task (at the end of the grace time, or by a crash)
-//! leaves its intent open in the journal: the next start reads the platform back before it decides anything.
+//! [`Platform::change_channel`] for the engine, and only with the journal's receipt. Dropping a task (at the end of the grace time, or by a crash)
+//! leaves its operation open in the journal: the next start reads the platform back before it decides anything.
 
 use super::patch;
 use super::tags::Insistence;
+use crate::clearance::Clearance;
 use crate::clock::Clock;
-use crate::journal::{Gate, Pending};
-use crate::platform::{Answer, ChannelDoc, Class, ErrorClass, Platform, PlatformError, ReadBacks};
+use crate::journal::{Gate, JournalError, Receipt};
+use crate::platform::{
+    Answer, ChannelChange, ChannelDoc, Class, ErrorClass, Platform, PlatformError, ReadBack, ReadBacks, read_back,
+};
 use crate::policy::{Action, Observation, OpId, Outcome, Source, Time};
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,18 +69,21 @@ pub struct Execution {
 }
 
 impl Execution {
-    /// Waits for the intent to be on disk, changes the platform, reads back, and tells the driver what came of it.
-    pub async fn run(self, intent: Pending) {
-        let outcome = match intent.await {
-            Ok(Some(receipt)) => self.change(receipt.gated(self.gate.clone())).await,
-            Ok(None) => Outcome::Withdrawn { why: "the journal gave no receipt for the intent".into() },
-            Err(error) => Outcome::Withdrawn { why: format!("the intent could not be written down: {error}") },
+    /// Waits for the action to be on disk, changes the platform, reads back, and tells the driver what came of it.
+    async fn run(self, begun: impl Future<Output = Result<Receipt, JournalError>> + Send) {
+        let outcome = match begun.await {
+            Ok(receipt) => self.change(Clearance::new(receipt, self.gate.clone())).await,
+            Err(error) => Outcome::Withdrawn { why: format!("the action could not be written down: {error}") },
         };
         self.finish(outcome).await;
     }
 
     /// Waits until what others have sent is answered for, or the action's own gate closes, and then runs.
-    pub async fn run_after(self, others: Vec<CancellationToken>, intent: Pending) {
+    pub async fn run_after(
+        self,
+        others: Vec<CancellationToken>,
+        begun: impl Future<Output = Result<Receipt, JournalError>> + Send,
+    ) {
         for over in others {
             tokio::select! {
                 biased;
@@ -85,30 +91,31 @@ impl Execution {
                 () = self.gate.closed(self.clock.now()) => break,
             }
         }
-        self.run(intent).await;
+        self.run(begun).await;
     }
 
     /// Finds out what became of an action that a crash interrupted: reads, never sends.
     pub async fn resolve_orphan(self) {
-        let mut reads = self.read_backs(self.clock.now());
+        let mut reads = ReadBacks::new(&self.clock, Class::Action, self.clock.now());
         // The change may still be on its way into effect: the time to verify starts with the first answer.
-        loop {
-            match self.read(reads.turn().await).await {
-                Ok(_) => break,
-                // Should it ever come back, its own looks tell.
-                Err(error) if error.class == ErrorClass::NotFound => {
-                    return self.finish(Outcome::Unknown { why: error.to_string() }).await;
-                }
-                Err(_) => {}
+        let answered = read_back(&mut reads, async |class| match self.read(class).await {
+            Ok(_) => ReadBack::Settled(Ok(())),
+            // Should it ever come back, its own looks tell.
+            Err(error) if error.class == ErrorClass::NotFound => ReadBack::Settled(Err(error)),
+            Err(error) => ReadBack::NotYet { as_of: None, word: Err(error) },
+        });
+        let outcome = match answered.await {
+            Ok(()) => {
+                let until = self.clock.now() + self.action.verify_for;
+                self.verify(reads, until, Time::ZERO).await
             }
-        }
-        let until = self.clock.now() + self.action.verify_for;
-        let outcome = self.verify(reads.until(until), Time::ZERO).await;
+            Err(error) => Outcome::Unknown { why: error.to_string() },
+        };
         self.finish(outcome).await;
     }
 
-    async fn change(&self, receipt: crate::journal::Receipt) -> Outcome {
-        if let Some(why) = self.gate.closed_because(self.clock.now()) {
+    async fn change(&self, clearance: Clearance) -> Outcome {
+        if let Some(why) = clearance.gate().closed_because(self.clock.now()) {
             return Outcome::Withdrawn { why };
         }
         let tag = match self.tag().await {
@@ -120,7 +127,8 @@ impl Execution {
             Err(why) => return Outcome::Refused { why: format!("nothing was sent: {why}") },
         };
         let id = &self.action.channel.channel;
-        let sent = self.platform.patch(&receipt, id, &body, tag, self.action.action_timeout).await;
+        let change = ChannelChange { id, body: &body, if_match: tag, class: Class::Action };
+        let sent = self.platform.change_channel(&clearance, change, self.action.action_timeout).await;
         match sent {
             Ok(answer) => {
                 self.tell_sent(answer.asked_at).await;
@@ -175,32 +183,27 @@ impl Execution {
         }
     }
 
-    /// The read-backs of a change that was made at `since`, without an end yet.
-    fn read_backs(&self, since: Time) -> ReadBacks {
-        ReadBacks::new(&self.clock, Class::Action, since)
-    }
-
     /// Reads back until the platform shows the change or `verify_for` has passed since `from`.
     async fn verify_since(&self, from: Time) -> Outcome {
-        self.verify(self.read_backs(from).until(from + self.action.verify_for), self.action.evidence_at).await
+        let reads = ReadBacks::new(&self.clock, Class::Action, from);
+        self.verify(reads, from + self.action.verify_for, self.action.evidence_at).await
     }
 
-    /// Reads back until the platform shows the change or the read-backs are over. It was not made only where an answer that
-    /// was asked for after their end still shows the old state; and made only where one of `earliest` or later shows it: what
-    /// a cache has kept may be of a time at which somebody else had not yet changed what we set right.
-    async fn verify(&self, mut reads: ReadBacks, earliest: Time) -> Outcome {
-        loop {
-            match self.read(reads.turn().await).await {
-                Ok((doc, as_of)) if as_of >= earliest && patch::shows(&self.action.kind, &doc) => {
-                    let siblings_lost = patch::siblings_lost(&self.action.kind, &self.doc, &doc);
-                    return Outcome::Applied { siblings_lost };
-                }
-                Ok((_, as_of)) if reads.are_over_by(as_of) => return Outcome::NotApplied,
-                Ok(_) if reads.are_given_up() => return Outcome::Unknown { why: OLD.to_owned() },
-                Err(error) if reads.are_over() => return Outcome::Unknown { why: error.to_string() },
-                Ok(_) | Err(_) => {}
+    /// Reads back until the platform shows the change or it is `until`. It was not made only where an answer that was asked
+    /// for after that still shows the old state; and made only where one of `earliest` or later shows it: what a cache has
+    /// kept may be of a time at which somebody else had not yet changed what we set right.
+    async fn verify(&self, reads: ReadBacks, until: Time, earliest: Time) -> Outcome {
+        let mut reads = reads.until(until);
+        let judge = async |class: Class| match self.read(class).await {
+            Ok((doc, as_of)) if as_of >= earliest && patch::shows(&self.action.kind, &doc) => {
+                let siblings_lost = patch::siblings_lost(&self.action.kind, &self.doc, &doc);
+                ReadBack::Settled(Outcome::Applied { siblings_lost })
             }
-        }
+            Ok((_, as_of)) if as_of >= until => ReadBack::Settled(Outcome::NotApplied),
+            Ok((_, as_of)) => ReadBack::NotYet { as_of: Some(as_of), word: Outcome::Unknown { why: OLD.to_owned() } },
+            Err(error) => ReadBack::NotYet { as_of: None, word: Outcome::Unknown { why: error.to_string() } },
+        };
+        read_back(&mut reads, judge).await
     }
 
     async fn read(&self, class: Class) -> Result<(Arc<ChannelDoc>, Time), PlatformError> {
@@ -221,7 +224,7 @@ impl Execution {
     }
 
     async fn say(&self, told: Told) {
-        // The driver is gone only at the very end of a stop; the open intent then tells the next start.
+        // The driver is gone only at the very end of a stop; its open operation then tells the next start.
         let _ = self.tell.send(told).await;
     }
 }

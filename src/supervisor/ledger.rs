@@ -9,7 +9,7 @@ use super::entry;
 use super::fact::{self, Fact, Place};
 use super::orders::{ORDER_WITHIN, OrderAnswer, OrderError};
 use crate::clock::Clock;
-use crate::journal::{Batch, Closed, Entry, Journal, JournalCounters, JournalError, ObservationRow, Pending, Trust};
+use crate::journal::{Batch, Ended, Entry, Journal, JournalCounters, JournalError, ObservationRow, Receipt, Trust};
 use crate::policy::{Action, Actor, ChannelKey, Engine, EventType, Observation, Part, Reason, TenantId, Time, WallMs};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 use tokio::sync::oneshot;
+use uuid::Uuid;
 
 /// Batches that wait for the journal to become writable; beyond it the oldest are given up, and that is logged.
 const KEPT_BOUND: usize = 10_000;
@@ -82,9 +83,9 @@ impl Ledger {
         self.batch.entries.push(entry);
     }
 
-    /// The outcome of an intent, with the next commit.
-    pub fn close(&mut self, closed: Closed) {
-        self.batch.close.push(closed);
+    /// The outcome of an operation, with the next commit.
+    pub fn end(&mut self, ended: Ended) {
+        self.batch.end.push(ended);
     }
 
     /// Answers an order with the next commit, which holds what the order led to: with `answer` once that is on disk; that
@@ -113,22 +114,25 @@ impl Ledger {
         }
     }
 
-    /// Opens an intent in a commit of its own, together with the entries of that action. The receipt comes of the wait.
-    pub fn open(&mut self, action: &Action) -> Pending {
+    /// Begins an action's operation in a commit of its own, together with the entries of that action. Which operation that
+    /// is, and its receipt, once it is on disk.
+    pub fn begin(&mut self, action: &Action) -> (Uuid, BoxFuture<'static, Result<Receipt, JournalError>>) {
         let (own, others) = std::mem::take(&mut self.batch.entries).into_iter().partition(|e| e.op == Some(action.op));
         self.batch.entries = others;
         // Whoever is to be answered waits for the rest of what is being gathered.
         let reply = self.reply.take();
         self.commit();
         self.reply = reply;
-        self.journal.submit(Batch { entries: own, open: Some(entry::of_action(action)), ..Batch::default() })
+        let id = self.journal.new_operation_id();
+        let batch = Batch { entries: own, ..Batch::default() };
+        (id, Box::pin(self.journal.begin(entry::of_action(id, action), batch)))
     }
 
     /// Hands what was gathered to the journal.
     pub fn commit(&mut self) {
         let batch = std::mem::take(&mut self.batch);
         let reply = self.reply.take();
-        let empty = batch.entries.is_empty() && batch.states.is_empty() && batch.close.is_empty();
+        let empty = batch.entries.is_empty() && batch.states.is_empty() && batch.end.is_empty();
         // Nothing of its own to write still comes after what is on its way.
         let waits = reply.as_ref().is_some_and(|reply| reply.answer.is_ok() && !self.commits.is_empty());
         if self.writable && (!empty || waits) {
@@ -289,13 +293,13 @@ impl Ledger {
                 None => None,
             };
             if let Some(reply) = reply {
-                reply.tell(matches!(in_time, Some(Ok(_))));
+                reply.tell(matches!(in_time, Some(Ok(()))));
             }
             let result = match in_time {
                 Some(result) => result,
                 None => pending.await,
             };
-            (batch, result.map(drop))
+            (batch, result)
         }));
     }
 
@@ -360,11 +364,11 @@ impl Reply {
 
 /// Each part of a batch of the ledger's, by itself.
 fn parts(batch: Batch) -> Vec<Batch> {
-    let Batch { entries, states, close, .. } = batch;
+    let Batch { entries, states, end, .. } = batch;
     let entries = entries.into_iter().map(|entry| Batch { entries: vec![entry], ..Batch::default() });
     let states = states.into_iter().map(|state| Batch { states: vec![state], ..Batch::default() });
-    let close = close.into_iter().map(|closed| Batch { close: vec![closed], ..Batch::default() });
-    entries.chain(states).chain(close).collect()
+    let end = end.into_iter().map(|ended| Batch { end: vec![ended], ..Batch::default() });
+    entries.chain(states).chain(end).collect()
 }
 
 /// Where the journal shows that it can be written, before an order is obeyed.

@@ -1,7 +1,7 @@
 //! The daemon at work: the driver owns the engine and takes one closed `Event`; the prober looks; the
 //! executor changes.
 //!
-//! Data flows one way: prober → observation → engine → command → journal (intent) → executor → platform → outcome →
+//! Data flows one way: prober → observation → engine → command → journal (operation) → executor → platform → outcome →
 //! journal → engine; the driver publishes an immutable [`Snapshot`](crate::snapshot::Snapshot) that everything else reads.
 //!
 //! Tasks: one driver, one prober, a task for each request under way (dropped at a stop: a look changes nothing), a task

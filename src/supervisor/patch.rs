@@ -50,10 +50,9 @@ pub fn siblings_lost(kind: &ActionKind, before: &ChannelDoc, after: &ChannelDoc)
             ("configuration", ["codecs"].into_iter().chain(set).collect())
         }
     };
-    let (was, is) = (before.as_read(object), after.as_read(object));
-    let mut lost: Vec<String> = was.lost(is, &changed).map(|name| format!("{object}.{name}")).collect();
+    let mut lost = before.siblings_lost(after, object, &changed);
     if object == "configuration" {
-        if was.loses_codecs(is) {
+        if before.as_read(object).loses_codecs(after.as_read(object)) {
             lost.push(format!("{object}.codecs"));
         }
         let seen = before.view().authentication;

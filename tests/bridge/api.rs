@@ -102,7 +102,7 @@ async fn the_status_says_what_to_do() {
     assert_eq!((status, code(&body)), (422, "key_reused"));
     let (status, body) = face.post("acme", CALL, None, &good()).await;
     assert_eq!((status, code(&body)), (409, "already_bridged"));
-    *face.world.held.lock().unwrap() = Some("acme is paused".to_owned());
+    face.world.driver.hold("acme is paused");
     let (status, body) = face.post("acme", CALL, None, &good()).await;
     assert_eq!((status, code(&body)), (409, "refused"));
 }

@@ -19,8 +19,8 @@ async fn an_interrupted_bridge_that_shows_on_the_call_is_completed() {
     let world = World::new();
     dies(&world).await;
     let (next, recovered) = world.restarted();
-    assert_eq!(recovered.open_operations.len(), 1);
-    next.board.resolve(recovered.open_operations).await;
+    assert_eq!(recovered.open.len(), 1);
+    next.board.resolve(recovered.open).await;
     assert_eq!(next.events(), ["bridge.requested", "bridge.completed"]);
     let again = next.bridge_under("k1").await.unwrap();
     assert!(again.repeated && again.outcome.name() == "completed", "{again}");
@@ -32,7 +32,7 @@ async fn without_a_way_to_read_an_interrupted_bridge_is_unknown() {
     let world = World::blindfolded();
     dies(&world).await;
     let (next, recovered) = world.restarted();
-    next.board.resolve(recovered.open_operations).await;
+    next.board.resolve(recovered.open).await;
     assert_eq!(next.events(), ["bridge.requested", "bridge.unknown"]);
     let again = next.bridge_under("k1").await.unwrap();
     assert!(again.repeated && again.outcome.name() == "unknown", "{again}");

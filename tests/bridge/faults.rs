@@ -230,7 +230,7 @@ async fn a_pause_reaches_a_bridge_that_waits_to_be_sent_again() {
     world.fault(FaultKind::TooMany, secs(20));
     let pause = async {
         tokio::time::sleep(secs(1)).await;
-        *world.held.lock().unwrap() = Some("acme is paused".to_owned());
+        world.driver.hold("acme is paused");
     };
     let (settled, ()) = tokio::join!(world.bridge(), pause);
     let settled = settled.unwrap();
@@ -242,9 +242,9 @@ async fn a_pause_reaches_a_bridge_that_waits_to_be_sent_again() {
 #[tokio::test(start_paused = true)]
 async fn what_is_held_or_wrong_is_not_begun() {
     let world = World::new();
-    *world.held.lock().unwrap() = Some("acme is paused".to_owned());
+    world.driver.hold("acme is paused");
     assert_eq!(world.bridge().await.unwrap_err(), Refusal::Held("acme is paused".to_owned()));
-    *world.held.lock().unwrap() = None;
+    world.driver.let_go();
     let mut wrong = order(CALL, None);
     wrong.request.direction.clear();
     assert!(matches!(world.board.bridge(wrong).await, Err(Refusal::Invalid(faults)) if faults.len() == 1));
@@ -266,7 +266,7 @@ async fn a_pause_while_the_call_is_read_reaches_the_bridge_after_it() {
     });
     let pause = async {
         tokio::time::sleep(secs(1)).await;
-        *world.held.lock().unwrap() = Some("acme is paused".to_owned());
+        world.driver.hold("acme is paused");
     };
     let (settled, ()) = tokio::join!(world.bridge(), pause);
     let settled = settled.unwrap();

@@ -53,7 +53,7 @@ async fn the_key_and_the_share_of_successes_outlive_the_process() {
     let first = world.bridge_under("k1").await.unwrap();
     close(&world.board, &world).await;
     let (next, recovered) = world.restarted();
-    assert_eq!(recovered.open_operations, []);
+    assert_eq!(recovered.open, []);
     next.board.remember(&next.journal.reader());
     assert_eq!(next.metric("trunkwarden_bridge_success_ratio", &[("tenant", "acme")]), Some(1.0));
     assert_eq!(next.bridge_under("k1").await.unwrap().id, first.id);

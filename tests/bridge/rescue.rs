@@ -4,9 +4,9 @@ use super::world::{LIST, READ, World};
 use std::sync::Arc;
 use std::time::Duration;
 use trunkwarden::calls::{FailedOver, Rescues};
-use trunkwarden::policy::{ChannelKey, Engine, Health, Mode};
+use trunkwarden::clearance::Change;
+use trunkwarden::policy::{ChannelKey, Health, Mode};
 use trunkwarden::sim::{BridgeMode, Scenario};
-use trunkwarden::snapshot::{Snapshot, SnapshotCell};
 
 fn id(n: usize) -> String {
     format!("00000000-0000-0000-0000-{n:012}")
@@ -33,11 +33,7 @@ fn paged(policy: &str, inbound: usize, page: usize) -> (World, Rescues) {
 }
 
 fn rescues(world: &World) -> Rescues {
-    shown(world, &SnapshotCell::default())
-}
-
-fn shown(world: &World, snapshot: &SnapshotCell) -> Rescues {
-    let rescues = Rescues::new(world.board.clone(), snapshot.clone());
+    let rescues = Rescues::new(world.board.clone());
     rescues.configure(&world.config);
     rescues
 }
@@ -137,7 +133,7 @@ async fn a_pause_stops_a_rescue_that_is_under_way() {
     let (world, rescues) = world("per_minute = 1", 5);
     rescues.failed_over(failed_over(Mode::Enforce, Health::Down));
     tokio::time::sleep(Duration::from_secs(70)).await;
-    *world.held.lock().unwrap() = Some("acme is paused".to_owned());
+    world.driver.hold("acme is paused");
     ended(&world, 1).await;
     assert_eq!(world.made(), 2);
     let last = world.audit().pop().unwrap();
@@ -153,30 +149,26 @@ async fn a_lost_answer_is_no_reason_to_bridge_a_call_again() {
     assert_eq!((world.made(), world.sent()), (2, 2));
 }
 
-/// The snapshot after the failover, the channel of this health.
-fn publish(world: &World, snapshot: &SnapshotCell, health: Health) {
-    let (now, key) = (world.clock.now(), ChannelKey::new("acme", "ch-0001"));
-    let mut report = Engine::new(world.config.params(), now).channel(now, &key).unwrap();
-    (report.health, report.mode, report.route) = (health, Mode::Enforce, Some("ch-0002".into()));
-    snapshot.publish(Snapshot { channels: [(key, Arc::new(report))].into_iter().collect(), ..Snapshot::default() });
+#[tokio::test(start_paused = true)]
+async fn a_rescue_is_one_change_that_the_driver_can_call_back_until_it_is_over() {
+    let (world, rescues) = world("per_minute = 1", 2);
+    rescues.failed_over(failed_over(Mode::Enforce, Health::Down));
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    let change = Change::Rescue { channel: "ch-0001".into(), backup: "ch-0002".into() };
+    assert_eq!((world.driver.out(), world.made()), (vec![change], 1));
+    ended(&world, 1).await;
+    assert_eq!((world.driver.out(), world.made()), (Vec::new(), 2));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_channel_that_is_no_longer_known_to_be_down_keeps_its_calls() {
-    for (health, why) in [(Health::Up, "not down any more"), (Health::Unknown, "is not known")] {
-        let (world, _) = world("per_minute = 1", 5);
-        let snapshot = SnapshotCell::default();
-        let rescues = shown(&world, &snapshot);
-        publish(&world, &snapshot, Health::Down);
-        rescues.failed_over(failed_over(Mode::Enforce, Health::Down));
-        tokio::time::sleep(Duration::from_secs(70)).await;
-        publish(&world, &snapshot, health);
-        ended(&world, 1).await;
-        assert_eq!(world.made(), 2);
-        let last = world.audit().pop().unwrap();
-        assert!(last["details"]["stopped"].as_str().unwrap().contains(why), "{last}");
-        assert_eq!(last["details"]["left"], 3);
-    }
+async fn a_stop_ends_a_rescue() {
+    let (world, rescues) = world("per_minute = 1", 5);
+    rescues.failed_over(failed_over(Mode::Enforce, Health::Down));
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    world.board.stop(Duration::from_mins(5)).await;
+    assert_eq!(world.made(), 1);
+    let last = world.audit().pop().unwrap();
+    assert_eq!(last["details"]["stopped"], "trunkwarden is stopping", "{last}");
 }
 
 #[tokio::test(start_paused = true)]

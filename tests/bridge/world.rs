@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tempfile::TempDir;
-use trunkwarden::calls::{GivenTarget, Held, IdempotencyKey, Order, Refusal, Request as Asked, Settled, Switchboard};
+use trunkwarden::calls::{GivenTarget, IdempotencyKey, Order, Refusal, Request as Asked, Settled, Switchboard};
+use trunkwarden::clearance::{Change, Denied, Grant, Permit, PermitEvent, Permits};
 use trunkwarden::clock::Clock;
 use trunkwarden::config::{self, Config};
 use trunkwarden::counters::Counters;
-use trunkwarden::journal::{Filter, IdSource, Journal, Options, Recovered, WriterMode};
+use trunkwarden::journal::{Filter, Gate, IdSource, Journal, Options, Recovered, WriterMode};
 use trunkwarden::platform::{Client, ClientSettings, Platform, Request, Response, Transport, TransportError};
 use trunkwarden::policy::{Actor, TenantId, WallMs};
 use trunkwarden::sim::{BridgeMode, FaultKind, InProcess, Incident, Model, Scenario};
@@ -59,6 +60,57 @@ impl Transport for Wire {
     }
 }
 
+/// Who gives leave in the driver's place: always, until it is told why not.
+#[derive(Clone, Default)]
+pub struct Driver(Arc<Mutex<Given>>);
+
+#[derive(Default)]
+struct Given {
+    held: Option<String>,
+    out: Vec<(Change, Grant)>,
+}
+
+impl Driver {
+    fn permits(&self) -> Permits {
+        let (permits, mut asked) = Permits::channel();
+        let given = Arc::clone(&self.0);
+        tokio::spawn(async move {
+            while let Some(event) = asked.recv().await {
+                let PermitEvent::Asked(request) = event else { continue };
+                let answer = match &mut *given.lock().unwrap() {
+                    Given { held: Some(why), .. } => Err(Denied::since(why.clone())),
+                    Given { out, .. } => {
+                        let (permit, grant) = Permit::new(Gate::open(), None);
+                        out.push((request.change, grant));
+                        Ok(permit)
+                    }
+                };
+                let _ = request.reply.send(answer);
+            }
+        });
+        permits
+    }
+
+    /// Calls back what is out, and gives nothing any more.
+    pub fn hold(&self, why: &str) {
+        let mut given = self.0.lock().unwrap();
+        given.held = Some(why.to_owned());
+        for (_, grant) in given.out.drain(..) {
+            grant.call_back(why, false);
+        }
+    }
+
+    pub fn let_go(&self) {
+        self.0.lock().unwrap().held = None;
+    }
+
+    /// What is being changed under a permit.
+    pub fn out(&self) -> Vec<Change> {
+        let given = self.0.lock().unwrap();
+        given.out.iter().filter(|(_, grant)| !grant.is_over()).map(|(change, _)| change.clone()).collect()
+    }
+}
+
 pub struct World {
     pub model: Arc<Mutex<Model>>,
     pub journal: Journal,
@@ -66,7 +118,7 @@ pub struct World {
     pub config: Config,
     pub counters: Counters,
     pub clock: Clock,
-    pub held: Arc<Mutex<Option<String>>>,
+    pub driver: Driver,
     pub says: Says,
     pub folder: Arc<TempDir>,
 }
@@ -134,10 +186,8 @@ impl World {
         };
         let (journal, recovered) = Journal::open(options).unwrap();
         let counters = Counters::new();
-        let held = Arc::new(Mutex::new(None));
-        let why = Arc::clone(&held);
-        let asked: Held = Arc::new(move |_| why.lock().unwrap().clone());
-        let board = Switchboard::new(journal.clone(), clock.clone(), counters.clone(), asked);
+        let driver = Driver::default();
+        let board = Switchboard::new(journal.clone(), clock.clone(), counters.clone(), driver.permits());
         let tenant = &config.tenants[&TenantId::from("acme")];
         let settings = ClientSettings::of(tenant, "secret".to_owned().into(), Some(Vec::new()).into(), 7);
         let says = Says::default();
@@ -146,7 +196,7 @@ impl World {
         let client = Client::new(settings, Arc::new(transport), clock.clone(), Arc::new(|_| {}));
         let platforms = BTreeMap::from([(TenantId::from("acme"), Arc::new(client) as Arc<dyn Platform>)]);
         board.configure(&config, &platforms);
-        (Self { model, journal, board, config, counters, clock, held, says, folder }, recovered)
+        (Self { model, journal, board, config, counters, clock, driver, says, folder }, recovered)
     }
 
     pub fn model(&self) -> MutexGuard<'_, Model> {

@@ -29,7 +29,7 @@ async fn kill_at_first_patch(world: &mut World) {
         .await;
     assert_eq!(world.entries("failover.intended", "ch-0001").len(), 1);
     assert_eq!(world.entries("failover.completed", "ch-0001").len(), 0);
-    assert_eq!(world.journal().open_intents().unwrap().len(), 1);
+    assert_eq!(world.journal().open_operations().unwrap().len(), 1);
 }
 
 async fn comes_home(world: &World) {
@@ -92,7 +92,7 @@ async fn a_failover_that_never_reached_the_platform_is_found_not_made_and_made_o
     world.until("the PATCH is on its way", async || line.is_waiting()).await;
     world.take_daemon().kill().await;
     line.lose();
-    assert_eq!(world.journal().open_intents().unwrap().len(), 1);
+    assert_eq!(world.journal().open_operations().unwrap().len(), 1);
     assert_eq!(world.platform.patches(), []);
 
     world.start().await;

@@ -56,7 +56,7 @@ async fn an_action_that_cannot_finish_in_time_is_left_to_the_next_start() {
     daemon.signal(Signal::TERM);
     let (status, took) = daemon.ended().await;
     assert!(status.code() == Some(0) && took < WITHIN, "{status} after {took:?}");
-    assert_eq!(world.journal().open_intents().unwrap().len(), 1);
+    assert_eq!(world.journal().open_operations().unwrap().len(), 1);
     world.journal().verify().unwrap();
 }
 

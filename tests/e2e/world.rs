@@ -247,7 +247,7 @@ impl World {
     pub fn verify_journal(&self) {
         let journal = self.journal();
         journal.verify().unwrap();
-        assert_eq!(journal.open_intents().unwrap(), []);
+        assert_eq!(journal.open_operations().unwrap(), []);
     }
 }
 

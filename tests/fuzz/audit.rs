@@ -68,6 +68,6 @@ fn read(file: &Path) -> Made {
     let Ok(reader) = Reader::open(file) else { return Made::default() };
     let entries = reader.entries(&trunkwarden::journal::Filter::default());
     let verified = reader.verify();
-    let _ = (reader.head(), reader.open_intents(), reader.states());
+    let _ = (reader.head(), reader.open_operations(), reader.states());
     Made { accepted: verified.is_ok(), planted: verified.is_err() && entries.is_ok() }
 }

@@ -6,10 +6,8 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 use std::time::Duration;
 use trunkwarden::clock::Clock;
-use trunkwarden::journal::{
-    Batch, Ended, Entry, IdSource, Journal, JournalError, Operation, OperationReceipt, WriterMode,
-};
-use trunkwarden::policy::WallMs;
+use trunkwarden::journal::{Batch, Ended, Entry, IdSource, Journal, JournalError, Operation, Receipt, WriterMode};
+use trunkwarden::policy::{OpId, WallMs};
 use uuid::Uuid;
 
 const EVER: WallMs = WallMs(0);
@@ -17,6 +15,7 @@ const EVER: WallMs = WallMs(0);
 fn bridge(id: Uuid, key: Option<&str>) -> Operation {
     Operation {
         id,
+        op: None,
         kind: "bridge".into(),
         tenant: "acme".into(),
         subject: "call-1".into(),
@@ -30,7 +29,7 @@ fn ended(id: Uuid, outcome: &str) -> Batch {
     Batch { end: vec![Ended { id, outcome: outcome.into(), result: json!({"status": 200}) }], ..Batch::default() }
 }
 
-fn begin(journal: &Journal, operation: Operation) -> Result<OperationReceipt, JournalError> {
+fn begin(journal: &Journal, operation: Operation) -> Result<Receipt, JournalError> {
     let requested = Entry { operation: Some(operation.id), ..entry("bridge.requested") };
     journal.begin(operation, entries(vec![requested])).now_or_never().expect("in line, the answer is there at once")
 }
@@ -40,7 +39,7 @@ fn an_operation_is_begun_once_with_its_entries_and_found_by_id_and_key() {
     let place = Place::new();
     let journal = place.open(WriterMode::Inline);
     let id = journal.new_operation_id();
-    assert_eq!(begin(&journal, bridge(id, Some("k1"))).unwrap().id(), id);
+    assert_eq!(begin(&journal, bridge(id, Some("k1"))).unwrap().operation(), id);
 
     let text: Value = serde_json::from_str(&texts(&place.path())[0]).unwrap();
     assert_eq!(text["operation_id"], id.to_string());
@@ -76,7 +75,7 @@ fn the_first_outcome_stands_and_what_has_none_is_found_at_the_next_start() {
     journal.close().now_or_never().unwrap();
 
     let (_, recovered) = Journal::open(place.options(WriterMode::Inline)).unwrap();
-    let ids: Vec<Uuid> = recovered.open_operations.iter().map(|k| k.operation.id).collect();
+    let ids: Vec<Uuid> = recovered.open.iter().map(|k| k.operation.id).collect();
     assert_eq!(ids, [open]);
 }
 
@@ -99,14 +98,75 @@ fn operations_that_ended_long_ago_are_removed_and_open_ones_are_not() {
     assert!(begin(&journal, bridge(journal.new_operation_id(), None)).is_ok());
 }
 
+/// The second schema as it was released: actions in a table of their own, and operations where bridging was known.
+const SECOND_SCHEMA: &str = include_str!("second_schema.sql");
+
+/// A journal as the second schema left it, with what `rows` put into it.
+fn of_the_second_schema(rows: &str) -> Place {
+    let place = Place::new();
+    std::fs::create_dir(place.path().parent().unwrap()).unwrap();
+    Connection::open(place.path()).unwrap().execute_batch(&format!("{SECOND_SCHEMA}{rows}")).unwrap();
+    place
+}
+
+#[test]
+fn a_journal_of_the_second_schema_is_opened_and_its_open_intents_are_found() {
+    let [done, action, bridge] = [1, 2, 3].map(Uuid::from_u128);
+    let rows = format!(
+        "INSERT INTO intents VALUES (7, '{done}', 'acme', 'ch-0001', 'codec', '{{}}', 10, 'applied', '{{\"a\":1}}', 20);
+         INSERT INTO intents VALUES (8, '{action}', 'acme', 'ch-0002', 'failover', '{{\"op\":8}}', 30, NULL, NULL, NULL);
+         INSERT INTO operations VALUES ('{bridge}', 'bridge', 'acme', 'call-1', 'k', 'alice', '{{}}', 40, NULL, NULL, NULL);"
+    );
+    let place = of_the_second_schema(&rows);
+    let (journal, recovered) = Journal::open(place.options(WriterMode::Inline)).unwrap();
+    let open: Vec<_> = recovered.open.iter().map(|kept| (kept.operation.id, kept.opened_at)).collect();
+    assert_eq!(open, [(action, WallMs(30)), (bridge, WallMs(40))]);
+    let orphan = Operation {
+        id: action,
+        op: Some(OpId(8)),
+        kind: "failover".into(),
+        tenant: "acme".into(),
+        subject: "ch-0002".into(),
+        key: None,
+        actor: "engine".into(),
+        request: json!({"op": 8}),
+    };
+    assert_eq!((&recovered.open[0].operation, recovered.last_op), (&orphan, OpId(8)));
+    let kept = journal.reader().operation(done).unwrap().unwrap();
+    let outcome = Ended { id: done, outcome: "applied".into(), result: json!({"a": 1}) };
+    assert_eq!((kept.operation.op, kept.ended), (Some(OpId(7)), Some((WallMs(20), outcome))));
+    let by_key = journal.reader().operation_by_key("acme", "bridge", "k", EVER).unwrap().unwrap();
+    assert_eq!((by_key.operation.id, by_key.operation.op), (bridge, None));
+
+    // What came of it is written down like anything else's, and its entries bear its id.
+    let told = Entry { op: Some(OpId(8)), ..entry("journal.orphan_resolved") };
+    let end = vec![Ended { id: action, outcome: "unknown".into(), result: Value::Null }];
+    now(journal.submit(Batch { end, ..entries(vec![told]) })).unwrap();
+    let text: Value = serde_json::from_str(&texts(&place.path())[0]).unwrap();
+    assert_eq!(text["operation_id"], action.to_string());
+    journal.close().now_or_never().unwrap();
+    let (_, recovered) = Journal::open(place.options(WriterMode::Inline)).unwrap();
+    assert_eq!(recovered.open.iter().map(|kept| kept.operation.id).collect::<Vec<_>>(), [bridge]);
+}
+
 #[test]
 fn a_journal_from_before_operations_is_opened_and_gets_them() {
-    let place = Place::with_entries(2);
-    Connection::open(place.path()).unwrap().execute_batch("DROP TABLE operations").unwrap();
+    let place = of_the_second_schema("DROP TABLE operations;");
     let journal = place.open(WriterMode::Inline);
     let id = journal.new_operation_id();
     begin(&journal, bridge(id, None)).unwrap();
     assert!(journal.reader().operation(id).unwrap().is_some());
+}
+
+#[test]
+fn the_number_of_an_action_is_used_once() {
+    let place = Place::new();
+    let journal = place.open(WriterMode::Inline);
+    let numbered = |op| Operation { op: Some(OpId(op)), ..bridge(journal.new_operation_id(), None) };
+    begin(&journal, numbered(1)).unwrap();
+    assert!(begin(&journal, numbered(1)).is_err());
+    assert!(begin(&journal, numbered(u64::MAX)).unwrap_err().is_permanent(), "greater than SQLite keeps");
+    begin(&journal, numbered(2)).unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -126,6 +186,6 @@ async fn under_the_writer_thread_the_receipt_comes_after_the_commit() {
     let journal = place.open(WriterMode::Thread);
     let id = journal.new_operation_id();
     let receipt = journal.begin(bridge(id, None), Batch::default()).await.unwrap();
-    assert_eq!(receipt.id(), id);
+    assert_eq!(receipt.operation(), id);
     assert!(journal.reader().operation(id).unwrap().is_some(), "a connection of its own sees it");
 }

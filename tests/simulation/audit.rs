@@ -39,8 +39,8 @@ pub fn check(reader: &Reader, oracle: &Oracle, began: i64) -> Result<Vec<String>
     if let Some(leak) = texts.iter().find(|t| [CANARY, SECRET, "sim-token-"].iter().any(|secret| t.contains(secret))) {
         return Err(format!("a secret is in the log: {leak}"));
     }
-    if let Some(open) = reader.open_intents().map_err(|e| e.to_string())?.first() {
-        return Err(format!("intent {} has no outcome", open.intent.op.0));
+    if let Some(open) = reader.open_operations().map_err(|e| e.to_string())?.first() {
+        return Err(format!("operation {} has no outcome", open.operation.id));
     }
     let entries: Vec<Value> = texts.iter().map(|text| serde_json::from_str(text).unwrap()).collect();
     told_once(&entries)?;

@@ -287,14 +287,15 @@ impl Oracle {
     /// The intent of a PATCH, which has to be on disk and open, and the only one of its channel.
     fn intent(&self, now: Duration, id: &str) -> Result<Action, String> {
         let reader = self.reader.as_ref().ok_or("there is no journal")?;
-        let open = reader.open_intents().map_err(|e| e.to_string())?;
-        let mut own = open.iter().filter(|open| open.intent.channel == id);
-        let intent = &own.next().ok_or("no intent of it is on disk")?.intent;
+        let open = reader.open_operations().map_err(|e| e.to_string())?;
+        let open: Vec<_> = open.into_iter().map(|open| open.operation).filter(|open| open.op.is_some()).collect();
+        let mut own = open.iter().filter(|open| open.subject == id);
+        let intent = own.next().ok_or("no intent of it is on disk")?;
         if own.next().is_some() {
             return Err("two intents of its channel are open".to_owned());
         }
-        let action: Action = serde_json::from_value(intent.action.clone()).map_err(|e| e.to_string())?;
-        let earlier = open.iter().filter(|other| other.intent.op < intent.op).count();
+        let action: Action = serde_json::from_value(intent.request.clone()).map_err(|e| e.to_string())?;
+        let earlier = open.iter().filter(|other| other.op < intent.op).count();
         let rescue = matches!(
             action.reason,
             Reason::Failover { cause: Cause::BackupDown { .. } | Cause::BackupMissing { .. }, .. }

@@ -5,7 +5,7 @@ use super::platform::{self, Held, WALL, World};
 use serde_json::json;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use trunkwarden::policy::Order as Word;
+use trunkwarden::policy::{ChannelKey, Order as Word};
 use trunkwarden::provision::Order;
 
 const DESIRED: &str = "[policies.default.health]\ninterval = \"1s\"\ntimeout = \"900ms\"\nfast_interval = \"200ms\"\n\
@@ -103,4 +103,91 @@ async fn a_pause_and_another_configuration_call_back_what_waits() {
     assert!(failed["reason"].as_str().unwrap().contains("another configuration"), "{failed}");
     assert_eq!(w.told("provision.requested").unwrap(), 2);
     assert!(w.platform.with(|held| held.amended.is_empty()));
+}
+
+/// A daemon whose channel `a` has failed over, and one of its five calls is rescued a minute.
+async fn rescuing() -> (World, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let text = platform::file(folder.path())
+        + "[tenants.acme.bridge]\n[tenants.acme.paths]\ncalls = \"/calls?channel={id}\"\n\
+           [policies.default.health]\ninterval = \"1s\"\ntimeout = \"900ms\"\nfast_interval = \"200ms\"\n\
+           [policies.default.rescue]\ntarget = \"phone:+12025550100\"\nper_minute = 1\n";
+    let held: Arc<Mutex<Held>> = Arc::default();
+    (held.lock().unwrap().has_calls, held.lock().unwrap().calls) = (true, 5);
+    let w = World::over(folder.path(), &text, held, WALL, Vec::new());
+    pass(70).await;
+    w.platform.say("a", "unhealthy");
+    while bridged(&w) == 0 {
+        pass(1).await;
+    }
+    (w, folder)
+}
+
+fn bridged(w: &World) -> usize {
+    w.platform.with(|held| held.bridged.len())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rescue_goes_on_while_its_channel_stays_down() {
+    let (w, _folder) = rescuing().await;
+    pass(300).await;
+    assert_eq!((bridged(&w), w.told("rescue.ended").unwrap()), (5, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rescue_stops_where_its_channel_comes_back_or_is_worked_on_or_is_held() {
+    let maintenance = Word::StartMaintenance {
+        channel: ChannelKey::new("acme", "a"),
+        lasts: Duration::from_hours(1),
+        reason: "new cables".to_owned(),
+    };
+    let cases = [
+        (None, "not down any more"),
+        (Some(maintenance), "in maintenance"),
+        (Some(Word::Pause { tenant: None }), "everything is paused"),
+    ];
+    for (word, why) in cases {
+        let (w, _folder) = rescuing().await;
+        match word {
+            Some(word) => w.daemon.orders.give(word, "test".to_owned()).await.unwrap(),
+            None => w.platform.say("a", "healthy"),
+        }
+        pass(130).await;
+        assert_eq!(bridged(&w), 1, "{why}");
+        assert!(stopped(&w).iter().any(|stopped| stopped.contains(why)), "{why}: {:?}", stopped(&w));
+    }
+}
+
+fn stopped(w: &World) -> Vec<String> {
+    let ended = w.entries().unwrap().into_iter().filter(|entry| entry["event_type"] == "rescue.ended");
+    ended.map(|entry| entry["details"]["stopped"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rescue_stops_where_the_traffic_goes_elsewhere_and_another_goes_on_over_that() {
+    let (w, _folder) = rescuing().await;
+    let on = Word::Failover { channel: ChannelKey::new("acme", "a"), to: "c".into(), force: true };
+    w.daemon.orders.give(on, "test".to_owned()).await.unwrap();
+    pass(600).await;
+    assert_eq!((bridged(&w), w.told("rescue.started").unwrap()), (5, 2));
+    assert!(stopped(&w).iter().any(|stopped| stopped.contains("its traffic goes to c")), "{:?}", stopped(&w));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_daemon_does_by_itself_waits_for_the_end_of_a_maintenance_and_a_persons_apply_does_not() {
+    let Desiring { w, folder: _folder } = desiring(|_| ()).await;
+    let maintenance = Word::StartMaintenance {
+        channel: ChannelKey::new("acme", "p"),
+        lasts: Duration::from_hours(1),
+        reason: "new cables".to_owned(),
+    };
+    w.daemon.orders.give(maintenance, "test".to_owned()).await.unwrap();
+    drift(&w);
+    pass(60).await;
+    let amended = || w.platform.with(|held| held.amended.len());
+    assert_eq!((w.told("provision.requested").unwrap(), amended()), (0, 0));
+    let apply = Order::Apply { tenant: None, expected: None, who: "operator:test".into() };
+    w.daemon.provisioning.give(apply).unwrap();
+    pass(40).await;
+    assert_eq!(amended(), 1);
 }

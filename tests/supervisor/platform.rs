@@ -8,13 +8,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::Notify;
+use trunkwarden::clearance::Clearance;
 use trunkwarden::clock::Clock;
 use trunkwarden::config;
 use trunkwarden::counters::Counters;
-use trunkwarden::journal::{Filter, IdSource, Journal, JournalError, OpenIntent, Options, Receipt, WriterMode};
+use trunkwarden::journal::{Filter, IdSource, Journal, JournalError, KeptOperation, Options, WriterMode};
 use trunkwarden::platform::{
-    Answer, Body, BridgeAnswer, BridgeOrder, BudgetReading, CallControl, CallDoc, CallPage, ChannelDoc, Class,
-    ErrorClass, ListPage, Platform, PlatformError, TelemetryAnswer, TelemetryQuery, Warrant,
+    Answer, BridgeAnswer, BridgeOrder, BridgeWord, BudgetReading, CallControl, CallDoc, CallPage, ChannelChange,
+    ChannelDoc, Class, ErrorClass, ListPage, Platform, PlatformError, TelemetryAnswer, TelemetryQuery,
 };
 use trunkwarden::policy::{ChannelId, LookError, Sample, Time, WallMs};
 use trunkwarden::supervisor::{Clients, Daemon, Parts, Pulse, Reloads};
@@ -96,8 +97,12 @@ pub struct Held {
     pub created: Vec<Value>,
     /// Every single look: at whom, when, in which class.
     pub looks: Vec<(String, Time, Class)>,
-    /// Calls can be listed, and there are none.
+    /// Calls can be listed.
     pub has_calls: bool,
+    /// So many are on every channel.
+    pub calls: usize,
+    /// Those that were bridged.
+    pub bridged: Vec<String>,
     /// Amendments are taken and not made.
     pub amend_ignored: bool,
     /// Whose credentials are shown, and whether they are there.
@@ -223,11 +228,11 @@ impl Platform for Fake {
 
     async fn create_channel(
         &self,
-        warrant: &Warrant,
+        clearance: &Clearance,
         body: &Value,
         _: Duration,
     ) -> Result<Answer<ChannelDoc>, PlatformError> {
-        warrant.gate().pass(self.clock.now()).unwrap();
+        clearance.gate().pass(self.clock.now()).unwrap();
         let id = self.with(|held| {
             held.created.push(body.clone());
             format!("new-{}", held.created.len())
@@ -236,7 +241,8 @@ impl Platform for Fake {
     }
 
     fn call_control(&self) -> Option<Arc<dyn CallControl>> {
-        self.with(|held| held.has_calls).then(|| Arc::new(NoCalls) as Arc<dyn CallControl>)
+        let calls = || Arc::new(Calls { held: Arc::clone(&self.held), clock: self.clock.clone() });
+        self.with(|held| held.has_calls).then(|| calls() as Arc<dyn CallControl>)
     }
 
     async fn telemetry(&self, query: &TelemetryQuery, _: Duration) -> Result<Answer<TelemetryAnswer>, PlatformError> {
@@ -250,14 +256,38 @@ impl Platform for Fake {
         Ok(self.answer(TelemetryAnswer { items, malformed: 0 }))
     }
 
-    async fn patch(
+    async fn change_channel(
         &self,
-        _: &Receipt,
-        id: &ChannelId,
-        body: &Body,
-        if_match: Option<&str>,
+        clearance: &Clearance,
+        change: ChannelChange<'_>,
         _: Duration,
     ) -> Result<Answer<ChannelDoc>, PlatformError> {
+        match change.class {
+            Class::Action => self.act(change).await,
+            _ => self.amend(clearance, change).await,
+        }
+    }
+
+    async fn authorise(&self, _: Duration) -> Result<Option<Vec<String>>, PlatformError> {
+        Ok(None)
+    }
+
+    fn set_limit(&self, _: u32) {}
+
+    fn budget(&self) -> BudgetReading {
+        let limit = self.with(|held| held.limit).unwrap_or(600);
+        BudgetReading { configured: 600, limit, looks: limit, available: limit, waiting: 0 }
+    }
+
+    fn recent_requests(&self) -> Vec<Duration> {
+        Vec::new()
+    }
+}
+
+impl Fake {
+    /// A change of the engine's.
+    async fn act(&self, change: ChannelChange<'_>) -> Result<Answer<ChannelDoc>, PlatformError> {
+        let ChannelChange { id, body, if_match, .. } = change;
         let body: &Value = &serde_json::from_str(body.as_str()).unwrap();
         self.with(|held| held.matched.push(if_match.map(str::to_owned)));
         if if_match.is_some() {
@@ -289,19 +319,18 @@ impl Platform for Fake {
         Ok(self.answer(self.doc(id)))
     }
 
-    async fn amend_channel(
+    /// A channel put right.
+    async fn amend(
         &self,
-        warrant: &Warrant,
-        id: &ChannelId,
-        body: &Body,
-        _: Option<&str>,
-        _: Duration,
+        clearance: &Clearance,
+        change: ChannelChange<'_>,
     ) -> Result<Answer<ChannelDoc>, PlatformError> {
+        let ChannelChange { id, body, .. } = change;
         let body: &Value = &serde_json::from_str(body.as_str()).unwrap();
         if self.with(|held| held.amend_waits) {
-            warrant.gate().closed(self.clock.now()).await;
+            clearance.gate().closed(self.clock.now()).await;
         }
-        if let Err(why) = warrant.gate().pass(self.clock.now()) {
+        if let Err(why) = clearance.gate().pass(self.clock.now()) {
             return Err(PlatformError { message: why, ..error(ErrorClass::Withdrawn, LookError::Unexpected) });
         }
         let (takes, lost) = self.with(|held| {
@@ -322,30 +351,29 @@ impl Platform for Fake {
         });
         Ok(self.answer(self.doc(id)))
     }
+}
 
-    async fn authorise(&self, _: Duration) -> Result<Option<Vec<String>>, PlatformError> {
-        Ok(None)
-    }
+/// Calls as the test has them; each can be bridged.
+struct Calls {
+    held: Arc<Mutex<Held>>,
+    clock: Clock,
+}
 
-    fn set_limit(&self, _: u32) {}
-
-    fn budget(&self) -> BudgetReading {
-        let limit = self.with(|held| held.limit).unwrap_or(600);
-        BudgetReading { configured: 600, limit, looks: limit, available: limit, waiting: 0 }
-    }
-
-    fn recent_requests(&self) -> Vec<Duration> {
-        Vec::new()
+impl Calls {
+    fn answer<T>(&self, value: T) -> Answer<T> {
+        let now = self.clock.now();
+        Answer { value, asked_at: now, answered_at: now, as_of: now, date: None }
     }
 }
 
-/// Calls can be listed, and there are none.
-struct NoCalls;
-
 #[async_trait]
-impl CallControl for NoCalls {
-    async fn bridge(&self, _: BridgeOrder<'_>, _: Duration) -> Result<Answer<BridgeAnswer>, PlatformError> {
-        Err(error(ErrorClass::Unsupported, LookError::Unexpected))
+impl CallControl for Calls {
+    async fn bridge(&self, order: BridgeOrder<'_>, _: Duration) -> Result<Answer<BridgeAnswer>, PlatformError> {
+        if let Err(why) = order.clearance.gate().pass(self.clock.now()) {
+            return Err(PlatformError { message: why, ..error(ErrorClass::Withdrawn, LookError::Unexpected) });
+        }
+        self.held.lock().unwrap().bridged.push(order.call.to_owned());
+        Ok(self.answer(BridgeAnswer { id: None, said: BridgeWord::Made }))
     }
 
     fn reads_calls(&self) -> bool {
@@ -361,13 +389,9 @@ impl CallControl for NoCalls {
     }
 
     async fn calls(&self, _: &ChannelId, _: Option<&str>, _: Duration) -> Result<Answer<CallPage>, PlatformError> {
-        Ok(Answer {
-            value: CallPage::default(),
-            asked_at: Time::ZERO,
-            answered_at: Time::ZERO,
-            as_of: Time::ZERO,
-            date: None,
-        })
+        let call = |n| CallDoc { id: format!("call-{n}"), direction: Some("inbound".into()), ..CallDoc::default() };
+        let calls = (1..=self.held.lock().unwrap().calls).map(call).collect();
+        Ok(self.answer(CallPage { calls, ..CallPage::default() }))
     }
 
     async fn lacking_scopes(&self, _: Duration) -> Result<Vec<String>, PlatformError> {
@@ -400,7 +424,7 @@ pub fn file(folder: &Path) -> String {
 }
 
 impl World {
-    pub fn start(orphans: Vec<OpenIntent>) -> Self {
+    pub fn start(orphans: Vec<KeptOperation>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let text = file(folder.path());
         let world = Self::over(folder.path(), &text, Arc::default(), WALL, orphans);
@@ -408,7 +432,7 @@ impl World {
     }
 
     /// A daemon with this configuration on the state in `folder`, over a platform that holds this, at this time of day.
-    pub fn over(folder: &Path, text: &str, held: Arc<Mutex<Held>>, wall: WallMs, orphans: Vec<OpenIntent>) -> Self {
+    pub fn over(folder: &Path, text: &str, held: Arc<Mutex<Held>>, wall: WallMs, orphans: Vec<KeptOperation>) -> Self {
         let clock = Clock::virtual_from(wall);
         let config = parse(text);
         let platform = Arc::new(Fake { held, clock: clock.clone(), death: Arc::default() });
@@ -417,7 +441,7 @@ impl World {
         let options =
             Options { mode, ids: IdSource::Seeded(1), ..Options::new(folder.join("journal.db"), clock.clone()) };
         let (journal, mut recovered) = Journal::open(options).unwrap();
-        recovered.orphans.extend(orphans);
+        recovered.open.extend(orphans);
         let parts = Parts {
             clock,
             journal,

@@ -7,15 +7,13 @@ use crate::calls::order::Purpose;
 use crate::calls::outcome::Settled;
 use crate::calls::record;
 use crate::calls::request::Bridge;
-use crate::journal::{Operation, OperationReceipt};
+use crate::clearance::Permit;
+use crate::journal::{Operation, Receipt};
 use crate::policy::{Actor, TenantId, Time};
 use serde_json::json;
 use std::sync::Arc;
 use tokio::sync::watch;
 use uuid::Uuid;
-
-/// Why one bridge is not wanted any more; `None`: it is.
-pub type Withdrawn = Arc<dyn Fn() -> Option<String> + Send + Sync>;
 
 /// What is to be done, checked.
 pub struct Asked {
@@ -25,8 +23,8 @@ pub struct Asked {
     pub warnings: Vec<String>,
     pub actor: Actor,
     pub purpose: Purpose,
-    /// Why it is not wanted any more.
-    pub withdrawn: Withdrawn,
+    /// Leave to send it; calls of one rescue share theirs.
+    pub permit: Arc<Permit>,
 }
 
 impl Asked {
@@ -44,6 +42,7 @@ impl Asked {
         };
         Operation {
             id,
+            op: None,
             kind: self.purpose.kind().to_owned(),
             tenant: self.tenant.to_string(),
             subject: self.bridge.call().to_owned(),
@@ -59,7 +58,7 @@ pub struct Running {
     pub board: Switchboard,
     pub asked: Asked,
     pub operation: Operation,
-    pub receipt: OperationReceipt,
+    pub receipt: Receipt,
     pub begun_at: Time,
 }
 
@@ -70,9 +69,8 @@ impl Running {
         // However this ends, its place is free again.
         let _over = Over(&board, operation.id);
         let clock = board.clock();
-        let held = || board.held(&asked.tenant).or_else(|| (asked.withdrawn)());
-        let attempt = Attempt { line: &asked.line, clock, bridge: &asked.bridge, held: &held };
-        let outcome = attempt.run(&receipt).await;
+        let attempt = Attempt { line: &asked.line, clock, bridge: &asked.bridge, permit: &asked.permit };
+        let outcome = attempt.run(receipt).await;
         let now = clock.now();
         let took = now.since(begun_at);
         board.counters().bridges().ended(now, asked.tenant.as_str(), outcome.label(), took);

@@ -1,10 +1,11 @@
 //! Without a daemon: the same provisioner in this process, without an engine beside it.
 
+use crate::clearance::Permits;
 use crate::cli::alone::{Alone, who};
 use crate::cli::run::NotStarted;
 use crate::config::Config;
-use crate::policy::{ChannelId, TenantId};
-use crate::provision::{Digests, Done, Permits, Plan, Provisioner, Setup, Surveyor, all_known, desired};
+use crate::policy::{ChannelId, TenantId, Writer};
+use crate::provision::{Digests, Done, Plan, Provisioner, Setup, Surveyor, all_known, desired};
 use arc_swap::ArcSwap;
 use std::sync::{Arc, Mutex};
 
@@ -21,7 +22,7 @@ impl Ourselves {
         let alone = Alone::open(config, changes, |id| desired.iter().any(|d| d.spec.tenant == *id))?;
         let setup = Setup { desired, platforms: alone.platforms.clone() };
         let surveyor = Surveyor::new(alone.clock.clone(), alone.reader.clone(), Digests::new(&config.daemon.state_dir));
-        let held = |id: &TenantId| Some((id.clone(), alone.held(config, id)?));
+        let held = |id: &TenantId| Some((id.clone(), alone.held(config, id, Writer::Apply)?));
         let provisioner = Provisioner::new(
             surveyor,
             alone.journal.clone(),

@@ -34,6 +34,7 @@ async fn lines(format: LogFormat) -> Vec<String> {
     let out = memory.clone();
     let logging = subscriber(format, false, EnvFilter::new("warn"), move || out.clone()).set_default();
     let operation = |id: u128, call: &str| Operation {
+        op: None,
         id: Uuid::from_u128(id),
         kind: "bridge".to_owned(),
         tenant: "acme".to_owned(),

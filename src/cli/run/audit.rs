@@ -59,7 +59,7 @@ pub(super) fn accept(journal: Journal) -> AcceptOrder {
         Box::pin(async move {
             let Some(why) = trust.why().map(str::to_owned) else { return Ok(None) };
             match tokio::time::timeout(ACCEPTED_WITHIN, accepted.accept(who)).await {
-                Ok(Ok(_)) => Ok(Some(why)),
+                Ok(Ok(())) => Ok(Some(why)),
                 Ok(Err(error)) => Err(error.to_string()),
                 Err(_) => Err("the journal does not answer; look at the status before repeating it".to_owned()),
             }

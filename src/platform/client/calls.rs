@@ -24,8 +24,8 @@ impl CallControl for Client {
         let call = Call {
             method: Method::POST,
             body: Some(Bytes::from(order.body.to_string())),
-            request_id: Some(order.receipt.id()),
-            gate: Some(order.gate),
+            request_id: Some(order.clearance.operation()),
+            gate: Some(order.clearance.gate()),
             ..Call::read(Endpoint::Bridge, Class::Call, &attempted, self.urls.bridge(order.call, &attempted)?)
         };
         let exchanged = self.call(&call, timeout).await?;

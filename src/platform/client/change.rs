@@ -1,37 +1,22 @@
 //! Changes of channels: the PATCH of one that is there, and the POST of a new one, each once what permits it is on disk.
 
 use super::super::channel::ChannelDoc;
-use super::super::desired::Warrant;
 use super::super::endpoint::Endpoint;
 use super::super::error::PlatformError;
-use super::super::{Answer, Body, Class, body, hints, scrub};
+use super::super::{Answer, ChannelChange, Class, body, hints, scrub};
 use super::exchange::Call;
 use super::{Client, channel_called, printable};
-use crate::journal::Gate;
-use crate::policy::ChannelId;
+use crate::clearance::Clearance;
 use bytes::Bytes;
 use http::Method;
 use serde_json::Value;
 use std::time::Duration;
 
-/// The PATCH of one channel.
-pub(super) struct Change<'a> {
-    /// The channel.
-    pub id: &'a ChannelId,
-    /// What is sent.
-    pub body: &'a Body,
-    /// The `ETag` of what it was decided on.
-    pub if_match: Option<&'a str>,
-    /// What may still stop it.
-    pub gate: &'a Gate,
-    /// How urgent it is.
-    pub class: Class,
-}
-
 impl Client {
     pub(super) async fn change(
         &self,
-        change: Change<'_>,
+        clearance: &Clearance,
+        change: ChannelChange<'_>,
         timeout: Duration,
     ) -> Result<Answer<ChannelDoc>, PlatformError> {
         let attempted = format!("PATCH channel {}", printable(change.id));
@@ -39,7 +24,7 @@ impl Client {
             method: Method::PATCH,
             body: Some(Bytes::from(change.body.as_str().to_owned())),
             if_match: change.if_match.and_then(hints::strong),
-            gate: Some(change.gate),
+            gate: Some(clearance.gate()),
             hidden: scrub::sensitive_in(&serde_json::from_str(change.body.as_str()).unwrap_or_default()),
             ..Call::read(Endpoint::Patch, change.class, &attempted, self.urls.channel(change.id, &attempted)?)
         };
@@ -50,7 +35,7 @@ impl Client {
     /// Never as urgent as a failover: it stands at the end of the request budget's queue.
     pub(super) async fn create(
         &self,
-        warrant: &Warrant,
+        clearance: &Clearance,
         wanted: &Value,
         timeout: Duration,
     ) -> Result<Answer<ChannelDoc>, PlatformError> {
@@ -58,7 +43,7 @@ impl Client {
         let call = Call {
             method: Method::POST,
             body: Some(Bytes::from(wanted.to_string())),
-            gate: Some(warrant.gate()),
+            gate: Some(clearance.gate()),
             hidden: scrub::sensitive_in(wanted),
             ..Call::read(Endpoint::Create, Class::Rest, attempted, self.urls.channels(None, attempted)?)
         };

@@ -6,13 +6,15 @@ mod token;
 
 use super::*;
 use crate::config::Paths;
-use crate::platform::{ErrorClass, PlatformError, Request, Spent, TransportError};
-use crate::policy::{OpId, Time, WallMs};
+use crate::journal::{Gate, Receipt};
+use crate::platform::{Body, ErrorClass, PlatformError, Request, Spent, TransportError};
+use crate::policy::{Time, WallMs};
 use http::StatusCode;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::sync::Mutex;
+use uuid::Uuid;
 
 const SECRET: &str = "s3cr3t-of-the-client";
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -159,8 +161,10 @@ impl World {
 
     async fn patch(&self) -> Result<Answer<ChannelDoc>, PlatformError> {
         let body = json!({"status": "active", "routing": {"primary_channel_id": "ch-0002"}});
-        let receipt = Receipt::for_tests(OpId(1));
-        self.client.patch(&receipt, &"ch-0001".into(), &Body::from(&body), Some("\"v1\""), TIMEOUT).await
+        let clearance = Clearance::new(Receipt::for_tests(Uuid::nil()), Gate::open());
+        let (id, body) = ("ch-0001".into(), Body::from(&body));
+        let change = ChannelChange { id: &id, body: &body, if_match: Some("\"v1\""), class: Class::Action };
+        self.client.change_channel(&clearance, change, TIMEOUT).await
     }
 }
 
@@ -298,8 +302,10 @@ async fn only_a_tag_that_a_server_matches_strongly_goes_back() {
     for (tag, sent) in [("\"v1\"", true), ("W/\"v1\"", false), ("\"v1-gzip\"", false), ("v1", true)] {
         let world = world(|_, _| reply(200, HEALTHY)).await;
         let body = json!({});
-        let receipt = Receipt::for_tests(OpId(1));
-        world.client.patch(&receipt, &"ch-0001".into(), &Body::from(&body), Some(tag), TIMEOUT).await.unwrap();
+        let clearance = Clearance::new(Receipt::for_tests(Uuid::nil()), Gate::open());
+        let (id, body) = ("ch-0001".into(), Body::from(&body));
+        let change = ChannelChange { id: &id, body: &body, if_match: Some(tag), class: Class::Action };
+        world.client.change_channel(&clearance, change, TIMEOUT).await.unwrap();
         let request = &world.fake.requests()[0];
         assert_eq!(request.headers.get("if-match").map(|tag| tag.to_str().unwrap()), sent.then_some(tag));
     }

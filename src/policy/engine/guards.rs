@@ -8,6 +8,7 @@
 
 use super::super::cause::{Cause, Ineligible};
 use super::super::channel::Event;
+use super::super::clearance::Writer;
 use super::super::command::{Action, ActionKind};
 use super::super::hold::{Hold, Yields};
 use super::super::ids::SlotId;
@@ -25,14 +26,8 @@ mod asked;
 
 type Guard = fn(&Asked<'_>) -> Option<Hold>;
 
-/// Asked of whatever is wanted, its target left aside.
+/// Asked of whatever is wanted, its target left aside, after what holds back others too (`may_change`).
 const WANTED: &[Guard] = &[
-    journal,
-    paused,
-    network,
-    blind,
-    maintenance,
-    mass_change,
     carries,
     credentials,
     codec_verdict,
@@ -55,26 +50,13 @@ const WANTED: &[Guard] = &[
 /// Asked of what is about to be done.
 const ABOUT_TO_BE_DONE: &[Guard] = &[keep_fit, global_keep_fit, mode];
 
-/// Asked of what was decided and is not sent yet.
-const DECIDED: &[Guard] = &[
-    journal,
-    paused,
-    network,
-    blind,
-    maintenance,
-    mass_change,
-    unwatched,
-    mode,
-    carries,
-    credentials,
-    outdated,
-    unfit,
-];
+/// Asked of what was decided and is not sent yet, after what holds back others too (`may_change`).
+const DECIDED: &[Guard] = &[unwatched, mode, carries, credentials, outdated, unfit];
 
 impl Engine {
     /// What forbids an action of this kind now, its target left aside.
     pub(super) fn guards(&self, now: Time, i: SlotId, want: &Want) -> Result<(), Hold> {
-        Asked::wanted(self, now, i, want, None).ask(WANTED)
+        Asked::wanted(self, now, i, want, None).ask_all(WANTED)
     }
 
     /// What forbids doing it now. Asked last, when everything else is decided.
@@ -86,7 +68,7 @@ impl Engine {
     pub(super) fn may_still_send(&self, op: OpId) -> Result<(), Reason> {
         let flight = self.ops.get(&op).and_then(|i| Some((*i, self.slots[*i].action.flight.as_ref()?)));
         let stands = match flight {
-            Some((i, flight)) => Asked::decided(self, flight.started, i, &flight.action).ask(DECIDED),
+            Some((i, flight)) => Asked::decided(self, flight.started, i, &flight.action).ask_all(DECIDED),
             None => Err(Hold::Unwatched),
         };
         stands.map_err(|hold| Reason::CalledBack { hold })
@@ -104,45 +86,24 @@ impl Engine {
 }
 
 impl Asked<'_> {
-    /// The first hold that applies and does not yield.
+    /// What holds back others too, who change the platform, and then the guards.
+    fn ask_all(&self, guards: &[Guard]) -> Result<(), Hold> {
+        self.first(self.engine.holds(Writer::Action, Some(self.tenant), Some(self.slot)))?;
+        self.ask(guards)
+    }
+
     fn ask(&self, guards: &[Guard]) -> Result<(), Hold> {
-        let mut holds = guards.iter().filter_map(|guard| guard(self));
+        self.first(guards.iter().filter_map(|guard| guard(self)))
+    }
+
+    /// The first hold that does not yield.
+    fn first(&self, mut holds: impl Iterator<Item = Hold>) -> Result<(), Hold> {
         holds.find(|hold| !self.passes.over(hold.row().yields)).map_or(Ok(()), Err)
     }
 
     fn needs_place(&self) -> bool {
         self.engine.places.limited() && !self.passes.over(Yields::LIMIT) && self.ask(&[mode]).is_ok()
     }
-}
-
-fn journal(asked: &Asked<'_>) -> Option<Hold> {
-    (!asked.engine.journal).then_some(Hold::Journal)
-}
-
-fn paused(asked: &Asked<'_>) -> Option<Hold> {
-    match asked.tenant {
-        _ if asked.engine.paused => Some(Hold::Paused { tenant: None }),
-        tenant if tenant.paused => Some(Hold::Paused { tenant: Some(tenant.id.clone()) }),
-        _ => None,
-    }
-}
-
-fn network(asked: &Asked<'_>) -> Option<Hold> {
-    asked.engine.network.lost.then_some(Hold::Network)
-}
-
-fn blind(asked: &Asked<'_>) -> Option<Hold> {
-    asked.tenant.blind.then_some(Hold::Blind)
-}
-
-/// Whoever works on the channel is not disturbed by a rescue of its traffic from one backup to another.
-fn maintenance(asked: &Asked<'_>) -> Option<Hold> {
-    asked.slot.in_maintenance().then_some(Hold::Maintenance)
-}
-
-fn mass_change(asked: &Asked<'_>) -> Option<Hold> {
-    let tenant = asked.tenant;
-    tenant.mass.held().then(|| Hold::MassChange { bad: tenant.bad(), of: tenant.configured })
 }
 
 fn carries(asked: &Asked<'_>) -> Option<Hold> {

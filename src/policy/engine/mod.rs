@@ -11,7 +11,7 @@
 //!   `sight` (whether anything can be seen), `quality` (telemetry), `credentials`, `outcome` (what came of an action);
 //! - orders in: `order`, `approval`, `ordered`, `pause`, `maintenance`;
 //! - decisions: `settle` (who is evaluated, and when), `decide` (`want`, `choice`: what is wanted), `pursue` (how far
-//!   that can be followed now), `failover` (which candidate), `guards` (whether it may be done), `held` (what is said where it may not), `line` (who is next), `act`, `retry`, `schedule`;
+//!   that can be followed now), `failover` (which candidate), `may_change` (what holds back others too), `guards` (whether it may be done), `held` (what is said where it may not), `line` (who is next), `act`, `retry`, `schedule`;
 //! - afterwards: `probation` of routes taken for quality, and `quality` of codec orders;
 //! - what there is: `configure`, `needs`, `left`, `slots`, `slot`, `parts`, `pending`;
 //! - out: `marks`, `state` (what survives a restart, `saved` in its forms), `show`, `watch`.
@@ -39,6 +39,7 @@ mod line;
 mod loads;
 mod maintenance;
 mod marks;
+mod may_change;
 mod needs;
 mod observe;
 mod order;

@@ -75,10 +75,10 @@ impl Driver {
         span.in_scope(|| tracing::warn!(reason = %action.reason, "{}", entry::sentence(&action)));
         self.ledger.fact(self.clock.now(), Place::Channel(&channel), &Fact::Acted(action.clone()));
         let gate = Gate::open_until(action.evidence_at + action.action_timeout);
-        let intent = self.ledger.open(&action);
+        let (operation, begun) = self.ledger.begin(&action);
         let doc = self.docs.remove(&channel);
         self.wanted.remove(&channel);
-        self.in_flight.insert(op, InFlight { action: action.clone(), gate: gate.clone() });
+        self.in_flight.insert(op, InFlight { action: action.clone(), operation, gate: gate.clone() });
         let (clock, tell) = (self.clock.clone(), self.told.0.clone());
         if let (Some(platform), Some(doc)) = (self.platforms.get(&channel.tenant), doc) {
             let others = self.makes_way(&action);
@@ -90,12 +90,12 @@ impl Driver {
             };
             let platform = Arc::clone(platform);
             let execution = Execution { action, doc: doc.1, insistence, gate, platform, clock, tell };
-            self.executions.spawn(execution.run_after(others, intent).instrument(span));
+            self.executions.spawn(execution.run_after(others, begun).instrument(span));
         } else {
             // What must stay beside the change is not known: it is not sent.
             let outcome = Outcome::NotSent { why: format!("{channel} was not read singly before the change") };
             self.executions.spawn(async move {
-                let _ = intent.await;
+                let _ = begun.await;
                 let _ = tell.send(Told::Finished { op, outcome }).await;
             });
         }

@@ -2,39 +2,50 @@
 
 use super::super::fact::{Fact, Place};
 use super::Driver;
+use crate::clearance::{Change, Denied, Grant, MAY_SHOW_FOR, Permit, PermitRequest};
 use crate::journal::Gate;
-use crate::policy::{Action, ActionKind, ChannelKey, Health, TenantId, TenantState};
-use crate::provision::{Grant, MAY_SHOW_FOR, Permit, PermitRequest};
+use crate::policy::{Action, ActionKind, ChannelId, ChannelKey, Health, TenantId, TenantState};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// A permit that is out.
 pub struct Granted {
     tenant: TenantId,
-    channel: Option<ChannelKey>,
+    change: Change,
     grant: Grant,
+}
+
+impl Granted {
+    /// The channel that is put right under it.
+    fn provisioned(&self) -> Option<ChannelKey> {
+        provisioned(&self.tenant, &self.change)
+    }
+}
+
+fn provisioned(tenant: &TenantId, change: &Change) -> Option<ChannelKey> {
+    let Change::Provision { channel: Some(channel), .. } = change else { return None };
+    Some(ChannelKey::new(tenant.clone(), channel.clone()))
 }
 
 impl Driver {
     /// Gives leave, or says why not.
-    pub(super) fn permit(&mut self, PermitRequest { tenant, channel, reply }: PermitRequest) {
+    pub(super) fn permit(&mut self, PermitRequest { tenant, change, reply }: PermitRequest) {
         self.see_permits_end();
-        let channel = channel.map(|id| ChannelKey::new(tenant.clone(), id));
-        let answer = if let Some(why) = self.forbids(&tenant, channel.as_ref()) {
-            Err(why)
+        let answer = if let Some(denied) = self.forbids(&tenant, &change) {
+            Err(denied)
         } else {
-            let route = channel.as_ref().and_then(|key| self.holds_route(key));
+            let route = provisioned(&tenant, &change).and_then(|key| self.holds_route(&key));
             let (permit, grant) = Permit::new(Gate::open(), route);
-            self.permits.push(Granted { tenant, channel, grant });
+            self.permits.push(Granted { tenant, change, grant });
             Ok(permit)
         };
         // Whoever asked may have gone; the permit then ends with its answer.
         let _ = reply.send(answer);
     }
 
-    /// Calls every permit back: what they rest on has changed.
-    pub(super) fn call_back_permits(&self, why: &str) {
-        for granted in &self.permits {
+    /// Calls back whoever brings about what is desired: that has become another.
+    pub(super) fn call_back_provisioning(&self, why: &str) {
+        for granted in self.permits.iter().filter(|granted| matches!(granted.change, Change::Provision { .. })) {
             granted.grant.call_back(why, false);
         }
     }
@@ -43,10 +54,10 @@ impl Driver {
     pub(super) fn call_back_forbidden(&mut self) {
         self.see_permits_end();
         for granted in &self.permits {
-            if let Some(why) = self.held(&granted.tenant) {
-                granted.grant.call_back(&why, false);
+            if let Some(denied) = self.held(&granted.tenant, &granted.change) {
+                granted.grant.call_back(&denied.why, false);
             }
-            if let Some(why) = granted.channel.as_ref().and_then(|key| self.holds_route(key)) {
+            if let Some(why) = granted.provisioned().and_then(|key| self.holds_route(&key)) {
                 granted.grant.hold_route(why);
             }
         }
@@ -55,7 +66,7 @@ impl Driver {
     /// Before the engine acts: whoever else holds a permit for the channel is called back, and what that has sent already is
     /// waited for.
     pub(super) fn makes_way(&self, action: &Action) -> Vec<CancellationToken> {
-        let theirs = self.permits.iter().filter(|granted| granted.channel.as_ref() == Some(&action.channel));
+        let theirs = self.permits.iter().filter(|granted| granted.provisioned().as_ref() == Some(&action.channel));
         let moves_route = !matches!(action.kind, ActionKind::Codec { .. });
         theirs
             .filter_map(|granted| {
@@ -68,7 +79,7 @@ impl Driver {
         let (over, out): (Vec<_>, _) =
             std::mem::take(&mut self.permits).into_iter().partition(|granted: &Granted| granted.grant.is_over());
         self.permits = out;
-        for channel in over.into_iter().filter(|g| g.grant.may_show_late()).filter_map(|g| g.channel) {
+        for channel in over.iter().filter(|g| g.grant.may_show_late()).filter_map(Granted::provisioned) {
             self.may_show(&channel, MAY_SHOW_FOR);
         }
     }
@@ -80,12 +91,14 @@ impl Driver {
         self.engine.note_own_change(now, channel, &primary, now + lasts);
     }
 
-    fn forbids(&self, tenant: &TenantId, channel: Option<&ChannelKey>) -> Option<String> {
-        let taken = |key: &ChannelKey| self.permits.iter().any(|granted| granted.channel.as_ref() == Some(key));
-        match channel {
-            Some(key) if self.acts(key) => Some(format!("an action on {key} is under way, which comes first")),
-            Some(key) if taken(key) => Some(format!("{key} is being changed already")),
-            _ => self.held(tenant),
+    fn forbids(&self, tenant: &TenantId, change: &Change) -> Option<Denied> {
+        let taken = |key: &ChannelKey| self.permits.iter().any(|granted| granted.provisioned().as_ref() == Some(key));
+        match provisioned(tenant, change) {
+            Some(key) if self.acts(&key) => {
+                Some(Denied::since(format!("an action on {key} is under way, which comes first")))
+            }
+            Some(key) if taken(&key) => Some(Denied::since(format!("{key} is being changed already"))),
+            _ => self.held(tenant, change),
         }
     }
 
@@ -110,14 +123,35 @@ impl Driver {
         })
     }
 
-    fn held(&self, tenant: &TenantId) -> Option<String> {
-        let Some(report) = self.engine.tenant(self.clock.now(), tenant) else {
-            return Some(format!("no tenant `{tenant}` is configured any more"));
-        };
-        if report.paused {
-            return Some(format!("{tenant} is paused: `trunkwarden resume` lifts that"));
+    /// What holds it now: the table, or what it is for being no longer so.
+    fn held(&self, tenant: &TenantId, change: &Change) -> Option<Denied> {
+        let desires = matches!(change, Change::Provision { .. });
+        if desires && !self.platforms.contains_key(tenant) {
+            return Some(Denied::since(format!("no tenant `{tenant}` is configured any more")));
         }
-        (report.state == TenantState::Blind)
-            .then(|| format!("the platform of {tenant} cannot be seen, and nothing is changed blindly"))
+        if let Err(hold) = self.engine.may_change(tenant, change.channel(), change.writer()) {
+            return Some(Denied::by(hold, tenant));
+        }
+        let Change::Rescue { channel, backup } = change else { return None };
+        let why = self.need_no_rescue(&ChannelKey::new(tenant.clone(), channel.clone()), backup)?;
+        Some(Denied::since(why))
+    }
+
+    /// Why the calls of `channel`, which failed over to `backup`, are better left alone by now: what a rescue is for is to be
+    /// seen.
+    fn need_no_rescue(&self, channel: &ChannelKey, backup: &ChannelId) -> Option<String> {
+        let (now, tenant) = (self.clock.now(), &channel.tenant);
+        let Some(report) = self.engine.channel(now, channel) else {
+            return Some("the channel is not kept any more".to_owned());
+        };
+        if self.engine.tenant(now, tenant).is_some_and(|tenant| tenant.state == TenantState::Blind) {
+            return Some(format!("the platform of {tenant} cannot be seen"));
+        }
+        match (&report.route, report.health) {
+            (Some(route), _) if route != backup => Some(format!("its traffic goes to {route} by now")),
+            (_, Health::Down) => None,
+            (_, Health::Unknown) => Some("whether the channel is still down is not known".to_owned()),
+            _ => Some("the channel is not down any more: its calls can be heard".to_owned()),
+        }
     }
 }

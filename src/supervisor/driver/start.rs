@@ -5,7 +5,7 @@ use super::{Driver, InFlight, Wiring};
 use crate::calls::Rescues;
 use crate::clock::Clock;
 use crate::counters::Counters;
-use crate::journal::{Gate, OpenIntent, Recovered};
+use crate::journal::{Gate, KeptOperation, Recovered};
 use crate::policy::{Action, Actor, Engine, EventType, OpId, Outcome};
 use crate::supervisor::clients::Reload;
 use crate::supervisor::entry;
@@ -77,7 +77,7 @@ impl Driver {
         driver
     }
 
-    /// State from the journal; intents without an outcome become actions in flight that are read back, never sent again.
+    /// State from the journal; actions without an outcome become actions in flight that are read back, never sent again.
     pub(in crate::supervisor) fn restore(&mut self, recovered: Recovered) {
         let (now, wall) = (self.clock.now(), self.clock.wall());
         self.ledger.fact(now, Place::Begin, &Fact::Started);
@@ -89,8 +89,8 @@ impl Driver {
             }
         }
         self.engine.set_next_op(OpId(recovered.last_op.0 + 1));
-        let found = recovered.orphans.len();
-        for orphan in recovered.orphans {
+        let found = recovered.open.len();
+        for orphan in recovered.open {
             self.adopt(orphan);
         }
         let version = env!("CARGO_PKG_VERSION");
@@ -101,9 +101,9 @@ impl Driver {
         self.ledger.commit();
     }
 
-    fn adopt(&mut self, orphan: OpenIntent) {
-        let op = orphan.intent.op;
-        let action: Option<Action> = serde_json::from_value(orphan.intent.action).ok();
+    fn adopt(&mut self, KeptOperation { operation: orphan, .. }: KeptOperation) {
+        let (Some(op), operation) = (orphan.op, orphan.id) else { return };
+        let action: Option<Action> = serde_json::from_value(orphan.request).ok();
         let known = action.filter(|action| self.engine.channel(self.clock.now(), &action.channel).is_some());
         let execution = known.and_then(|action| {
             Some(Execution {
@@ -117,7 +117,7 @@ impl Driver {
             })
         });
         let Some(execution) = execution else {
-            let (tenant, channel) = (orphan.intent.tenant, orphan.intent.channel);
+            let (tenant, channel) = (orphan.tenant, orphan.subject);
             let why = format!("{tenant}/{channel} is no longer configured; look at its route by hand");
             spans::operation(op, &tenant.as_str().into(), &channel.as_str().into())
                 .in_scope(|| tracing::warn!(%why, "an interrupted action cannot be read back"));
@@ -126,7 +126,7 @@ impl Driver {
             let mut entry =
                 entry::of_process(self.clock.wall(), EventType::OrphanResolved, &Actor::System, why, details);
             (entry.tenant, entry.channel_id, entry.op) = (Some(tenant), Some(channel), Some(op));
-            self.ledger.close(entry::of_outcome(op, &outcome));
+            self.ledger.end(entry::of_outcome(operation, &outcome));
             self.ledger.write(entry);
             return;
         };
@@ -135,7 +135,7 @@ impl Driver {
         let kind = action.kind.name();
         span.in_scope(|| tracing::warn!(action = kind, "an action was interrupted; reading the platform back"));
         self.orphans.insert(op, action.channel.tenant.clone());
-        self.in_flight.insert(op, InFlight { action: action.clone(), gate: Gate::open() });
+        self.in_flight.insert(op, InFlight { action: action.clone(), operation, gate: Gate::open() });
         let now = self.clock.now();
         self.ledger.fact(now, Place::Channel(&action.channel), &Fact::Adopted(action.clone()));
         self.engine.adopt_orphan(now, action);

@@ -1,13 +1,14 @@
-//! Leave to change the platform for those who are not the engine: given by the driver, which alone knows what the engine
-//! is about to do.
+//! Leave to change the platform: given by the driver, which alone knows what the engine holds and is about to do.
 //!
-//! The engine goes first: none is given for a channel on which it acts, and one that was given is called back where the
-//! engine wants to act, or people or the configuration have changed their mind. Who has sent nothing by then is not waited
-//! for. What was sent is: a change of anything but the route until it is answered, one that carries the route until its
-//! outcome is known, since it could undo the engine's. Must never: let a route be carried that the driver holds.
+//! An executor gets its leave with its action. Everybody else asks, is refused where the table of `policy/clearance.rs` or
+//! what the change is for says so, and is called back as soon as either does, before anything is sent. On a channel that is
+//! provisioned the engine goes first: none is given for a channel on which it acts, and one that was given is called back
+//! where the engine wants to act, or the configuration has become another. Who has sent nothing by then is not waited for.
+//! What was sent is: a change of anything but the route until it is answered, one that carries the route until its outcome
+//! is known, since it could undo the engine's. Must never: let a route be carried that the driver holds.
 
 use crate::journal::Gate;
-use crate::policy::{ChannelId, ChannelKey, TenantId};
+use crate::policy::{ChannelId, ChannelKey, Hold, TenantId, Writer};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,15 +20,78 @@ pub const MAY_SHOW_FOR: Duration = Duration::from_hours(1);
 /// Permits that may be waited for.
 const WAITING: usize = 64;
 
+/// A change that leave is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A person has a call bridged.
+    Bridge,
+    /// Calls of `channel`, whose new ones go to `backup`, are rescued.
+    Rescue {
+        /// The channel.
+        channel: ChannelId,
+        /// Its backup.
+        backup: ChannelId,
+    },
+    /// What is desired is created or put right.
+    Provision {
+        /// The channel; `None`: one that does not exist yet.
+        channel: Option<ChannelId>,
+        /// [`Writer::Apply`] or [`Writer::Round`].
+        by: Writer,
+    },
+}
+
+impl Change {
+    /// Whose change it is.
+    pub const fn writer(&self) -> Writer {
+        match self {
+            Self::Bridge => Writer::Bridge,
+            Self::Rescue { .. } => Writer::Rescue,
+            Self::Provision { by, .. } => *by,
+        }
+    }
+
+    /// The channel that it is about.
+    pub const fn channel(&self) -> Option<&ChannelId> {
+        match self {
+            Self::Bridge => None,
+            Self::Rescue { channel, .. } => Some(channel),
+            Self::Provision { channel, .. } => channel.as_ref(),
+        }
+    }
+}
+
+/// Why leave is not given.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{why}")]
+pub struct Denied {
+    /// What of the table holds, where that is it.
+    pub hold: Option<Hold>,
+    /// One sentence.
+    pub why: String,
+}
+
+impl Denied {
+    /// `hold` applies to `tenant`.
+    pub fn by(hold: Hold, tenant: &TenantId) -> Self {
+        Self { why: hold.refusal(tenant), hold: Some(hold) }
+    }
+
+    /// For another reason, in one sentence.
+    pub const fn since(why: String) -> Self {
+        Self { hold: None, why }
+    }
+}
+
 /// Who asks, and for what.
 #[derive(Debug)]
 pub struct PermitRequest {
     /// The tenant.
     pub tenant: TenantId,
-    /// The channel; `None`: one that does not exist yet.
-    pub channel: Option<ChannelId>,
-    /// Where the answer goes: a sentence where it is refused.
-    pub reply: oneshot::Sender<Result<Permit, String>>,
+    /// The change.
+    pub change: Change,
+    /// Where the answer goes.
+    pub reply: oneshot::Sender<Result<Permit, Denied>>,
 }
 
 /// What others tell or ask of the driver.
@@ -147,7 +211,7 @@ pub struct Permits(From);
 enum From {
     Driver(mpsc::Sender<PermitEvent>),
     /// Nobody; the tenants of which nothing may be changed, and why.
-    Nobody(Arc<BTreeMap<TenantId, String>>),
+    Nobody(Arc<BTreeMap<TenantId, Denied>>),
 }
 
 impl Permits {
@@ -157,23 +221,25 @@ impl Permits {
         (Self(From::Driver(sender)), receiver)
     }
 
-    /// Where no engine runs there is nobody to ask: whoever holds the journal's lock may, but for the tenants that are `held`,
-    /// each with its reason.
-    pub fn alone(held: BTreeMap<TenantId, String>) -> Self {
+    /// Where no engine runs there is nobody to ask: whoever holds the journal's lock may, but for the tenants that are `held`.
+    pub fn alone(held: BTreeMap<TenantId, Denied>) -> Self {
         Self(From::Nobody(Arc::new(held)))
     }
 
-    /// Asks for leave; an error is one sentence.
-    pub async fn ask(&self, tenant: TenantId, channel: Option<ChannelId>) -> Result<Permit, String> {
+    /// Asks for leave.
+    ///
+    /// # Errors
+    /// [`Denied`]: nothing may be sent.
+    pub async fn ask(&self, tenant: TenantId, change: Change) -> Result<Permit, Denied> {
         let driver = match &self.0 {
             From::Driver(driver) => driver,
             From::Nobody(held) => {
                 return held.get(&tenant).cloned().map_or_else(|| Ok(Permit::new(Gate::open(), None).0), Err);
             }
         };
-        let stopping = || "the daemon is stopping; nothing was changed".to_owned();
+        let stopping = || Denied::since("the daemon is stopping; nothing was changed".to_owned());
         let (reply, answer) = oneshot::channel();
-        driver.send(PermitEvent::Asked(PermitRequest { tenant, channel, reply })).await.map_err(|_| stopping())?;
+        driver.send(PermitEvent::Asked(PermitRequest { tenant, change, reply })).await.map_err(|_| stopping())?;
         answer.await.map_err(|_| stopping())?
     }
 
