@@ -841,3 +841,42 @@ fn what_a_path_stands_for_has_a_print_of_its_own() {
         assert_eq!((after.0 != before.0, after.1 != before.1), (name != "token", name == "token"), "{name}");
     }
 }
+
+mod places {
+    use super::*;
+    use rustix::fs::{CWD, FileType, Mode as Permission, mknodat};
+
+    fn fifo(path: &Path) {
+        mknodat(CWD, path, FileType::Fifo, Permission::RUSR | Permission::WUSR, 0).unwrap();
+    }
+
+    /// In a thread of its own: what waits for ever fails.
+    fn within_moments<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) -> T {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        std::thread::spawn(move || sender.send(read()));
+        receiver.recv_timeout(Duration::from_secs(20)).unwrap_or_else(|_| panic!("it waits"))
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_refused_at_once_and_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fifo(&at("pipe.toml"));
+        let pipe = at("pipe.toml");
+        let said = within_moments(move || config::load(&pipe).unwrap_err().to_string());
+        assert!(said.contains("pipe.toml: it is a FIFO, and a regular file is needed"), "{said}");
+
+        std::fs::write(at("main.toml"), format!("include = [\"p*.toml\"]\n{TENANT}")).unwrap();
+        let main = at("main.toml");
+        let said = within_moments(move || config::load(&main).unwrap_err().to_string());
+        assert!(said.contains("it is a FIFO") && said.contains("included here"), "{said}");
+
+        for (place, is) in
+            [(at("pipe.toml"), "a FIFO"), (folder.path().to_owned(), "a folder"), ("/dev/zero".into(), "a device")]
+        {
+            let secret = SecretRef::File(place.clone());
+            let said = within_moments(move || secret.resolve().unwrap_err().to_string());
+            assert!(said.contains(is) && said.contains(place.to_str().unwrap()), "{said}");
+        }
+    }
+}

@@ -204,7 +204,7 @@ fn known(socket: &Path) -> Result<(), SocketError> {
 }
 
 pub(super) fn state_dir(config: &Path) -> Result<PathBuf, SocketError> {
-    let text = match std::fs::read_to_string(config) {
+    let text = match crate::config::open(config).and_then(std::io::read_to_string) {
         Ok(text) => text,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound && config == Path::new(DEFAULT_CONFIG) => String::new(),
         Err(e) => return Err(SocketError::NoPlace(format!("cannot read {}: {e}", config.display()))),

@@ -7,6 +7,7 @@
 mod compile;
 mod diagnostic;
 mod documents;
+mod file;
 mod get;
 mod host;
 mod keys;
@@ -26,6 +27,7 @@ mod syntax;
 pub mod target;
 
 pub use diagnostic::{Diagnostic, Severity};
+pub(crate) use file::open;
 pub(crate) use keys::LONGEST_MS;
 pub use load::{Loaded, Rejected, load, parse_str};
 pub use model::{

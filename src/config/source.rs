@@ -96,7 +96,7 @@ impl Sources {
 /// In one sentence: it cannot be read, is too large, or is not UTF-8.
 pub(crate) fn read(path: &Path) -> Result<String, String> {
     let refuse = |why: String| format!("cannot read {}: {why}", path.display());
-    let file = std::fs::File::open(path).map_err(|error| refuse(error.to_string()))?;
+    let file = super::file::open(path).map_err(|error| refuse(error.to_string()))?;
     let mut bytes = Vec::new();
     file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(|error| refuse(error.to_string()))?;
     if bytes.len() as u64 > MAX_FILE_BYTES {

@@ -44,7 +44,7 @@ pub use desired::Warrant;
 pub use error::{ErrorClass, PlatformError};
 pub(crate) use hints::retry_after;
 pub use http::{HttpTransport, TransportBuildError};
-pub(crate) use http::{authorities, broken, client, given_up, innermost};
+pub(crate) use http::{authorities, broken, client, given_up, innermost, pem};
 pub(crate) use lane::Lane;
 pub use pages::Pages;
 pub use raw::Raw;
