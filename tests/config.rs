@@ -879,4 +879,43 @@ mod places {
             assert!(said.contains(is) && said.contains(place.to_str().unwrap()), "{said}");
         }
     }
+
+    #[test]
+    fn a_state_directory_that_cannot_be_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let refused = |state_dir: &Path| {
+            let text = with(&format!("[daemon]\nstate_dir = {state_dir:?}\n"));
+            config::parse_str("test.toml", &text).err().map(|rejected| rejected.to_string()).unwrap_or_default()
+        };
+        for (state_dir, why) in [
+            (file.clone(), "is no folder"),
+            (file.join("below"), "is no folder"),
+            ("/dev/null".into(), "is no folder"),
+            ("/proc/self".into(), "belongs to the kernel"),
+            ("/proc/self/state".into(), "belongs to the kernel"),
+            (folder.path().join("x".repeat(107)), "is too long"),
+        ] {
+            let said = refused(&state_dir);
+            assert!(said.contains("state_dir") && said.contains(why), "{}: {said}", state_dir.display());
+        }
+        for fine in [folder.path().to_owned(), folder.path().join("made/when/it/starts")] {
+            assert_eq!(refused(&fine), "", "{}", fine.display());
+        }
+    }
+
+    #[test]
+    fn the_longest_state_directory_that_is_taken_has_a_socket_that_can_be_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let at_most = 107 - "/control.sock".len();
+        let state_dir = folder.path().join("x".repeat(at_most - folder.path().as_os_str().len() - 1));
+        let text = with(&format!("[daemon]\nstate_dir = {state_dir:?}\n"));
+        assert!(config::parse_str("test.toml", &text).is_ok());
+        std::fs::create_dir(&state_dir).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let bound =
+            runtime.block_on(async { trunkwarden::http::bind_control(&state_dir.join("control.sock")).map(drop) });
+        assert!(bound.is_ok(), "{bound:?}");
+    }
 }

@@ -44,7 +44,7 @@ async fn a_state_directory_that_cannot_be() {
     let world = World::of(unlimited(4), str::to_owned).await;
     std::fs::write(world.state_dir(), "a file").unwrap();
     let at = world.state_dir();
-    one_line(&refuses(&world, FAILED, &["state directory", at.to_str().unwrap()]).await);
+    one_line(&refuses(&world, CONFIG, &["state_dir", at.to_str().unwrap(), "no folder"]).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
