@@ -13,7 +13,7 @@ mod policy_page;
 
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -917,5 +917,44 @@ mod places {
         let bound =
             runtime.block_on(async { trunkwarden::http::bind_control(&state_dir.join("control.sock")).map(drop) });
         assert!(bound.is_ok(), "{bound:?}");
+    }
+}
+
+mod changes {
+    use super::*;
+
+    #[test]
+    fn one_thing_that_changes_is_named_and_more_are_counted() {
+        let text = with(&format!("[policies.gold]\n[policies.gold.health]\nfall = 4\n{}", channels(5)));
+        let old = read(&text);
+        let told = |new: &str| config::changes(&old, &read(new)).join("; ");
+        assert_eq!(told(&text), "");
+        assert_eq!(told(&text.replace("fall = 4", "fall = 5")), "policy gold changed");
+        let (four, two) = (text.replace("id = \"ch-4\"", "id = \"ch-9\""), with(&channels(2)));
+        assert_eq!(told(&four), "channel acme/ch-9 added; channel acme/ch-4 removed");
+        assert_eq!(told(&two), "policy gold removed; 3 channels removed");
+        let secret = text.replace("NO_SUCH_VARIABLE", "NO_SUCH_OTHER");
+        assert_eq!(
+            told(&format!("daemon.mode = \"enforce\"\n{secret}")),
+            "mode observe to enforce; tenant acme changed"
+        );
+    }
+
+    #[test]
+    fn the_digest_is_of_every_files_name_and_text() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        let digest = || config::load(&folder.path().join("main.toml")).unwrap().config.digest;
+        write("main.toml", &format!("include = [\"channels-*.toml\"]\n{TENANT}"));
+        write("channels-1.toml", &channels(1));
+        write("other.toml", "not = \"ours\"");
+        let first = digest();
+        write("other.toml", "not = \"ours either\"");
+        write("channels-1.toml", &channels(1));
+        assert_eq!(digest(), first, "nothing that is read changed");
+        write("channels-1.toml", &format!("{}# a remark", channels(1)));
+        let second = digest();
+        std::fs::rename(folder.path().join("channels-1.toml"), folder.path().join("channels-2.toml")).unwrap();
+        assert_eq!(BTreeSet::from([first, second, digest()]).len(), 3);
     }
 }

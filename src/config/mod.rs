@@ -4,6 +4,7 @@
 //! found at once, each with file, line and caret. It never keeps a secret: a [`SecretRef`] says where one is found, and
 //! is resolved by whoever needs it.
 
+mod changes;
 mod compile;
 mod diagnostic;
 mod documents;
@@ -26,6 +27,7 @@ mod source;
 mod syntax;
 pub mod target;
 
+pub use changes::changes;
 pub use diagnostic::{Diagnostic, Severity};
 pub(crate) use file::open;
 pub(crate) use keys::LONGEST_MS;

@@ -5,6 +5,8 @@
 
 use super::loc::Loc;
 use super::mask::{self, Hidden};
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -70,6 +72,21 @@ impl Sources {
     /// The names of all, in the order in which they came.
     pub fn names(&self) -> Vec<PathBuf> {
         self.0.iter().map(|source| source.name.clone()).collect()
+    }
+
+    /// Of all names and texts, in hex: another one once anything in any file is another.
+    pub fn digest(&self) -> String {
+        let mut all = Sha256::new();
+        for source in &self.0 {
+            for part in [source.name.as_os_str().as_encoded_bytes(), source.text.as_bytes()] {
+                all.update((part.len() as u64).to_be_bytes());
+                all.update(part);
+            }
+        }
+        all.finalize().iter().fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
     }
 
     /// The first line of a span, as it may be shown.

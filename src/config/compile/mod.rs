@@ -80,6 +80,7 @@ impl Compiler<'_> {
                 keep_fit: limits.find(&limits::GLOBAL_KEEP_FIT).map(|found| found.value),
             },
             files: self.sources.names(),
+            digest: self.sources.digest(),
             folders: BTreeSet::new(),
             daemon,
             references: self.reference_targets(&root.table(&root::REFERENCES)),
