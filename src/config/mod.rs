@@ -4,6 +4,7 @@
 //! found at once, each with file, line and caret. It never keeps a secret: a [`SecretRef`] says where one is found, and
 //! is resolved by whoever needs it.
 
+mod aside;
 mod changes;
 mod compile;
 mod diagnostic;
@@ -27,6 +28,8 @@ mod source;
 mod syntax;
 pub mod target;
 
+pub(crate) use aside::Aside;
+pub use aside::NoAnswer;
 pub use changes::changes;
 pub use diagnostic::{Diagnostic, Severity};
 pub(crate) use file::open;

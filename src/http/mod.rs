@@ -29,7 +29,7 @@ mod serve;
 mod stranded;
 pub mod views;
 
-pub use access::Access;
+pub use access::{Access, Allowed};
 pub use audit::{AcceptOrder, AuditSource, CheckpointSource, CheckpointView};
 pub use guesses::Report as GuessReport;
 pub use outbox::OutboxView;
