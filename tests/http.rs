@@ -488,6 +488,11 @@ async fn a_bad_query_is_refused_with_the_parameters_name() {
         ("/api/v1/audit?since=2026-11-21T09:00:00Z&until=2026-11-21T08:00:00Z", "until"),
         ("/api/v1/audit?before=-1", "before"),
         ("/?health=sick", "health"),
+        ("/api/v1/tenants?tenant=acme", "tenant"),
+        ("/api/v1/channels/acme/ch-0001?full=1", "full"),
+        ("/api/v1/provisioning?tenant=acme", "tenant"),
+        ("/api/v1/provisioning/runs/run-1?wait=1", "wait"),
+        ("/api/v1/audit/checkpoint?origin=x", "origin"),
     ] {
         let (status, body) = world.json(path).await;
         assert_eq!((status, code(&body)), (400, "bad_query"), "{path}");
@@ -619,6 +624,61 @@ async fn an_order_that_cannot_be_taken_says_why() {
     let stopping = World::with(|app| app.orders = Orders::channel().0).await;
     let (status, answer) = stopping.post("/api/v1/pause", Some(TOKEN), "").await;
     assert_eq!((status, code(&answer)), (503, "stopping"));
+}
+
+#[tokio::test]
+async fn an_order_takes_no_parameters_and_no_body_that_it_does_not_know() {
+    let world = World::new().await;
+    for path in [
+        "/api/v1/resume?tenant=acme",
+        "/api/v1/pause?for_seconds=60",
+        "/api/v1/outbox/drop?all=false",
+        "/api/v1/provisioning/apply?tenant=acme",
+        "/api/v1/audit/accept?why=x",
+        "/api/v1/channels/acme/ch-0001/failover?force=true",
+        "/api/v1/channels/acme/ch-0001/maintenance?for_seconds=60",
+        "/api/v1/tenants/acme/calls/c-1/bridge?leg=x",
+    ] {
+        let (status, body) = world.post(path, Some(TOKEN), "").await;
+        assert_eq!((status, code(&body)), (400, "bad_query"), "{path}");
+        assert_eq!(world.post(path, None, "").await.0, 401, "{path}: who may not ask is told nothing");
+    }
+    for path in [
+        "/api/v1/audit/accept",
+        "/api/v1/tenants/acme/approve",
+        "/api/v1/channels/acme/ch-0001/approve",
+        "/api/v1/channels/acme/ch-0001/acknowledge",
+        "/api/v1/channels/acme/ch-0001/maintenance/end",
+    ] {
+        for body in ["xx", r#"{"force": true}"#, "[]"] {
+            let (status, answer) = world.post(path, Some(TOKEN), body).await;
+            assert_eq!((status, code(&answer)), (400, "bad_body"), "{path} {body}");
+        }
+        let (status, answer) = world.post(path, Some(TOKEN), &"x".repeat(70_000)).await;
+        assert_eq!((status, code(&answer)), (413, "body_too_large"), "{path}");
+    }
+    assert!(world.given.lock().unwrap().is_empty(), "nothing was ordered");
+    assert_eq!(world.post("/api/v1/channels/acme/ch-0001/approve", Some(TOKEN), "{}").await.0, 200);
+    assert_eq!(world.post("/api/v1/resume?", Some(TOKEN), "").await.0, 200);
+    // What looks after us may add what it likes.
+    for path in ["/healthz?at=1", "/readyz?at=1", "/metrics?name=x", "/assets/page.css?v=1"] {
+        assert_eq!(world.get(path).await.status(), StatusCode::OK, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_question_without_an_answer_is_no_order() {
+    let (answer, waits) = std::sync::mpsc::channel::<()>();
+    let waits = std::sync::Mutex::new(waits);
+    let silent: CheckpointSource = Arc::new(move || {
+        let _ = waits.lock().unwrap().recv();
+        Ok(None)
+    });
+    let world = World::with(|app| app.checkpoint = Some(silent)).await;
+    let (status, body) = world.json("/api/v1/audit/checkpoint").await;
+    assert_eq!((status, code(&body)), (504, "timeout"));
+    assert!(!body.to_string().contains("order"), "{body}");
+    drop(answer);
 }
 
 #[tokio::test]
