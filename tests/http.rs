@@ -953,7 +953,7 @@ impl ControlSocket {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("control.sock");
         let listener = bind_control(&path).unwrap();
-        tokio::spawn(serve_control(listener, Arc::new(world.app.clone()), world.shutdown.clone()));
+        tokio::spawn(serve_control(listener, path.clone(), Arc::new(world.app.clone()), world.shutdown.clone()));
         Self { world, path, _folder: folder }
     }
 
@@ -1013,6 +1013,18 @@ async fn status_shows_every_channel_as_a_table_and_as_json() {
     let (_, said, _) = control.run(&["status", "--json", "--tenant", "blind"]).await;
     let said: Value = serde_json::from_str(&said).unwrap();
     assert_eq!((said["channels"].as_array().unwrap().len(), &said["tenants"][0]["state"]), (1, &json!("blind")));
+}
+
+#[tokio::test]
+async fn a_control_socket_that_was_taken_away_is_made_again() {
+    let control = ControlSocket::new().await;
+    std::fs::remove_file(&control.path).unwrap();
+    let clock = Clock::system();
+    while control.run(&["status"]).await.0 != 0 {
+        assert!(clock.now().since_origin() < Duration::from_secs(30), "nobody answers");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(std::fs::read_dir(control.path.parent().unwrap()).unwrap().count(), 1);
 }
 
 #[test]
