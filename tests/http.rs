@@ -1016,6 +1016,26 @@ async fn status_shows_every_channel_as_a_table_and_as_json() {
 }
 
 #[tokio::test]
+async fn an_order_is_done_only_where_the_answer_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("control.sock");
+    let listener = bind_control(&path).unwrap();
+    let bodies = Arc::new(std::sync::Mutex::new(vec![r#"{"done": true}"#, r#"{"done": false}"#, "{}"]));
+    let answers = axum::Router::new().fallback(move || {
+        let body = bodies.lock().unwrap().pop().unwrap();
+        async move { body }
+    });
+    tokio::spawn(async move { axum::serve(listener, answers).await });
+    let mut codes = Vec::new();
+    for _ in 0..3 {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_trunkwarden"));
+        let done = command.args(["pause", "--socket"]).arg(&path).output().await.unwrap();
+        codes.push((done.status.code().unwrap(), String::from_utf8(done.stderr).unwrap()));
+    }
+    assert_eq!(codes.iter().map(|(code, _)| *code).collect::<Vec<_>>(), [3, 3, 0], "{codes:?}");
+}
+
+#[tokio::test]
 async fn a_control_socket_that_was_taken_away_is_made_again() {
     let control = ControlSocket::new().await;
     std::fs::remove_file(&control.path).unwrap();
