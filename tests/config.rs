@@ -13,7 +13,7 @@ mod policy_page;
 
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -839,5 +839,122 @@ fn what_a_path_stands_for_has_a_print_of_its_own() {
         write(name, "new");
         let after = prints();
         assert_eq!((after.0 != before.0, after.1 != before.1), (name != "token", name == "token"), "{name}");
+    }
+}
+
+mod places {
+    use super::*;
+    use rustix::fs::{CWD, FileType, Mode as Permission, mknodat};
+
+    fn fifo(path: &Path) {
+        mknodat(CWD, path, FileType::Fifo, Permission::RUSR | Permission::WUSR, 0).unwrap();
+    }
+
+    /// In a thread of its own: what waits for ever fails.
+    fn within_moments<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) -> T {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        std::thread::spawn(move || sender.send(read()));
+        receiver.recv_timeout(Duration::from_secs(20)).unwrap_or_else(|_| panic!("it waits"))
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_refused_at_once_and_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fifo(&at("pipe.toml"));
+        let pipe = at("pipe.toml");
+        let said = within_moments(move || config::load(&pipe).unwrap_err().to_string());
+        assert!(said.contains("pipe.toml: it is a FIFO, and a regular file is needed"), "{said}");
+
+        std::fs::write(at("main.toml"), format!("include = [\"p*.toml\"]\n{TENANT}")).unwrap();
+        let main = at("main.toml");
+        let said = within_moments(move || config::load(&main).unwrap_err().to_string());
+        assert!(said.contains("it is a FIFO") && said.contains("included here"), "{said}");
+
+        for (place, is) in
+            [(at("pipe.toml"), "a FIFO"), (folder.path().to_owned(), "a folder"), ("/dev/zero".into(), "a device")]
+        {
+            let secret = SecretRef::File(place.clone());
+            let said = within_moments(move || secret.resolve().unwrap_err().to_string());
+            assert!(said.contains(is) && said.contains(place.to_str().unwrap()), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_state_directory_that_cannot_be_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let refused = |state_dir: &Path| {
+            let text = with(&format!("[daemon]\nstate_dir = {state_dir:?}\n"));
+            config::parse_str("test.toml", &text).err().map(|rejected| rejected.to_string()).unwrap_or_default()
+        };
+        for (state_dir, why) in [
+            (file.clone(), "is no folder"),
+            (file.join("below"), "is no folder"),
+            ("/dev/null".into(), "is no folder"),
+            ("/proc/self".into(), "belongs to the kernel"),
+            ("/proc/self/state".into(), "belongs to the kernel"),
+            (folder.path().join("x".repeat(107)), "is too long"),
+        ] {
+            let said = refused(&state_dir);
+            assert!(said.contains("state_dir") && said.contains(why), "{}: {said}", state_dir.display());
+        }
+        for fine in [folder.path().to_owned(), folder.path().join("made/when/it/starts")] {
+            assert_eq!(refused(&fine), "", "{}", fine.display());
+        }
+    }
+
+    #[test]
+    fn the_longest_state_directory_that_is_taken_has_a_socket_that_can_be_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let at_most = 107 - "/control.sock".len();
+        let state_dir = folder.path().join("x".repeat(at_most - folder.path().as_os_str().len() - 1));
+        let text = with(&format!("[daemon]\nstate_dir = {state_dir:?}\n"));
+        assert!(config::parse_str("test.toml", &text).is_ok());
+        std::fs::create_dir(&state_dir).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let bound =
+            runtime.block_on(async { trunkwarden::http::bind_control(&state_dir.join("control.sock")).map(drop) });
+        assert!(bound.is_ok(), "{bound:?}");
+    }
+}
+
+mod changes {
+    use super::*;
+
+    #[test]
+    fn one_thing_that_changes_is_named_and_more_are_counted() {
+        let text = with(&format!("[policies.gold]\n[policies.gold.health]\nfall = 4\n{}", channels(5)));
+        let old = read(&text);
+        let told = |new: &str| config::changes(&old, &read(new)).join("; ");
+        assert_eq!(told(&text), "");
+        assert_eq!(told(&text.replace("fall = 4", "fall = 5")), "policy gold changed");
+        let (four, two) = (text.replace("id = \"ch-4\"", "id = \"ch-9\""), with(&channels(2)));
+        assert_eq!(told(&four), "channel acme/ch-9 added; channel acme/ch-4 removed");
+        assert_eq!(told(&two), "policy gold removed; 3 channels removed");
+        let secret = text.replace("NO_SUCH_VARIABLE", "NO_SUCH_OTHER");
+        assert_eq!(
+            told(&format!("daemon.mode = \"enforce\"\n{secret}")),
+            "mode observe to enforce; tenant acme changed"
+        );
+    }
+
+    #[test]
+    fn the_digest_is_of_every_files_name_and_text() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        let digest = || config::load(&folder.path().join("main.toml")).unwrap().config.digest;
+        write("main.toml", &format!("include = [\"channels-*.toml\"]\n{TENANT}"));
+        write("channels-1.toml", &channels(1));
+        write("other.toml", "not = \"ours\"");
+        let first = digest();
+        write("other.toml", "not = \"ours either\"");
+        write("channels-1.toml", &channels(1));
+        assert_eq!(digest(), first, "nothing that is read changed");
+        write("channels-1.toml", &format!("{}# a remark", channels(1)));
+        let second = digest();
+        std::fs::rename(folder.path().join("channels-1.toml"), folder.path().join("channels-2.toml")).unwrap();
+        assert_eq!(BTreeSet::from([first, second, digest()]).len(), 3);
     }
 }

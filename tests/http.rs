@@ -488,6 +488,11 @@ async fn a_bad_query_is_refused_with_the_parameters_name() {
         ("/api/v1/audit?since=2026-11-21T09:00:00Z&until=2026-11-21T08:00:00Z", "until"),
         ("/api/v1/audit?before=-1", "before"),
         ("/?health=sick", "health"),
+        ("/api/v1/tenants?tenant=acme", "tenant"),
+        ("/api/v1/channels/acme/ch-0001?full=1", "full"),
+        ("/api/v1/provisioning?tenant=acme", "tenant"),
+        ("/api/v1/provisioning/runs/run-1?wait=1", "wait"),
+        ("/api/v1/audit/checkpoint?origin=x", "origin"),
     ] {
         let (status, body) = world.json(path).await;
         assert_eq!((status, code(&body)), (400, "bad_query"), "{path}");
@@ -619,6 +624,61 @@ async fn an_order_that_cannot_be_taken_says_why() {
     let stopping = World::with(|app| app.orders = Orders::channel().0).await;
     let (status, answer) = stopping.post("/api/v1/pause", Some(TOKEN), "").await;
     assert_eq!((status, code(&answer)), (503, "stopping"));
+}
+
+#[tokio::test]
+async fn an_order_takes_no_parameters_and_no_body_that_it_does_not_know() {
+    let world = World::new().await;
+    for path in [
+        "/api/v1/resume?tenant=acme",
+        "/api/v1/pause?for_seconds=60",
+        "/api/v1/outbox/drop?all=false",
+        "/api/v1/provisioning/apply?tenant=acme",
+        "/api/v1/audit/accept?why=x",
+        "/api/v1/channels/acme/ch-0001/failover?force=true",
+        "/api/v1/channels/acme/ch-0001/maintenance?for_seconds=60",
+        "/api/v1/tenants/acme/calls/c-1/bridge?leg=x",
+    ] {
+        let (status, body) = world.post(path, Some(TOKEN), "").await;
+        assert_eq!((status, code(&body)), (400, "bad_query"), "{path}");
+        assert_eq!(world.post(path, None, "").await.0, 401, "{path}: who may not ask is told nothing");
+    }
+    for path in [
+        "/api/v1/audit/accept",
+        "/api/v1/tenants/acme/approve",
+        "/api/v1/channels/acme/ch-0001/approve",
+        "/api/v1/channels/acme/ch-0001/acknowledge",
+        "/api/v1/channels/acme/ch-0001/maintenance/end",
+    ] {
+        for body in ["xx", r#"{"force": true}"#, "[]"] {
+            let (status, answer) = world.post(path, Some(TOKEN), body).await;
+            assert_eq!((status, code(&answer)), (400, "bad_body"), "{path} {body}");
+        }
+        let (status, answer) = world.post(path, Some(TOKEN), &"x".repeat(70_000)).await;
+        assert_eq!((status, code(&answer)), (413, "body_too_large"), "{path}");
+    }
+    assert!(world.given.lock().unwrap().is_empty(), "nothing was ordered");
+    assert_eq!(world.post("/api/v1/channels/acme/ch-0001/approve", Some(TOKEN), "{}").await.0, 200);
+    assert_eq!(world.post("/api/v1/resume?", Some(TOKEN), "").await.0, 200);
+    // What looks after us may add what it likes.
+    for path in ["/healthz?at=1", "/readyz?at=1", "/metrics?name=x", "/assets/page.css?v=1"] {
+        assert_eq!(world.get(path).await.status(), StatusCode::OK, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_question_without_an_answer_is_no_order() {
+    let (answer, waits) = std::sync::mpsc::channel::<()>();
+    let waits = std::sync::Mutex::new(waits);
+    let silent: CheckpointSource = Arc::new(move || {
+        let _ = waits.lock().unwrap().recv();
+        Ok(None)
+    });
+    let world = World::with(|app| app.checkpoint = Some(silent)).await;
+    let (status, body) = world.json("/api/v1/audit/checkpoint").await;
+    assert_eq!((status, code(&body)), (504, "timeout"));
+    assert!(!body.to_string().contains("order"), "{body}");
+    drop(answer);
 }
 
 #[tokio::test]
@@ -893,7 +953,7 @@ impl ControlSocket {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("control.sock");
         let listener = bind_control(&path).unwrap();
-        tokio::spawn(serve_control(listener, Arc::new(world.app.clone()), world.shutdown.clone()));
+        tokio::spawn(serve_control(listener, path.clone(), Arc::new(world.app.clone()), world.shutdown.clone()));
         Self { world, path, _folder: folder }
     }
 
@@ -953,6 +1013,38 @@ async fn status_shows_every_channel_as_a_table_and_as_json() {
     let (_, said, _) = control.run(&["status", "--json", "--tenant", "blind"]).await;
     let said: Value = serde_json::from_str(&said).unwrap();
     assert_eq!((said["channels"].as_array().unwrap().len(), &said["tenants"][0]["state"]), (1, &json!("blind")));
+}
+
+#[tokio::test]
+async fn an_order_is_done_only_where_the_answer_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("control.sock");
+    let listener = bind_control(&path).unwrap();
+    let bodies = Arc::new(std::sync::Mutex::new(vec![r#"{"done": true}"#, r#"{"done": false}"#, "{}"]));
+    let answers = axum::Router::new().fallback(move || {
+        let body = bodies.lock().unwrap().pop().unwrap();
+        async move { body }
+    });
+    tokio::spawn(async move { axum::serve(listener, answers).await });
+    let mut codes = Vec::new();
+    for _ in 0..3 {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_trunkwarden"));
+        let done = command.args(["pause", "--socket"]).arg(&path).output().await.unwrap();
+        codes.push((done.status.code().unwrap(), String::from_utf8(done.stderr).unwrap()));
+    }
+    assert_eq!(codes.iter().map(|(code, _)| *code).collect::<Vec<_>>(), [3, 3, 0], "{codes:?}");
+}
+
+#[tokio::test]
+async fn a_control_socket_that_was_taken_away_is_made_again() {
+    let control = ControlSocket::new().await;
+    std::fs::remove_file(&control.path).unwrap();
+    let clock = Clock::system();
+    while control.run(&["status"]).await.0 != 0 {
+        assert!(clock.now().since_origin() < Duration::from_secs(30), "nobody answers");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(std::fs::read_dir(control.path.parent().unwrap()).unwrap().count(), 1);
 }
 
 #[test]

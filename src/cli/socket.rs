@@ -120,9 +120,13 @@ impl Daemon {
         serde_json::from_value(body).map_err(|e| SocketError::Answer(e.to_string()))
     }
 
-    /// Gives an order.
+    /// Gives an order. It is done where the answer says so, and no other answer will do.
     pub async fn post(&self, path: &str, body: Option<Value>) -> Result<(), SocketError> {
-        self.call(Method::POST, path, body).await.map(drop)
+        let answer = self.call(Method::POST, path, body).await?;
+        if answer.get("done").and_then(Value::as_bool) == Some(true) {
+            return Ok(());
+        }
+        Err(SocketError::Unknown("what came does not say that it is done".to_owned()))
     }
 
     /// Gives an order and reads the answer as `T`.
@@ -204,7 +208,7 @@ fn known(socket: &Path) -> Result<(), SocketError> {
 }
 
 pub(super) fn state_dir(config: &Path) -> Result<PathBuf, SocketError> {
-    let text = match std::fs::read_to_string(config) {
+    let text = match crate::config::open(config).and_then(std::io::read_to_string) {
         Ok(text) => text,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound && config == Path::new(DEFAULT_CONFIG) => String::new(),
         Err(e) => return Err(SocketError::NoPlace(format!("cannot read {}: {e}", config.display()))),

@@ -4,9 +4,12 @@
 //! found at once, each with file, line and caret. It never keeps a secret: a [`SecretRef`] says where one is found, and
 //! is resolved by whoever needs it.
 
+mod aside;
+mod changes;
 mod compile;
 mod diagnostic;
 mod documents;
+mod file;
 mod get;
 mod host;
 mod keys;
@@ -25,7 +28,11 @@ mod source;
 mod syntax;
 pub mod target;
 
+pub(crate) use aside::Aside;
+pub use aside::NoAnswer;
+pub use changes::changes;
 pub use diagnostic::{Diagnostic, Severity};
+pub(crate) use file::open;
 pub(crate) use keys::LONGEST_MS;
 pub use load::{Loaded, Rejected, load, parse_str};
 pub use model::{

@@ -14,6 +14,8 @@ use std::time::Duration;
 pub struct Config {
     /// Every file that it came from, the main one first.
     pub files: Vec<PathBuf>,
+    /// A digest of their names and of what they hold, in hex.
+    pub digest: String,
     /// Every folder that a file of it came from or, by an `include`, may come from: what a reload watches.
     pub folders: BTreeSet<PathBuf>,
     /// The process.
@@ -98,7 +100,7 @@ pub struct References {
 }
 
 /// `[tenants.NAME]`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Tenant {
     /// Its name.
     pub id: TenantId,
@@ -129,7 +131,7 @@ pub struct Tenant {
 }
 
 /// `[tenants.NAME.auth]`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Auth {
     /// The OAuth client.
     pub client_id: String,
@@ -142,7 +144,7 @@ pub struct Auth {
 }
 
 /// `[tenants.NAME.bridge]`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Bridge {
     /// The scopes of the token for bridging.
     pub scopes: Vec<String>,
@@ -243,7 +245,7 @@ pub enum ProvisioningMode {
 }
 
 /// What of a policy is not the engine's.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Provisioning {
     /// What the daemon does by itself where a desired channel is missing or differs.
     pub mode: ProvisioningMode,
@@ -260,7 +262,7 @@ pub struct Provisioning {
 }
 
 /// `rescue`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Rescue {
     /// Where calls are bridged to, such as `phone:+12025550100`.
     pub target: String,
@@ -273,7 +275,7 @@ pub struct Rescue {
 }
 
 /// A recurring window of time.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Calendar {
     /// When it starts: a cron expression with seconds.
     pub cron: String,

@@ -9,7 +9,11 @@ use super::sink::HttpSink;
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
+use std::io::Read;
 use std::path::{Path, PathBuf};
+
+/// What of a certificates' file is looked at, in bytes: more than any that is taken.
+const LARGEST: u64 = 8 << 20;
 
 /// A digest of what was in some places when they were read. Two that are alike: nothing was rotated in between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,8 +85,9 @@ fn print<'s>(secrets: impl Iterator<Item = &'s SecretRef>, files: impl Iterator<
         }
     }
     for file in files {
-        match std::fs::read(file) {
-            Ok(bytes) => add(&bytes),
+        let mut bytes = Vec::new();
+        match super::file::open(file).and_then(|file| file.take(LARGEST).read_to_end(&mut bytes)) {
+            Ok(_) => add(&bytes),
             Err(error) => add(error.to_string().as_bytes()),
         }
     }

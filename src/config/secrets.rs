@@ -163,7 +163,7 @@ fn from_file(path: &Path) -> Result<SecretString, SecretError> {
     let failed = |source| SecretError::Read { path: path.to_path_buf(), source };
     let refuse = |why| SecretError::Content { path: path.to_path_buf(), why };
     let mut text = Vec::new();
-    let file = std::fs::File::open(path).map_err(failed)?;
+    let file = super::file::open(path).map_err(failed)?;
     file.take(MAX_SECRET_BYTES + 1).read_to_end(&mut text).map_err(failed)?;
     if text.len() as u64 > MAX_SECRET_BYTES {
         return Err(refuse("is too large for a secret (64 KiB at most)"));

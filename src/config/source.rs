@@ -5,6 +5,8 @@
 
 use super::loc::Loc;
 use super::mask::{self, Hidden};
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -72,6 +74,21 @@ impl Sources {
         self.0.iter().map(|source| source.name.clone()).collect()
     }
 
+    /// Of all names and texts, in hex: another one once anything in any file is another.
+    pub fn digest(&self) -> String {
+        let mut all = Sha256::new();
+        for source in &self.0 {
+            for part in [source.name.as_os_str().as_encoded_bytes(), source.text.as_bytes()] {
+                all.update((part.len() as u64).to_be_bytes());
+                all.update(part);
+            }
+        }
+        all.finalize().iter().fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
+    }
+
     /// The first line of a span, as it may be shown.
     pub fn show(&self, loc: Loc) -> Option<Shown> {
         let source = self.get(loc.file)?;
@@ -96,7 +113,7 @@ impl Sources {
 /// In one sentence: it cannot be read, is too large, or is not UTF-8.
 pub(crate) fn read(path: &Path) -> Result<String, String> {
     let refuse = |why: String| format!("cannot read {}: {why}", path.display());
-    let file = std::fs::File::open(path).map_err(|error| refuse(error.to_string()))?;
+    let file = super::file::open(path).map_err(|error| refuse(error.to_string()))?;
     let mut bytes = Vec::new();
     file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(|error| refuse(error.to_string()))?;
     if bytes.len() as u64 > MAX_FILE_BYTES {

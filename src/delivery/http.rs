@@ -4,7 +4,7 @@
 //! answer's body to a POST: the status says all that is needed.
 
 use crate::config::sink::HttpSink;
-use crate::platform::{Lane, TransportError, authorities, broken, client, given_up, innermost};
+use crate::platform::{self, Lane, TransportError, authorities, broken, client, given_up, innermost};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use reqwest::{Identity, Proxy};
@@ -132,7 +132,7 @@ async fn drained(mut answer: reqwest::Response) -> (StatusCode, HeaderMap) {
 
 fn identity(path: &Path, key: &SecretString) -> Result<Identity, String> {
     let failed = |why: String| format!("its `client_cert` {} cannot be used: {why}", path.display());
-    let mut pem = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
+    let mut pem = platform::pem(path).map_err(failed)?;
     pem.push(b'\n');
     pem.extend_from_slice(key.expose_secret().as_bytes());
     // The reader's own words may repeat the text.

@@ -12,7 +12,6 @@ use crate::config::sink::{FileSink, HttpSink};
 use crate::journal::note::Checkpoint;
 use secrecy::ExposeSecret;
 use serde_json::Value;
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -75,7 +74,7 @@ fn look(sink: &FileSink, state_dir: &Path) -> Result<String, String> {
 }
 
 fn end_of(path: &Path) -> std::io::Result<String> {
-    let mut file = File::open(path)?;
+    let mut file = crate::config::open(path)?;
     let length = file.metadata()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(MOST)))?;
     let mut bytes = Vec::new();

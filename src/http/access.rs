@@ -1,13 +1,14 @@
 //! Who may come in over TCP: the operator's token, the names under which we may be called, and from which pages.
 //!
-//! The token is read again from its place whenever one is shown, so that it is rotated by writing its file. Must never:
-//! look at a token of a peer that has shown too many wrong ones, or tell which part of one is wrong.
+//! The token is read again from its place whenever one is shown, so that it is rotated by writing its file; one reading at a
+//! time, whoever asks. Must never: look at a token of a peer that has shown too many wrong ones, or tell which part of one is
+//! wrong.
 
 use super::guesses::{Guesses, Report};
 use super::places::Peer;
 use super::refused::{Refusals, Refused};
 use crate::clock::Clock;
-use crate::config::{Config, MIN_TOKEN_LENGTH, SecretRef};
+use crate::config::{Aside, Config, MIN_TOKEN_LENGTH, SecretRef};
 use crate::counters::Counters;
 use crate::sync::lock;
 use arc_swap::ArcSwap;
@@ -18,12 +19,16 @@ use std::time::Duration;
 use subtle::ConstantTimeEq;
 use tokio::sync::Notify;
 
+/// How long the token's place may take to be read before the token as it was last read holds.
+const READ_WITHIN: Duration = Duration::from_secs(2);
+
 /// See the module. Cheap to clone.
 #[derive(Clone)]
 pub struct Access(Arc<Doors>);
 
 struct Doors {
     token: ArcSwap<Token>,
+    reading: Aside,
     hosts: ArcSwap<Vec<String>>,
     guesses: Mutex<Guesses>,
     refusals: Refusals,
@@ -63,6 +68,7 @@ impl Access {
     pub fn new(counters: &Counters, clock: &Clock) -> Self {
         Self(Arc::new(Doors {
             token: ArcSwap::default(),
+            reading: Aside::new(READ_WITHIN),
             hosts: ArcSwap::default(),
             guesses: Mutex::default(),
             refusals: Refusals::new(counters, clock),
@@ -123,9 +129,7 @@ impl Access {
             self.0.news.notify_one();
             NotAccepted::Guessing(left)
         })?;
-        // A place may be anything, and reading it may take its time.
-        let expected = tokio::task::spawn_blocking(move || token.read()).await.ok().flatten();
-        let expected = expected.ok_or(NotAccepted::None)?;
+        let expected = self.read(token).await.ok_or(NotAccepted::None)?;
         if is_too_short(&expected) {
             return Err(NotAccepted::TooShort);
         }
@@ -141,6 +145,15 @@ impl Access {
             self.0.news.notify_one();
         }
         Err(NotAccepted::Wrong)
+    }
+
+    /// The token as its place has it; where that does not answer, as it was.
+    async fn read(&self, token: Arc<Token>) -> Option<SecretString> {
+        let place = Arc::clone(&token);
+        self.0.reading.read(move || place.read()).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the operator's token cannot be read again; the one before holds");
+            token.last()
+        })
     }
 
     /// Waits until somebody was refused for a wrong token; what was since the last time.

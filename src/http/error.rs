@@ -51,10 +51,12 @@ pub(super) enum ApiError {
     NotOnDisk(String),
     #[error("the daemon is stopping; nothing was changed")]
     Stopping,
-    #[error(
-        "no answer within {0} s; an order may have been taken all the same: look at the status before repeating it"
-    )]
+    #[error("no answer within {0} s: ask again in a moment")]
     Timeout(u64),
+    #[error(
+        "no answer within {0} s; the order may have been taken all the same: look at the status before repeating it"
+    )]
+    OrderTimeout(u64),
     #[error("the audit log cannot be read: {0}")]
     Audit(String),
     #[error("the outbox cannot be read or changed: {0}")]
@@ -94,7 +96,7 @@ impl ApiError {
             Self::NoCheckpoint => (StatusCode::NOT_FOUND, "no_checkpoint"),
             Self::Outbox(_) => (StatusCode::SERVICE_UNAVAILABLE, "outbox_unusable"),
             Self::NoJournal => (StatusCode::SERVICE_UNAVAILABLE, "no_journal"),
-            Self::Timeout(_) => (StatusCode::GATEWAY_TIMEOUT, "timeout"),
+            Self::Timeout(_) | Self::OrderTimeout(_) => (StatusCode::GATEWAY_TIMEOUT, "timeout"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }
     }

@@ -4,15 +4,17 @@ use super::App;
 use super::access::NotAccepted;
 use super::error::ApiError;
 use super::host::{self, Called};
-use super::orders::Giver;
+use super::orders::{self, Giver};
 use super::places::{Errand, Peer};
+use super::query::{Pairs, Parameters};
 use super::refused::Refused;
 use crate::config::MIN_TOKEN_LENGTH;
-use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,16 +74,39 @@ pub(super) async fn called(State(app): State<Arc<App>>, request: Request, next: 
     }
 }
 
+/// Refuses a request with a parameter, where none is known.
+pub(super) async fn no_parameters(pairs: Pairs, request: Request, next: Next) -> Result<Response, ApiError> {
+    Parameters::new(pairs, &[])?;
+    Ok(next.run(request).await)
+}
+
+/// The body of an order that has nothing to say.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+/// Refuses an order with a body that says something, where nothing is taken from it.
+pub(super) async fn no_body(request: Request, next: Next) -> Result<Response, ApiError> {
+    let (head, body) = request.into_parts();
+    let body = Bytes::from_request(Request::from_parts(head.clone(), body), &()).await;
+    let Nothing {} = orders::optional(body, "nothing or {}")?;
+    Ok(next.run(Request::from_parts(head, Body::empty())).await)
+}
+
 /// Ends a request whose answer does not begin in time.
 pub(super) async fn time_limit(request: Request, next: Next) -> Result<Response, ApiError> {
-    tokio::time::timeout(TIME_LIMIT, next.run(request)).await.map_err(|_| ApiError::Timeout(TIME_LIMIT.as_secs()))
+    within(TIME_LIMIT, request, next).await
 }
 
 /// The same for an answer that waits for the platform: a bridge's deadline and read-back fit in.
 pub(super) async fn long_time_limit(request: Request, next: Next) -> Result<Response, ApiError> {
-    tokio::time::timeout(LONG_TIME_LIMIT, next.run(request))
-        .await
-        .map_err(|_| ApiError::Timeout(LONG_TIME_LIMIT.as_secs()))
+    within(LONG_TIME_LIMIT, request, next).await
+}
+
+async fn within(limit: Duration, request: Request, next: Next) -> Result<Response, ApiError> {
+    let is_order = !request.method().is_safe();
+    let late = |_| if is_order { ApiError::OrderTimeout(limit.as_secs()) } else { ApiError::Timeout(limit.as_secs()) };
+    tokio::time::timeout(limit, next.run(request)).await.map_err(late)
 }
 
 /// Puts the security headers on, and keeps what changes out of caches.

@@ -29,7 +29,7 @@ mod serve;
 mod stranded;
 pub mod views;
 
-pub use access::Access;
+pub use access::{Access, Allowed};
 pub use audit::{AcceptOrder, AuditSource, CheckpointSource, CheckpointView};
 pub use guesses::Report as GuessReport;
 pub use outbox::OutboxView;
@@ -100,46 +100,61 @@ pub fn control(app: Arc<App>) -> Router {
 }
 
 fn reads() -> Router<Arc<App>> {
-    Router::new()
-        .route("/", get(page::whole))
-        .route("/live", get(page::live))
+    // What is looked at as it is, by whatever name a balancer or a cache adds to it.
+    let seen = Router::new()
         .route("/assets/page.css", get(page::css))
         .route("/assets/page.js", get(page::js))
         .route("/metrics", get(metrics::scrape))
         .route("/healthz", get(probes::healthz))
-        .route("/readyz", get(probes::readyz))
-        .route("/api/v1/tenants", get(api::tenants))
+        .route("/readyz", get(probes::readyz));
+    // Each knows its own parameters.
+    let searched = Router::new()
+        .route("/", get(page::whole))
+        .route("/live", get(page::live))
         .route("/api/v1/channels", get(api::channels))
-        .route("/api/v1/channels/{tenant}/{id}", get(api::channel))
         .route("/api/v1/audit", get(audit::entries))
+        .route("/api/v1/outbox", get(outbox::list));
+    let plain = Router::new()
+        .route("/api/v1/tenants", get(api::tenants))
+        .route("/api/v1/channels/{tenant}/{id}", get(api::channel))
         .route("/api/v1/provisioning", get(provisioning::overview))
         .route("/api/v1/provisioning/runs/{run}", get(provisioning::run))
-        .route("/api/v1/audit/checkpoint", get(audit::checkpoint))
-        .route("/api/v1/outbox", get(outbox::list))
+        .route("/api/v1/audit/checkpoint", get(audit::checkpoint));
+    seen.merge(searched).merge(plain.route_layer(from_fn(guard::no_parameters)))
 }
 
 fn writes() -> Router<Arc<App>> {
+    with_body().merge(without_body().route_layer(from_fn(guard::no_body))).route_layer(from_fn(guard::no_parameters))
+}
+
+fn with_body() -> Router<Arc<App>> {
     Router::new()
         .route("/api/v1/pause", post(orders::pause))
         .route("/api/v1/outbox/retry", post(outbox::retry))
         .route("/api/v1/outbox/drop", post(outbox::give_up))
         .route("/api/v1/resume", post(orders::resume))
-        .route("/api/v1/audit/accept", post(audit::accept))
         .route("/api/v1/provisioning/plan", post(provisioning::plan))
         .route("/api/v1/provisioning/apply", post(provisioning::apply))
         .route("/api/v1/provisioning/adopt", post(provisioning::adopt))
-        .route("/api/v1/tenants/{tenant}/approve", post(orders::approve_mass))
-        .route("/api/v1/channels/{tenant}/{id}/approve", post(orders::approve))
-        .route("/api/v1/channels/{tenant}/{id}/acknowledge", post(orders::acknowledge))
         .route("/api/v1/channels/{tenant}/{id}/failover", post(orders::failover))
         .route("/api/v1/channels/{tenant}/{id}/failback", post(orders::failback))
         .route("/api/v1/channels/{tenant}/{id}/maintenance", post(orders::start_maintenance))
+}
+
+fn without_body() -> Router<Arc<App>> {
+    Router::new()
+        .route("/api/v1/audit/accept", post(audit::accept))
+        .route("/api/v1/tenants/{tenant}/approve", post(orders::approve_mass))
+        .route("/api/v1/channels/{tenant}/{id}/approve", post(orders::approve))
+        .route("/api/v1/channels/{tenant}/{id}/acknowledge", post(orders::acknowledge))
         .route("/api/v1/channels/{tenant}/{id}/maintenance/end", post(orders::end_maintenance))
 }
 
 /// Writes that are answered with what came of them on the platform.
 fn waiting() -> Router<Arc<App>> {
-    Router::new().route("/api/v1/tenants/{tenant}/calls/{call}/bridge", post(bridge::bridge))
+    Router::new()
+        .route("/api/v1/tenants/{tenant}/calls/{call}/bridge", post(bridge::bridge))
+        .route_layer(from_fn(guard::no_parameters))
 }
 
 fn finish(routes: Router<Arc<App>>, waiting: Router<Arc<App>>, app: Arc<App>) -> Router {

@@ -16,7 +16,7 @@ impl Parameters {
         let Query(pairs) = pairs.map_err(|_| bad("?", "the query is not percent-encoded UTF-8"))?;
         for (n, (name, _)) in pairs.iter().enumerate() {
             if !known.contains(&name.as_str()) {
-                return Err(bad(name, &format!("not known here; known are {}", known.join(", "))));
+                return Err(bad(name, &not_known(known)));
             }
             if pairs.iter().take(n).any(|(other, _)| other == name) {
                 return Err(bad(name, "given more than once"));
@@ -65,6 +65,13 @@ impl Parameters {
                     .map_err(|_| bad(name, "expected RFC 3339, such as 2026-11-21T08:55:00Z"))
             })
             .transpose()
+    }
+}
+
+fn not_known(known: &[&str]) -> String {
+    match known {
+        [] => "not known here; an order's fields go into its body".to_owned(),
+        known => format!("not known here; known are {}", known.join(", ")),
     }
 }
 

@@ -9,16 +9,19 @@ use super::{App, connection, control, public};
 use axum::Router;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// How long open connections may go on once the daemon stops.
 const GRACE: Duration = Duration::from_secs(5);
+/// How often it is looked whether the control socket is still there.
+const LOOK_FOR_SOCKET_EVERY: Duration = Duration::from_secs(2);
 /// The pause after a failed accept: out of file descriptors, most likely.
 const AFTER_ACCEPT_ERROR: Duration = Duration::from_millis(200);
 
@@ -33,16 +36,56 @@ pub async fn serve_tcp(listener: TcpListener, app: Arc<App>, shutdown: Cancellat
     accept_loop(accept, public(app), places, shutdown).await;
 }
 
-/// Serves the control socket until `shutdown`, and 5 s longer at most. Whoever could connect may give orders: the
-/// socket's mode decides that.
-pub async fn serve_control(listener: UnixListener, app: Arc<App>, shutdown: CancellationToken) {
+/// Serves the control socket at `path` until `shutdown`, and 5 s longer at most. Whoever could connect may give orders: the
+/// socket's mode decides that. Where it is taken away it is made again.
+pub async fn serve_control(listener: UnixListener, path: PathBuf, app: Arc<App>, shutdown: CancellationToken) {
     let places = Places::new(Face::Control, &app.counters, app.access.refusals());
+    let (sender, listeners) = watch::channel(Arc::new(listener));
     let accept = || async {
-        let (stream, _) = listener.accept().await?;
+        let mut listeners = listeners.clone();
+        let stream = loop {
+            let listener = Arc::clone(&listeners.borrow_and_update());
+            tokio::select! {
+                accepted = listener.accept() => break accepted?.0,
+                // Only with the other half of this function it goes away.
+                Ok(()) = listeners.changed() => {}
+            }
+        };
         let uid = stream.peer_cred().ok().map(|peer| peer.uid());
         Ok((stream, Peer::User(uid)))
     };
-    accept_loop(accept, control(app), places, shutdown).await;
+    tokio::select! {
+        () = accept_loop(accept, control(app), places, shutdown) => {}
+        () = keep_there(&path, sender) => {}
+    }
+}
+
+/// Makes the control socket again where it is gone, or something else is in its place.
+async fn keep_there(path: &Path, listeners: watch::Sender<Arc<UnixListener>>) {
+    let mut ours = which(path);
+    let mut told = None;
+    loop {
+        tokio::time::sleep(LOOK_FOR_SOCKET_EVERY).await;
+        if which(path) == ours && ours.is_some() {
+            continue;
+        }
+        match bind_control(path) {
+            Ok(listener) => {
+                tracing::warn!(path = %path.display(), "the control socket was gone and is made again");
+                (ours, told) = (which(path), None);
+                listeners.send_replace(Arc::new(listener));
+            }
+            Err(error) if told.as_ref() == Some(&error.to_string()) => {}
+            Err(error) => {
+                tracing::error!("the control socket is gone and cannot be made again: {error}");
+                told = Some(error.to_string());
+            }
+        }
+    }
+}
+
+fn which(path: &Path) -> Option<(u64, u64)> {
+    std::fs::symlink_metadata(path).ok().map(|there| (there.dev(), there.ino()))
 }
 
 /// Binds the control socket with mode 0600. A socket that a dead process left is replaced; one that answers is not.
@@ -75,10 +118,10 @@ pub fn bind_control(path: &Path) -> io::Result<UnixListener> {
 }
 
 /// Bound in a private directory and then moved into place: at no moment can anyone else connect, and a stale socket is
-/// replaced in one step.
+/// replaced in one step. The name there is no longer than the one that it gets, so that both fit or neither.
 fn bind_private(path: &Path) -> io::Result<UnixListener> {
     let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-    let private = tempfile::Builder::new().prefix(".control-").rand_bytes(4).tempdir_in(parent)?;
+    let private = tempfile::Builder::new().prefix(".ctl-").rand_bytes(4).tempdir_in(parent)?;
     let bound = private.path().join("s");
     let listener = std::os::unix::net::UnixListener::bind(&bound)?;
     std::fs::set_permissions(&bound, std::fs::Permissions::from_mode(0o600))?;

@@ -190,9 +190,10 @@ pub(crate) fn authorities(path: &Path) -> Result<Vec<Certificate>, String> {
     certificates(&pem(path)?)
 }
 
-fn pem(path: &Path) -> Result<Vec<u8>, String> {
+/// A file of certificates; an error does not name it.
+pub(crate) fn pem(path: &Path) -> Result<Vec<u8>, String> {
     let mut pem = Vec::new();
-    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
+    let file = crate::config::open(path).map_err(|error| error.to_string())?;
     file.take(LARGEST_PEM + 1).read_to_end(&mut pem).map_err(|error| error.to_string())?;
     if pem.len() as u64 > LARGEST_PEM { Err("it is larger than 4 MiB".to_owned()) } else { Ok(pem) }
 }

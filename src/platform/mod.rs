@@ -42,7 +42,7 @@ pub use dates::Skew;
 pub use error::{ErrorClass, PlatformError};
 pub(crate) use hints::retry_after;
 pub use http::{HttpTransport, TransportBuildError};
-pub(crate) use http::{authorities, broken, client, given_up, innermost};
+pub(crate) use http::{authorities, broken, client, given_up, innermost, pem};
 pub(crate) use lane::Lane;
 pub use pages::Pages;
 pub use raw::Raw;

@@ -47,6 +47,17 @@ pub enum Mode {
     Enforce,
 }
 
+impl Mode {
+    /// As it stands in the file.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Observe => "observe",
+            Self::Propose => "propose",
+            Self::Enforce => "enforce",
+        }
+    }
+}
+
 /// One tenant.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TenantParams {

@@ -7,6 +7,7 @@ use crate::config::{Config, Print, References, Tenant};
 use crate::platform::{Budget, Platform, Spent};
 use crate::policy::{Params, TelemetryParams, TenantId};
 use secrecy::SecretString;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +22,9 @@ pub struct Clients {
     /// One for each tenant, and for one that was taken out until its last minute is over.
     budgets: BTreeMap<TenantId, Budget>,
 }
+
+/// A client for each tenant of a configuration, for [`Clients::take`].
+pub(super) struct Connected(BTreeMap<TenantId, Client>);
 
 struct Client {
     tenant: Tenant,
@@ -41,8 +45,17 @@ pub struct Reload {
     pub calendar: Calendar,
     /// The reference targets.
     pub references: References,
-    /// Why it is taken, for the audit log.
-    pub why: String,
+    /// Why it is taken, and what it changes, for the audit log.
+    pub news: News,
+}
+
+/// What is told of a configuration that is taken.
+#[derive(Clone, Debug, Default)]
+pub struct News {
+    /// One sentence.
+    pub reason: String,
+    /// The same for machines.
+    pub details: Value,
 }
 
 /// What the driver is told about configurations.
@@ -69,18 +82,33 @@ impl Clients {
         Self { connect, known: BTreeMap::new(), budgets: BTreeMap::new() }
     }
 
-    /// Connects every tenant of `config`: all of them, or an error and nothing is changed.
+    /// Connects every tenant of `config` and works with them: all of them, or an error and nothing is changed.
     pub fn prepare(
         &mut self,
         config: &Config,
         recent: &BTreeMap<TenantId, Vec<Duration>>,
         why: String,
     ) -> Result<Reload, ConnectError> {
+        let connected = self.connect(config, recent)?;
+        Ok(self.take(config, connected, News { reason: why, details: Value::Null }))
+    }
+
+    /// Connects every tenant of `config`: all of them, or an error. Nothing is changed yet. Blocks while it reads secrets.
+    pub(super) fn connect(
+        &self,
+        config: &Config,
+        recent: &BTreeMap<TenantId, Vec<Duration>>,
+    ) -> Result<Connected, ConnectError> {
         let mut next = BTreeMap::new();
         for (id, tenant) in &config.tenants {
             let client = self.client(tenant, recent.get(id).cloned());
             next.insert(id.clone(), client.map_err(|why| ConnectError { tenant: id.clone(), why })?);
         }
+        Ok(Connected(next))
+    }
+
+    /// Works with these clients from now on.
+    pub(super) fn take(&mut self, config: &Config, Connected(next): Connected, news: News) -> Reload {
         for client in next.values() {
             client.platform.set_limit(client.tenant.requests_per_minute);
         }
@@ -99,14 +127,14 @@ impl Clients {
                 pages: None,
             })
             .collect();
-        Ok(Reload {
+        Reload {
             params: config.params(),
             plans,
             platforms,
             calendar: Calendar::new(&config.provisioning),
             references: config.references.clone(),
-            why,
-        })
+            news,
+        }
     }
 
     fn client(&self, tenant: &Tenant, recent: Option<Vec<Duration>>) -> Result<Client, String> {

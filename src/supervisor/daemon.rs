@@ -93,17 +93,16 @@ impl Daemon {
         let mut taking = Taking {
             clients,
             config: config.clone(),
-            driver: reload_sender,
             register: Arc::clone(&register),
             setup: Arc::clone(&setup),
             poked: Arc::clone(&poked),
             calls: calls.clone(),
         };
-        let mut start = taking.prepare(config, &recent_requests(config, &recovered, wall), String::new())?;
+        let mut start = taking.start(config, &recent_requests(config, &recovered, wall))?;
         for plan in &mut start.plans {
             plan.pages = pages_known(&plan.id, &recovered);
         }
-        let given = Reloads::new(taking);
+        let given = Reloads::new(taking, reload_sender);
         let (desk, desk_orders) = Desk::open(&clock);
         let digests = Digests::new(&config.daemon.state_dir);
         let surveyor = Surveyor::new(clock.clone(), Some(journal.reader_for(ReadFor::Calls)), digests);

@@ -336,7 +336,7 @@ impl Driver {
     }
 
     fn reload(&mut self, now: Time, reload: Reload) {
-        let Reload { params, plans, platforms, calendar, references, why } = reload;
+        let Reload { params, plans, platforms, calendar, references, news } = reload;
         self.wiring.references.plan.send_replace(references);
         for gone in self.platforms.keys().filter(|id| !platforms.contains_key(*id)) {
             self.counters.forget_tenant(gone.as_str());
@@ -350,7 +350,7 @@ impl Driver {
         self.open_windows(now);
         self.engine.reconfigure(now, params, &mut self.commands);
         self.backlog.push_back(Task::Tenants(plans));
-        self.write_process(EventType::ConfigReloaded, &Actor::Config, why, json!({}));
+        self.write_process(EventType::ConfigReloaded, &Actor::Config, news.reason, news.details);
     }
 
     pub(super) fn write_process(

@@ -30,7 +30,7 @@ mod spans;
 mod tags;
 
 pub use crate::counters::Counters;
-pub use clients::{Clients, Connect, ConnectError, Reload};
+pub use clients::{Clients, Connect, ConnectError, News, Reload};
 pub use daemon::{Daemon, Parts, recent_requests};
 pub(crate) use entry::of_process;
 pub use ledger::recent_state;
@@ -39,7 +39,7 @@ pub use liveness::{Liveness, Pulse};
 pub use observer::observer;
 pub use orders::{OrderAnswer, OrderError, OrderRequest, Orders};
 pub use prober::TenantPlan;
-pub use reloads::Reloads;
+pub use reloads::{NotTaken, Reloads};
 
 /// A task that dies must take the daemon down, not leave a channel unwatched or an action unfinished for ever.
 fn pass_on_panic(ended: Result<(), tokio::task::JoinError>) {

@@ -179,6 +179,11 @@ async fn the_operators_token_is_rotated_in_its_file_and_guesses_are_in_the_audit
     assert_eq!(order("pause", "the first operator's token").await, 401, "the old one is nobody's");
     let entry = world.entry("access.refused", "").await;
     assert_eq!((&entry["details"]["wrong"], &entry["details"]["peers"][0]), (&1.into(), &"127.0.0.1".into()));
+    // A place that does not answer: the token as it was last read holds, and nobody waits.
+    std::fs::remove_file(&file).unwrap();
+    rustix::fs::mknodat(rustix::fs::CWD, &file, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
+    assert_eq!(order("pause", "the second operator's token").await, 200);
+    std::fs::remove_file(&file).unwrap();
     std::fs::write(&file, "short\n").unwrap();
     assert_eq!(order("pause", "short").await, 403);
     // It is no reason not to start.

@@ -1,8 +1,10 @@
 //! Another configuration while the daemon runs: taken whole, or not at all.
 
 use super::world::{World, unlimited};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::Signal;
 use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
 
 const OK: &str = "trunkwarden_config_last_reload_successful";
 
@@ -23,7 +25,7 @@ async fn a_reload_to_observe_stops_changes_at_once_and_a_changed_file_needs_no_s
     let held = world.entry("failover.held", "ch-0001").await;
     assert!(held["reason"].as_str().unwrap().contains("observe"), "{held}");
     assert_eq!(world.platform.patches(), []);
-    assert!(world.logs().contains(r#"why="SIGHUP""#), "{}", world.logs());
+    assert!(world.logs().contains("configuration reloaded (SIGHUP): mode enforce to observe"), "{}", world.logs());
 
     world.rewrite(|text| text.replace(r#"mode = "observe""#, r#"mode = "enforce""#));
     world.entry("failover.completed", "ch-0001").await;
@@ -117,6 +119,57 @@ async fn nothing_of_a_refused_file_is_told_to_anybody() {
     for (place, text) in [("entry", &refused.to_string()), ("log", &world.logs()), ("audit", &audit), ("page", &page)] {
         assert!(!text.contains("canary-of-a-proxy") && !text.contains("proxy.example"), "{place}: {text}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_says_what_it_changed_and_no_file_of_somebody_elses_makes_one() {
+    let world = working(str::to_owned).await;
+    let stranger = world.folder.path().join("stranger.toml");
+    std::fs::write(&stranger, "nobody = \"reads this\"").unwrap();
+    std::fs::File::open(world.config()).unwrap().set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    // Longer than a change takes to be noticed.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    std::fs::remove_file(&stranger).unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+
+    world.daemon().signal(Signal::HUP);
+    let first = world.entry("config.reloaded", "").await;
+    assert_eq!(first["reason"], "configuration reloaded (SIGHUP): nothing changed");
+    let fourth = "[[channels]]\nid = \"ch-0004\"\ntenant = \"acme\"\nfailover = []\n";
+    world.rewrite(|text| text.replace(r#"mode      = "enforce""#, r#"mode = "observe""#).replace(fourth, ""));
+    let second = world.nth_entry(2, "config.reloaded", "").await;
+    let changed = "mode enforce to observe; channel acme/ch-0004 removed";
+    assert_eq!(second["reason"], format!("configuration reloaded (a configuration file changed): {changed}"));
+    let (old, new) = (&second["details"]["old"], &second["details"]["new"]);
+    assert_eq!((&old["mode"], &new["mode"]), (&"enforce".into(), &"observe".into()), "{second}");
+    assert_eq!(old["digest"], first["details"]["new"]["digest"]);
+    assert_ne!(old["digest"], new["digest"]);
+    assert!(world.logs().contains(&format!("): {changed}")), "{}", world.logs());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_is_a_pipe_is_refused_and_holds_up_nothing() {
+    let mut world = working(str::to_owned).await;
+    let secret = world.folder.path().join("secret");
+    std::fs::remove_file(&secret).unwrap();
+    mknodat(CWD, &secret, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    world.daemon().signal(Signal::HUP);
+    let refused = world.entry("config.refused", "").await;
+    assert!(refused["reason"].as_str().unwrap().contains("it is a FIFO"), "{refused}");
+    world.metric_becomes(OK, 0.0).await;
+    let check = world.cli(&["check"]).await;
+    let said = String::from_utf8(check.stderr).unwrap();
+    assert!(check.status.code() == Some(0) && said.contains("it is a FIFO"), "{said}");
+
+    std::fs::remove_file(&secret).unwrap();
+    std::fs::write(&secret, super::world::SECRET).unwrap();
+    world.until("the next reload is a success", async || world.metric(OK).await == Some(1.0)).await;
+    let (status, _) = {
+        let daemon = world.take_daemon();
+        daemon.signal(Signal::TERM);
+        daemon.ended().await
+    };
+    assert_eq!(status.code(), Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,10 @@
 
 use super::daemon::{Daemon, binary};
 use super::world::{World, unlimited};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::process::Signal;
 use std::net::TcpListener;
+use std::time::Duration;
 
 /// Exit codes: failed, and a bad configuration.
 const FAILED: i32 = 1;
@@ -44,7 +47,33 @@ async fn a_state_directory_that_cannot_be() {
     let world = World::of(unlimited(4), str::to_owned).await;
     std::fs::write(world.state_dir(), "a file").unwrap();
     let at = world.state_dir();
-    one_line(&refuses(&world, FAILED, &["state directory", at.to_str().unwrap()]).await);
+    one_line(&refuses(&world, CONFIG, &["state_dir", at.to_str().unwrap(), "no folder"]).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_configuration_that_is_a_pipe() {
+    let world = World::of(unlimited(4), str::to_owned).await;
+    std::fs::remove_file(world.config()).unwrap();
+    mknodat(CWD, world.config(), FileType::Fifo, Mode::RUSR, 0).unwrap();
+    one_line(&refuses(&world, CONFIG, &["trunkwarden.toml", "it is a FIFO"]).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_before_it_is_ready_is_a_stop() {
+    let silent = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let witness = format!(
+        "[audit]\nwitness = \"silent\"\n[[audit.export]]\nname = \"silent\"\nurl = \"{url}\"\n\n[policies.default]\n"
+    );
+    let world = World::of(unlimited(4), |text| text.replace("[policies.default]\n", &witness)).await;
+    let daemon = Daemon::spawn(binary(), &world.config(), world.folder.path().join("stopped"));
+    // It starts, and waits for its witness.
+    let (_asked, _) = silent.accept().await.unwrap();
+    daemon.signal(Signal::HUP);
+    daemon.signal(Signal::TERM);
+    let (status, took) = daemon.ended().await;
+    assert_eq!(status.code(), Some(0));
+    assert!(took < Duration::from_secs(10), "{took:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

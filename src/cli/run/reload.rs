@@ -1,27 +1,24 @@
-//! Takes a changed configuration: on SIGHUP, and when a file in one of its folders changes.
+//! Takes a changed configuration: on SIGHUP, and when one of its files, or one that it names, holds something else.
 //!
-//! An invalid file changes nothing and says why. What cannot change without a restart is said plainly.
+//! An invalid file changes nothing and says why. What cannot change without a restart is said plainly. A task of its own:
+//! whatever a file system does, signals and the end of the process do not wait for it.
 
+use super::folders::Folders;
 use super::jobs::Keeping;
-use super::places::Places;
+use super::look::{self, First, Look, New, Seen};
+use super::places::{Places, Stamps};
 use crate::clock::Clock;
-use crate::config::{Config, Diagnostic, Proof, load};
+use crate::config::{Aside, Config, Proof};
 use crate::counters::Counters;
 use crate::delivery::Delivery;
 use crate::http::Access;
 use crate::snapshot::SnapshotCell;
 use crate::supervisor::Reloads;
-use notify_debouncer_full::notify::{EventKind, RecommendedWatcher, RecursiveMode};
-use notify_debouncer_full::{DebounceEventResult, Debouncer, RecommendedCache, new_debouncer};
 use sd_notify::NotifyState;
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Interval, MissedTickBehavior};
-
-/// Editors write in several steps: a change counts once it is this old.
-const SETTLE: Duration = Duration::from_millis(500);
 
 /// How often the places of secrets and certificates are held against what they were: some of what changes them (links that
 /// are swapped, folders of other machines) tells nobody.
@@ -46,98 +43,193 @@ pub(super) struct Reloader {
     out: Out,
     counters: Counters,
     clock: Clock,
-    watcher: Debouncer<RecommendedWatcher, RecommendedCache>,
-    watched: BTreeSet<PathBuf>,
-    changes: mpsc::Receiver<()>,
+    hangups: mpsc::Receiver<()>,
+    folders: Folders,
     places: Places,
     look_again: Interval,
+    reading: Aside,
+    /// What is to be tried again, since no answer came.
+    owed: Option<Why>,
+    /// Why the last configuration was not taken, or not whole.
+    lacking: Option<String>,
+}
+
+/// Why the configuration is read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    Signal,
+    File,
+    Secret,
+}
+
+impl Why {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Signal => "SIGHUP",
+            Self::File => "a configuration file changed",
+            Self::Secret => "a secret's or a certificate's file changed",
+        }
+    }
 }
 
 impl Reloader {
+    /// `hangups`: a word for each SIGHUP.
     pub(super) fn new(
-        path: PathBuf,
-        config: Config,
+        first: First,
         reloads: Reloads,
         out: Out,
-        counters: Counters,
-        clock: Clock,
+        (counters, clock): (Counters, Clock),
+        hangups: mpsc::Receiver<()>,
     ) -> Result<Self, String> {
-        let (sender, changes) = mpsc::channel(1);
-        let watcher = new_debouncer(SETTLE, None, move |result: DebounceEventResult| {
-            let touched =
-                |kind: EventKind| matches!(kind, EventKind::Create(_) | EventKind::Modify(_) | EventKind::Remove(_));
-            if result.is_ok_and(|events| events.iter().any(|e| touched(e.kind) && e.paths.iter().any(|p| is_toml(p)))) {
-                // One waiting word is enough.
-                let _ = sender.try_send(());
-            }
-        })
-        .map_err(|error| format!("cannot watch the configuration for changes: {error}"))?;
         let mut look_again = tokio::time::interval(LOOK_AT_PLACES_EVERY);
         look_again.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (watched, places) = (BTreeSet::new(), Places::new(config.read_files()));
-        let mut reloader =
-            Self { path, config, reloads, out, counters, clock, watcher, watched, changes, places, look_again };
-        reloader.watch_folders();
-        Ok(reloader)
+        let First { path, config, stamps } = first;
+        let mut folders = Folders::new()?;
+        folders.watch(&config.folders);
+        let places = Places::new(stamps, Aside::new(LOOK_AT_PLACES_EVERY));
+        let (reading, owed, lacking) = (look::aside(), None, None);
+        Ok(Self {
+            path,
+            config,
+            reloads,
+            out,
+            counters,
+            clock,
+            hangups,
+            folders,
+            places,
+            look_again,
+            reading,
+            owed,
+            lacking,
+        })
     }
 
-    /// Waits for a change of a file, and says which kind it is. May be dropped and called again.
-    pub(super) async fn changed(&mut self) -> &'static str {
+    /// Runs until it is dropped.
+    pub(super) async fn run(mut self) {
+        loop {
+            let why = self.next().await;
+            self.reload(why).await;
+        }
+    }
+
+    /// Waits for a reason to read the configuration again.
+    async fn next(&mut self) -> Why {
         loop {
             tokio::select! {
                 biased;
-                Some(()) = self.changes.recv() => return "a configuration file changed",
-                _ = self.look_again.tick() => if self.places.moved().await {
-                    return "a secret's or a certificate's file changed";
+                Some(()) = self.hangups.recv() => return Why::Signal,
+                () = self.folders.changed() => return Why::File,
+                _ = self.look_again.tick() => if let Some(why) = self.owed.take() {
+                    return why;
+                } else if let Some(why) = self.moved().await {
+                    return why;
                 },
             }
         }
     }
 
-    /// Reads the configuration again and takes it, whole or not at all.
-    pub(super) async fn reload(&mut self, why: &str) {
+    async fn moved(&mut self) -> Option<Why> {
+        let moved = self.places.moved().await;
+        let is_secret = moved.iter().any(|file| !self.config.files.contains(file));
+        (!moved.is_empty()).then_some(if is_secret { Why::Secret } else { Why::File })
+    }
+
+    /// Reads the configuration again and takes it, whole or not at all. A file event that leaves everything as it was is no
+    /// reload.
+    async fn reload(&mut self, why: Why) {
+        let Seen { mut stamps, read } = self.look(why).await;
+        let new = match read {
+            Ok(Some(new)) => Ok(new),
+            Ok(None) => {
+                stamps.retain(|file, _| self.config.files.contains(file));
+                return self.places.read(stamps);
+            }
+            Err(error) => Err(error),
+        };
         let _ = sd_notify::notify(&[
             NotifyState::Reloading,
             NotifyState::monotonic_usec_now().unwrap_or(NotifyState::Reloading),
         ]);
-        self.places.refresh();
-        let taken = self.take(why).await;
-        self.counters.config_reload(taken.is_ok(), self.clock.wall());
-        match taken {
-            Ok(()) => tracing::info!(why, "configuration taken"),
-            Err(error) => {
-                tracing::error!(why, "the new configuration is refused and the old one stays: {error}");
-                self.reloads.refused(error).await;
-            }
-        }
+        self.places.read(stamps.clone());
+        let taken = match new {
+            Ok(new) => self.take(*new, stamps, why).await,
+            Err(error) => Err(error),
+        };
+        self.conclude(taken, why).await;
         let _ = sd_notify::notify(&[NotifyState::Ready]);
     }
 
-    async fn take(&mut self, why: &str) -> Result<(), String> {
-        // Without the lines of the file: what is refused goes into the journal, and from there to every sink.
-        let loaded = load(&self.path).map_err(|rejected| rejected.summary())?;
-        warn(&loaded.warnings);
-        let config = loaded.config;
+    async fn conclude(&mut self, taken: Result<Option<String>, String>, why: Why) {
+        // What is known to be wrong is told again to whoever asks, and not for each file that comes or goes.
+        if why != Why::Signal && taken.is_err() && taken.as_ref().err() == self.lacking.as_ref() {
+            return;
+        }
+        self.counters.config_reload(taken.is_ok(), self.clock.wall());
+        self.lacking = match taken {
+            Ok(lacking) => lacking,
+            Err(error) => {
+                tracing::error!(why = why.words(), "the new configuration is refused and the old one stays: {error}");
+                self.reloads.refused(error.clone()).await;
+                Some(error)
+            }
+        };
+    }
+
+    async fn look(&mut self, why: Why) -> Seen {
+        let is_news_only = why == Why::File && self.lacking.is_none();
+        let look = Look {
+            path: self.path.clone(),
+            known: self.places.files(),
+            unless: is_news_only.then(|| self.config.digest.clone()),
+            delivery: self.out.delivery.clone(),
+        };
+        self.reading.read(move || look.look()).await.unwrap_or_else(|error| {
+            self.owed = Some(why);
+            Seen { stamps: Stamps::new(), read: Err(format!("the configuration and what it names: {error}")) }
+        })
+    }
+
+    /// What of it was not taken, though the rest is in force.
+    async fn take(&mut self, new: New, stamps: Stamps, why: Why) -> Result<Option<String>, String> {
+        let New { config, sinks, allowed } = new;
+        self.tell_what_waits(&config);
+        let told = self.reloads.give(&config, why.words().to_owned()).await.map_err(|error| error.to_string())?;
+        self.out.access.take(allowed);
+        let lacking = match self.out.delivery.subscribe(&sinks).await {
+            Ok(()) => {
+                self.out.delivery.run(sinks, &self.out.snapshot);
+                tracing::info!("{told}");
+                None
+            }
+            Err(error) => {
+                let lacking = format!("its sinks are not taken and stay as they were: {error}");
+                tracing::error!("{told}; but {lacking}; reload once the journal can be written");
+                Some(lacking)
+            }
+        };
+        self.keep(&config);
+        self.places.keep(stamps);
+        self.folders.watch(&config.folders);
+        self.config = config;
+        Ok(lacking)
+    }
+
+    /// Warns of what takes effect at the next restart only.
+    fn tell_what_waits(&self, config: &Config) {
         for (what, changed) in [
             ("daemon.listen", config.daemon.listen != self.config.daemon.listen),
             ("daemon.state_dir", config.daemon.state_dir != self.config.daemon.state_dir),
             ("audit.compliance_tag", config.audit.compliance_tag != self.config.audit.compliance_tag),
-            ("audit", signing(&config) != signing(&self.config)),
+            ("audit", signing(config) != signing(&self.config)),
         ] {
             if changed {
                 tracing::warn!("`{what}` changed; it takes effect at the next restart");
             }
         }
-        let sinks = self.out.delivery.prepare(&config).map_err(|error| error.to_string())?;
-        let allowed = Access::prepare(&config)?;
-        self.reloads.give(&config, why.to_owned()).await.map_err(|error| error.to_string())?;
-        self.out.access.take(allowed);
-        match self.out.delivery.subscribe(&sinks).await {
-            Ok(()) => self.out.delivery.run(sinks, &self.out.snapshot),
-            Err(error) => {
-                tracing::error!(%error, "the sinks stay as they were; reload once the journal can be written");
-            }
-        }
+    }
+
+    fn keep(&self, config: &Config) {
         let keeping = Keeping::from(&config.audit.proof);
         if self.out.keeping.send_replace(keeping) != keeping {
             let days = config.audit.proof.retention.map(|kept| kept.as_secs() / 86_400);
@@ -146,40 +238,10 @@ impl Reloader {
                 "`audit.retention_days` or `audit.hold_for` changed; the next archive, at night, goes by it"
             );
         }
-        self.places.keep(config.read_files());
-        self.config = config;
-        self.watch_folders();
-        Ok(())
-    }
-
-    /// Folders, not files: editors replace a file by renaming another over it.
-    fn watch_folders(&mut self) {
-        // The folder of a bare file name is the empty path.
-        let folders = self.config.folders.iter().filter_map(|f| Path::new(".").join(f).canonicalize().ok());
-        for folder in folders.filter(|f| !self.watched.contains(f)).collect::<Vec<_>>() {
-            match self.watcher.watch(&folder, RecursiveMode::NonRecursive) {
-                Ok(()) => _ = self.watched.insert(folder),
-                Err(error) => tracing::warn!(
-                    folder = %folder.display(), %error, "cannot watch this folder for changes; SIGHUP still reloads"
-                ),
-            }
-        }
     }
 }
 
 /// How the log is signed, which the journal takes when it is opened.
 fn signing(config: &Config) -> Proof {
     Proof { retention: None, hold_for: Duration::ZERO, ..config.audit.proof.clone() }
-}
-
-/// What the configuration's reader thinks worth knowing, one log line each.
-pub(super) fn warn(warnings: &[Diagnostic]) {
-    for warning in warnings {
-        let place = warning.file().map(|f| f.display().to_string()).unwrap_or_default();
-        tracing::warn!(file = place, line = warning.line(), "{}", warning.message);
-    }
-}
-
-fn is_toml(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "toml")
 }

@@ -91,7 +91,7 @@ pub(in crate::cli) fn serve(
         "the HTTP server ended".to_owned()
     });
     let control = control.map(|(listener, path)| {
-        let served = http::serve_control(listener, app, stop.clone());
+        let served = http::serve_control(listener, path.clone(), app, stop.clone());
         tasks.spawn(async move {
             served.await;
             "the control socket ended".to_owned()

@@ -13,6 +13,7 @@ mod proof;
 mod provision;
 mod references;
 mod sinks;
+mod state_dir;
 mod tenant;
 
 use super::diagnostic::{self, Finding, Findings};
@@ -79,6 +80,7 @@ impl Compiler<'_> {
                 keep_fit: limits.find(&limits::GLOBAL_KEEP_FIT).map(|found| found.value),
             },
             files: self.sources.names(),
+            digest: self.sources.digest(),
             folders: BTreeSet::new(),
             daemon,
             references: self.reference_targets(&root.table(&root::REFERENCES)),
@@ -103,7 +105,7 @@ impl Compiler<'_> {
                 .value
                 .parse()
                 .unwrap_or_else(|_| SocketAddr::from((Ipv4Addr::LOCALHOST, 9475))),
-            state_dir: dir.join(daemon.get(&daemon::STATE_DIR).value),
+            state_dir: self.state_dir(daemon, dir),
             mode: mode(&daemon.get(&daemon::MODE).value),
             // The word for the names of this machine, which always pass.
             hosts: daemon.list(&daemon::HOSTS).into_iter().filter(|host| host != "loopback").collect(),
