@@ -111,7 +111,7 @@ impl Process {
         let clock = Clock::system();
         // Signals first: one that comes while starting is answered as soon as the loop runs.
         let signals = signals::and(&[SIGHUP]).map_err(failed)?;
-        let sockets = Sockets::bind(&config).await.map_err(failed)?;
+        let sockets = Sockets::bind(config.daemon.listen, "`daemon.listen`").await.map_err(failed)?;
         let outward = over_http();
         let sinks = Sinks::of(&config, &outward).map_err(|error| NotStarted::Config(error.to_string()))?;
         // With the journal, so that its sinks are told of the first entry too.
