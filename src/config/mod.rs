@@ -37,4 +37,4 @@ pub use model::{
 pub use plan::{Plan, plan};
 pub use rotation::Print;
 pub use secrets::{MIN_TOKEN_LENGTH, SecretError, SecretRef, Setting};
-pub(crate) use syntax::{count, cron, duration as duration_ms};
+pub(crate) use syntax::{count, cron, duration as duration_ms, nearest};
