@@ -4,7 +4,7 @@ use super::calls::Calls;
 use super::clients::{Clients, ConnectError, Reconfiguration, Reload};
 use crate::config::Config;
 use crate::policy::TenantId;
-use crate::provision::{Register, Rewatch, Setup, desired, watched};
+use crate::provision::{Register, Rewatch, Setup, watched};
 use crate::sync::lock;
 use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
@@ -75,7 +75,7 @@ impl Taking {
         let whole = watched(config, &lock(&self.register));
         let reload = self.clients.prepare(&whole, recent, why)?;
         self.calls.configure(&whole, &reload.platforms);
-        self.setup.store(Arc::new(Setup { desired: desired(config), platforms: reload.platforms.clone() }));
+        self.setup.store(Arc::new(Setup::new(config, reload.platforms.clone())));
         Ok(reload)
     }
 
