@@ -14,6 +14,8 @@ mod checkpoints;
 mod commands;
 #[path = "audit/file.rs"]
 mod file;
+#[path = "audit/mistakes.rs"]
+mod mistakes;
 #[path = "audit/place.rs"]
 mod place;
 #[path = "audit/proofs.rs"]

@@ -8,6 +8,8 @@
     reason = "tests: configured numbers come back to the bit, and helper functions are no tests to clippy"
 )]
 
+#[path = "config/advice.rs"]
+mod advice;
 #[path = "config/policy_page.rs"]
 mod policy_page;
 
@@ -420,7 +422,7 @@ mod warnings {
     fn a_secret_that_cannot_be_resolved_is_one_only_when_asked() {
         let loaded = loaded(TENANT);
         assert_eq!(loaded.warnings, []);
-        let found = loaded.unresolved_secrets();
+        let found = loaded.unusable_here();
         assert_eq!(found.len(), 1);
         assert!(found[0].message.contains("TRUNKWARDEN_TEST_NO_SUCH_VARIABLE is not set"), "{}", found[0]);
         assert_eq!(found[0].severity, Severity::Warning);
@@ -629,7 +631,7 @@ mod commands {
     fn check_explains_a_bad_file_and_ends_with_78() {
         let out = trunkwarden(&["check", "--config", "tests/invalid/unknown_key.toml"]);
         assert_eq!(out.status.code(), Some(78));
-        assert_eq!(text(&out.stdout), "refused: 1 error\n");
+        assert_eq!(text(&out.stdout), "not valid: 1 error\n");
         assert!(text(&out.stderr).contains("did you mean `fall`?"));
         assert!(!text(&out.stderr).contains('\u{1b}'), "colours without a terminal");
     }

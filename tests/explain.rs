@@ -113,6 +113,7 @@ fn a_restart_loses_nothing_of_the_past() {
 #[test]
 fn bad_questions_are_refused_in_a_line() {
     let story = Story::told();
+    let journal = story.journal();
     let early = Story::at(Duration::ZERO).replace("2025", "2024");
     for (arguments, code, words) in [
         (vec!["explain", "acme", "--at", "2026-11-21T00:00:00Z"], 2, "TENANT/CHANNEL is meant"),
@@ -121,6 +122,12 @@ fn bad_questions_are_refused_in_a_line() {
         (vec!["explain", "acme/ch-0001", "--at", &early], 1, "the journal keeps nothing of 2024"),
         (vec!["explain", "acme/ch-0009", "--at", &Story::at(secs(100))], 1, "acme/ch-0009 is not configured"),
         (vec!["replay", "--journal", "/nowhere/journal.db"], 1, "/nowhere/journal.db"),
+        (
+            vec!["replay", "--journal", &journal, "--from", "2999-01-01T00:00:00Z"],
+            1,
+            "nothing lies between --from (2999-01-01T00:00:00.000Z) and --to (",
+        ),
+        (vec!["replay", "--journal", &journal, "--to", "2024-01-01T00:00:00Z"], 1, "observations begin at 2025"),
     ] {
         let output = story.run(&arguments);
         let told = String::from_utf8_lossy(&output.stderr).into_owned();

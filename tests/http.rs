@@ -288,6 +288,14 @@ async fn driver(mut receiver: tokio::sync::mpsc::Receiver<OrderRequest>, given: 
             Order::Pause { tenant: Some(t) } if t.as_str() == "nobody" => {
                 Err(OrderError::Refused(Refusal::UnknownTenant(t.clone())))
             }
+            Order::Acknowledge { channel } | Order::Failover { channel, .. }
+                if channel.channel.as_str() == "ch-9999" =>
+            {
+                Err(OrderError::Refused(Refusal::UnknownChannel(channel.clone())))
+            }
+            Order::Acknowledge { channel } if channel.channel.as_str() == "ch-0003" => {
+                Err(OrderError::Refused(Refusal::NothingToDo("nothing is blocked".to_owned())))
+            }
             Order::Pause { tenant: Some(t) } if t.as_str() == "full" => Err(OrderError::NotOnDisk),
             Order::Resume { tenant: Some(t) } if t.as_str() == "full" => Err(OrderError::Unwritten("full".to_owned())),
             _ => Ok(()),
@@ -510,6 +518,8 @@ async fn what_cannot_be_answered_is_told_in_json() {
         ("/api/v1/audit", (503, "audit_unreadable")),
         ("/api/v1/channels/acme/%FF", (400, "bad_path")),
         ("/api/v1/channels?tenant=nobody", (404, "no_such_tenant")),
+        ("/?tenant=nobody", (404, "no_such_tenant")),
+        ("/live?tenant=nobody", (404, "no_such_tenant")),
     ] {
         let (status, body) = world.json(path).await;
         assert_eq!((status, code(&body)), expected, "{path}");
@@ -598,8 +608,12 @@ async fn each_write_becomes_its_order() {
 async fn an_order_that_cannot_be_taken_says_why() {
     let world = World::new().await;
     let (status, body) = world.post("/api/v1/pause", Some(TOKEN), r#"{"tenant": "nobody"}"#).await;
-    assert_eq!((status, code(&body)), (409, "refused"));
+    assert_eq!((status, code(&body)), (404, "no_such_tenant"));
     assert_eq!(body["error"]["message"], "no tenant `nobody` is configured");
+    for (channel, want) in [("ch-9999", (404, "no_such_channel")), ("ch-0003", (409, "refused"))] {
+        let (status, body) = world.post(&format!("/api/v1/channels/acme/{channel}/acknowledge"), Some(TOKEN), "").await;
+        assert_eq!((status, code(&body)), want, "{body}");
+    }
     for (path, words) in [("pause", "in force in this process, not on disk"), ("resume", "nothing was changed")] {
         let (status, body) = world.post(&format!("/api/v1/{path}"), Some(TOKEN), r#"{"tenant": "full"}"#).await;
         assert_eq!((status, code(&body)), (503, "not_on_disk"));
@@ -737,6 +751,23 @@ async fn a_big_installation_shows_the_worst_channels_and_says_how_many_it_hides(
     let at = |text: &str| page.find(text).unwrap_or(usize::MAX);
     assert!(at("channels/blind/ch%2D0001") < at("channels/acme/ch%2D0001"), "nowhere to go comes before moved away");
     assert!(at("channels/acme/ch%2D0001") < at("bulk%2D0000"));
+}
+
+#[tokio::test]
+async fn the_page_shows_what_is_down_above_all_that_is_up_and_says_when_it_shows_only_some() {
+    let world = World::new().await;
+    let mut all = snapshot();
+    let mut held = report("acme", "held", Health::Up);
+    (held.held, held.failed_over, held.missing) = (Some("mass_change"), true, true);
+    for channel in [held, report("acme", "gone", Health::Down)] {
+        all.channels.insert(channel.key.clone(), Arc::new(channel));
+    }
+    world.app.snapshot.publish(all);
+    let page = world.text("/?tenant=acme").await;
+    let at = |text: &str| page.find(text).unwrap_or(usize::MAX);
+    assert!(at("channels/acme/gone") < at("channels/acme/held"), "{page}");
+    assert!(page.contains(" match, worst first.") && !page.contains("in all"), "{page}");
+    assert!(world.text("/").await.contains(" in all, worst first."));
 }
 
 /// Type and help of every family, by name.
@@ -1000,6 +1031,22 @@ async fn a_refused_order_ends_with_one_and_its_reason() {
     assert_eq!(control.run(&["acknowledge", "acme"]).await.0, 2);
     assert_eq!(control.run(&["failover", "acme/ch-0001"]).await.0, 2);
     assert_eq!(control.run(&["pause", "--for", "0s"]).await.0, 2);
+    let (code, _, said) = control.run(&["pause", "--for", "-5m"]).await;
+    assert!(code == 2 && said.contains("must be a whole number and a unit") && !said.contains("tip"), "{said}");
+    let (code, _, said) = control.run(&["failover", "acme/ch-9999", "--to", "acme/ch-0002"]).await;
+    assert!(code == 1 && said.ends_with("; --to takes the id alone, such as --to ch-0002\n"), "{said}");
+}
+
+#[tokio::test]
+async fn a_daemon_that_hangs_has_given_no_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("control.sock");
+    // Nobody ever accepts.
+    let _listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_trunkwarden"));
+    let done = command.arg("status").arg("--socket").arg(&path).output().await.unwrap();
+    let said = String::from_utf8(done.stderr).unwrap();
+    assert!(done.status.code() == Some(1) && said.contains("gave no answer: none came within 15 s"), "{said}");
 }
 
 #[tokio::test]
@@ -1007,7 +1054,9 @@ async fn status_shows_every_channel_as_a_table_and_as_json() {
     let control = ControlSocket::new().await;
     let (code, said, _) = control.run(&["status"]).await;
     assert_eq!(code, 0);
-    for expected in ["mode enforce", "acme/ch-0001", "-> ch-0002", "91.5", "BLIND", "moved to ch-0002"] {
+    for expected in
+        ["mode enforce", "acme/ch-0001", "-> ch-0002", "91.5", "BLIND", "moved to ch-0002", "held (mass change)"]
+    {
         assert!(said.contains(expected), "{expected} is missing in\n{said}");
     }
     let (_, said, _) = control.run(&["status", "--json", "--tenant", "blind"]).await;
@@ -1059,6 +1108,10 @@ fn status_without_a_daemon_is_one_clear_line() {
     assert_eq!((done.status.code(), said.lines().count()), (Some(1), 1), "{said}");
     let socket = folder.path().join("control.sock");
     assert!(said.contains("not running") && said.contains(socket.to_str().unwrap()), "{said}");
+    assert!(said.contains("if state_dir was edited while it runs") && said.contains("--socket"), "{said}");
+    let done =
+        Command::new(env!("CARGO_BIN_EXE_trunkwarden")).arg("status").arg("--socket").arg(socket).output().unwrap();
+    assert!(!String::from_utf8(done.stderr).unwrap().contains("state_dir"), "a socket that was named is meant");
 }
 
 #[tokio::test]

@@ -63,7 +63,9 @@ struct Said {
 /// Bridges, and says in one line what came of it.
 pub async fn bridge(args: BridgeArgs) -> ExitCode {
     let said = match through_daemon(&args).await {
-        Err(SocketError::NotRunning(_) | SocketError::NoPlace(_)) if !args.socket.names_socket() => alone(&args).await,
+        Err(SocketError::NotRunning { .. } | SocketError::NoPlace(_)) if !args.socket.names_socket() => {
+            alone(&args).await
+        }
         Ok(said) => said,
         Err(error) => return error.report(),
     };

@@ -1,6 +1,6 @@
 //! `journal check` and `journal backup`: the database file itself. Both work beside a running daemon.
 
-use super::audit::LogArgs;
+use super::audit::{LogArgs, many};
 use super::failed;
 use crate::journal::{Against, Archive, Broken, Reader, Verified, public_keys_file, read_public_keys};
 use clap::{Args, Subcommand};
@@ -64,10 +64,10 @@ fn check(reader: &Reader, home: &Path) -> Result<String, String> {
     }
     let verified = verify(reader, home).map_err(|broken| format!("{broken}; {WHAT_TO_DO}"))?;
     Ok(format!(
-        "{} is sound: {} entries in a whole chain, {} checkpoints\n",
+        "{} is sound: {} in a whole chain, {}\n",
         reader.path().display(),
-        verified.entries,
-        verified.checkpoints
+        many(verified.entries, "entry"),
+        many(verified.checkpoints, "checkpoint")
     ))
 }
 
@@ -82,7 +82,9 @@ fn backup(reader: &Reader, file: &Path) -> Result<String, String> {
     let bytes = reader.backup(file).map_err(|error| error.to_string())?;
     let checked = Reader::open(file).map_err(|e| e.to_string()).and_then(|copy| check(&copy, reader.path()));
     match checked {
-        Ok(text) => Ok(format!("{text}{bytes} bytes; keep the signing key and the archive folder with it\n")),
+        Ok(text) => Ok(format!(
+            "{text}{bytes} bytes; it is not complete by itself: keep audit.vkey, audit.key and the archive folder too (docs/audit.md, Backup and restore)\n"
+        )),
         Err(why) => {
             let _ = std::fs::remove_file(file);
             Err(format!("the copy is not whole and was removed: {why}"))

@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use lines::Lines;
 use std::io::IsTerminal;
 use tracing::Dispatch;
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, fmt};
@@ -18,8 +19,20 @@ pub struct LogArgs {
     #[arg(long, value_enum, default_value_t = LogFormat::Text, env = "TRUNKWARDEN_LOG_FORMAT")]
     pub log_format: LogFormat,
     /// Which log lines to show: error, warn, info, debug, trace, or directives such as `trunkwarden::platform=debug`
-    #[arg(long, default_value = "info", env = "TRUNKWARDEN_LOG")]
+    #[arg(long, default_value = "info", env = "TRUNKWARDEN_LOG", value_parser = directives)]
     pub log: String,
+}
+
+/// Levels and `TARGET=LEVEL`, separated by commas. A word that is neither would be taken for the name of a module, and
+/// everything else would be silent.
+fn directives(text: &str) -> Result<String, String> {
+    for directive in text.split(',') {
+        let level = directive.rsplit_once('=').map_or(directive, |(_, level)| level).trim();
+        if level.parse::<LevelFilter>().is_err() {
+            return Err(format!("\"{level}\" is not a level; use error, warn, info, debug, trace, or TARGET=LEVEL"));
+        }
+    }
+    EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
 }
 
 /// How log lines look.
@@ -40,11 +53,7 @@ impl LogArgs {
     pub fn start(&self) -> Log {
         // The calendar's library talks about its own start; what matters of it comes as warnings.
         let wanted = format!("tokio_cron_scheduler=warn,{}", self.log);
-        let filter = EnvFilter::try_new(wanted).unwrap_or_else(|error| {
-            let told = format!("warning: `--log {}` is no log filter ({error}); using `info`", self.log);
-            super::terminal::complain(&told);
-            EnvFilter::new("info")
-        });
+        let filter = EnvFilter::new(wanted);
         let ansi = std::io::stderr().is_terminal();
         let clean = match self.log_format {
             LogFormat::Text if ansi => lines::coloured_text,

@@ -13,7 +13,7 @@ pub struct PauseArgs {
     #[command(flatten)]
     scope: ScopeArgs,
     /// It lapses by itself after this time, such as 30m or 2h; left out: it lasts until resumed
-    #[arg(long = "for", value_name = "TIME", value_parser = lasts)]
+    #[arg(long = "for", value_name = "TIME", value_parser = lasts, allow_hyphen_values = true)]
     lasts: Option<u64>,
 }
 
@@ -84,7 +84,7 @@ enum Maintenance {
         #[arg(value_name = "TENANT/CHANNEL")]
         channel: String,
         /// It ends by itself after this time, such as 30m or 2h
-        #[arg(long = "for", value_name = "TIME", value_parser = lasts)]
+        #[arg(long = "for", value_name = "TIME", value_parser = lasts, allow_hyphen_values = true)]
         lasts: u64,
         /// Why, for whoever looks at it later
         #[arg(long, value_name = "TEXT")]
@@ -123,7 +123,17 @@ pub async fn failover(args: FailoverArgs) -> ExitCode {
     let body = json!({"to": args.to, "force": args.how.force});
     let done =
         format!("ordered the failover of {} to {}: `trunkwarden status` tells what comes of it", args.channel, args.to);
-    to_channel(&args.channel, "failover", &args.how.socket, Some(body), &done).await
+    let tenant = args.channel.split_once('/').map_or("", |(tenant, _)| tenant);
+    let id = args.to.strip_prefix(tenant).and_then(|rest| rest.strip_prefix('/'));
+    let hint = id.map(|id| format!("; --to takes the id alone, such as --to {id}"));
+    let (path, socket) = match channel_path(&args.channel, "failover") {
+        Ok(path) => (path, &args.how.socket),
+        Err(code) => return code,
+    };
+    match give(socket, &path, Some(body)).await {
+        Err(SocketError::Refused(why)) => told(Err(SocketError::Refused(why + &hint.unwrap_or_default())), &done),
+        given => told(given, &done),
+    }
 }
 
 /// Starts or ends a channel's maintenance.
@@ -176,12 +186,18 @@ pub(super) async fn to_channel(
     body: Option<serde_json::Value>,
     done: &str,
 ) -> ExitCode {
+    match channel_path(channel, verb) {
+        Ok(path) => told(give(socket, &path, body).await, done),
+        Err(code) => code,
+    }
+}
+
+fn channel_path(channel: &str, verb: &str) -> Result<String, ExitCode> {
     let Some((tenant, id)) = channel.split_once('/') else {
         terminal::complain(&format!("trunkwarden: `{channel}` names no channel: write TENANT/CHANNEL"));
-        return ExitCode::from(2);
+        return Err(ExitCode::from(2));
     };
-    let path = format!("/api/v1/channels/{}/{}/{verb}", part(tenant), part(id));
-    told(give(socket, &path, body).await, done)
+    Ok(format!("/api/v1/channels/{}/{}/{verb}", part(tenant), part(id)))
 }
 
 /// Whole seconds of "30m" or "2h": at least one, at most a year.

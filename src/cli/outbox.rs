@@ -1,6 +1,7 @@
 //! `outbox list`, `retry`, `drop`: what waits to leave, and a person's orders about it, over the control socket. Where the
 //! daemon does not run, `list` reads the journal itself; orders are the daemon's to carry out.
 
+use super::failed;
 use super::socket::{Daemon, SocketArgs, SocketError};
 use super::terminal::out as print;
 use super::terminal::plain;
@@ -98,6 +99,13 @@ struct DropArgs {
 pub async fn outbox(args: OutboxArgs) -> ExitCode {
     match args.what {
         What::List(args) => match list(&args).await {
+            Ok(view) if args.sink.is_some() && view.sinks.is_empty() => {
+                let sink = args.sink.as_deref().unwrap_or_default();
+                failed(&format!(
+                    "no sink `{}` is configured, and nothing waits for it; `trunkwarden outbox list` shows all of them",
+                    plain(sink)
+                ))
+            }
             Ok(view) if args.json => shown(&format!("{}\n", serde_json::to_value(view).unwrap_or_default())),
             Ok(view) => shown(&text(&view)),
             Err(error) => error.report(),
@@ -148,7 +156,7 @@ async fn list(args: &ListArgs) -> Result<OutboxView, SocketError> {
         let _ = write!(path, "&after={row}");
     }
     match Daemon::find(&args.socket)?.get(&path).await {
-        Err(SocketError::NotRunning(_)) => {
+        Err(SocketError::NotRunning { .. }) => {
             offline(args).map_err(|error| SocketError::Refused(format!("trunkwarden is not running, and {error}")))
         }
         answer => answer,

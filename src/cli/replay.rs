@@ -84,10 +84,12 @@ fn answer(path: &Path, config: &Config, from: Option<WallMs>, to: Option<WallMs>
     let params = watched_by(config, &reader).map_err(|error| error.to_string())?.params();
     let first = reader.first_recorded().map_err(|error| error.to_string())?;
     let first = first.ok_or_else(|| format!("{} keeps no observations: there is nothing to replay", path.display()))?;
-    let from = from.unwrap_or(first.row.at).max(first.row.at);
+    let begins = first.row.at;
+    let from = from.unwrap_or(begins).max(begins);
     let to = to.unwrap_or_else(|| Clock::system().wall());
     if to < from {
-        return Err(format!("nothing is kept between --from and --to: observations begin at {}", rfc3339(from)));
+        let (from, to, begins) = (rfc3339(from), rfc3339(to), rfc3339(begins));
+        return Err(format!("nothing lies between --from ({from}) and --to ({to}): observations begin at {begins}"));
     }
     let mut span = Span { tenant: None, from, to, warm_up: warm_up(&params) };
     let mut replay = Replay::what_if(params);

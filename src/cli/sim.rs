@@ -61,7 +61,7 @@ impl Sim {
         let address = listener.local_addr().map_err(|e| format!("cannot learn the address: {e}"))?;
         // Before the first line is printed: whoever reads it may send a signal at once.
         let mut signals = signals::to_stop()?;
-        say(&greeting(address, &scenario));
+        super::terminal::line(&greeting(address, &scenario));
         let clock = Clock::system();
         let model = Arc::new(Mutex::new(Model::new(scenario)));
         let shutdown = CancellationToken::new();
@@ -105,13 +105,9 @@ fn report(model: &Mutex<Model>, clock: &Clock) {
         model.take_news()
     };
     for item in news {
-        say(&format!("{:>8.1} s  {}", item.at.as_secs_f64(), item.text));
+        // Beside the configuration, which may be read from standard output.
+        super::terminal::complain(&format!("{:>8.1} s  {}", item.at.as_secs_f64(), item.text));
     }
-}
-
-/// A reader that has gone away must not take the platform with it.
-fn say(line: &str) {
-    super::terminal::line(line);
 }
 
 fn greeting(address: SocketAddr, scenario: &Scenario) -> String {
@@ -121,22 +117,27 @@ fn greeting(address: SocketAddr, scenario: &Scenario) -> String {
         0 => 6000,
         limit => (limit * 9 / 10).max(1),
     };
-    let channels = scenario
-        .channels
-        .iter()
-        .take(PASTED)
-        .fold(String::new(), |text, c| text + &format!("[[channels]]\nid = {:?}\ntenant = \"sim\"\n", c.id));
+    let rows =
+        scenario.channels.iter().take(PASTED).map(|c| format!("[[channels]]\nid = {:?}\ntenant = \"sim\"\n", c.id));
+    let channels: String = rows.collect();
+    let more = match scenario.channels.len().saturating_sub(PASTED) {
+        0 => String::new(),
+        more => format!("# {more} more channels are not listed: GET /control/state names them all\n"),
+    };
     format!(
-        "A simulated platform of {count} channels at http://{address} (control API: /control/state, /control/incident)\n\
-         \n\
-         # For trunkwarden.toml; set SIM_CLIENT_SECRET={secret}\n\
+        "# A simulated platform of {count} channels at http://{address} (control API: /control/state, /control/incident)\n\
+         # A whole trunkwarden.toml; set SIM_CLIENT_SECRET={secret}\n\
+         [daemon]\n\
+         state_dir = \"trunkwarden-state\"\n\
+         mode = \"enforce\"\n\
          [tenants.sim]\n\
          base_url = \"http://{address}\"\n\
          requests_per_minute = {share}\n\
          [tenants.sim.auth]\n\
          client_id = \"{id}\"\n\
          client_secret = {{ env = \"SIM_CLIENT_SECRET\" }}\n\
-         {channels}",
+         # Without `failover` the platform's own list of backups counts.\n\
+         {channels}{more}",
         count = scenario.channels.len(),
         secret = options.client_secret,
         id = options.client_id,

@@ -57,8 +57,13 @@ pub enum SocketError {
     #[error("cannot tell where the control socket is: {0}; name it with --socket PATH")]
     NoPlace(String),
     /// Nobody answers.
-    #[error("trunkwarden is not running: nobody answers on {}", .0.display())]
-    NotRunning(PathBuf),
+    #[error("trunkwarden is not running: nobody answers on {}{hint}", .socket.display())]
+    NotRunning {
+        /// Where it would answer.
+        socket: PathBuf,
+        /// What else it may be.
+        hint: &'static str,
+    },
     /// The socket belongs to another user.
     #[error("not allowed to use {}: run this as the daemon's user or as root", .0.display())]
     NotAllowed(PathBuf),
@@ -79,6 +84,9 @@ pub enum SocketError {
     /// The answer is not of this version.
     #[error("the daemon's answer was not understood: {0}")]
     Answer(String),
+    /// There was no answer, and nothing was ordered.
+    #[error("the daemon gave no answer: {0}; its log says whether it hangs")]
+    Silent(String),
 }
 
 impl SocketError {
@@ -93,7 +101,13 @@ impl SocketError {
 pub struct Daemon {
     client: Client,
     socket: PathBuf,
+    /// What to try where nobody answers.
+    hint: &'static str,
 }
+
+/// Where the socket is as the file says: the daemon may still go by what the file said before.
+const EDITED: &str =
+    "; if state_dir was edited while it runs, the daemon still uses the old one: name its socket with --socket PATH";
 
 impl Daemon {
     /// The daemon that `args` name.
@@ -111,7 +125,7 @@ impl Daemon {
             .timeout(TIMEOUT)
             .build()
             .map_err(|e| SocketError::NoPlace(e.to_string()))?;
-        Ok(Self { client, socket })
+        Ok(Self { client, socket, hint: if args.names_socket() { "" } else { EDITED } })
     }
 
     /// `GET`s `path` and reads the answer as `T`.
@@ -176,11 +190,16 @@ impl Daemon {
                 Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => {
                     SocketError::NotAllowed(self.socket.clone())
                 }
-                _ => SocketError::NotRunning(self.socket.clone()),
+                _ => SocketError::NotRunning { socket: self.socket.clone(), hint: self.hint },
             };
         }
-        let why = if error.is_timeout() { "it took too long" } else { "the connection broke" };
-        if writes { SocketError::Unknown(why.to_owned()) } else { SocketError::Answer(why.to_owned()) }
+        let why = match error.is_timeout() {
+            true if writes => "it took too long".to_owned(),
+            true => format!("none came within {} s", TIMEOUT.as_secs()),
+            false if error.is_decode() => return SocketError::Answer("it is not JSON".to_owned()),
+            false => "the connection broke".to_owned(),
+        };
+        if writes { SocketError::Unknown(why) } else { SocketError::Silent(why) }
     }
 }
 

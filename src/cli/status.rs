@@ -147,7 +147,7 @@ fn row(c: &ChannelLine) -> [String; 5] {
         let _ = write!(health, ", {word}");
     }
     if let Some(why) = &c.held {
-        let _ = write!(health, ", held ({why})");
+        let _ = write!(health, ", held ({})", why.replace('_', " "));
     }
     if let Some(left) = c.proposal_left_seconds {
         let _ = write!(health, ", to be approved within {left:.0} s");

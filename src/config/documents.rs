@@ -3,12 +3,17 @@
 use super::diagnostic::Place;
 use super::keys::{Key, Named};
 use super::loc::Loc;
-use super::secrets::SecretRef;
+use super::secrets::{MIN_TOKEN_LENGTH, SecretRef};
 use super::section::Section;
+use secrecy::ExposeSecret;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// The operator's token, which people show.
 pub(crate) const OPERATOR: &str = "daemon.tokens.operator";
+
+/// How the name of a desired channel's password begins.
+pub(crate) const PASSWORD: &str = "the password of channel ";
 
 /// Where the file uses a secret.
 #[derive(Clone, Debug)]
@@ -17,6 +22,37 @@ pub(crate) struct SecretUse {
     pub secret: SecretRef,
     pub place: Place,
     pub at: Loc,
+}
+
+impl SecretUse {
+    /// How messages name it: by its key, or in words.
+    pub fn shown(&self) -> String {
+        if self.name.contains(' ') { self.name.clone() } else { format!("`{}`", self.name) }
+    }
+
+    /// Why it would not do, here and now: the end of a sentence about it.
+    pub fn unusable(&self) -> Option<String> {
+        match self.secret.resolve() {
+            // Passwords of desired channels are read when they are sent.
+            Err(error) if self.name.starts_with(PASSWORD) => Some(format!("cannot be used: {error}")),
+            Err(error) => Some(format!("cannot be used, and `run` will refuse to start: {error}")),
+            Ok(token) if self.name == OPERATOR && token.expose_secret().chars().count() < MIN_TOKEN_LENGTH => {
+                Some(format!("has fewer than {MIN_TOKEN_LENGTH} characters and is not accepted"))
+            }
+            Ok(_) if self.name == OPERATOR => self.open_to_others(),
+            Ok(_) => None,
+        }
+    }
+
+    /// A token that any user of the machine could show.
+    fn open_to_others(&self) -> Option<String> {
+        let SecretRef::File(path) = &self.secret else { return None };
+        let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o777;
+        (mode & 0o004 != 0).then(|| {
+            let path = path.display();
+            format!("can be read by every user of this machine ({path} has mode {mode:04o}): chmod 600 {path}")
+        })
+    }
 }
 
 /// One file after reading.

@@ -1,16 +1,16 @@
 //! Reads the main file and what it includes, has it compiled, and hands back a [`Config`] or every reason against one.
 
+use super::advice::advice;
 use super::compile;
 use super::diagnostic::{self, Diagnostic, Findings, Severity};
-use super::documents::{Document, Documents, OPERATOR, SecretUse};
+use super::documents::{Document, Documents, SecretUse};
+use super::hints;
 use super::keys::root::{self, INCLUDE};
 use super::loc::Loc;
 use super::model::Config;
 use super::reader::Reader;
-use super::secrets::MIN_TOKEN_LENGTH;
 use super::section::Section;
 use super::source::{self, MAX_FILES, Sources};
-use secrecy::ExposeSecret;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -28,24 +28,27 @@ pub struct Loaded {
     pub config: Config,
     /// What is worth knowing.
     pub warnings: Vec<Diagnostic>,
+    /// What it probably does not mean, for whoever checks it by hand.
+    pub advice: Vec<Diagnostic>,
     secrets: Vec<SecretUse>,
 }
 
 impl Loaded {
-    /// Tries every secret of the configuration, and answers with a warning for each that cannot be resolved here and now,
-    /// or that would not be accepted.
-    pub fn unresolved_secrets(&self) -> Vec<Diagnostic> {
-        let wrong = |used: &SecretUse| match used.secret.resolve() {
-            Err(error) => Some(error.to_string()),
-            Ok(token) if used.name == OPERATOR && token.expose_secret().chars().count() < MIN_TOKEN_LENGTH => {
-                Some(format!("has fewer than {MIN_TOKEN_LENGTH} characters and is not accepted"))
-            }
-            Ok(_) => None,
-        };
-        let warning = |used: &SecretUse| {
-            Some(diagnostic::warning_at(used.place.clone(), format!("`{}`: {}", used.name, wrong(used)?)))
-        };
-        self.secrets.iter().filter_map(warning).collect()
+    /// Tries what the configuration names on this machine, and answers with a warning for each secret that cannot be
+    /// resolved here and now or that others could read, and for a state directory that can never be.
+    pub fn unusable_here(&self) -> Vec<Diagnostic> {
+        let secrets = self.secrets.iter().filter_map(|used| {
+            let why = used.unusable()?;
+            Some(diagnostic::warning_at(used.place.clone(), format!("{} {why}", used.shown())))
+        });
+        let folder = &self.config.daemon.state_dir;
+        let file = folder.ancestors().find(|place| place.exists()).filter(|place| !place.is_dir());
+        let folder = file.map(|file| {
+            let message =
+                format!("`daemon.state_dir` ({}) cannot be made: {} is a file", folder.display(), file.display());
+            Diagnostic::bare(Severity::Warning, message)
+        });
+        secrets.chain(folder).collect()
     }
 }
 
@@ -89,7 +92,10 @@ impl std::error::Error for Rejected {}
 pub fn load(path: &Path) -> Result<Loaded, Rejected> {
     let text = match source::read(path) {
         Ok(text) => text,
-        Err(why) => return Err(Rejected { diagnostics: vec![Diagnostic::bare(Severity::Error, why)] }),
+        Err(why) => {
+            let another = if path.exists() { "" } else { "; --config FILE names another one" };
+            return Err(Rejected { diagnostics: vec![Diagnostic::bare(Severity::Error, format!("{why}{another}"))] });
+        }
     };
     let dir = path.parent().map(Path::to_path_buf).unwrap_or_default();
     compile_all(path.to_path_buf(), text, &dir, true)
@@ -132,7 +138,8 @@ fn compile_all(name: PathBuf, text: String, dir: &Path, follow: bool) -> Result<
     match config {
         Some(mut config) if !rejected => {
             config.folders = folders;
-            Ok(Loaded { config, warnings: diagnostics, secrets })
+            let advice = advice(&sources, &documents, &config);
+            Ok(Loaded { config, warnings: diagnostics, advice, secrets })
         }
         _ => Err(Rejected { diagnostics }),
     }
@@ -156,13 +163,23 @@ impl Intake {
         for error in errors.iter().take(MAX_SYNTAX_ERRORS) {
             let span = error.span().unwrap_or(source.text.len()..source.text.len());
             let at = Loc { file, start: span.start, end: span.end };
+            let (key, line) = (source.text.get(span).unwrap_or_default(), source.line_at(at.start));
+            if error.message() == "duplicate key" && hints::is_list(key, line) {
+                // Each further row is another one of these; what they hold cannot be read.
+                let message = format!("`{key}` is a list: write the header of each row with two brackets, [[{key}]]");
+                self.findings.error(&self.sources, at, message);
+                self.complete = false;
+                return None;
+            }
             if error.message() == "duplicate key" {
-                let key = source.text.get(span).unwrap_or_default();
                 let shown = super::syntax::shorten(key);
-                self.findings.error(&self.sources, at, format!("`{shown}` stands twice in the same table"));
+                self.findings.error(&self.sources, at, format!("`{shown}` is set twice"));
             } else {
                 only_duplicates = false;
-                self.findings.error(&self.sources, at, format!("not valid TOML: {}", error.message()));
+                let found = self.findings.error(&self.sources, at, format!("not valid TOML: {}", error.message()));
+                if let Some(hint) = hints::of_line(line) {
+                    found.help(hint);
+                }
             }
         }
         if !errors.is_empty() {

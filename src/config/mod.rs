@@ -4,6 +4,7 @@
 //! found at once, each with file, line and caret. It never keeps a secret: a [`SecretRef`] says where one is found, and
 //! is resolved by whoever needs it.
 
+mod advice;
 mod aside;
 mod changes;
 mod compile;
@@ -11,6 +12,7 @@ mod diagnostic;
 mod documents;
 mod file;
 mod get;
+mod hints;
 mod host;
 mod keys;
 mod load;
@@ -42,4 +44,4 @@ pub use model::{
 pub use plan::{Plan, plan};
 pub use rotation::Print;
 pub use secrets::{MIN_TOKEN_LENGTH, SecretError, SecretRef, Setting};
-pub(crate) use syntax::{cron, duration as duration_ms};
+pub(crate) use syntax::{count, cron, duration as duration_ms, nearest};

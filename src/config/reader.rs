@@ -140,6 +140,12 @@ impl Reader<'_> {
                 Value::List(list.iter().map(|item| self.row(name, table, item)).collect())
             }
             (Kind::Named(table), DeValue::Table(inner)) => self.named(name, table, inner),
+            (Kind::Tables(..), DeValue::Table(_)) => {
+                self.findings
+                    .error(self.sources, at, format!("`{name}` is a list: each row has a header of two brackets"))
+                    .help(format!("write [[…]] where it says […], such as [[{name}]]"));
+                Value::Broken
+            }
             (kind, other) => self.wrong_type(name, wanted(kind), other, at),
         }
     }
@@ -188,7 +194,8 @@ impl Reader<'_> {
         }
         let known = syntax::listed(words);
         let shown = syntax::shorten(text);
-        let near = syntax::nearest(text, words.iter().copied());
+        let begins = || words.iter().copied().find(|word| word.len() >= 3 && text.starts_with(*word));
+        let near = syntax::nearest(text, words.iter().copied()).or_else(begins);
         let message = match near {
             Some(near) => format!("`{name}` cannot be \"{shown}\"; did you mean \"{near}\"?"),
             None => format!("`{name}` cannot be \"{shown}\""),

@@ -52,6 +52,12 @@ impl Source {
         Self { name, text, lines, masked: OnceLock::new() }
     }
 
+    /// The line that holds the byte at `offset`. It may hold a secret.
+    pub fn line_at(&self, offset: usize) -> &str {
+        let from = self.lines.get(self.line_of(offset.min(self.text.len()))).copied().unwrap_or_default();
+        self.text.get(from..).and_then(|rest| rest.lines().next()).unwrap_or_default()
+    }
+
     fn line_of(&self, offset: usize) -> usize {
         self.lines.partition_point(|start| *start <= offset).saturating_sub(1)
     }

@@ -163,7 +163,7 @@ pub(crate) fn listed(words: &[&str]) -> String {
 pub(crate) fn article(type_name: &str) -> String {
     match type_name {
         "integer" => "a whole number".to_owned(),
-        "float" => "a number with a point".to_owned(),
+        "float" => "a decimal number".to_owned(),
         "boolean" => "true or false".to_owned(),
         "array" => "an array".to_owned(),
         other => format!("a {other}"),

@@ -17,6 +17,8 @@ pub(super) enum ApiError {
     NoSuchTenant(String),
     #[error("no channel `{0}` is configured or watched")]
     NoSuchChannel(String),
+    #[error("no channel `{0}` is configured")]
+    NotConfigured(String),
     #[error("there is no such run: the last 16 are kept, until the daemon stops")]
     NoSuchRun,
     #[error("query parameter `{name}`: {why}")]
@@ -74,7 +76,7 @@ impl ApiError {
         match self {
             Self::NoSuchPath => (StatusCode::NOT_FOUND, "no_such_path"),
             Self::NoSuchTenant(_) => (StatusCode::NOT_FOUND, "no_such_tenant"),
-            Self::NoSuchChannel(_) => (StatusCode::NOT_FOUND, "no_such_channel"),
+            Self::NoSuchChannel(_) | Self::NotConfigured(_) => (StatusCode::NOT_FOUND, "no_such_channel"),
             Self::NoSuchRun => (StatusCode::NOT_FOUND, "no_such_run"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::Query { .. } => (StatusCode::BAD_REQUEST, "bad_query"),

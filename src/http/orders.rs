@@ -3,7 +3,7 @@
 use super::App;
 use super::body::parsed;
 use super::error::ApiError;
-use crate::policy::{ChannelKey, Order, TenantId};
+use crate::policy::{ChannelKey, Order, Refusal, TenantId};
 use crate::supervisor::OrderError;
 use axum::Json;
 use axum::body::Bytes;
@@ -159,10 +159,24 @@ pub(super) async fn end_maintenance(State(app): State<Arc<App>>, giver: Extensio
 async fn give(app: &App, giver: Giver, order: Order) -> Answer {
     match app.orders.give(order, giver.name()).await {
         Ok(()) => Ok(Json(json!({"done": true}))),
-        Err(OrderError::Refused(why)) => Err(ApiError::Refused(why.to_string())),
+        Err(OrderError::Refused(why)) => Err(refused(why)),
         Err(OrderError::Stopping) => Err(ApiError::Stopping),
         Err(why @ (OrderError::Unwritten(_) | OrderError::NotOnDisk)) => Err(ApiError::NotOnDisk(why.to_string())),
     }
+}
+
+/// What does not exist is told as everywhere else; the rest is the rules' word.
+fn refused(why: Refusal) -> ApiError {
+    match why {
+        Refusal::UnknownTenant(tenant) => ApiError::NoSuchTenant(short(tenant.as_str())),
+        Refusal::UnknownChannel(key) => ApiError::NotConfigured(short(&key.to_string())),
+        Refusal::NothingToDo(why) | Refusal::Forbidden(why) => ApiError::Refused(why),
+    }
+}
+
+/// A name as long as it is worth showing.
+fn short(name: &str) -> String {
+    name.chars().take(100).collect()
 }
 
 /// A time that an order may last: from a second to a year.

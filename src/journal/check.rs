@@ -44,7 +44,7 @@ impl Reader {
     /// # Errors
     /// Where the file exists, or cannot be written; nothing is left of it then.
     pub fn backup(&self, to: &Path) -> Result<u64, JournalError> {
-        let io = |e: std::io::Error| JournalError::io("write the copy", to)(e);
+        let io = |e: std::io::Error| JournalError::io("write the copy", to)(without_path(e));
         if to.exists() {
             let why = "it exists already; a copy never replaces a file".to_owned();
             return Err(JournalError::Io { attempted: "write the copy", path: to.to_owned(), why });
@@ -74,5 +74,13 @@ impl Reader {
             StepResult::Done => Ok(()),
             _ => Err(JournalError::Corrupt { path: to.to_owned(), why: "the journal was busy; try again".to_owned() }),
         }
+    }
+}
+
+/// Without the path of a temporary file, which nobody knows.
+fn without_path(error: std::io::Error) -> std::io::Error {
+    match error.to_string().split_once(" at path \"") {
+        Some((cause, _)) => std::io::Error::new(error.kind(), cause),
+        None => error,
     }
 }

@@ -122,10 +122,15 @@ impl Filter {
         let event = self
             .event_type
             .as_deref()
-            .is_none_or(|wanted| text("event_type").is_some_and(|e| event_matches(&of_filter(wanted), e)));
+            .is_none_or(|wanted| text("event_type").is_some_and(|e| event_type_matches(wanted, e)));
         let at = text("timestamp").and_then(|t| t.parse::<jiff::Timestamp>().ok()).map(|t| WallMs(t.as_millisecond()));
         let since = self.since.is_none_or(|since| at.is_some_and(|at| at >= since));
         let until = self.until.is_none_or(|until| at.is_some_and(|at| at < until));
         event && since && until && is(&self.tenant, "tenant") && is(&self.channel_id, "channel_id")
     }
+}
+
+/// Whether an event type is one that a filter means: exact, a prefix that ends in a dot, or a glob.
+pub fn event_type_matches(wanted: &str, event: &str) -> bool {
+    event_matches(&of_filter(wanted), event)
 }

@@ -39,7 +39,7 @@ pub use gate::Gate;
 pub use glob::event_matches;
 pub use handle::{Journal, ReadFor};
 pub use ids::IdSource;
-pub use listing::Listed;
+pub use listing::{Listed, event_type_matches};
 pub use model::{Batch, Entry, ObservationRow, Recovered};
 pub use operation::{Ended, KeptOperation, Operation, Receipt};
 pub use options::{JournalCounters, Options, Signing, WriterMode};

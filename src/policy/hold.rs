@@ -364,8 +364,17 @@ impl Hold {
             }
             Self::Observe => format!("mode `enforce`, for the daemon and for policy `{policy}`"),
             Self::Propose => format!("`trunkwarden approve {key}`"),
-            Self::Lapsed { .. } => format!("an order, such as `trunkwarden {wanted} {key}`: its proposal lapsed"),
+            Self::Lapsed { .. } => format!("{}: its proposal lapsed", instead_of_approval(wanted, key)),
             Self::Unwatched | Self::Outdated | Self::Unfit { .. } => "nothing: it is decided anew".to_owned(),
         }
+    }
+}
+
+/// What a person can do once a proposal has lapsed.
+pub(super) fn instead_of_approval(wanted: &str, key: &ChannelKey) -> String {
+    match wanted {
+        "failover" => format!("an order, such as `trunkwarden failover {key} --to CHANNEL`"),
+        "failback" => format!("an order, such as `trunkwarden failback {key}`"),
+        _ => "nothing until it is wanted anew".to_owned(),
     }
 }

@@ -1,6 +1,6 @@
 //! Plans and applies desired channels.
 
-use super::desired::Desired;
+use super::desired::{Desired, desired};
 use super::known::{Known, Origin};
 use super::plan::{Done, Item, Plan, Result as Came, Sight};
 use super::register::{Key, Register};
@@ -8,10 +8,11 @@ use super::setbacks::Setbacks;
 use super::survey::{Surveyor, single};
 use crate::clearance::Permits;
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::counters::Counters;
 use crate::journal::Journal;
 use crate::platform::{Class, Platform};
-use crate::policy::{ChannelId, TenantId, Time};
+use crate::policy::{ChannelId, ChannelKey, TenantId, Time};
 use crate::sync::lock;
 use arc_swap::ArcSwap;
 use futures_util::{StreamExt, stream};
@@ -26,8 +27,18 @@ pub(super) const AT_ONCE: usize = 16;
 pub struct Setup {
     /// In the order of the files.
     pub desired: Vec<Desired>,
+    /// Channels that stand in the files by their ids.
+    pub by_id: HashSet<ChannelKey>,
     /// The clients of the tenants.
     pub platforms: BTreeMap<TenantId, Arc<dyn Platform>>,
+}
+
+impl Setup {
+    /// What `config` desires, through these clients.
+    pub fn new(config: &Config, platforms: BTreeMap<TenantId, Arc<dyn Platform>>) -> Self {
+        let by_id = config.channels.iter().map(|channel| channel.key.clone()).collect();
+        Self { desired: desired(config), by_id, platforms }
+    }
 }
 
 /// Brings about what is desired. Whoever has one has the journal's lock.
@@ -85,6 +96,12 @@ impl Provisioner {
         let setup = self.setup.load_full();
         let desired = one_named(&setup, tenant, name)?;
         let tenant = &desired.spec.tenant;
+        if setup.by_id.contains(&ChannelKey::new(tenant.clone(), id.clone())) {
+            return Err(format!(
+                "{id} is a row of its own in the configuration (`id = \"{id}\"`), so it cannot be `{name}` as well; remove one of \
+                 the two rows first; nothing was changed"
+            ));
+        }
         let platform = platform_of(&setup, tenant)?;
         let item = match single(&*platform, id, Class::Rest).await {
             Sight::Exists(doc) => self.surveyor.judge(desired, None, &Sight::Exists(doc)).await,

@@ -35,7 +35,7 @@ pub fn done(done: &[Done]) -> String {
         let _ = writeln!(out, "{}/{}{id} is {}{why}", done.tenant, done.name, done.result.name());
     }
     if out.is_empty() {
-        out.push_str("nothing was to be done\n");
+        out.push_str("nothing to do\n");
     }
     out
 }

@@ -6,7 +6,7 @@ use super::calls::Calls;
 use super::clients::{Clients, ConnectError, Connected, News, Reconfiguration, Reload};
 use crate::config::{Aside, Config, NoAnswer, changes};
 use crate::policy::TenantId;
-use crate::provision::{Register, Rewatch, Setup, desired, watched};
+use crate::provision::{Register, Rewatch, Setup, watched};
 use crate::sync::lock;
 use arc_swap::ArcSwap;
 use serde_json::json;
@@ -128,7 +128,7 @@ impl Taking {
         let whole = self.whole(config);
         let reload = self.clients.take(&whole, connected, news);
         self.calls.configure(&whole, &reload.platforms);
-        self.setup.store(Arc::new(Setup { desired: desired(config), platforms: reload.platforms.clone() }));
+        self.setup.store(Arc::new(Setup::new(config, reload.platforms.clone())));
         reload
     }
 

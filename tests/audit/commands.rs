@@ -14,19 +14,19 @@ fn command(args: &[&str]) -> Command {
     command
 }
 
-fn run(args: &[&str]) -> Output {
+pub fn run(args: &[&str]) -> Output {
     command(args).output().unwrap()
 }
 
-fn said(output: &Output) -> String {
+pub fn said(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
-fn of<'a>(place: &'a Path, args: &[&'a str]) -> Vec<&'a str> {
+pub fn of<'a>(place: &'a Path, args: &[&'a str]) -> Vec<&'a str> {
     [args, &["--journal", place.to_str().unwrap()]].concat()
 }
 
-fn on(place: &Place, args: &[&str]) -> Output {
+pub fn on(place: &Place, args: &[&str]) -> Output {
     run(&of(&place.path(), args))
 }
 
@@ -47,7 +47,11 @@ fn verify_says_what_holds_and_what_is_not_shown() {
     assert_eq!((&json["whole"], &json["remarks"]), (&Value::Bool(true), &serde_json::json!([])), "{json}");
 
     // The key beside the journal serves where there is one, and is doubted.
-    assert_eq!(on(&place, &["audit", "verify"]).status.code(), Some(1), "no key, no signature");
+    let output = on(&place, &["audit", "verify"]);
+    let journal = place.path().display().to_string();
+    let words =
+        format!("trunkwarden: no public key: there is no audit.vkey beside {journal}; give it with --key audit.vkey\n");
+    assert_eq!((output.status.code(), said(&output)), (Some(1), words));
     std::fs::write(place.state().join("audit.vkey"), format!("# ours\n{key}\n")).unwrap();
     let output = on(&place, &["audit", "verify"]);
     assert!(output.status.success() && said(&output).contains("key is the one beside the journal"));
@@ -74,12 +78,13 @@ fn verify_says_what_holds_and_what_is_not_shown() {
 fn what_cannot_be_verified_fails_in_words() {
     let place = Place::with(3, 5);
     let other = Place::new();
-    let cases: [(&[&str], i32, &str); 5] = [
+    let cases: [(&[&str], i32, &str); 6] = [
         (&["audit", "verify", "--key", "no-such-file"], 1, "no such file"),
         (&["audit", "verify", "--checkpoint", "no-such-file"], 1, "cannot read no-such-file"),
         (&["audit", "verify", "--archive", "a", "--without-archive"], 2, "cannot be used with"),
-        (&["audit", "prove", "999"], 1, "not covered"),
-        (&["audit", "prove", "x"], 2, "invalid value"),
+        (&["audit", "prove", "999"], 1, "there is no entry 999: the log ends with entry "),
+        (&["audit", "prove", "0"], 1, "entries are numbered from 1"),
+        (&["audit", "prove", "x"], 2, "expected an entry's number"),
     ];
     for (args, code, words) in cases {
         let output = on(&place, args);

@@ -18,7 +18,7 @@ fn every_covered_entry_is_proved_by_every_checkpoint_that_covers_it() {
     }
     assert_eq!(reader.prove(3, Some(7)).unwrap().verify(&keys).unwrap().size, 7);
     for (seq, size, words) in [
-        (0, None, "not covered"),
+        (0, None, "entries are numbered from 1"),
         (newest + 1, None, "not covered"),
         (8, Some(7), "not covered"),
         (1, Some(5), "no checkpoint of 5"),

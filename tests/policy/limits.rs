@@ -185,7 +185,7 @@ fn a_rescue_from_a_failed_backup_and_what_a_person_forces_pass_over_the_limits()
     assert_eq!(cascade[0].kind, ActionKind::Failover { from: "y".into(), to: "z".into() });
     let order = |force| Order::Failover { channel: key("a1"), to: "b".into(), force };
     let refused = w.engine.operator(w.now, &order(false), "alice", &mut w.out).unwrap_err().to_string();
-    assert!(refused.contains("global_max_per_hour; force passes over that"), "{refused}");
+    assert!(refused.contains("global_max_per_hour; `--force` passes over that"), "{refused}");
     w.order(&order(true));
     assert_eq!(names(&rounds(&mut w, 2, &[])), ["acme/a1"]);
 }

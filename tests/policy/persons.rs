@@ -157,13 +157,13 @@ fn caps_and_blocks_refuse_an_order_and_give_way_to_force() {
     let mut w = World::new(p);
     w.up(&["a", "b", "c"]);
     let why = refused(&mut w, &over("c", false));
-    assert!(why.ends_with("2 channels would be up and keep_fit is 3; force passes over that"), "{why}");
+    assert!(why.ends_with("2 channels would be up and keep_fit is 3; `--force` passes over that"), "{why}");
     w.order(&over("c", true));
     w.pass(1);
     w.look("a", "healthy", "a").look("c", "healthy", "c");
     let action = w.act().unwrap();
     w.applied(action.op);
-    assert!(refused(&mut w, &back(false)).contains("blocked for another 10 min; force passes over that"));
+    assert!(refused(&mut w, &back(false)).contains("blocked for another 10 min; `--force` passes over that"));
     w.order(&back(true));
     w.pass(1);
     w.look("a", "healthy", "c");
@@ -360,7 +360,12 @@ fn a_proposal_lapses_once_and_is_made_again_for_something_else() {
     assert_eq!(w.records(EventType::Lapsed), 1);
     assert_eq!(w.text("a"), "failover to b is held: it was proposed, and nobody approved it within 15 min");
     let late = w.engine.operator(w.now, &Order::Approve { channel: key("a") }, "alice", &mut w.out);
-    assert!(matches!(late, Err(Refusal::NothingToDo(_))));
+    let Err(Refusal::NothingToDo(why)) = late else { panic!("{late:?}") };
+    assert_eq!(
+        why,
+        "the failover proposed for acme/a was not approved in time and lapsed; what helps now is an order, such as \
+         `trunkwarden failover acme/a --to CHANNEL`"
+    );
     for _ in 0..40 {
         w.pass(30);
         w.look("a", "unhealthy", "a").look("b", "healthy", "b").look("c", "healthy", "c");

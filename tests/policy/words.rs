@@ -232,7 +232,7 @@ fn what_ends_a_hold_is_said_for_every_hold() {
         (
             "failover",
             Hold::Lapsed { after: left },
-            "an order, such as `trunkwarden failover acme/a`: its proposal lapsed",
+            "an order, such as `trunkwarden failover acme/a --to CHANNEL`: its proposal lapsed",
         ),
         ("failover", Hold::Outdated, "nothing: it is decided anew"),
     ];

@@ -44,7 +44,7 @@ async fn without_a_daemon_the_same_is_planned_and_done() {
     let done = world.cli(&["channels", "apply", "--yes"]).await;
     assert_eq!((done.status.code(), text(&done).as_str()), (Some(0), "acme/trunk-west (ch-new-0001) is created\n"));
     let again = world.cli(&["channels", "apply", "--yes"]).await;
-    assert_eq!((again.status.code(), text(&again).as_str()), (Some(0), "nothing was to be done\n"));
+    assert_eq!((again.status.code(), text(&again).as_str()), (Some(0), "nothing to do\n"));
     assert_eq!(text(&plan(&world).await), "No changes: 1 channel is as desired.\n");
     assert_eq!(created(&world), 1);
     let entry = world.entry("provision.completed", NEW).await;

@@ -1,9 +1,16 @@
 //! Names and ids: one of a name is it, two are a person's to tell apart, and without a list only a person knows.
 
-use super::scene::{NAME, created, desiring, doc, edit, ids, posts, up};
+use super::scene::{NAME, created, desiring, doc, edit, edited, ids, posts, up};
 use super::world::World;
 use serde_json::json;
 use trunkwarden::sim::Incident;
+
+/// Without the row of ch-0002, which a name is to mean.
+fn without_its_row(text: &str) -> String {
+    let row = "\n[[channels]]\nid = \"ch-0002\"\ntenant = \"acme\"\nfailover = []\n";
+    assert!(text.contains(row), "{text}");
+    text.replace(row, "")
+}
 
 fn rename(world: &World, id: &str) {
     edit(world, id, &json!({ "name": NAME }));
@@ -28,7 +35,7 @@ async fn the_one_channel_of_the_name_is_it_and_its_differences_are_drift() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_of_a_name_are_a_persons_to_tell_apart() {
-    let mut world = desiring("create").await;
+    let mut world = edited("create", without_its_row).await;
     rename(&world, "ch-0001");
     rename(&world, "ch-0002");
     world.start().await;
@@ -37,9 +44,15 @@ async fn two_of_a_name_are_a_persons_to_tell_apart() {
     assert!(reason.contains("ch-0001, ch-0002") && reason.contains("channels adopt"), "{reason}");
     let output = world.cli(&["channels", "apply", "--yes"]).await;
     assert_eq!(output.status.code(), Some(1), "{output:?}");
-    for (id, code) in [("ch-7777", 1), ("ch-0002", 0), ("ch-0002", 0)] {
+    for (id, code, words) in [
+        ("ch-7777", 1, "has no channel ch-7777"),
+        ("ch-0001", 1, "ch-0001 is a row of its own in the configuration"),
+        ("ch-0002", 0, ""),
+        ("ch-0002", 0, ""),
+    ] {
         let output = world.cli(&["channels", "adopt", NAME, id]).await;
         assert_eq!(output.status.code(), Some(code), "{id}: {output:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains(words), "{output:?}");
     }
     assert_eq!(world.entries("provision.adopted", "ch-0002").len(), 1);
     let drift = world.entry("provision.drift", "ch-0002").await;
@@ -51,7 +64,7 @@ async fn two_of_a_name_are_a_persons_to_tell_apart() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_list_nothing_is_created_until_a_person_names_the_channel() {
-    let mut world = desiring("enforce").await;
+    let mut world = edited("enforce", without_its_row).await;
     world.platform.happen(Incident::List { absent: Some(true), lag: None });
     world.start().await;
     let drift = world.entry("provision.drift", "").await;

@@ -66,7 +66,7 @@ impl ExportArgs {
         };
         let mut written = Ok(());
         let read = self.log.reader().and_then(|reader| {
-            reader.list(&self.filter.filter(), &archive, |listed| {
+            reader.list(&self.filter.filter()?, &archive, |listed| {
                 written = out.write(listed);
                 written.is_ok()
             })

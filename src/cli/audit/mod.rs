@@ -10,9 +10,11 @@ mod tail;
 mod verify;
 
 use super::socket::{SocketError, state_dir};
-use crate::journal::{Cover, Filter, Reader, VerifierKey, public_keys_file, read_public_keys};
-use crate::policy::WallMs;
+use crate::config::nearest;
+use crate::journal::{Cover, Filter, Reader, VerifierKey, event_type_matches, public_keys_file, read_public_keys};
+use crate::policy::{EventType, WallMs};
 use clap::{Args, Subcommand};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -98,11 +100,22 @@ impl LogArgs {
 
     pub(super) fn reader(&self) -> Result<Reader, String> {
         let path = self.path()?;
-        if path.exists() {
-            Reader::open(&path).map_err(|error| error.to_string())
-        } else {
-            Err(format!("there is no journal at {}", path.display()))
+        match std::fs::File::open(&path) {
+            Ok(_) => Reader::open(&path).map_err(|error| error.to_string()),
+            Err(error) => Err(not_opened(&path, &error)),
         }
+    }
+}
+
+/// Why the journal at `path` cannot be opened, and what to do.
+fn not_opened(path: &Path, error: &std::io::Error) -> String {
+    let path = path.display();
+    match error.kind() {
+        ErrorKind::NotFound => format!("there is no journal at {path}; name it with --journal FILE"),
+        ErrorKind::PermissionDenied => {
+            format!("the journal {path} cannot be read: permission denied; run this as the daemon's user or as root")
+        }
+        _ => format!("the journal {path} cannot be read: {error}"),
     }
 }
 
@@ -116,7 +129,7 @@ struct FilterArgs {
     #[arg(long, value_name = "ID")]
     channel: Option<String>,
     /// Of this type only: `failover.held`, `failover.` for all of a kind, or a glob such as `*.failed`
-    #[arg(long, value_name = "TYPE")]
+    #[arg(long, value_name = "TYPE", value_parser = event_type)]
     event: Option<String>,
     /// At this moment or later, such as 2026-11-21T08:00:00Z
     #[arg(long, value_name = "TIME", value_parser = super::explain::moment)]
@@ -127,22 +140,51 @@ struct FilterArgs {
 }
 
 impl FilterArgs {
-    fn filter(&self) -> Filter {
-        Filter {
+    fn filter(&self) -> Result<Filter, String> {
+        if let (Some(from), Some(to)) = (self.from, self.to)
+            && from >= to
+        {
+            return Err("--from must be earlier than --to".to_owned());
+        }
+        Ok(Filter {
             tenant: self.tenant.clone(),
             channel_id: self.channel.clone(),
             event_type: self.event.clone(),
             since: self.from,
             until: self.to,
             ..Filter::default()
-        }
+        })
     }
+
+    /// For whoever gets no entry: that none matches, and what may have been meant.
+    fn none_matches(&self) -> String {
+        let meant =
+            self.channel.as_deref().and_then(|channel| channel.split_once('/')).map(|(tenant, id)| {
+                format!("; --channel takes the id alone, such as --tenant {tenant} --channel {id}")
+            });
+        format!("no entry matches{}", meant.unwrap_or_default())
+    }
+}
+
+/// What `--event` may name: a type of the closed list, the beginning of one, or a glob that matches one.
+fn event_type(text: &str) -> Result<String, String> {
+    let names = || EventType::ALL.iter().map(|event| event.name());
+    if names().any(|name| event_type_matches(text, name)) {
+        return Ok(text.to_owned());
+    }
+    let near = nearest(text, names()).map(|near| format!("; did you mean {near}?"));
+    let near = near.unwrap_or_else(|| "; docs/audit.md lists the event types".to_owned());
+    Err(format!("no event type matches it{near}"))
 }
 
 /// Public keys by what was given: each a key itself, or a file of them.
 fn keys(given: &[String]) -> Result<Vec<VerifierKey>, String> {
     let mut all = Vec::new();
     for text in given {
+        let private = |text: &str| text.lines().any(|line| line.trim_start().starts_with("PRIVATE+KEY+"));
+        if private(text) || std::fs::read_to_string(text).is_ok_and(|file| private(&file)) {
+            return Err("--key was given a private key; it takes the public one, which is in audit.vkey".to_owned());
+        }
         match VerifierKey::parse(text) {
             Ok(key) => all.push(key),
             Err(_) if Path::new(text).exists() => {
@@ -168,4 +210,9 @@ fn text_of(path: &Path) -> Result<String, String> {
     let mut text = String::new();
     std::fs::File::open(path).map_err(words)?.take(MOST).read_to_string(&mut text).map_err(words)?;
     Ok(text)
+}
+
+/// So many, with its noun.
+pub(super) fn many(n: u64, noun: &str) -> String {
+    crate::config::count(usize::try_from(n).unwrap_or(usize::MAX), noun)
 }

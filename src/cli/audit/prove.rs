@@ -12,12 +12,17 @@ use std::process::ExitCode;
 #[derive(Debug, Args)]
 pub struct ProveArgs {
     /// The entry's number
+    #[arg(value_parser = entry_number)]
     seq: u64,
     /// By the checkpoint of so many entries; left out: by the newest
     #[arg(long, value_name = "N")]
     size: Option<u64>,
     #[command(flatten)]
     log: LogArgs,
+}
+
+fn entry_number(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "expected an entry's number, such as 4711".to_owned())
 }
 
 impl ProveArgs {

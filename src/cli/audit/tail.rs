@@ -43,7 +43,7 @@ impl TailArgs {
     }
 
     async fn show(&self) -> Result<(), String> {
-        let (reader, filter) = (self.log.reader()?, self.filter.filter());
+        let (reader, filter) = (self.log.reader()?, self.filter.filter()?);
         // What is there now ends here, so that nothing is shown twice or passed over in between.
         let mut shown = reader.head().map_err(|e| e.to_string())?.map_or(0, |(seq, _)| seq);
         if self.lines > 0 {
@@ -55,6 +55,8 @@ impl TailArgs {
                 if !self.print(&page(&reader, &filter, after)?, shown) {
                     return Ok(());
                 }
+            } else if !self.follow {
+                terminal::complain(&format!("trunkwarden: {}", self.filter.none_matches()));
             }
         }
         if !self.follow {

@@ -1,14 +1,14 @@
 //! `audit verify`: whether the log is whole. 0 only if all holds.
 
-use super::{LogArgs, keys, keys_beside, text_of};
+use super::{LogArgs, keys, keys_beside, many, text_of};
 use crate::cli::failed;
 use crate::cli::terminal::plain;
-use crate::journal::note::Checkpoint;
-use crate::journal::{Against, Archive, Broken, Verified};
+use crate::journal::note::{Checkpoint, NoteError};
+use crate::journal::{Against, Archive, Broken, Reader, Verified, VerifierKey};
 use clap::Args;
 use serde_json::{Value, json};
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// What to hold the log against.
@@ -51,22 +51,14 @@ impl VerifyArgs {
     fn outcome(&self) -> Result<Outcome, String> {
         let reader = self.log.reader()?;
         let mut remarks = Vec::new();
-        let keys = if self.key.is_empty() {
-            remarks.push(
-                "the key is the one beside the journal: whoever can change the one can change the other; --key takes one \
-                 that was kept elsewhere",
-            );
-            keys_beside(reader.path())?
-        } else {
-            keys(&self.key)?
-        };
-        if self.checkpoint.is_empty() {
+        let held = self.checkpoint.iter().map(|path| parsed(path)).collect::<Result<Vec<_>, _>>()?;
+        let keys = self.keys(&reader, &mut remarks)?;
+        for (path, checkpoint) in self.checkpoint.iter().zip(&held) {
+            checkpoint.verify(&keys).map_err(|why| unusable(path, &why))?;
+        }
+        if held.is_empty() {
             remarks.push("no checkpoint from elsewhere was given (--checkpoint): that nothing was cut off at the end is not shown");
         }
-        let held = self
-            .checkpoint
-            .iter()
-            .map(|path| Checkpoint::parse(&text_of(path)?).map_err(|error| format!("{}: {error}", path.display())));
         let archive = match (&self.archive, self.without_archive) {
             (Some(folder), _) => Archive::In(folder.clone()),
             (None, false) => Archive::Beside,
@@ -74,10 +66,43 @@ impl VerifyArgs {
         };
         // Without any key there is nobody whose signature could be missing.
         let cover = (!keys.is_empty()).then(|| self.log.cover());
-        let against = Against { keys: Some(keys), held: held.collect::<Result<_, String>>()?, archive, cover };
+        let against = Against { keys: Some(keys), held, archive, cover };
         let remarks = remarks.into_iter().map(str::to_owned).collect();
         Ok(Outcome { result: reader.verify_against(&against), remarks })
     }
+
+    /// The keys that were given, or those beside the journal. None only where there is nothing that is signed.
+    fn keys(&self, reader: &Reader, remarks: &mut Vec<&str>) -> Result<Vec<VerifierKey>, String> {
+        if !self.key.is_empty() {
+            return keys(&self.key);
+        }
+        let beside = keys_beside(reader.path())?;
+        let signed = || !matches!(reader.newest_checkpoint(), Ok(None));
+        if beside.is_empty() && (!self.checkpoint.is_empty() || signed()) {
+            let journal = reader.path().display();
+            return Err(format!(
+                "no public key: there is no audit.vkey beside {journal}; give it with --key audit.vkey"
+            ));
+        }
+        remarks.push(
+            "the key is the one beside the journal: whoever can change the one can change the other; --key takes one \
+             that was kept elsewhere",
+        );
+        Ok(beside)
+    }
+}
+
+/// A checkpoint that was kept elsewhere.
+fn parsed(path: &Path) -> Result<Checkpoint, String> {
+    Checkpoint::parse(&text_of(path)?).map_err(|why| unusable(path, &why))
+}
+
+/// What is wrong with a checkpoint that was given says nothing about the log.
+fn unusable(path: &Path, why: &NoteError) -> String {
+    format!(
+        "the checkpoint {} cannot be used, and the log was not checked: {why}; give one that this log's key has signed",
+        path.display()
+    )
 }
 
 impl Outcome {
@@ -112,9 +137,10 @@ impl Outcome {
             Ok(verified) => verified,
             Err(broken) => return plain(&broken.to_string()),
         };
-        let mut out = format!("whole: {} entries\nhead {}\nroot {}\n", v.entries, v.head, v.root);
+        let mut out = format!("whole: {}\nhead {}\nroot {}\n", many(v.entries, "entry"), v.head, v.root);
         let _ = match v.checkpoints {
             0 => writeln!(out, "no checkpoint yet: only the chain was checked, and who can write can write another"),
+            1 => writeln!(out, "1 checkpoint, signed; it covers entries 1 to {}", v.covered),
             n => writeln!(out, "{n} checkpoints, all signed; the newest covers entries 1 to {}", v.covered),
         };
         if v.archived > 0 {

@@ -5,8 +5,9 @@ use crate::cli::alone::{Alone, who};
 use crate::cli::run::NotStarted;
 use crate::config::Config;
 use crate::policy::{ChannelId, TenantId, Writer};
-use crate::provision::{Digests, Done, Plan, Provisioner, Setup, Surveyor, all_known, desired};
+use crate::provision::{Digests, Done, Plan, Provisioner, Setup, Surveyor, all_known};
 use arc_swap::ArcSwap;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 /// A provisioner, and what it works with.
@@ -18,9 +19,9 @@ pub struct Ourselves {
 impl Ourselves {
     /// Under the journal's lock only where something is to be changed.
     pub fn open(config: &Config, changes: bool) -> Result<Self, NotStarted> {
-        let desired = desired(config);
-        let alone = Alone::open(config, changes, |id| desired.iter().any(|d| d.spec.tenant == *id))?;
-        let setup = Setup { desired, platforms: alone.platforms.clone() };
+        let tenants: BTreeSet<&TenantId> = config.provisions.iter().map(|desired| &desired.tenant).collect();
+        let alone = Alone::open(config, changes, |id| tenants.contains(id))?;
+        let setup = Setup::new(config, alone.platforms.clone());
         let surveyor = Surveyor::new(alone.clock.clone(), alone.reader.clone(), Digests::new(&config.daemon.state_dir));
         let held = |id: &TenantId| Some((id.clone(), alone.held(config, id, Writer::Apply)?));
         let provisioner = Provisioner::new(

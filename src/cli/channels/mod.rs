@@ -134,7 +134,7 @@ impl Hands {
     async fn find(scope: &Scope, changes: bool) -> Result<Self, Refused> {
         match daemon::Through::find(&scope.socket).await {
             Ok(daemon) => Ok(Self::Daemon(daemon)),
-            Err(SocketError::NotRunning(_)) if !scope.socket.names_socket() => {
+            Err(SocketError::NotRunning { .. }) if !scope.socket.names_socket() => {
                 let config = load(scope)?;
                 Ok(Self::Alone(Box::new(alone::Ourselves::open(&config, changes)?)))
             }

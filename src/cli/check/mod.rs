@@ -4,7 +4,8 @@ mod online;
 
 use super::EX_CONFIG;
 use super::config_arg::ConfigArg;
-use crate::config::{self, Config, Diagnostic, Severity};
+use crate::config::{self, Config, Diagnostic, Severity, count};
+use crate::policy::Mode;
 use clap::Args;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -26,12 +27,13 @@ impl Check {
             Err(rejected) => {
                 print(&rejected.diagnostics);
                 let errors = rejected.diagnostics.iter().filter(|d| d.severity == Severity::Error).count();
-                say(&format!("refused: {}", counted(errors, "error")));
+                say(&format!("not valid: {}", count(errors, "error")));
                 ExitCode::from(EX_CONFIG)
             }
             Ok(loaded) => {
                 let mut warnings = loaded.warnings.clone();
-                warnings.extend(loaded.unresolved_secrets());
+                warnings.extend(loaded.advice.iter().cloned());
+                warnings.extend(loaded.unusable_here());
                 print(&warnings);
                 say(&summary(&loaded.config, warnings.len()));
                 if self.online { online::run(&loaded.config).await } else { ExitCode::SUCCESS }
@@ -40,28 +42,31 @@ impl Check {
     }
 }
 
-/// One line such as `ok: 1 tenant, 5 channels, 1 policy; 2 warnings`.
+/// One line such as `ok: 1 tenant, 5 channels, 1 policy; mode observe: nothing is changed; 2 warnings`.
 fn summary(config: &Config, warnings: usize) -> String {
-    let tenants = counted(config.tenants.len(), "tenant");
-    let channels = counted(config.channels.len(), "channel");
-    let policies = match config.policies.len() {
-        1 => "1 policy".to_owned(),
-        n => format!("{n} policies"),
+    let tenants = count(config.tenants.len(), "tenant");
+    let channels = count(config.channels.len(), "channel");
+    let policies = count(config.policies.len(), "policy");
+    let mode = match config.daemon.mode {
+        Mode::Observe => "mode observe: nothing is changed",
+        Mode::Propose => "mode propose: changes wait for an operator",
+        Mode::Enforce => "mode enforce",
     };
-    format!("ok: {tenants}, {channels}, {policies}; {}", counted(warnings, "warning"))
-}
-
-fn counted(n: usize, noun: &str) -> String {
-    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+    format!("ok: {tenants}, {channels}, {policies}; {mode}; {}", count(warnings, "warning"))
 }
 
 /// Colours only for a terminal. What cannot be written to a closed pipe is nobody's loss.
 fn print(diagnostics: &[Diagnostic]) {
     let mut stderr = std::io::stderr().lock();
     let colours = stderr.is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let mut masked = false;
     for diagnostic in diagnostics {
         let text = if colours { diagnostic.render_styled() } else { diagnostic.render() };
+        masked |= text.contains("***");
         let _ = writeln!(stderr, "{text}\n");
+    }
+    if masked {
+        let _ = writeln!(stderr, "(*** stands for a part of a line that may hold a secret)\n");
     }
 }
 

@@ -7,7 +7,7 @@ use super::super::run::connect;
 use crate::cli::terminal;
 use crate::cli::terminal::plain;
 use crate::clock::Clock;
-use crate::config::{Config, Tenant};
+use crate::config::{Config, Tenant, count};
 use crate::counters::Counters;
 use crate::journal::Reader;
 use crate::platform::{ChannelDoc, Class, ErrorClass, Pages, Platform, PlatformError, Spent};
@@ -143,7 +143,11 @@ impl Try<'_> {
             docs.extend(page.channels.into_iter().map(|doc| (doc.id().clone(), doc)));
             match turned {
                 Ok(None) => {
-                    terminal::line(&format!("  ok    list: {} channels on {read} pages", docs.len()));
+                    terminal::line(&format!(
+                        "  ok    list: {} on {}",
+                        count(docs.len(), "channel"),
+                        count(read, "page")
+                    ));
                     return true;
                 }
                 Ok(turned) => next = turned,

@@ -24,7 +24,7 @@ pub struct Args {
     /// Play the story once; exit 0 only if every act happened
     #[arg(long)]
     once: bool,
-    /// Where the status page is served
+    /// Where the status page is served; loopback only
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: std::net::SocketAddr,
     /// Show the daemon's own log as well

@@ -36,11 +36,16 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) async fn build(listen: SocketAddr) -> Result<Self, String> {
+        if !listen.ip().is_loopback() {
+            return Err(format!(
+                "--listen {listen} is not a loopback address: the demo is for this machine, so use 127.0.0.1 or [::1]"
+            ));
+        }
         let clock = Clock::system();
         let folder = tempfile::tempdir().map_err(|error| format!("cannot make a temporary folder: {error}"))?;
         let (model, base_url, stop_sim) = start_sim(&clock).await?;
         let config = configure(&folder, &base_url, listen)?;
-        let sockets = Sockets::bind(&config).await?;
+        let sockets = Sockets::bind(config.daemon.listen, "--listen").await?;
         let options = Options::new(config.daemon.state_dir.join("journal.db"), clock.clone());
         let (journal, recovered) = Journal::open(options).map_err(|error| error.to_string())?;
         let counters = Counters::new();

@@ -147,7 +147,7 @@ fn blocks(c: &ChannelView) -> String {
         format!("{what} for another {}", span(b.left_seconds))
     };
     let mut all: Vec<String> = c.explanation.blocks.iter().map(one).collect();
-    all.extend(c.line.held.as_ref().map(|why| format!("held: {why}")));
+    all.extend(c.line.held.as_ref().map(|why| format!("held: {}", why.replace('_', " "))));
     if all.is_empty() { "none".to_owned() } else { all.join("; ") }
 }
 

@@ -26,10 +26,10 @@ pub(in crate::cli) struct Sockets {
 }
 
 impl Sockets {
-    pub(in crate::cli) async fn bind(config: &Config) -> Result<Self, String> {
-        let listen = config.daemon.listen;
+    /// `named` is where a person says the address.
+    pub(in crate::cli) async fn bind(listen: SocketAddr, named: &str) -> Result<Self, String> {
         let tcp = TcpListener::bind(listen).await.map_err(|error| {
-            format!("cannot listen on {listen} (`daemon.listen`): {error}; is another trunkwarden running?")
+            format!("cannot listen on {listen} ({named}): {error}; is another trunkwarden running?")
         })?;
         Ok(Self { tcp, control: None })
     }

@@ -119,7 +119,11 @@ impl Compiler<'_> {
             }
         }
         for read in channels.iter().filter(|read| read.tenant.sound) {
-            let Some(known) = ids.get(read.tenant.value.as_str()) else { continue };
+            // What a channel of no known tenant refers to is nobody's.
+            let Some(known) = ids.get(read.tenant.value.as_str()).filter(|_| tenants.contains_key(&read.tenant.value))
+            else {
+                continue;
+            };
             for (id, at) in read.backups.iter().filter(|(id, _)| !known.contains(id.as_str())) {
                 let near = if known.len() <= MAX_FOR_NEAREST && self.findings.has_room() {
                     let own = read.channel.key.channel.as_str();
@@ -130,7 +134,10 @@ impl Compiler<'_> {
                 let message =
                     format!("the backup `{}` is no configured channel of `{}`", shorten(id), read.tenant.value);
                 let found = self.warning(*at, message).label("watched while it is a candidate, never moved itself");
-                if let Some(near) = near {
+                let alone = id.strip_prefix(read.tenant.value.as_str()).and_then(|rest| rest.strip_prefix('/'));
+                if let Some(id) = alone.filter(|id| known.contains(id)) {
+                    found.help(format!("write the id alone: `{id}`"));
+                } else if let Some(near) = near {
                     found.help(format!("did you mean `{near}`?"));
                 }
             }

@@ -3,6 +3,7 @@
 use super::Compiler;
 use super::parts::{Desired, Read};
 use super::policy::Compiled;
+use crate::config::documents::PASSWORD;
 use crate::config::keys::channel::{self, codec, health_check, provision};
 use crate::config::keys::root;
 use crate::config::loc::Loc;
@@ -87,7 +88,7 @@ impl Compiler<'_> {
     }
 
     fn provision(&mut self, name: &str, tenant: &str, policy: Arc<Policy>, desired: &Section, dir: &Path) -> Provision {
-        let password = self.secret(desired, &provision::PASSWORD, &format!("password of channel `{name}`"), dir);
+        let password = self.secret(desired, &provision::PASSWORD, &format!("{PASSWORD}{name}"), dir);
         Provision {
             tenant: tenant.into(),
             name: name.to_owned(),

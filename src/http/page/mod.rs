@@ -34,7 +34,7 @@ struct Fragment {
 }
 
 pub(super) async fn whole(State(app): State<Arc<App>>, pairs: Pairs) -> Result<Html<String>, ApiError> {
-    let filter = filter(pairs)?;
+    let filter = filter(&app, pairs)?;
     rendered(app.reads.clone(), move || {
         let tenants = app.snapshot.read().tenants.keys().map(ToString::to_string).collect();
         let live = Live::of(&app, &filter);
@@ -44,7 +44,7 @@ pub(super) async fn whole(State(app): State<Arc<App>>, pairs: Pairs) -> Result<H
 }
 
 pub(super) async fn live(State(app): State<Arc<App>>, pairs: Pairs) -> Result<Html<String>, ApiError> {
-    let filter = filter(pairs)?;
+    let filter = filter(&app, pairs)?;
     rendered(app.reads.clone(), move || Fragment { live: Live::of(&app, &filter) }.render()).await
 }
 
@@ -60,8 +60,16 @@ fn asset(kind: &'static str, text: &'static str) -> ([(HeaderName, &'static str)
     ([(header::CONTENT_TYPE, kind)], text)
 }
 
-fn filter(pairs: Pairs) -> Result<Filter, ApiError> {
+fn filter(app: &App, pairs: Pairs) -> Result<Filter, ApiError> {
     let p = Parameters::new(pairs, &["tenant", "health"])?;
+    let snapshot = app.snapshot.read();
+    // Nothing in sight of a tenant that does not exist would look like the loss of everything. At the start none is known.
+    if let Some(name) = p.text("tenant")
+        && snapshot.version > 0
+        && !snapshot.tenants.contains_key(name)
+    {
+        return Err(ApiError::NoSuchTenant(name.chars().take(100).collect()));
+    }
     Ok(Filter { tenant: p.text("tenant").unwrap_or_default().to_owned(), health: p.health("health")? })
 }
 

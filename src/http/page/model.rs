@@ -54,6 +54,8 @@ pub(super) struct Live {
     pub tenants_hidden: usize,
     pub channels: Vec<ChannelRow>,
     pub matching: String,
+    /// Whether those are only some of all.
+    pub filtered: bool,
     pub hidden: Option<String>,
     pub entries: Vec<EntryRow>,
     pub no_entries: Option<String>,
@@ -129,6 +131,7 @@ impl Live {
             tenants_hidden,
             hidden: (total > matching.len()).then(|| count(total - matching.len())),
             matching: count(total),
+            filtered: !filter.tenant.is_empty() || filter.health.is_some(),
             channels: matching.into_iter().map(|c| ChannelRow::of(c, now)).collect(),
             entries,
             no_entries,
@@ -159,13 +162,13 @@ fn worst_first<T>(all: &mut Vec<T>, most: usize, order: impl Fn(&T, &T) -> Order
 /// Higher is worse: traffic with nowhere to go, then what is down, then what is held, then by state and score.
 fn badness(c: &ChannelReport) -> f64 {
     let state = match c.health {
-        Health::Down => 400.0,
+        Health::Down => 2000.0,
         Health::Degraded => 200.0,
         Health::Unknown => 150.0,
         Health::Up => 0.0,
     };
     let extra = [
-        (c.no_candidate, 1000.0),
+        (c.no_candidate, 4000.0),
         (c.held.is_some(), 500.0),
         (c.missing, 300.0),
         (c.failed_over, 160.0),

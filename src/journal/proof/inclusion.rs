@@ -97,7 +97,14 @@ impl Reader {
         let db = lock(own.as_ref().unwrap_or(self).connection());
         let snapshot = db.unchecked_transaction().map_err(JournalError::sqlite("begin to read the audit log"))?;
         let checkpoint = checkpoint(&snapshot, size)?;
-        if seq == 0 || seq > checkpoint.size {
+        if seq == 0 {
+            return Err(ProofError::NotCovered("there is no entry 0: entries are numbered from 1".to_owned()));
+        }
+        if seq > checkpoint.size {
+            let last = last_entry(&snapshot)?;
+            if seq > last {
+                return Err(ProofError::NotCovered(format!("there is no entry {seq}: the log ends with entry {last}")));
+            }
             return Err(ProofError::NotCovered(format!(
                 "entry {seq} is not covered by the checkpoint of {} entries; the next one covers what is newer",
                 checkpoint.size
@@ -153,6 +160,13 @@ impl Reader {
         leaves.truncate(usize::try_from(size).unwrap_or(usize::MAX));
         Ok((leaves, entry))
     }
+}
+
+fn last_entry(db: &Connection) -> Result<u64, JournalError> {
+    let last: Option<i64> = db
+        .query_row("SELECT max(seq) FROM audit", [], |r| r.get(0))
+        .map_err(JournalError::sqlite("read the audit log"))?;
+    Ok(last.and_then(|last| u64::try_from(last).ok()).unwrap_or(0))
 }
 
 fn texts(db: &Connection, after: u64, to: u64, mut take: impl FnMut(&str)) -> rusqlite::Result<()> {

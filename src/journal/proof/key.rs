@@ -29,10 +29,12 @@ pub enum KeyError {
         why: String,
     },
     /// What was given or found is no key.
-    #[error("{place} does not hold a signing key: {source}")]
+    #[error("{place} does not hold a {what} key: {source}")]
     Content {
         /// Where it is.
         place: String,
+        /// What kind of key was expected.
+        what: &'static str,
         /// What is wrong with it.
         source: NoteError,
     },
@@ -101,7 +103,11 @@ fn from_file(path: &Path, origin: Option<&str>) -> Result<Signer, KeyError> {
 }
 
 fn parse(text: &SecretString, place: &str) -> Result<Signer, KeyError> {
-    Signer::parse(text.expose_secret()).map_err(|source| KeyError::Content { place: place.to_owned(), source })
+    Signer::parse(text.expose_secret()).map_err(|source| KeyError::Content {
+        place: place.to_owned(),
+        what: "signing",
+        source,
+    })
 }
 
 /// Whole or not at all: written beside, synced, then linked, so that a crash leaves no half of a key.
@@ -109,8 +115,11 @@ fn create(path: &Path, origin: Option<&str>) -> Result<Signer, KeyError> {
     let mut seed = [0; 32];
     rand::rngs::OsRng.try_fill_bytes(&mut seed).map_err(|e| io("make", path)(std::io::Error::other(e)))?;
     let name = origin.map_or_else(|| name_of(&seed), str::to_owned);
-    let signer =
-        Signer::new(&name, &seed).map_err(|source| KeyError::Content { place: "`audit.origin`".to_owned(), source })?;
+    let signer = Signer::new(&name, &seed).map_err(|source| KeyError::Content {
+        place: "`audit.origin`".to_owned(),
+        what: "signing",
+        source,
+    })?;
     let folder = path.parent().unwrap_or(Path::new("."));
     let write = || {
         // Created 0600.
@@ -153,7 +162,7 @@ fn note_public(path: &Path, key: &VerifierKey) -> Result<(), KeyError> {
 }
 
 fn content(path: &Path, source: NoteError) -> KeyError {
-    KeyError::Content { place: path.display().to_string(), source }
+    KeyError::Content { place: path.display().to_string(), what: "public", source }
 }
 
 fn io(attempted: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> KeyError {

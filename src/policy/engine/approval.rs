@@ -3,7 +3,7 @@
 //! Must never: let what was approved for one target move traffic to another, or put another codec order in place.
 
 use super::super::command::{Command, EventType, Refusal};
-use super::super::hold::{ByApproval, Hold};
+use super::super::hold::{ByApproval, Hold, instead_of_approval};
 use super::super::ids::SlotId;
 use super::super::key::{ChannelId, ChannelKey};
 use super::super::observation::{Codec, ranked};
@@ -30,7 +30,14 @@ impl Engine {
         let wanted = slot.action.wish.as_ref().map(|wish| wish.want.name());
         let waits = slot.action.held.as_ref().is_some_and(|hold| hold.row().yields.approval == ByApproval::OfChannel);
         let Some(wanted) = wanted.filter(|_| waits) else {
-            return Err(Refusal::NothingToDo(format!("nothing that could be approved is proposed for {key}")));
+            let lapsed = wanted.filter(|_| matches!(slot.action.held, Some(Hold::Lapsed { .. })));
+            return Err(Refusal::NothingToDo(match lapsed {
+                Some(wanted) => format!(
+                    "the {wanted} proposed for {key} was not approved in time and lapsed; what helps now is {}",
+                    instead_of_approval(wanted, key)
+                ),
+                None => format!("nothing that could be approved is proposed for {key}"),
+            }));
         };
         let to = slot.proposed_to();
         let order = slot.action.wish.as_ref().and_then(|wish| wish.want.order()).map(<[Codec]>::to_vec);

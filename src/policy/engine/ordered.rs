@@ -122,7 +122,7 @@ impl Engine {
         let want = ordered.want();
         let allowed = self.guards(now, i, &want).and_then(|()| self.may_be_done(now, i, &want, target));
         allowed.map_err(|hold| match hold.row().yields.order {
-            ByOrder::Forced => format!("{hold}; force passes over that"),
+            ByOrder::Forced => format!("{hold}; `--force` passes over that"),
             ByOrder::Never | ByOrder::Always => hold.to_string(),
         })
     }
