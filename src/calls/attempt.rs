@@ -19,7 +19,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 /// How often it is asked whether something forbids sending by now.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
-const LATE: &str = "its deadline was over before it could be sent";
+const LATE: &str = "its deadline passed before it could be sent";
 
 /// What one attempt needs.
 pub struct Attempt<'a> {
@@ -126,7 +126,7 @@ impl Attempt<'_> {
         let (there, more) = (call.legs.as_ref().map_or(1, Vec::len), self.bridge.targets().len());
         let most = self.line.rules.max_legs;
         if there.saturating_add(more) > most {
-            let why = format!("{there} legs are on the call and {more} would come: {most} are allowed");
+            let why = format!("the call has {there} legs and would get {more} more; {most} are allowed");
             return Err(Outcome::failed(Failure::TooManyLegs, why));
         }
         Ok(Some(call))
@@ -169,17 +169,19 @@ pub async fn read_back(
                     return Outcome::failed(Failure::Refused, format!("{lost}; the call shows that it failed ({how})"));
                 }
                 _ if call.over => {
-                    let why = format!("{lost}; the call is over by now, and does not show the bridge");
+                    let why = format!("{lost}; the call has ended, and does not show the bridge");
                     return Outcome::Unknown { why };
                 }
-                Some(BridgeWord::Pending(how)) => format!("the call, read back, does not show it made ({how})").into(),
-                None => "the call, read back, does not show the bridge".into(),
+                Some(BridgeWord::Pending(how)) => {
+                    format!("the call was read back and does not show the bridge yet ({how})").into()
+                }
+                None => "the call was read back and does not show the bridge".into(),
             },
             Err(Some(error)) if error.class == ErrorClass::NotFound => {
-                return Outcome::Unknown { why: format!("{lost}; the call is over by now") };
+                return Outcome::Unknown { why: format!("{lost}; the call has ended") };
             }
-            Err(Some(error)) => format!("it could not be read back: {}", error.message).into(),
-            Err(None) => "it could not be read back in time".into(),
+            Err(Some(error)) => format!("the call could not be read back: {}", error.message).into(),
+            Err(None) => "the call could not be read back in time".into(),
         };
         if reads.are_over() {
             return Outcome::Unknown { why: format!("{lost}; {seen}") };

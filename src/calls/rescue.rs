@@ -42,7 +42,7 @@ pub struct FailedOver {
     pub channel: ChannelKey,
     /// Its backup.
     pub to: ChannelId,
-    /// The policy that it is kept by.
+    /// Its policy.
     pub policy: String,
     /// The mode in force for it.
     pub mode: Mode,
@@ -100,7 +100,7 @@ impl Rescues {
             if let Ok(_place) = place {
                 rescues.run(&failed, &rescue).await;
             } else {
-                let why = format!("{MOST} rescues are under way already, and no more are begun");
+                let why = format!("{MOST} rescues are already under way, and no more are started");
                 rescues.not_begun(&failed, &rescue, "skipped", &why).await;
             }
         });
@@ -131,9 +131,10 @@ impl Rescues {
             }
         };
         let most = usize::try_from(rescue.max_calls).unwrap_or(usize::MAX);
-        let beyond = if more { format!(", and more behind {MOST_PAGES} pages, which are left") } else { String::new() };
+        let beyond =
+            if more { format!(", and more beyond {MOST_PAGES} pages, which are not rescued") } else { String::new() };
         let reason = format!(
-            "{} calls on {channel}{beyond}; rescuing {} of them at most, over {}",
+            "{} calls on {channel}{beyond}; rescuing at most {} of them, over {}",
             calls.len(),
             rescue.max_calls,
             failed.to
@@ -152,7 +153,7 @@ impl Rescues {
             self.take_turn(failed, rescue).await;
             tally.stopped = self.held(failed, &shown);
             if tally.stopped.is_none() && self.0.board.clock().now() > until {
-                tally.stopped = Some("the list of its calls has grown old".to_owned());
+                tally.stopped = Some("the list of its calls is too old".to_owned());
             }
             if tally.stopped.is_some() {
                 tally.left = 1;
@@ -233,7 +234,7 @@ impl Rescues {
         // Where the channel may still carry media, its calls are better left alone.
         match failed.health {
             Health::Down => {}
-            Health::Unknown => return Some("whether the channel is down is not known since the restart".to_owned()),
+            Health::Unknown => return Some("not known since the restart whether the channel is down".to_owned()),
             _ => return Some("the channel is not down: its calls can still be heard".to_owned()),
         }
         let route = report.and_then(|report| report.route.as_ref());
@@ -243,21 +244,21 @@ impl Rescues {
         if !shown.load(Ordering::Relaxed) {
             return None;
         }
-        let Some(report) = report else { return Some("the channel is not kept any more".to_owned()) };
+        let Some(report) = report else { return Some("the channel is no longer watched".to_owned()) };
         match route {
-            Some(route) if *route != failed.to => return Some(format!("its traffic goes to {route} by now")),
+            Some(route) if *route != failed.to => return Some(format!("its traffic now goes to {route}")),
             _ => {}
         }
         if snapshot.tenants.get(tenant).is_some_and(|tenant| tenant.report.state == TenantState::Blind) {
-            return Some(format!("the platform of {tenant} cannot be seen"));
+            return Some(format!("the tenant {tenant} is blind: its platform does not answer"));
         }
         if report.maintenance.is_some() {
-            return Some("the channel is in maintenance by now".to_owned());
+            return Some("the channel is now in maintenance".to_owned());
         }
         match report.health {
             Health::Down => None,
-            Health::Unknown => Some("whether the channel is still down is not known".to_owned()),
-            _ => Some("the channel is not down any more: its calls can be heard".to_owned()),
+            Health::Unknown => Some("not known whether the channel is still down".to_owned()),
+            _ => Some("the channel is no longer down: its calls can be heard".to_owned()),
         }
     }
 
@@ -312,7 +313,7 @@ impl Rescues {
         let entry = record::of_rescue(self.0.board.clock().wall(), event, channel, reason, details);
         let batch = Batch { entries: vec![entry], ..Batch::default() };
         if let Err(error) = self.0.board.journal().submit(batch).await {
-            tracing::error!(%error, "an entry about a rescue was not written");
+            tracing::error!(%error, "could not write an entry about a rescue");
         }
     }
 }

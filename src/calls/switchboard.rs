@@ -255,7 +255,7 @@ impl Switchboard {
                 return;
             }
         }
-        tracing::error!("the outcome of a bridge could not be written down; the next start reads the call back");
+        tracing::error!("could not record the outcome of a bridge; the next start reads the call back");
     }
 }
 

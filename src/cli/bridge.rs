@@ -108,7 +108,7 @@ async fn through_daemon(args: &BridgeArgs) -> Result<Said, SocketError> {
     let body = serde_json::to_value(request(args)).unwrap_or(Value::Null);
     let (status, body) = daemon.bridge(&path, body, args.idempotency_key.as_ref().map(IdempotencyKey::as_str)).await?;
     let text = ["/message", "/error/message"].iter().find_map(|at| body.pointer(at)?.as_str());
-    let text = text.unwrap_or("the daemon did not say what came of it").to_owned();
+    let text = text.unwrap_or("the daemon did not say whether it was made").to_owned();
     Ok(Said { code: code(status, &body), text, json: body })
 }
 
@@ -202,7 +202,7 @@ impl Alone {
         let kept = json!({ "saved_at": clock.wall(), "ages_ms": ages });
         let batch = Batch { states: vec![(recent_key(tenant.as_str()), Some(kept))], ..Batch::default() };
         if let Err(error) = journal.submit(batch).await {
-            tracing::warn!(%error, "the requests of this command are not written down");
+            tracing::warn!(%error, "could not record the requests of this command");
         }
         board.stop(Duration::from_secs(5)).await;
         journal.close().await;
@@ -213,7 +213,7 @@ impl Alone {
 /// What forbids every change forbids this one: the daemon's mode, and a pause that the journal remembers.
 pub(super) fn held(config: &Config, recovered: &Recovered, clock: &Clock, tenant: &TenantId) -> Option<String> {
     if config.daemon.mode == Mode::Observe {
-        return Some("daemon.mode is observe, which changes nothing; set it to propose or enforce".to_owned());
+        return Some("daemon.mode is observe, which makes no changes; set it to propose or enforce".to_owned());
     }
     let (now, wall) = (clock.now(), clock.wall());
     let mut engine = Engine::new(config.params(), now);
@@ -223,7 +223,7 @@ pub(super) fn held(config: &Config, recovered: &Recovered, clock: &Clock, tenant
         }
     }
     let paused = engine.paused() || engine.tenant(now, tenant).is_some_and(|tenant| tenant.paused);
-    paused.then(|| format!("{tenant} is paused; start the daemon, and `trunkwarden resume` lifts that"))
+    paused.then(|| format!("{tenant} is paused; start the daemon and run `trunkwarden resume`"))
 }
 
 impl Said {

@@ -38,7 +38,7 @@ impl LogArgs {
         // The calendar's library talks about its own start; what matters of it comes as warnings.
         let wanted = format!("tokio_cron_scheduler=warn,{}", self.log);
         let filter = EnvFilter::try_new(wanted).unwrap_or_else(|error| {
-            let told = format!("warning: `--log {}` is no log filter ({error}); using `info`", self.log);
+            let told = format!("warning: `--log {}` is not a log filter ({error}); using `info`", self.log);
             super::terminal::complain(&told);
             EnvFilter::new("info")
         });
@@ -49,7 +49,7 @@ impl LogArgs {
             LogFormat::Json => str::to_owned,
         };
         let Ok(queue) = Lines::to(std::io::stderr(), clean) else {
-            super::terminal::complain("warning: nothing is logged: the thread that writes could not be started");
+            super::terminal::complain("warning: nothing is logged: the log writer could not be started");
             return Log(None);
         };
         let events =

@@ -119,7 +119,7 @@ fn compile_all(name: PathBuf, text: String, dir: &Path, follow: bool) -> Result<
             intake.findings.error(
                 &intake.sources,
                 include_key,
-                "`include` cannot be followed here: this text is no file",
+                "`include` cannot be followed here: this text is not a file",
             );
         }
     }
@@ -158,7 +158,7 @@ impl Intake {
             if error.message() == "duplicate key" {
                 let key = source.text.get(span).unwrap_or_default();
                 let shown = super::syntax::shorten(key);
-                self.findings.error(&self.sources, at, format!("`{shown}` stands twice in the same table"));
+                self.findings.error(&self.sources, at, format!("`{shown}` is set twice in the same table"));
             } else {
                 only_duplicates = false;
                 self.findings.error(&self.sources, at, format!("not valid TOML: {}", error.message()));
@@ -240,7 +240,7 @@ fn matches(dir: &Path, pattern: &str) -> Result<Vec<PathBuf>, String> {
         if base.is_empty() { pattern.to_owned() } else { format!("{base}/{pattern}") }
     };
     let options = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::new() };
-    let found = glob::glob_with(&absolute, options).map_err(|error| format!("is no glob: {}", error.msg))?;
+    let found = glob::glob_with(&absolute, options).map_err(|error| format!("is not a glob: {}", error.msg))?;
     found
         .take(MAX_FILES + 1)
         .map(|path| path.map_err(|error| format!("cannot read {}: {}", error.path().display(), error.error())))

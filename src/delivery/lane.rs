@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 const AGAIN: Duration = Duration::from_secs(1);
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
-/// See the module.
+/// See the module documentation.
 pub struct Lane {
     /// What it works with.
     pub with: Surroundings,
@@ -91,7 +91,7 @@ impl Lane {
                 if is_over && takes && self.has_room(&target.name).await {
                     tracing::error!(
                         sink = target.name, %error, seq = due.seq, tries,
-                        "a delivery was refused again and again and is a dead letter now"
+                        "a delivery was refused too often and is now a dead letter"
                     );
                     OutboxChange::Dead { row: due.row, seq: due.seq, error }
                 } else {

@@ -58,9 +58,9 @@ pub fn of(answer: &Result<(StatusCode, HeaderMap), TransportError>, wall: WallMs
     };
     match code {
         200..=299 => Verdict::Delivered,
-        300..=399 => later("redirected", ": redirects are never followed; set `url` to where it really is"),
-        401 | 403 | 407 => later("unauthorised", ": see the sink's credentials"),
-        404 | 405 | 410 => later("missing", ": see the sink's `url`"),
+        300..=399 => later("redirected", ": redirects are never followed; set `url` to the real address"),
+        401 | 403 | 407 => later("unauthorised", ": check the sink's credentials"),
+        404 | 405 | 410 => later("missing", ": check the sink's `url`"),
         429 => later("limited", ""),
         402 | 408 | 421 | 423..=426 | 428 | 451 => later("failed", ""),
         400..=499 => Verdict::Refused(format!("it answered {code}")),

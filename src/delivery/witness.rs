@@ -44,7 +44,7 @@ pub async fn witnessed(config: &Config) -> Option<Result<Vec<Checkpoint>, String
         held if held.is_empty() => Err("it holds no checkpoint".to_owned()),
         held => Ok(held),
     });
-    Some(told.map_err(|why| format!("the witness `{name}` tells nothing of the log: {why}")))
+    Some(told.map_err(|why| format!("the witness `{name}` says nothing about the log: {why}")))
 }
 
 async fn ask(sink: &HttpSink) -> Result<String, String> {
@@ -53,7 +53,7 @@ async fn ask(sink: &HttpSink) -> Result<String, String> {
     let url = sink.url.resolve_url().map_err(|error| format!("`url`: {error}"))?;
     let (status, body) = post.get(url.expose_secret(), headers(&sink.credentials)?, sink.timeout, MOST).await?;
     if !status.is_success() {
-        return Err(format!("it answered {} to a GET of its address", status.as_u16()));
+        return Err(format!("it answered {} to a GET", status.as_u16()));
     }
     Ok(String::from_utf8_lossy(&body).into_owned())
 }
@@ -64,7 +64,7 @@ fn look(sink: &FileSink, state_dir: &Path) -> Result<String, String> {
     if device(&sink.path).is_some_and(|there| device(state_dir) == Some(there)) {
         tracing::warn!(
             path = %sink.path.display(),
-            "the witness is on the file system of `state_dir`: whoever writes the one can write the other"
+            "the witness is on the file system of `state_dir`: whoever can write one can write both"
         );
     }
     let mut renamed = sink.path.clone().into_os_string();

@@ -171,7 +171,7 @@ impl Token {
                 Some(token)
             }
             Err(error) => {
-                tracing::warn!(%error, "the operator's token cannot be read again; the one before holds");
+                tracing::warn!(%error, "cannot read the operator's token again; the old one stays valid");
                 self.last()
             }
         }

@@ -16,7 +16,7 @@ impl Parameters {
         let Query(pairs) = pairs.map_err(|_| bad("?", "the query is not percent-encoded UTF-8"))?;
         for (n, (name, _)) in pairs.iter().enumerate() {
             if !known.contains(&name.as_str()) {
-                return Err(bad(name, &format!("not known here; known are {}", known.join(", "))));
+                return Err(bad(name, &format!("not a parameter of this path, which takes {}", known.join(", "))));
             }
             if pairs.iter().take(n).any(|(other, _)| other == name) {
                 return Err(bad(name, "given more than once"));

@@ -30,7 +30,7 @@ impl Gate {
             withdrawn: CancellationToken::new(),
             state: Arc::default(),
             not_after: None,
-            late: "its evidence grew old while it waited for its turn to be sent",
+            late: "its evidence became too old while it waited to be sent",
         }
     }
 

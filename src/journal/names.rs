@@ -35,7 +35,7 @@ impl Names {
         for (path, opened) in &self.0 {
             let why = match std::fs::metadata(path) {
                 Ok(there) if identity(&there) == *opened => continue,
-                Ok(_) => "another file bears its name now",
+                Ok(_) => "another file has its name now",
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => "it was removed",
                 Err(e) => return Err(JournalError::io("look at the journal", path)(e)),
             };

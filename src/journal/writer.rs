@@ -200,7 +200,7 @@ pub(in crate::journal) fn accept(
     standing.note(Ok(()));
     standing.sealed(store.sealed());
     standing.appended(entries, false);
-    tracing::warn!(who, "the audit log was accepted as it stands; it is signed from now on");
+    tracing::warn!(who, "the audit log was accepted as it stands, and is signed from now on");
     Ok(None)
 }
 

@@ -34,7 +34,7 @@ impl Warrant {
             look: LookError::Unexpected,
             status: None,
             attempted: attempted.to_owned(),
-            message: "this platform has no way to do that".to_owned(),
+            message: "this platform cannot do that".to_owned(),
             retry_after: None,
             sent: false,
         }

@@ -60,7 +60,7 @@ pub struct Action {
     pub channel: ChannelKey,
     /// What changes.
     pub kind: ActionKind,
-    /// Why.
+    /// Why it was decided.
     pub reason: Reason,
     /// Who asked for it.
     pub actor: Actor,
@@ -125,7 +125,7 @@ pub enum Order {
     PauseFor {
         /// The tenant; `None`: all.
         tenant: Option<TenantId>,
-        /// For how long.
+        /// How long it lasts.
         lasts: Duration,
     },
     /// Lift a pause of the same scope.
@@ -153,16 +153,16 @@ pub enum Order {
     Failover {
         /// The channel.
         channel: ChannelKey,
-        /// Where to.
+        /// The channel that takes the traffic.
         to: ChannelId,
-        /// Whether blocks and caps are passed over; never the target's fitness, a pause, blindness or the mode.
+        /// Whether blocks and limits are passed over; never the target's fitness, a pause, blindness or the mode.
         force: bool,
     },
     /// Neither act on a channel nor take it as a candidate for a time. Given again, it counts anew.
     StartMaintenance {
         /// The channel.
         channel: ChannelKey,
-        /// For how long.
+        /// How long it lasts.
         lasts: Duration,
         /// Why: one line of 1 to 200 characters.
         reason: String,
@@ -191,15 +191,17 @@ impl fmt::Display for Order {
             Self::Pause { tenant } => write!(f, "pause {}", all(tenant)),
             Self::PauseFor { tenant, lasts } => write!(f, "pause {} for {}", all(tenant), Span(*lasts)),
             Self::Resume { tenant } => write!(f, "resume {}", all(tenant)),
-            Self::ApproveMass { tenant } => write!(f, "let tenant {tenant} act although so much of it turned bad"),
+            Self::ApproveMass { tenant } => write!(f, "approve the mass change of tenant {tenant}"),
             Self::Approve { channel } => write!(f, "approve what is proposed for {channel}"),
             Self::Acknowledge { channel } => write!(f, "acknowledge {channel}"),
-            Self::Failover { channel, to, force } => write!(f, "move {channel} to {to}{}", by_force(force)),
-            Self::StartMaintenance { channel, lasts, .. } => {
-                write!(f, "start the maintenance of {channel} for {}", Span(*lasts))
+            Self::Failover { channel, to, force } => {
+                write!(f, "move the traffic of {channel} to {to}{}", by_force(force))
             }
-            Self::EndMaintenance { channel } => write!(f, "end the maintenance of {channel}"),
-            Self::Failback { channel, force } => write!(f, "take {channel} home{}", by_force(force)),
+            Self::StartMaintenance { channel, lasts, .. } => {
+                write!(f, "put {channel} into maintenance for {}", Span(*lasts))
+            }
+            Self::EndMaintenance { channel } => write!(f, "take {channel} out of maintenance"),
+            Self::Failback { channel, force } => write!(f, "take the traffic of {channel} home{}", by_force(force)),
         }
     }
 }

@@ -27,9 +27,9 @@ pub enum Hold {
         /// The tenant.
         tenant: Option<TenantId>,
     },
-    /// No reference target answers: our own network is gone.
+    /// No reference target answers: our own network is down.
     Network,
-    /// The tenant's platform cannot be seen.
+    /// The tenant is blind: its platform does not answer.
     Blind,
     /// The channel is in maintenance.
     Maintenance,
@@ -42,24 +42,24 @@ pub enum Hold {
     },
     /// It carries the traffic of others, for whom it would not be fit any more.
     Carries {
-        /// How many.
+        /// Channels that it carries besides itself.
         others: u32,
     },
     /// A codec change lost a channel's credentials, and nobody has acknowledged it.
     CredentialsLost {
-        /// Whose.
+        /// The channel concerned.
         channel: ChannelId,
     },
     /// The platform replaces objects, and would lose credentials.
     PatchReplaces,
     /// Another codec change of the tenant has not shown yet whether the platform keeps credentials.
     CodecVerdict {
-        /// Whose.
+        /// The channel concerned.
         channel: ChannelId,
     },
     /// Earlier attempts failed.
     Backoff {
-        /// How many.
+        /// Failed attempts; 0: the last action was called back.
         failures: u32,
         /// Time left.
         left: Duration,
@@ -135,7 +135,7 @@ pub enum Hold {
     Propose,
     /// Nobody approved what was proposed in its time. It is not proposed again until something else is wanted.
     Lapsed {
-        /// That time.
+        /// How long it was open for approval.
         after: Duration,
     },
     /// The channel is no longer configured.
@@ -223,69 +223,69 @@ impl fmt::Display for Hold {
             Self::Journal => f.write_str("the journal cannot be written"),
             Self::Paused { tenant: Some(tenant) } => write!(f, "tenant {tenant} is paused"),
             Self::Paused { tenant: None } => f.write_str("everything is paused"),
-            Self::Network => f.write_str("our own network is gone: no reference target answers"),
-            Self::Blind => f.write_str("the tenant's platform cannot be seen"),
+            Self::Network => f.write_str("our own network is down: no reference target answers"),
+            Self::Blind => f.write_str("the tenant is blind: its platform does not answer"),
             Self::Maintenance => f.write_str("the channel is in maintenance"),
             Self::MassChange { bad, of } => {
-                write!(f, "{bad} of {of} channels turned bad at once, which an operator has to approve")
+                write!(f, "{bad} of {of} channels turned bad at once: an operator has to approve")
             }
             Self::Carries { others } => write!(
                 f,
-                "it carries the traffic of {others} other{}, for whom it is fit only while its own goes to itself",
+                "it carries {others} other channel{}, so its own traffic has to stay at home",
                 if *others == 1 { "" } else { "s" }
             ),
-            Self::CredentialsLost { channel } => write!(
-                f,
-                "a codec change lost the credentials of {channel}, which have to be entered again; nobody has acknowledged it"
-            ),
+            Self::CredentialsLost { channel } => {
+                write!(f, "a codec change lost the credentials of {channel}, and nobody has acknowledged that")
+            }
             Self::PatchReplaces => f.write_str(
-                "the platform replaces what it is sent, so credentials would be lost (patch = \"replaces\")",
+                "the platform replaces whole objects, so a codec change would lose credentials (patch = \"replaces\")",
             ),
-            Self::CodecVerdict { channel } => write!(
-                f,
-                "the codecs of {channel} are being changed, which has to show first whether the platform keeps credentials"
-            ),
+            Self::CodecVerdict { channel } => {
+                write!(f, "the codec change of {channel} has to show first whether the platform keeps credentials")
+            }
             Self::Backoff { failures: 0, left } => {
-                write!(f, "the last decision was called back, and the next is in {}", Span(*left))
+                write!(f, "the last action was called back, and the next attempt is in {}", Span(*left))
             }
             Self::Backoff { failures, left } => {
-                write!(f, "{failures} attempts failed and the next is in {}", Span(*left))
+                let attempts = if *failures == 1 { "attempt" } else { "attempts" };
+                write!(f, "{failures} {attempts} failed, and the next is in {}", Span(*left))
             }
             Self::ForeignRoute => f.write_str("someone else set the route, and nobody has acknowledged it"),
             Self::OrderedRoute => {
-                f.write_str("an operator moved it there, and nobody has ordered or acknowledged the way back")
+                f.write_str("an operator moved its traffic, and has neither ordered it home nor acknowledged the route")
             }
             Self::FailbackManual => f.write_str("failback is manual"),
-            Self::FailbackWindow => f.write_str("the failback window is not open"),
+            Self::FailbackWindow => f.write_str("the failback window is closed"),
             Self::FailbackMargin { home, home_score, backup, backup_score, better_by } => write!(
                 f,
-                "it stays at {backup}: {home} scores {home_score:.1}, {backup} {backup_score:.1}; {home} must be better by \
-                 {better_by:.1}"
+                "{home} scores {home_score:.1} and {backup} {backup_score:.1}; {home} has to be better by {better_by:.1}"
             ),
             Self::Blocked { left } => write!(f, "the channel is blocked for another {}", Span(*left)),
             Self::Cooldown { left } => write!(f, "the codecs are in cooldown for another {}", Span(*left)),
             Self::MaxConcurrent { max } => {
-                write!(f, "{max} actions are in flight, which is the tenant's max_concurrent")
+                write!(f, "the tenant's limit of actions in flight is reached (max_concurrent {max})")
             }
             Self::MaxPerHour { max } => {
-                write!(f, "{max} actions were made within the hour, which is the tenant's max_per_hour")
+                write!(f, "the tenant's limit of actions per hour is reached (max_per_hour {max})")
             }
-            Self::KeepFit { up, keep_fit } => write!(f, "{up} channels would be up and keep_fit is {keep_fit}"),
+            Self::KeepFit { up, keep_fit } => {
+                write!(f, "{up} of the tenant's channels would be up; keep_fit is {keep_fit}")
+            }
             Self::GlobalKeepFit { up, keep_fit } => {
-                write!(f, "{up} channels of all tenants would be up and global_keep_fit is {keep_fit}")
+                write!(f, "{up} channels of all tenants would be up; global_keep_fit is {keep_fit}")
             }
             Self::GlobalMaxConcurrent { max } => {
-                write!(f, "{max} actions are under way over all tenants, which is global_max_concurrent")
+                write!(f, "the limit of actions in flight over all tenants is reached (global_max_concurrent {max})")
             }
             Self::GlobalMaxPerHour { max } => {
-                write!(f, "{max} actions fall within the hour over all tenants, which is global_max_per_hour")
+                write!(f, "the limit of actions per hour over all tenants is reached (global_max_per_hour {max})")
             }
             Self::Observe => f.write_str("the mode is observe"),
             Self::Propose => f.write_str("the mode is propose and nobody has approved it"),
-            Self::Lapsed { after } => write!(f, "it was proposed, and nobody approved it within {}", Span(*after)),
+            Self::Lapsed { after } => write!(f, "nobody approved the proposal within {}", Span(*after)),
             Self::Unwatched => f.write_str("the channel is no longer configured"),
-            Self::Outdated => f.write_str("what it was decided on is no longer so"),
-            Self::Unfit { target, against } => write!(f, "{target} is no longer fit: {against}"),
+            Self::Outdated => f.write_str("the facts that it was decided on have changed"),
+            Self::Unfit { target, against } => write!(f, "{target} is no longer fit: it {against}"),
         }
     }
 }
@@ -322,50 +322,59 @@ impl Hold {
             Self::Journal => "the journal has to be writable again".to_owned(),
             Self::Paused { tenant: Some(tenant) } => format!("`trunkwarden resume {tenant}`"),
             Self::Paused { tenant: None } => "`trunkwarden resume`".to_owned(),
-            Self::Network => "a reference target has to answer again, and this channel with fresh evidence".to_owned(),
-            Self::Blind => "the tenant's platform has to answer again, and this channel with fresh evidence".to_owned(),
+            Self::Network => {
+                "a reference target has to answer again, then this channel has to answer a look".to_owned()
+            }
+            Self::Blind => {
+                "the tenant's platform has to answer again, then this channel has to answer a look".to_owned()
+            }
             Self::Maintenance => format!("maintenance has to end, or `trunkwarden maintenance end {key}`"),
             Self::MassChange { .. } => {
-                format!("`trunkwarden approve {}`, or fewer of the tenant's channels being bad", key.tenant)
+                format!("`trunkwarden approve {}`, or fewer of the tenant's channels have to be bad", key.tenant)
             }
-            Self::Carries { .. } => "the traffic of others that it carries has to leave it first".to_owned(),
+            Self::Carries { .. } => "the channels that it carries have to leave it first".to_owned(),
             Self::CredentialsLost { channel } => format!(
-                "the credentials of {channel} have to be entered again, then `trunkwarden acknowledge {}/{channel}`",
+                "enter the credentials of {channel} again, then `trunkwarden acknowledge {}/{channel}`",
                 key.tenant
             ),
-            Self::PatchReplaces => format!("`patch` of tenant {} would have to say otherwise", key.tenant),
-            Self::CodecVerdict { channel } => format!("the codec change of {channel} has to show, or to fail"),
+            Self::PatchReplaces => {
+                format!("`patch = \"merges\"` for tenant {}, if its platform does merge", key.tenant)
+            }
+            Self::CodecVerdict { channel } => format!("the codec change of {channel} has to show, or fail"),
             Self::Backoff { .. } => {
-                format!("the pause after failed attempts {left}, or `trunkwarden acknowledge {key}`")
+                format!("the wait after failed attempts {left}, or `trunkwarden acknowledge {key}`")
             }
             Self::ForeignRoute => format!("`trunkwarden acknowledge {key}`: someone else set the route"),
             Self::OrderedRoute => format!("`trunkwarden failback {key}`, or `trunkwarden acknowledge {key}`"),
             Self::FailbackManual => format!("`trunkwarden approve {key}`: failback is manual"),
             Self::FailbackWindow => format!("the failback window has to open, or `trunkwarden approve {key}`"),
             Self::FailbackMargin { home, backup, backup_score, better_by, .. } => format!(
-                "{home} would have to score {:.1} while {backup} scores {backup_score:.1}, or `trunkwarden approve {key}`",
+                "{home} has to score {:.1} while {backup} scores {backup_score:.1}, or `trunkwarden approve {key}`",
                 backup_score + better_by
             ),
             Self::Blocked { .. } => format!("the block {left}, or `trunkwarden acknowledge {key}`"),
             Self::Cooldown { .. } => format!("the codecs' cooldown {left}, or `trunkwarden acknowledge {key}`"),
             Self::MaxConcurrent { .. } => "one of the tenant's actions in flight has to end".to_owned(),
             Self::MaxPerHour { .. } => "the oldest of the tenant's actions has to be an hour old".to_owned(),
-            Self::KeepFit { up, keep_fit } => {
-                format!("{} more of the tenant's channels would have to be up", keep_fit.saturating_sub(*up))
-            }
+            Self::KeepFit { up, keep_fit } => format!("the tenant needs {} up", more(keep_fit.saturating_sub(*up))),
             Self::GlobalKeepFit { up, keep_fit } => {
-                format!("{} more channels, of whichever tenant, would have to be up", keep_fit.saturating_sub(*up))
+                format!("all tenants together need {} up", more(keep_fit.saturating_sub(*up)))
             }
             Self::GlobalMaxConcurrent { .. } => {
-                "one of the actions under way over all tenants has to end, and it has to be next in line".to_owned()
+                "one of the actions of all tenants has to end, and the channel has to be next in line".to_owned()
             }
             Self::GlobalMaxPerHour { .. } => {
-                "the oldest action over all tenants has to be an hour old, and it has to be next in line".to_owned()
+                "the oldest action of all tenants has to be an hour old, and the channel has to be next in line"
+                    .to_owned()
             }
             Self::Observe => format!("mode `enforce`, for the daemon and for policy `{policy}`"),
             Self::Propose => format!("`trunkwarden approve {key}`"),
-            Self::Lapsed { .. } => format!("an order, such as `trunkwarden {wanted} {key}`: its proposal lapsed"),
-            Self::Unwatched | Self::Outdated | Self::Unfit { .. } => "nothing: it is decided anew".to_owned(),
+            Self::Lapsed { .. } => format!("an order, such as `trunkwarden {wanted} {key}`: the proposal lapsed"),
+            Self::Unwatched | Self::Outdated | Self::Unfit { .. } => "nothing: the engine decides again".to_owned(),
         }
     }
+}
+
+fn more(channels: u32) -> String {
+    format!("{channels} more channel{}", if channels == 1 { "" } else { "s" })
 }

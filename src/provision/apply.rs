@@ -26,8 +26,9 @@ impl Provisioner {
     ) -> Result<(Plan, Vec<Done>), String> {
         let plan = self.plan(tenant).await;
         if expected.is_some_and(|expected| expected != plan.fingerprint()) {
-            return Err("what would be done is no longer what was shown: nothing was changed; look at the plan again"
-                .to_owned());
+            return Err(
+                "the plan is no longer the one that was shown: nothing was changed; read the plan again".to_owned()
+            );
         }
         let setup = self.setup.load_full();
         let each = tenants(&setup, tenant).into_iter().map(|tenant| {
@@ -97,10 +98,10 @@ impl Provisioner {
         let id = item.id.as_ref().map(ToString::to_string).unwrap_or_default();
         let reason = match origin {
             Origin::Created => {
-                format!("`{}` exists as {id}: the creation whose outcome was not known was made", item.name)
+                format!("`{}` exists as {id}: the creation of unknown outcome was made after all", item.name)
             }
             Origin::Found => format!("`{}` exists as {id}, the one channel of this name", item.name),
-            Origin::Adopted => format!("`{}` is {id}, by a person's word", item.name),
+            Origin::Adopted => format!("`{}` is {id}: a person said so", item.name),
         };
         let plain = Item { differences: Vec::new(), ..item.clone() };
         let entry = self.entry(EventType::ProvisionAdopted, &plain, who, reason.clone());

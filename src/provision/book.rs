@@ -36,7 +36,8 @@ impl Provisioner {
         entry.operation = Some(id);
         let batch = Batch { entries: vec![entry], states: vec![state(known)], ..Batch::default() };
         let receipt = self.journal.begin(operation, batch).await;
-        let receipt = receipt.map_err(|error| format!("it could not be written down, so it was not sent: {error}"))?;
+        let receipt =
+            receipt.map_err(|error| format!("it could not be written to the journal, so it was not sent: {error}"))?;
         self.keep(known);
         Ok(receipt)
     }
@@ -66,7 +67,7 @@ impl Provisioner {
     /// Hands a batch to the journal. What could not be written is known to this process, and read back by the next.
     pub(super) async fn write(&self, batch: Batch) {
         if let Err(error) = self.journal.submit(batch).await {
-            tracing::error!(%error, "what became of a desired channel could not be written down");
+            tracing::error!(%error, "could not record what became of a desired channel");
         }
     }
 

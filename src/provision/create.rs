@@ -77,9 +77,8 @@ impl Provisioner {
         let sent = lock(&self.sent).get(&desired.key()).copied().filter(|_| known.sent.is_some());
         let by_clock = sent.map_or(Duration::ZERO, |at| desired.settle_for.saturating_sub(self.clock.now().since(at)));
         let wait = by_calendar.max(by_clock);
-        (!wait.is_zero()).then(|| {
-            format!("a creation was sent and its outcome is not known: no other is sent for {} s", wait.as_secs() + 1)
-        })
+        (!wait.is_zero())
+            .then(|| format!("the outcome of a creation is not known: no other is sent for {} s", wait.as_secs() + 1))
     }
 
     /// What became of a creation: read back whatever the answer was.
@@ -107,7 +106,7 @@ impl Provisioner {
                 let also = if now.is_empty() {
                     ""
                 } else {
-                    "; a channel of that name exists by now, and the next plan finds it"
+                    "; a channel of that name now exists, and the next plan will find it"
                 };
                 (Came::Failed, None, Some(format!("{error}{also}")))
             }
@@ -125,10 +124,10 @@ impl Provisioner {
                 Sight::Exists(_) => return None,
                 Sight::Unseen(why) if last => {
                     return Some(format!(
-                        "the platform says that it created {id}, which could not be read back: {why}"
+                        "the platform says that it created {id}, but it could not be read back: {why}"
                     ));
                 }
-                _ if last => return Some(format!("the platform says that it created {id}, and does not show it")),
+                _ if last => return Some(format!("the platform says that it created {id}, but does not show it")),
                 _ => {}
             }
         }
@@ -153,7 +152,7 @@ impl Provisioner {
                     }
                     [] if last => return unknown(format!("{error}; the list does not show it")),
                     [] => {}
-                    many => return unknown(format!("{error}; {} channels have its name by now", many.len())),
+                    many => return unknown(format!("{error}; {} channels now have its name", many.len())),
                 },
                 Err(why) if last => return unknown(format!("{error}; and reading the list back: {why}")),
                 Err(_) => {}
@@ -166,7 +165,7 @@ impl Provisioner {
         let setup = self.setup.load();
         let now = setup.desired.iter().find(|now| now.key() == desired.key());
         let still = now.is_some_and(|now| now.mode >= desired.mode && now.by_itself >= desired.by_itself);
-        (!still).then(|| "another configuration was taken meanwhile".to_owned())
+        (!still).then(|| "another configuration was loaded meanwhile".to_owned())
     }
 
     /// The read-backs of a change that was just sent.
@@ -192,7 +191,7 @@ impl Provisioner {
         let for_good = [ErrorClass::Fatal, ErrorClass::Forbidden, ErrorClass::NotFound, ErrorClass::Unsupported]
             .contains(&error.class);
         if for_good {
-            self.setbacks.refused(desired.key(), update::told(&self.surveyor, desired, item));
+            self.setbacks.refused(desired.key(), update::attempt(&self.surveyor, desired, item));
         }
     }
 }

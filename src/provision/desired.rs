@@ -29,7 +29,7 @@ impl Desired {
     pub fn forbidden(&self) -> Option<String> {
         let policy = &self.spec.policy.name;
         (self.mode == Mode::Observe).then(|| {
-            format!("`daemon.mode` or the mode of policy `{policy}` is \"observe\", which changes nothing: set it to \"propose\" or \"enforce\"")
+            format!("`daemon.mode` or the mode of policy `{policy}` is \"observe\", which makes no changes: set it to \"propose\" or \"enforce\"")
         })
     }
 }

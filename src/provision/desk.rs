@@ -68,7 +68,7 @@ pub struct Run {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DeskError {
     /// Others wait.
-    #[error("{WAITING} orders to provision wait already; nothing was changed")]
+    #[error("{WAITING} provisioning orders already wait; nothing was changed")]
     Busy,
     /// The daemon is stopping.
     #[error("the daemon is stopping; nothing was changed")]

@@ -57,7 +57,7 @@ impl Provisioner {
         let changed = if unseen { lock(&self.unseen).insert(key) } else { lock(&self.unseen).remove(&key) };
         match (changed, unseen) {
             (true, true) => {
-                tracing::warn!(%tenant, name, why, "nothing is done about a desired channel: it could not be read");
+                tracing::warn!(%tenant, name, why, "cannot read a desired channel, so nothing is done about it");
             }
             (true, false) => tracing::info!(%tenant, name, "a desired channel can be read again"),
             (false, _) => {}
@@ -77,9 +77,9 @@ fn words(item: &Item) -> String {
         What::Create => format!("`{name}` does not exist on the platform"),
         What::Change => {
             let fields: Vec<&str> = item.differences.iter().map(|d| d.field.as_str()).collect();
-            format!("`{name}` differs from what is desired in {}", fields.join(", "))
+            format!("`{name}` differs from the configuration in {}", fields.join(", "))
         }
         What::Wait | What::Problem => format!("`{name}`: {}", item.why.as_deref().unwrap_or("a person has to decide")),
-        What::Same | What::Unseen => format!("`{name}` is as desired"),
+        What::Same | What::Unseen => format!("`{name}` matches the configuration"),
     }
 }

@@ -95,14 +95,14 @@ impl Provisioner {
             return Err(item.why.unwrap_or_else(|| "nothing was changed".to_owned()));
         }
         if self.known(&desired.key()).and_then(|known| known.id).as_ref() == Some(id) {
-            return Ok(item.done(Came::Unchanged, Some("it was known by this id already".to_owned())));
+            return Ok(item.done(Came::Unchanged, Some("it was already known by this id".to_owned())));
         }
         let other = setup.desired.iter().filter(|d| d.key() != desired.key()).find(|d| {
             let known = self.known(&d.key());
             d.spec.tenant == *tenant && known.and_then(|known| known.id).as_ref() == Some(id)
         });
         if let Some(other) = other {
-            return Err(format!("{id} is the id of `{}` already; nothing was changed", other.spec.name));
+            return Err(format!("{id} is already the id of `{}`; nothing was changed", other.spec.name));
         }
         Ok(self.take(desired, &item, Origin::Adopted, who).await)
     }
@@ -158,7 +158,7 @@ fn one_named<'s>(setup: &'s Setup, tenant: Option<&TenantId>, name: &str) -> std
         setup.desired.iter().filter(|d| d.spec.name == name && tenant.is_none_or(|tenant| d.spec.tenant == *tenant));
     match (found.next(), found.next()) {
         (Some(one), None) => Ok(one),
-        (Some(_), Some(_)) => Err(format!("`{name}` is desired of several tenants: say which with --tenant NAME")),
-        (None, _) => Err(format!("no channel `{name}` is desired: give it a [channels.provision] table first")),
+        (Some(_), Some(_)) => Err(format!("several tenants desire `{name}`: choose one with --tenant NAME")),
+        (None, _) => Err(format!("no desired channel is named `{name}`: give it a [channels.provision] table first")),
     }
 }

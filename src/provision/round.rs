@@ -48,8 +48,8 @@ impl Provisioner {
         if !may(desired, &item) {
             return item;
         }
-        let told = update::told(&self.surveyor, desired, &item);
-        if !self.setbacks.allow(&key, &told, self.clock.now()) {
+        let attempt = update::attempt(&self.surveyor, desired, &item);
+        if !self.setbacks.allow(&key, &attempt, self.clock.now()) {
             return item;
         }
         let done = match item.what {
@@ -64,10 +64,10 @@ impl Provisioner {
                 self.note(std::slice::from_ref(&item)).await;
             }
             Came::Failed | Came::Unknown => {
-                tracing::warn!(%tenant, name, why, "a desired channel is not as desired");
-                // Told anew: the first try makes the key by which passwords are told apart.
-                let told = update::told(&self.surveyor, desired, &item);
-                self.setbacks.failed(key, told, desired.interval, self.clock.now());
+                tracing::warn!(%tenant, name, why, "a desired channel could not be put right");
+                // Named again: the first try makes the key that tells passwords apart.
+                let attempt = update::attempt(&self.surveyor, desired, &item);
+                self.setbacks.failed(key, attempt, desired.interval, self.clock.now());
             }
             Came::Held => tracing::info!(%tenant, name, why, "a desired channel waits"),
             Came::Unchanged | Came::Adopted => {}

@@ -34,7 +34,7 @@ pub trait Rewatch: Send + Sync {
     async fn again(&self, why: String) -> Result<(), String>;
 }
 
-/// See the module.
+/// See the module documentation.
 pub struct Service {
     /// Who does the work.
     pub provisioner: Provisioner,
@@ -120,9 +120,9 @@ impl Service {
         }
         let new = now.iter().filter(|(key, id)| watched.get(*key) != Some(*id));
         let names: Vec<String> = new.map(|((_, name), id)| format!("`{name}` is {id}")).collect();
-        match self.rewatch.again(format!("desired channels are known by their ids: {}", names.join(", "))).await {
+        match self.rewatch.again(format!("desired channels got their ids: {}", names.join(", "))).await {
             Ok(()) => *watched = now,
-            Err(error) => tracing::error!(%error, "channels that exist by now are not watched yet"),
+            Err(error) => tracing::error!(%error, "could not start to watch new channels yet"),
         }
     }
 
@@ -147,7 +147,7 @@ impl Service {
         let ended = match tokio::task::spawn_blocking(ended).await {
             Ok(Ok(ended)) => ended,
             Ok(Err(error)) => {
-                tracing::warn!(%error, "which changes of desired channels may still show is not known");
+                tracing::warn!(%error, "cannot read which changes of desired channels may still show");
                 Vec::new()
             }
             Err(_) => Vec::new(),

@@ -159,7 +159,7 @@ impl Surveyor {
         let digest = |password: SecretString| match self.digests.by_key(tenant, name, &password) {
             Ok(digest) => digest,
             Err(error) => {
-                tracing::warn!(%error, "changes of SIP passwords are not seen");
+                tracing::warn!(%error, "changes of SIP passwords go unnoticed");
                 None
             }
         };
@@ -169,7 +169,7 @@ impl Surveyor {
     /// The digest of a password; without one its changes are not seen, and that is logged.
     pub fn digest(&self, desired: &Desired, password: &SecretString) -> Option<String> {
         let digest = self.digests.of(desired.spec.tenant.as_str(), &desired.spec.name, password);
-        digest.inspect_err(|error| tracing::warn!(%error, "changes of SIP passwords are not seen")).ok()
+        digest.inspect_err(|error| tracing::warn!(%error, "changes of SIP passwords go unnoticed")).ok()
     }
 
     async fn sight(&self, platform: &dyn Platform, list: &List, desired: &Desired, known: Option<&Known>) -> Sight {
@@ -204,7 +204,7 @@ impl Surveyor {
             (_, [one]) => match single(platform, one, Class::Rest).await {
                 // The list is older than what a single look says.
                 Sight::Gone(_) => {
-                    Sight::Unseen(format!("{one} is on the list and not there: the list is not up to date"))
+                    Sight::Unseen(format!("the list shows {one}, but it does not exist: the list is out of date"))
                 }
                 found => found,
             },
@@ -236,7 +236,7 @@ impl Surveyor {
                     let new: Vec<_> = again.into_iter().filter(|d| docs.iter().all(|k| k.id() != d.id())).collect();
                     docs.extend(new);
                 }
-                List::Absent => confirmed = Err("the list of channels is gone".to_owned()),
+                List::Absent => confirmed = Err("the platform no longer gives a list of channels".to_owned()),
                 List::Unread(why) => confirmed = Err(why),
             }
         }
@@ -326,14 +326,14 @@ async fn list(platform: &dyn Platform, names: &BTreeSet<&str>, ids: &BTreeSet<&s
         match turned {
             Ok(None) if malformed > 0 => {
                 return List::Unread(format!(
-                    "{malformed} entries of the list of channels could not be read: whether a name is absent is not certain"
+                    "{malformed} entries of the list of channels could not be read, so a missing name is not certain"
                 ));
             }
             Ok(None) => return List::Whole(found.into_values().collect(), Ok(())),
             Ok(turned) => next = turned,
             Err(why) => {
                 return List::Unread(format!(
-                    "the list of channels does not end: {why}; whether a name is absent is not certain"
+                    "the list of channels has no end ({why}), so a missing name is not certain"
                 ));
             }
         }

@@ -35,7 +35,7 @@ impl Provisioner {
             Sight::Exists(doc) => doc,
             Sight::Gone(_) => return held("the platform no longer has it".to_owned()),
             Sight::Unseen(why) => return held(why),
-            _ => return held("it was not read".to_owned()),
+            _ => return held("it could not be read".to_owned()),
         };
         let mut fresh = self.surveyor.judge(desired, Some(&known), &Sight::Exists(doc.clone())).await;
         match fresh.what {
@@ -90,7 +90,7 @@ impl Provisioner {
         if let (Came::Changed, Some(password)) = (result, &password) {
             known.credentials = Some(self.credentials(desired, password));
         }
-        // Drift may have been told of meanwhile.
+        // Drift may have been reported meanwhile.
         known.drift = self.known(&desired.key()).and_then(|known| known.drift);
         let why = match (why, &backups) {
             (Some(why), Some(backups)) => Some(format!("{why}; {backups}")),
@@ -127,19 +127,19 @@ impl Provisioner {
                         {
                             return (
                                 Came::Unknown,
-                                Some(format!("{why}; whether the credentials were taken is not shown")),
+                                Some(format!("{why}; the platform does not show whether it took the credentials")),
                             );
                         }
                         _ if missing.is_empty() => {
                             return (Came::Changed, siblings(before, &after, &item.differences));
                         }
                         Some(why) if over => {
-                            let why = format!("{why}; it does not show in {}, and may still", missing.join(", "));
+                            let why = format!("{why}; it does not show in {} yet, and still may", missing.join(", "));
                             return (Came::Unknown, Some(why));
                         }
                         None if over => {
                             let why =
-                                format!("the platform took the change, which does not show in {}", missing.join(", "));
+                                format!("the platform took the change, but it does not show in {}", missing.join(", "));
                             return (Came::Failed, Some(why));
                         }
                         _ => {}
@@ -174,8 +174,8 @@ async fn held_for<T>(permit: Permit, most: Duration, verify: impl Future<Output 
     came
 }
 
-/// What would be sent, as something to compare: the fields, and which password.
-pub fn told(surveyor: &Surveyor, desired: &Desired, item: &Item) -> String {
+/// Identifies what would be sent: the fields, and which password.
+pub fn attempt(surveyor: &Surveyor, desired: &Desired, item: &Item) -> String {
     let user = surveyor.user(desired);
     digest(&serde_json::to_string(&(item.what, &item.differences, user)).unwrap_or_default())
 }
@@ -213,10 +213,10 @@ fn backups_wait(item: &mut Item, doc: &ChannelDoc, permit: &Permit) -> Option<St
         (Some(away), _) => format!("its traffic goes to {away}"),
         (None, Some("healthy")) => permit.carry_route().err()?,
         (None, Some(_)) => "the platform does not call it healthy".to_owned(),
-        (None, None) => "the platform does not tell its status".to_owned(),
+        (None, None) => "the platform does not show its status".to_owned(),
     };
     item.differences.retain(|d| d.field != BACKUPS);
-    Some(format!("{why}: its backups are put right when it is home and up"))
+    Some(format!("{why}: its backups are corrected once it is home and up"))
 }
 
 fn sends_credentials(differences: &[Difference]) -> bool {

@@ -58,8 +58,8 @@ impl Calls {
 /// A bridge changes the platform, so what forbids every change forbids it too.
 fn held_because(snapshot: &Snapshot, tenant: &TenantId) -> Option<String> {
     if snapshot.mode == Mode::Observe {
-        return Some("daemon.mode is observe, which changes nothing; set it to propose or enforce".to_owned());
+        return Some("daemon.mode is observe, which makes no changes; set it to propose or enforce".to_owned());
     }
     let paused = snapshot.paused || snapshot.tenants.get(tenant).is_some_and(|tenant| tenant.report.paused);
-    paused.then(|| format!("{tenant} is paused; `trunkwarden resume` lifts that"))
+    paused.then(|| format!("{tenant} is paused until `trunkwarden resume`"))
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// Answers of a cache are no last word, for however long they come.
-const OLD: &str = "the platform's answers are older than the time to verify";
+const OLD: &str = "the platform's answers are older than the change";
 /// How long one read-back may take.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -71,7 +71,9 @@ impl Execution {
         let outcome = match intent.await {
             Ok(Some(receipt)) => self.change(receipt.gated(self.gate.clone())).await,
             Ok(None) => Outcome::Withdrawn { why: "the journal gave no receipt for the intent".into() },
-            Err(error) => Outcome::Withdrawn { why: format!("the intent could not be written down: {error}") },
+            Err(error) => {
+                Outcome::Withdrawn { why: format!("the intent could not be written to the journal: {error}") }
+            }
         };
         self.finish(outcome).await;
     }
@@ -146,7 +148,7 @@ impl Execution {
             Ok((fresh, _)) if *fresh == *self.doc => {
                 tracing::warn!(
                     tenant = %channel.tenant, channel = %channel.channel, tag,
-                    "the platform refuses its own tag although nobody changed the channel; the change is sent without If-Match"
+                    "the platform refuses its own ETag although nobody changed the channel; sending the change without If-Match"
                 );
                 Ok(None)
             }

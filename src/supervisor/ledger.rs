@@ -38,7 +38,7 @@ struct Reply {
 
 type Settled = (Batch, Result<(), JournalError>);
 
-/// See the module.
+/// See the module documentation.
 pub struct Ledger {
     journal: Journal,
     clock: Clock,
@@ -150,7 +150,7 @@ impl Ledger {
             Ok(()) => {}
             Err(error) if error.is_permanent() => self.take_apart(batch, &error),
             Err(error) => {
-                tracing::error!(%error, "a commit failed; it is kept for later");
+                tracing::error!(%error, "a commit failed; it will be tried again");
                 self.keep(batch);
             }
         }
@@ -273,7 +273,7 @@ impl Ledger {
             tracing::error!("the last commits did not reach the disk in time");
         }
         if !self.kept.is_empty() {
-            tracing::error!(batches = self.kept.len(), "stopping with entries that could not be written");
+            tracing::error!(batches = self.kept.len(), "stopping with entries that are not on disk");
         }
         if tokio::time::timeout(LAST_COMMITS, self.journal.close()).await.is_err() {
             tracing::error!("the journal did not close in time; the next start checks it");
@@ -308,7 +308,7 @@ impl Ledger {
             }
         } else {
             self.set_aside += 1;
-            tracing::error!(%error, "the journal refuses something for good; it is set aside and not tried again");
+            tracing::error!(%error, "the journal refuses part of a commit for good; that part is set aside and not tried again");
         }
     }
 

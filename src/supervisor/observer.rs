@@ -24,7 +24,7 @@ pub fn observer(counters: Counters, tenant: TenantId, clock: Clock) -> Observer 
                 counters.malformed(tenant.as_str(), lapse.what, lapse.count);
                 if let Some(count) = said.due(clock.now(), lapse) {
                     let (what, place) = (lapse.what.name(), lapse.place.as_str());
-                    tracing::warn!(%tenant, what, count, place, "part of what the platform answers cannot be read");
+                    tracing::warn!(%tenant, what, count, place, "cannot read part of the platform's answers");
                 }
             }
         }

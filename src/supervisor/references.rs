@@ -62,7 +62,7 @@ async fn ask(mut plan: watch::Receiver<References>, tell: mpsc::Sender<Vec<Refer
         }
         if !told {
             for target in targets.iter().filter(|target| !up.contains(*target)) {
-                tracing::warn!(target, "this reference target does not answer; it counts once it has");
+                tracing::warn!(target, "this reference target does not answer yet; it counts from its first answer on");
             }
         }
         known.extend(up.iter().cloned());

@@ -50,7 +50,7 @@ impl Insistence {
         if known.len() > MOST
             && let Some((forgotten, _)) = known.pop_first()
         {
-            tracing::warn!(channel = %forgotten, "more tags are refused than are remembered; this one's refusals are forgotten");
+            tracing::warn!(channel = %forgotten, "too many channels refuse their own ETag to remember them all; this one is forgotten");
         }
     }
 

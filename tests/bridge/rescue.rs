@@ -163,7 +163,7 @@ fn publish(world: &World, snapshot: &SnapshotCell, health: Health) {
 
 #[tokio::test(start_paused = true)]
 async fn a_channel_that_is_no_longer_known_to_be_down_keeps_its_calls() {
-    for (health, why) in [(Health::Up, "not down any more"), (Health::Unknown, "is not known")] {
+    for (health, why) in [(Health::Up, "no longer down"), (Health::Unknown, "not known whether")] {
         let (world, _) = world("per_minute = 1", 5);
         let snapshot = SnapshotCell::default();
         let rescues = shown(&world, &snapshot);
@@ -205,6 +205,6 @@ async fn one_rescue_too_many_at_once_is_told_and_counted() {
     let held: Vec<_> = world.audit().into_iter().filter(|e| e["event_type"] == "rescue.held").collect();
     assert_eq!(held.len(), 1);
     assert_eq!(held[0]["channel_id"], "ch-0001");
-    assert!(held[0]["reason"].as_str().unwrap().contains("64 rescues are under way"), "{}", held[0]);
+    assert!(held[0]["reason"].as_str().unwrap().contains("64 rescues are already under way"), "{}", held[0]);
     assert_eq!(world.metric("trunkwarden_rescues_total", &[("result", "skipped")]), Some(1.0));
 }

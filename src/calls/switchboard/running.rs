@@ -79,13 +79,13 @@ impl Running {
         let settled = Settled { warnings: asked.warnings, ..Settled::of(&operation, outcome, took) };
         tracing::info!(
             tenant = %asked.tenant, call = asked.bridge.call(), operation = %operation.id,
-            result = settled.outcome.label(), "a bridge is over"
+            result = settled.outcome.label(), "bridge ended"
         );
         let entry = record::ended(clock.wall(), &operation, &settled, asked.purpose.channel());
         let written = board.write_down(&settled, entry).await;
         let _ = done.send(Some(settled));
         if let Err((batch, error)) = written {
-            tracing::error!(%error, "the outcome of a bridge is not written down yet");
+            tracing::error!(%error, "could not record the outcome of a bridge yet");
             board.write_again(batch).await;
         }
     }

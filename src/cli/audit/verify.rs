@@ -53,7 +53,7 @@ impl VerifyArgs {
         let mut remarks = Vec::new();
         let keys = if self.key.is_empty() {
             remarks.push(
-                "the key is the one beside the journal: whoever can change the one can change the other; --key takes one \
+                "the key is the one beside the journal, and whoever can change one can change both; --key takes one \
                  that was kept elsewhere",
             );
             keys_beside(reader.path())?
@@ -61,7 +61,7 @@ impl VerifyArgs {
             keys(&self.key)?
         };
         if self.checkpoint.is_empty() {
-            remarks.push("no checkpoint from elsewhere was given (--checkpoint): that nothing was cut off at the end is not shown");
+            remarks.push("no checkpoint from elsewhere was given (--checkpoint): this does not show that nothing was cut off at the end");
         }
         let held = self
             .checkpoint
@@ -114,17 +114,25 @@ impl Outcome {
         };
         let mut out = format!("whole: {} entries\nhead {}\nroot {}\n", v.entries, v.head, v.root);
         let _ = match v.checkpoints {
-            0 => writeln!(out, "no checkpoint yet: only the chain was checked, and who can write can write another"),
+            0 => writeln!(
+                out,
+                "no checkpoint yet: only the chain was checked, and whoever can write the file can write another chain"
+            ),
             n => writeln!(out, "{n} checkpoints, all signed; the newest covers entries 1 to {}", v.covered),
         };
         if v.archived > 0 {
-            let read =
-                if v.archives_read { "read and whole" } else { "NOT read: verified from the checkpoint at their end" };
+            let read = if v.archives_read {
+                "read and complete"
+            } else {
+                "NOT read: verified from the checkpoint at their end"
+            };
             let _ = writeln!(out, "entries 1 to {} are archived, {read}", v.archived);
         }
         for seq in &v.accepted {
-            let _ =
-                writeln!(out, "note: a person accepted the log as it stood before entry {seq}, which says who and why");
+            let _ = writeln!(
+                out,
+                "note: a person accepted the log as it stood before entry {seq}; that entry says who and why"
+            );
         }
         for remark in &self.remarks {
             let _ = writeln!(out, "note: {remark}");

@@ -33,7 +33,7 @@ impl Calendar {
             let sealing = sealed.seal(seal_clock.wall());
             Box::pin(async move {
                 if let Err(error) = sealing.await {
-                    tracing::warn!(%error, "a checkpoint of the audit log could not be made");
+                    tracing::warn!(%error, "could not make a checkpoint of the audit log");
                 }
             })
         });
@@ -46,7 +46,7 @@ impl Calendar {
             let (journal, now) = (journal.clone(), clock.wall());
             Box::pin(async move {
                 if let Err(error) = journal.prune(now).await {
-                    tracing::warn!(%error, "old observations could not be removed");
+                    tracing::warn!(%error, "could not remove old observations");
                 }
             })
         });
@@ -95,16 +95,16 @@ impl Archiving {
         let wall = self.clock.wall();
         // Counted from when an entry may be archived, not from when it was written.
         if let Err(error) = self.journal.release_held(wall.back(retention.saturating_add(hold_for))).await {
-            tracing::warn!(%error, "what sinks still wait for holds back the archive");
+            tracing::warn!(%error, "entries that sinks still wait for hold back the archive");
         }
         let segments = match self.journal.archive(wall.back(retention)).await {
             Ok(segments) => segments,
             Err(error) => {
-                tracing::warn!(%error, "old audit entries are not archived and stay in the journal");
+                tracing::warn!(%error, "could not archive old audit entries; they stay in the journal");
                 return 0;
             }
         };
-        tracing::info!(segments, "audit entries past their retention are archived");
+        tracing::info!(segments, "archived the audit entries past their retention");
         segments
     }
 }

@@ -88,7 +88,7 @@ impl Reloader {
                 biased;
                 Some(()) = self.changes.recv() => return "a configuration file changed",
                 _ = self.look_again.tick() => if self.places.moved().await {
-                    return "a secret's or a certificate's file changed";
+                    return "a secret or certificate file changed";
                 },
             }
         }
@@ -104,9 +104,9 @@ impl Reloader {
         let taken = self.take(why).await;
         self.counters.config_reload(taken.is_ok(), self.clock.wall());
         match taken {
-            Ok(()) => tracing::info!(why, "configuration taken"),
+            Ok(()) => tracing::info!(why, "configuration loaded"),
             Err(error) => {
-                tracing::error!(why, "the new configuration is refused and the old one stays: {error}");
+                tracing::error!(why, "the new configuration is refused, the old one stays: {error}");
                 self.reloads.refused(error).await;
             }
         }
@@ -135,7 +135,7 @@ impl Reloader {
         match self.out.delivery.subscribe(&sinks).await {
             Ok(()) => self.out.delivery.run(sinks, &self.out.snapshot),
             Err(error) => {
-                tracing::error!(%error, "the sinks stay as they were; reload once the journal can be written");
+                tracing::error!(%error, "the sinks stay as they were: reload once the journal can be written");
             }
         }
         let keeping = Keeping::from(&config.audit.proof);
@@ -143,7 +143,7 @@ impl Reloader {
             let days = config.audit.proof.retention.map(|kept| kept.as_secs() / 86_400);
             tracing::info!(
                 days,
-                "`audit.retention_days` or `audit.hold_for` changed; the next archive, at night, goes by it"
+                "`audit.retention_days` or `audit.hold_for` changed; it takes effect at the next nightly archive"
             );
         }
         self.places.keep(config.read_files());

@@ -34,7 +34,7 @@ impl Compiler<'_> {
             if tenant.sound
                 && let Some(first) = first.insert(key.clone(), id.at)
             {
-                let message = format!("the channel `{}` of `{}` stands twice", shorten(&id.value), tenant.value);
+                let message = format!("the channel `{}` of `{}` is listed twice", shorten(&id.value), tenant.value);
                 self.error(id.at, message).also(first, "first here");
             }
             let backups = self.backups(section, Some(&id.value));
@@ -53,13 +53,13 @@ impl Compiler<'_> {
         match (has("id"), has("provision")) {
             (true, true) => {
                 let other = section.key_at("provision");
-                self.error(section.key_at("id"), "a channel has an `id` or a [channels.provision] table, not both")
+                self.error(section.key_at("id"), "a channel takes an `id` or a [channels.provision] table, not both")
                     .also(other, "and this");
             }
             (false, false) => {
                 let found =
                     self.error(section.at, "a channel needs an `id`, or a `name` and a [channels.provision] table");
-                found.help("`id` for a channel that exists, [channels.provision] for one to be created");
+                found.help("`id` for a channel that exists, [channels.provision] for one to create");
             }
             (true, false) if has("name") => {
                 self.warning(section.key_at("name"), "`name` has no effect on a channel with an `id`");
@@ -71,7 +71,7 @@ impl Compiler<'_> {
         }
         if has("provision") && has("failover") && !has("id") {
             let at = section.key_at("failover");
-            self.error(at, "the `failover` of a desired channel belongs into its [channels.provision] table");
+            self.error(at, "the `failover` of a desired channel belongs in its [channels.provision] table");
         }
         has("id") && !has("provision")
     }
@@ -96,7 +96,7 @@ impl Compiler<'_> {
             if own == Some(id.as_str()) {
                 self.error(*at, format!("the channel `{shown}` is its own backup"));
             } else if let Some(first) = seen.insert(id, *at) {
-                self.error(*at, format!("the backup `{shown}` stands twice")).also(first, "first here");
+                self.error(*at, format!("the backup `{shown}` is listed twice")).also(first, "first here");
             }
         }
         backups
@@ -125,8 +125,9 @@ impl Compiler<'_> {
                     None
                 };
                 let message =
-                    format!("the backup `{}` is no configured channel of `{}`", shorten(id), read.tenant.value);
-                let found = self.warning(*at, message).label("watched while it is a candidate, never moved itself");
+                    format!("the backup `{}` is not a configured channel of `{}`", shorten(id), read.tenant.value);
+                let found =
+                    self.warning(*at, message).label("it is watched while it is a candidate, and never moved itself");
                 if let Some(near) = near {
                     found.help(format!("did you mean `{near}`?"));
                 }

@@ -22,7 +22,8 @@ impl Compiler<'_> {
         }
         let targets: Vec<String> = references.texts("targets").into_iter().map(|(target, _)| target).collect();
         if targets.len() > MAX_TARGETS {
-            let message = format!("references: `targets` has {} targets, and may have {MAX_TARGETS}", targets.len());
+            let message =
+                format!("references: `targets` has {} targets; at most {MAX_TARGETS} are allowed", targets.len());
             self.error(references.key_at("targets"), message);
         }
         References { targets, interval: interval.value, timeout: timeout.value }

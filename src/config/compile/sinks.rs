@@ -41,7 +41,7 @@ impl Compiler<'_> {
         let sinks: Vec<(Loc, String)> =
             exports.chain(files).chain(hooks).map(|(at, name)| (at, name.clone())).collect();
         if let Some((at, _)) = sinks.get(MAX_SINKS) {
-            self.error(*at, format!("there may be {MAX_SINKS} sinks at most, files and webhooks included"));
+            self.error(*at, format!("at most {MAX_SINKS} sinks are allowed, files and webhooks included"));
         }
         let with_bulk = audit_sinks.exports.iter().filter(|export| export.bulk.is_some());
         let bulk = with_bulk.filter_map(|export| {
@@ -50,9 +50,9 @@ impl Compiler<'_> {
         });
         for (at, name) in sinks.iter().cloned().chain(bulk) {
             if let Some(first) = seen.insert(name.clone(), at) {
-                self.error(at, format!("there are two sinks of the name `{name}`"))
+                self.error(at, format!("two sinks are named `{name}`"))
                     .also(first, "first here")
-                    .help("give each sink a `name` of its own: metrics and the outbox tell sinks apart by it");
+                    .help("give each sink its own `name`: metrics and the outbox tell sinks apart by it");
             }
         }
     }
@@ -61,7 +61,7 @@ impl Compiler<'_> {
         let sink = self.http_sink(section, "export", dir);
         let cron = section.find::<String>("bulk_cron");
         if cron.is_some() && section.has("bulk_interval") {
-            self.error(section.key_at("bulk_cron"), "`bulk_cron` and `bulk_interval` exclude each other")
+            self.error(section.key_at("bulk_cron"), "`bulk_cron` and `bulk_interval` cannot be set together")
                 .also(section.key_at("bulk_interval"), "the other one");
         }
         let when = match cron {
@@ -108,9 +108,9 @@ impl Compiler<'_> {
         let sink = self.http_sink(section, "webhook", dir);
         let mut secrets = Vec::new();
         if section.has("secret") && section.has("secrets") {
-            self.error(section.key_at("secrets"), "`secret` and `secrets` exclude each other")
+            self.error(section.key_at("secrets"), "`secret` and `secrets` cannot be set together")
                 .also(section.key_at("secret"), "the other one")
-                .help("put all of them into `secrets`, the newest first");
+                .help("put all of them into `secrets`, newest first");
         }
         secrets.extend(self.secret(section, "secret", &format!("secret of {}", sink.name), dir));
         for (n, entry) in section.get::<Vec<Entry>>("secrets").value.into_iter().enumerate() {
@@ -153,14 +153,17 @@ impl Compiler<'_> {
             Some((basic.get::<String>("username").value, password))
         });
         if section.has("token") && section.has("basic") {
-            self.error(section.key_at("basic"), "`basic` and `token` exclude each other: both authorise the request")
-                .also(section.key_at("token"), "the other one");
+            self.error(
+                section.key_at("basic"),
+                "`basic` and `token` cannot be set together: both authorise the request",
+            )
+            .also(section.key_at("token"), "the other one");
         }
         let key = self.secret(section, "client_key", &format!("client_key of {name}"), dir);
         let certificate = path(section, "client_cert", dir);
         if section.has("client_cert") != section.has("client_key") {
             let at = section.key_at(if section.has("client_cert") { "client_cert" } else { "client_key" });
-            self.error(at, "`client_cert` and `client_key` go together: one is of no use without the other");
+            self.error(at, "`client_cert` and `client_key` go together: set both or neither");
         }
         Credentials { token, basic, headers: self.sink_headers(section, name, dir), client: certificate.zip(key) }
     }
@@ -169,7 +172,7 @@ impl Compiler<'_> {
         let mut headers = BTreeMap::new();
         for (header, entry) in section.named("headers").into_iter().flatten() {
             let Ok(parsed) = HeaderName::from_bytes(header.as_bytes()) else {
-                self.error(entry.key_at, "`headers` has a name that is no HTTP header's name");
+                self.error(entry.key_at, "`headers` has a name that is not a valid HTTP header name");
                 continue;
             };
             if let Some(why) = reserved(&parsed) {

@@ -17,14 +17,14 @@ pub(crate) static ROOT: Table = Table {
             "include_secrets",
             Kind::List(&Kind::Text(Format::Any), 0),
             "[]",
-            "What included files may name as secrets besides files below their own folder: globs over paths, env:NAME and credential:NAME.",
+            "Secrets that included files may name, besides files below their own folder: globs over paths, env:NAME and credential:NAME.",
         ),
         absent("daemon", Kind::Table(&DAEMON), "The process."),
-        absent("references", Kind::Table(&REFERENCES), "Targets outside the platforms; left out: none are asked."),
+        absent("references", Kind::Table(&REFERENCES), "Targets outside the platforms; left out: none."),
         absent("tenants", Kind::Named(&TENANT), "The tenants, by name."),
         absent("policies", Kind::Named(&POLICY), "The policies, by name; `default` always exists."),
         absent("limits", Kind::Table(&LIMITS), "How much may be changed at once."),
-        absent("channels", Kind::Tables(&CHANNEL), "The channels to keep."),
+        absent("channels", Kind::Tables(&CHANNEL), "The channels to watch."),
         absent("audit", Kind::Table(&AUDIT), "The audit log."),
         absent("webhooks", Kind::Tables(&WEBHOOK), "Where events are posted."),
     ],
@@ -37,7 +37,7 @@ pub(crate) static INCLUDED: Table = Table {
     keys: &[
         absent("tenants", Kind::Named(&TENANT), "The tenants, by name."),
         absent("policies", Kind::Named(&POLICY), "The policies, by name."),
-        absent("channels", Kind::Tables(&CHANNEL), "The channels to keep."),
+        absent("channels", Kind::Tables(&CHANNEL), "The channels to watch."),
     ],
 };
 
@@ -61,13 +61,13 @@ static DAEMON: Table = Table {
             "mode",
             Kind::Word(MODES),
             r#""observe""#,
-            "Caps every policy's mode: observe decides and records and changes nothing.",
+            "Caps every policy's mode; observe decides and records, and changes nothing.",
         ),
         or(
             "hosts",
             Kind::List(&Kind::Text(Format::Host), 0),
             r#"["loopback"]"#,
-            "Names under which the page and the API may be called, besides addresses and this machine's own.",
+            "Host names by which the page and the API may be reached, besides addresses and this machine's own name.",
         ),
         absent("tokens", Kind::Table(&TOKENS), "Tokens for writes over TCP."),
     ],
@@ -85,14 +85,14 @@ static TOKENS: Table = Table {
 
 static REFERENCES: Table = Table {
     name: "[references]",
-    doc: "Targets outside the platforms: where none of them answers, our own network is gone and nothing is done.",
+    doc: "Targets outside the platforms: where none of them answers, our own network is down and nothing is done.",
     keys: &[
         required(
             "targets",
             Kind::List(&Kind::Text(Format::HostPort), 1),
             "Hosts and ports to which a TCP connection is opened; at most 16.",
         ),
-        or("interval", Kind::Duration(100), r#""10s""#, "How often they are asked."),
+        or("interval", Kind::Duration(100), r#""10s""#, "How often each is tried."),
         or("timeout", Kind::Duration(10), r#""3s""#, "How long a connection may take; below interval."),
     ],
 };
@@ -117,7 +117,7 @@ static TENANT: Table = Table {
         absent(
             "patch",
             Kind::Word(&["merges", "replaces"]),
-            "What the platform does with what a PATCH leaves out; left out: found out, one codec change at a time.",
+            "What the platform does with fields that a PATCH omits; left out: learnt from one codec change at a time.",
         ),
         absent("ca_file", Kind::Text(Format::File), "A PEM file with further certificate authorities."),
         absent(
@@ -126,7 +126,7 @@ static TENANT: Table = Table {
             "An HTTP proxy for this tenant; none is used unless configured. One with a user and password is a secret's place.",
         ),
         absent("headers", Kind::Headers, "Headers for every request to this tenant; a value may be a secret's place."),
-        required("auth", Kind::Table(&AUTH), "How the daemon is authorised."),
+        required("auth", Kind::Table(&AUTH), "How the daemon gets its token."),
         absent("bridge", Kind::Table(&BRIDGE), "Bridging of calls; left out: none."),
         absent("paths", Kind::Table(&PATHS), "Paths below base_url; {id} and {call} are replaced, percent-encoded."),
         absent("limits", Kind::Table(&TENANT_LIMITS), "Overrides [limits], key by key."),
@@ -135,7 +135,7 @@ static TENANT: Table = Table {
 
 static AUTH: Table = Table {
     name: "[tenants.NAME.auth]",
-    doc: "How the daemon is authorised.",
+    doc: "How the daemon gets its token.",
     keys: &[
         or("grant", Kind::Word(&["client_credentials", "access_key"]), r#""client_credentials""#, "The OAuth grant."),
         required("client_id", Kind::Text(Format::Any), "The OAuth client."),
@@ -165,7 +165,7 @@ static BRIDGE: Table = Table {
             r#"["cti:calls:read", "cti:calls:write", "cti:bridge:write"]"#,
             "Scopes of the token for bridging.",
         ),
-        or("max_legs", Kind::Whole(2, 8), "8", "Legs of one bridge at most, the call's own included."),
+        or("max_legs", Kind::Whole(2, 8), "8", "Most legs of one bridge, the call's own included."),
         or(
             "target_types",
             Kind::List(&Kind::Word(&["phone", "sip", "agent", "extension"]), 1),
@@ -173,12 +173,12 @@ static BRIDGE: Table = Table {
             "What a call may be bridged to.",
         ),
         or("timeout", Kind::Duration(100), r#""10s""#, "How long one request may take."),
-        or("deadline", Kind::Duration(1000), r#""30s""#, "Until when, from the order on, a bridge may be sent."),
+        or("deadline", Kind::Duration(1000), r#""30s""#, "How long after the order a bridge may still be sent."),
         or(
             "verify_for",
             Kind::Duration(100),
             r#""10s""#,
-            "How long the call is read back where it is not known whether it was bridged.",
+            "How long the call is read back when it is not known whether it was bridged.",
         ),
     ],
 };
@@ -191,7 +191,11 @@ static PATHS: Table = Table {
         or("channel", Kind::Text(Format::PathWithId), r#""/api/v2/channels/{id}""#, "One channel."),
         or("telemetry", Kind::Text(Format::Path), r#""/api/v2/telemetry/metrics""#, "Telemetry queries."),
         or("bridge", Kind::Text(Format::PathWithCall), r#""/api/v2/cti/calls/{call}/bridge""#, "Bridging a call."),
-        absent("call", Kind::Text(Format::PathWithCall), "Reading one call; left out: an unknown outcome stays one."),
+        absent(
+            "call",
+            Kind::Text(Format::PathWithCall),
+            "Reading one call; left out: an unknown outcome stays unknown.",
+        ),
         absent("calls", Kind::Text(Format::QueryWithId), "A channel's calls, for rescue; left out: off."),
     ],
 };
@@ -245,7 +249,7 @@ static CHANNEL: Table = Table {
         absent("id", Kind::Text(Format::ChannelId), "The channel's id on the platform."),
         absent("name", Kind::Text(Format::ChannelName), "The name of a desired channel, 3 to 64 characters."),
         required("tenant", Kind::Text(Format::Any), "The tenant that it belongs to."),
-        or("policy", Kind::Text(Format::Any), r#""default""#, "The policy that it is kept by."),
+        or("policy", Kind::Text(Format::Any), r#""default""#, "Its policy."),
         absent(
             "failover",
             Kind::List(&Kind::Text(Format::ChannelId), 0),
@@ -254,7 +258,7 @@ static CHANNEL: Table = Table {
         absent(
             "carrier",
             Kind::Text(Format::Any),
-            "What fails together with it, for the mass hold; left out: its sip_server as read.",
+            "The carrier it depends on, for the mass hold; left out: its sip_server as read.",
         ),
         absent("provision", Kind::Table(&PROVISION), "The channel to create where it does not exist yet."),
     ],
@@ -276,7 +280,7 @@ static PROVISION: Table = Table {
 
 static CODEC_PLACE: Table = Table {
     name: "codecs of [channels.provision]",
-    doc: "A codec and its place.",
+    doc: "A codec and its priority.",
     keys: &[
         required("name", Kind::Word(&["PCMU", "PCMA", "G729", "G722", "OPUS"]), "The codec."),
         required("priority", Kind::Whole(1, 10), "1 to 10; 1 is preferred."),
@@ -312,28 +316,28 @@ static AUDIT: Table = Table {
             Kind::Secret,
             "The key that signs checkpoints (PRIVATE+KEY+...); left out: {state_dir}/audit.key, made at the first start.",
         ),
-        or("checkpoint_entries", Kind::Whole(1, 1_000_000), "1000", "A signed checkpoint after so many entries."),
+        or("checkpoint_entries", Kind::Whole(1, 1_000_000), "1000", "Entries between signed checkpoints."),
         or(
             "checkpoint_interval",
             Kind::Duration(1000),
             r#""1h""#,
-            "A signed checkpoint after this time, where there is anything new.",
+            "Time between signed checkpoints, if there are new entries.",
         ),
         absent(
             "retention_days",
             Kind::Whole(1, 36_500),
-            "Entries older than this are archived to {state_dir}/archive and removed; left out: they stay for ever.",
+            "Entries older than this are archived to {state_dir}/archive and removed; left out: never.",
         ),
         or(
             "hold_for",
             Kind::Duration(60_000),
             r#""7d""#,
-            "The longest that a sink may hold back archiving; what it still waits for is then copied as dead letters.",
+            "The longest that a sink may hold back archiving; its remaining entries are then copied as dead letters.",
         ),
         absent(
             "witness",
             Kind::Text(Format::SinkName),
-            "The name of a sink that is asked at a start which checkpoints it holds: the log is held against them.",
+            "A sink that is asked at each start which checkpoints it holds; the log is checked against them.",
         ),
         absent("export", Kind::Tables(&EXPORT), "Where entries are sent."),
         absent("file", Kind::Tables(&FILE), "Files that get each entry as a line of JSON."),

@@ -5,7 +5,7 @@ use super::{Format, Key, Kind, Table, absent, or, required};
 const NAME: Key = absent(
     "name",
     Kind::Text(Format::SinkName),
-    "What metrics, the outbox and people call it; left out: made of its kind, its host and a digest of its address.",
+    "Its name in metrics and the outbox; left out: made from its kind, its host and a digest of its address.",
 );
 const TOKEN: Key = absent("token", Kind::Secret, "The sink's own bearer token.");
 const AUTH_BASIC: Key = absent("basic", Kind::Table(&BASIC), "The sink's own user and password.");
@@ -18,17 +18,15 @@ const CA_FILE: Key = absent("ca_file", Kind::Text(Format::File), "A PEM file wit
 const PROXY: Key =
     absent("proxy", Kind::TextOrSecret(Format::Url), "An HTTP proxy for this sink; none is used unless configured.");
 const TIMEOUT: Key = or("timeout", Kind::Duration(100), r#""10s""#, "From sending to the complete answer.");
-const MAX_PENDING: Key =
-    or("max_pending", Kind::Whole(1, 100_000_000), "1000000", "Deliveries that may wait one by one on disk.");
+const MAX_PENDING: Key = or("max_pending", Kind::Whole(1, 100_000_000), "1000000", "Deliveries that may wait on disk.");
 const MAX_TRIES: Key = or(
     "max_tries",
     Kind::Whole(10, 1000),
     "10",
-    "Tries of a delivery that was set aside, over an hour at least, before it is a dead letter.",
+    "Attempts, over an hour at least, at a delivery that was set aside before it becomes a dead letter.",
 );
 const ORDERS: &[&str] = &["set_aside", "strict"];
-const ORDER_DOC: &str =
-    "Whether a delivery that is refused again and again goes on by itself (set_aside) or holds up the rest (strict).";
+const ORDER_DOC: &str = "Whether a delivery that is refused again and again is retried beside the queue (set_aside) or holds up the rest (strict).";
 const ALL_EVENTS: Key =
     or("events", Kind::List(&Kind::Text(Format::Any), 1), r#"["*"]"#, "Globs over event types; * matches dots too.");
 
@@ -58,7 +56,7 @@ pub(super) static EXPORT: Table = Table {
         or("bulk", Kind::Flag, "true", "Whether bulk metrics are sent."),
         or("bulk_interval", Kind::Duration(1000), r#""5m""#, "How often bulk metrics are sent."),
         absent("bulk_cron", Kind::Text(Format::Cron), "When bulk metrics are sent, in UTC; in place of bulk_interval."),
-        or("bulk_batch", Kind::Whole(1, 10_000), "500", "Channels in one request of bulk metrics at most."),
+        or("bulk_batch", Kind::Whole(1, 10_000), "500", "Most channels in one request of bulk metrics."),
     ],
 };
 
@@ -74,7 +72,7 @@ pub(super) static WEBHOOK: Table = Table {
         absent(
             "secrets",
             Kind::List(&Kind::Secret, 1),
-            "Several signing secrets, the newest first: each signs, so that a receiver may change from one to the next.",
+            "Several signing secrets, the newest first: each signs, so that a receiver can change from one to the next.",
         ),
         TOKEN,
         AUTH_BASIC,
@@ -104,8 +102,8 @@ pub(super) static FILE: Table = Table {
             "104857600",
             "A file that would grow beyond it is renamed to PATH.1, that one to PATH.2, and so on.",
         ),
-        or("keep", Kind::Whole(0, 1000), "5", "Renamed files that are kept; the oldest beyond it goes."),
-        or("order", Kind::Word(&["strict"]), r#""strict""#, "A file passes nothing over."),
+        or("keep", Kind::Whole(0, 1000), "5", "Renamed files to keep; older ones are removed."),
+        or("order", Kind::Word(&["strict"]), r#""strict""#, "A file takes entries strictly in order."),
         MAX_PENDING,
     ],
 };

@@ -30,7 +30,7 @@ impl Engine {
         let wanted = slot.action.wish.as_ref().map(|wish| wish.want.name());
         let waits = slot.action.held.as_ref().is_some_and(|hold| hold.row().yields.approval == ByApproval::OfChannel);
         let Some(wanted) = wanted.filter(|_| waits) else {
-            return Err(Refusal::NothingToDo(format!("nothing that could be approved is proposed for {key}")));
+            return Err(Refusal::NothingToDo(format!("nothing on {key} waits for an approval")));
         };
         let to = slot.proposed_to();
         let order = slot.action.wish.as_ref().and_then(|wish| wish.want.order()).map(<[Codec]>::to_vec);
@@ -66,7 +66,7 @@ impl Engine {
         let Some(Approved { who, order: Some(was), .. }) = slot.action.approved.take_if(|_| other) else { return };
         let (was, now) = (ranked(&was).join(", "), ranked(order).join(", "));
         let what = format!(
-            "the approval of the codec order {was} lapsed: it is no longer of use, and {who} did not approve {now}"
+            "the approval of the codec order {was} lapsed: that order no longer helps, and {who} did not approve {now}"
         );
         slot.propose_anew(what, out);
     }

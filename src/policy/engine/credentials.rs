@@ -36,7 +36,7 @@ impl Engine {
             return false;
         }
         self.mark_tenant_unsaved(t);
-        let reason = Reason::Ordered { order: format!("acknowledged that the credentials of {key} were lost") };
+        let reason = Reason::Ordered { order: format!("acknowledged the lost credentials of {key}") };
         let (event, nothing) = (EventType::OperatorOrdered, (None, None));
         out.push(Command::Record(channel_record(key, event, person(who), reason, nothing)));
         self.touch_wanting(t);

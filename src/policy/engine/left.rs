@@ -179,7 +179,7 @@ impl Engine {
             let Some(mut left) = self.left.take(&key) else { break };
             if left.maintenance.take().is_some() {
                 left.saved.end_maintenance();
-                let what = format!("the maintenance of {key} is over: its time is up");
+                let what = format!("the maintenance of {key} ended: its time is up");
                 self.tell_left(&key, Actor::System, Reason::Lapsed { what }, out);
             }
             if left.out_for(now) < KEPT_FOR {
@@ -219,7 +219,7 @@ impl Engine {
         left.saved.end_maintenance();
         self.left.put(key.clone(), left);
         self.forgotten.push(Part::Channel(key.clone()));
-        let order = format!("ended the maintenance of {key}");
+        let order = format!("took {key} out of maintenance");
         self.tell_left(key, person(who), Reason::Ordered { order }, out);
         Ok(())
     }
@@ -252,10 +252,10 @@ impl Engine {
         }
         tenant.left = None;
         if std::mem::take(&mut tenant.paused) {
-            let what = format!("the pause of tenant {id} is over: the tenant has been out of the file for a day");
-            let mut told = record(EventType::Lapsed, Some(id.clone()), None, Actor::System, Reason::Lapsed { what });
-            (told.before, told.after) = (Some(Fact::Paused(true)), Some(Fact::Paused(false)));
-            out.push(Command::Record(told));
+            let what = format!("the pause of tenant {id} ended: the tenant left the configuration a day ago");
+            let mut record = record(EventType::Lapsed, Some(id.clone()), None, Actor::System, Reason::Lapsed { what });
+            (record.before, record.after) = (Some(Fact::Paused(true)), Some(Fact::Paused(false)));
+            out.push(Command::Record(record));
         }
         let tenant = &mut self.tenants[t];
         (tenant.paused_until, tenant.other_controller) = (None, false);

@@ -54,8 +54,9 @@ impl FromStr for Part {
             }
             _ => None,
         };
-        parsed
-            .ok_or_else(|| format!("`{text}` is no state key: `engine`, `tenant/NAME` or `channel/TENANT/ID` is meant"))
+        parsed.ok_or_else(|| {
+            format!("`{text}` is not a state key: expected `engine`, `tenant/NAME` or `channel/TENANT/ID`")
+        })
     }
 }
 

@@ -91,7 +91,8 @@ impl Driver {
             self.executions.spawn(execution.run_after(others, intent));
         } else {
             // What must stay beside the change is not known: it is not sent.
-            let outcome = Outcome::NotSent { why: format!("{channel} was not read singly before the change") };
+            let outcome =
+                Outcome::NotSent { why: format!("{channel} was not read by a single look before the change") };
             self.executions.spawn(async move {
                 let _ = intent.await;
                 let _ = tell.send(Told::Finished { op, outcome }).await;

@@ -84,7 +84,7 @@ impl Driver {
         let taken = |key: &ChannelKey| self.permits.iter().any(|granted| granted.channel.as_ref() == Some(key));
         match channel {
             Some(key) if self.acts(key) => Some(format!("an action on {key} is under way, which comes first")),
-            Some(key) if taken(key) => Some(format!("{key} is being changed already")),
+            Some(key) if taken(key) => Some(format!("{key} is already being changed")),
             _ => self.held(tenant),
         }
     }
@@ -100,7 +100,7 @@ impl Driver {
             return None;
         }
         let Some(report) = self.engine.channel(self.clock.now(), key) else {
-            return Some(format!("{key} is not watched yet, so that whether it is up is not known"));
+            return Some(format!("{key} is not watched yet, so nobody knows whether it is up"));
         };
         Some(match (report.route, report.health) {
             _ if acts => format!("an action on {key} is under way, which comes first"),
@@ -115,9 +115,9 @@ impl Driver {
             return Some(format!("no tenant `{tenant}` is configured any more"));
         };
         if report.paused {
-            return Some(format!("{tenant} is paused: `trunkwarden resume` lifts that"));
+            return Some(format!("{tenant} is paused until `trunkwarden resume`"));
         }
         (report.state == TenantState::Blind)
-            .then(|| format!("the platform of {tenant} cannot be seen, and nothing is changed blindly"))
+            .then(|| format!("the tenant {tenant} is blind: its platform does not answer"))
     }
 }

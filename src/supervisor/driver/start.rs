@@ -92,7 +92,7 @@ impl Driver {
             self.adopt(orphan);
         }
         let version = env!("CARGO_PKG_VERSION");
-        let reason = format!("started version {version}; {found} interrupted actions to read back");
+        let reason = format!("version {version} started; {found} interrupted actions to read back");
         let details = json!({ "version": version, "interrupted": found });
         self.ledger.write(entry::of_process(wall, EventType::ProcessStarted, &Actor::System, reason, details));
         self.ledger.forget_recent(self.platforms.keys());
@@ -116,8 +116,8 @@ impl Driver {
         });
         let Some(execution) = execution else {
             let (tenant, channel) = (orphan.intent.tenant, orphan.intent.channel);
-            let why = format!("{tenant}/{channel} is no longer configured; look at its route by hand");
-            tracing::warn!(%why, "an interrupted action cannot be read back");
+            let why = format!("{tenant}/{channel} is no longer configured; check its route by hand");
+            tracing::warn!(%why, "cannot read back an interrupted action");
             let outcome = Outcome::Unknown { why: why.clone() };
             let details = json!({ "operation": op, "outcome": outcome });
             let mut entry =

@@ -269,7 +269,7 @@ impl Prober {
     ) {
         let Some(state) = self.tenants.get_mut(tenant) else { return };
         if state.should_log(look, now) {
-            tracing::warn!(%tenant, %error, "cannot look at the platform; this says nothing of its channels");
+            tracing::warn!(%tenant, %error, "the platform does not answer; this says nothing about its channels");
         }
         if look == LookError::NotAuthorised && state.not_authorised.is_none() {
             state.not_authorised = Some(error.to_string());
@@ -284,7 +284,7 @@ impl Prober {
         if state.cached_said.is_none_or(|at| now.since(at) >= tenant::LOG_AGAIN_AFTER) {
             state.cached_said = Some(now);
             let age_seconds = age.as_secs();
-            tracing::warn!(%tenant, age_seconds, "answers come from a cache: they are as old as it says, and count as that");
+            tracing::warn!(%tenant, age_seconds, "answers come from a cache: they count as being as old as it says");
         }
     }
 

@@ -165,7 +165,7 @@ impl Prober {
         apart.suspects.retain(|channel| !suspects.contains(channel));
         for channel in culprits {
             if suspects.contains(&channel) {
-                tracing::warn!(tenant = %id, %channel, "the platform refuses telemetry of this channel; it is left out for an hour");
+                tracing::warn!(tenant = %id, %channel, "the platform refuses telemetry of this channel; not asked again for an hour");
                 apart.left_out.insert(channel, now + LEFT_OUT_FOR);
             } else {
                 apart.suspects.insert(channel);
