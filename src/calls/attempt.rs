@@ -1,4 +1,4 @@
-//! One bridge on the platform: the legs that are there counted, sent within its deadline, read back where the answer is lost.
+//! One bridge on the platform: counts the legs on the call, sends within the deadline, reads back if the answer is lost.
 //!
 //! Must never: send again what may have been made, or take silence, in any form, for a failure.
 
@@ -34,7 +34,7 @@ pub struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// Makes the bridge, and finds out what came of it.
+    /// Makes the bridge, and finds out its outcome.
     pub async fn run(&self, receipt: &OperationReceipt) -> Outcome {
         let deadline = self.clock.now() + self.line.deadline;
         let before = match self.legs_fit(deadline).await {

@@ -1,4 +1,4 @@
-//! What is asked of the switchboard, and why it may say no.
+//! A request to the switchboard, and why it may be refused.
 
 use super::key::IdempotencyKey;
 use super::request::{Fault, Request};

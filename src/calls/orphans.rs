@@ -1,4 +1,4 @@
-//! Operations that a crash left open: read back where the tenant has a way to, never sent again, and closed in words.
+//! Operations that a crash left open: read back where the tenant has `paths.call`, never sent again, and closed with a reason.
 
 use super::attempt::{self, Wanted};
 use super::outcome::{Outcome, Settled};

@@ -1,4 +1,4 @@
-//! What came of a bridge, as it is told, kept in the journal, and told again under the same key.
+//! The outcome of a bridge, as it is answered, kept in the journal, and answered again under the same key.
 
 use crate::journal::Operation;
 use serde::{Deserialize, Serialize};

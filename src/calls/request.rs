@@ -1,4 +1,4 @@
-//! A bridge as it is asked for, and the check that makes of it one that may be sent. Pure: all that is wrong is found at
+//! A bridge as requested, and the check that turns it into one that may be sent. Pure: it finds everything that is wrong at
 //! once, and each fault names its field and what to do.
 
 use super::matrix::{self, Pair};

@@ -3,7 +3,7 @@
 //! The contract's bridge names no channel: a new leg goes out the way that the platform routes the channel's new calls. So
 //! a rescue begins only once the failover was read back, and stops as soon as the route is another one: what it places
 //! goes over the backup. Must never: rescue a call twice (its operation's key is the call, for good), go beyond the
-//! policy's caps, or act where the engine may not (mode, pause).
+//! policy's limits, or act where the engine may not (mode, pause).
 
 mod tally;
 

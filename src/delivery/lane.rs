@@ -1,7 +1,7 @@
-//! The lane of one sink: what it refused while it took others is tried on by itself, beside the queue, so that neither waits
-//! for the other. After 10 tries, and an hour at least, it is a dead letter.
+//! The lane of one sink: a delivery that it refused while it took others is retried beside the queue, so that neither waits
+//! for the other. After 10 tries, and an hour at least, it becomes a dead letter.
 //!
-//! While the sink takes nothing at all no delivery is given up: that is no word about this one. Must never: touch a delivery
+//! While the sink takes nothing at all no delivery is given up: its silence says nothing about this one. Must never: touch a delivery
 //! that is not in the lane.
 
 use super::target::Target;

@@ -1,4 +1,4 @@
-//! What is counted of deliveries, for `/metrics`. The label `sink` is a name of the configuration, or of one before it whose
+//! The metrics of deliveries, for `/metrics`. The label `sink` is a name of the configuration, or of one before it whose
 //! rows still wait: bounded both ways.
 
 use crate::counters::Counters;

@@ -1,4 +1,4 @@
-//! What a person may order of the outbox: try again, or give up. Each order is an audit entry of its own, committed with
+//! A person's orders to the outbox: try again, or give up. Each order is an audit entry of its own, committed with
 //! what it does.
 
 use super::Delivery;

@@ -1,4 +1,4 @@
-//! How the sinks stand, for people: what waits, what is broken, what a sink last said. One line of words for each trouble.
+//! The state of the sinks, for people: what waits, what is broken, what a sink last said. One line for each trouble.
 
 use crate::journal::SinkState;
 use crate::policy::{Span, Time, WallMs};

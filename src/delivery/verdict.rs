@@ -1,4 +1,4 @@
-//! What an answer of a sink means for the delivery. Pure.
+//! What a sink's answer means for the delivery. Pure.
 //!
 //! 2xx alone is delivered. What speaks against the content of this one delivery (400, 406, 409, 411, 413, 414, 415, 422, 431 and
 //! any other 4xx not named below) is tried again a few times and then set aside, so that one entry that a sink cannot take

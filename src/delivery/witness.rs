@@ -1,5 +1,5 @@
-//! The witness: a sink to which our checkpoints were delivered, read back once at a start. What this machine's disk says of
-//! the log is held against what it said there.
+//! The witness: a sink to which our checkpoints were delivered, read back once at a start. The log on this machine's disk
+//! is checked against the checkpoints that it holds.
 //!
 //! An HTTP sink is asked by GET on its address, with its own credentials; a file is read from its end. Whatever form an answer
 //! has, a checkpoint in it is found: a note by itself, or the text of any field of JSON, as a whole or line by line. Must

@@ -1,6 +1,6 @@
-//! Whether the database file is sound, and a copy of it that is.
+//! Checks whether the database file is sound, and makes a sound copy of it.
 //!
-//! Both work beside a daemon that writes. Must never change the file that is looked at, nor leave half of a copy.
+//! Both work beside a daemon that writes. Must never change the file that it checks, nor leave half of a copy.
 
 use super::connection::lock;
 use super::error::JournalError;

@@ -1,4 +1,4 @@
-//! The journal as everybody else holds it: submit, read, prune, close.
+//! The handle on the journal that other rooms hold: submit, read, prune, close.
 
 use super::claim::Claim;
 use super::error::JournalError;

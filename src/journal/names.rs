@@ -1,5 +1,5 @@
-//! Whether the files that are open are still the ones that their names mean: a database that was removed or replaced under
-//! the process takes every write and keeps none of them for anybody else.
+//! Checks that the open files are still the ones at their paths: a database that was removed or replaced under
+//! the process takes every write and loses all of them when it ends.
 
 use super::error::JournalError;
 use std::ffi::OsString;

@@ -1,4 +1,4 @@
-//! Operations: what is done on the platform that is no action of the engine's: a bridge, a rescue, a channel created.
+//! Operations: changes of the platform that are not the engine's actions: a bridge, a rescue, a provisioned channel.
 //!
 //! Owns their words and their rows in `operations`. As with an intent, an operation is on disk before anything is sent,
 //! and only the journal makes the receipt that its sender must hold. Must never remove one that has no outcome.

@@ -1,8 +1,8 @@
-//! Which codec order would sound better under the conditions of now, and what it promises.
+//! Which codec order would sound better under the present conditions, and what gain it promises.
 //!
 //! Owns the proposal: a permutation of the codecs as read, none lost, none renamed, priorities from 1. The gain is always
 //! predicted by the E-model, whatever the scorer. It never proposes a higher bit rate than the policy allows while loss is
-//! the impairment, because congestion feeds on it; and it never puts a codec on top of which it knows nothing.
+//! the impairment, because congestion feeds on it; and it never puts an unknown codec first.
 //!
 //! Loss is the impairment where half a percent of the packets or more is not played with the present first codec, or
 //! where unplayed packets cost that codec more R points than delay does. Packets that come too late count as well: they

@@ -1,4 +1,4 @@
-//! The words that every other room uses: what the engine orders, what came of it, and what is worth writing down.
+//! The words that every other room uses: what the engine commands, what people order, and why an order is refused.
 
 pub use super::record::{EventType, Fact, Record};
 
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
 
-/// What the engine wants done. The driver carries it out in this order and adds nothing of its own.
+/// What the engine commands. The driver carries commands out in order and adds none of its own.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     /// Look at this channel from now on at this cadence; replaces an earlier one.
@@ -121,7 +121,7 @@ pub enum Order {
         /// The tenant; `None`: all.
         tenant: Option<TenantId>,
     },
-    /// As [`Self::Pause`], and it lapses by itself. Given again, it counts anew.
+    /// As [`Self::Pause`], but it lapses by itself. A second order starts the time anew.
     PauseFor {
         /// The tenant; `None`: all.
         tenant: Option<TenantId>,
@@ -158,7 +158,7 @@ pub enum Order {
         /// Whether blocks and limits are passed over; never the target's fitness, a pause, blindness or the mode.
         force: bool,
     },
-    /// Neither act on a channel nor take it as a candidate for a time. Given again, it counts anew.
+    /// For a time, leave a channel alone and do not use it as a candidate. A second order starts the time anew.
     StartMaintenance {
         /// The channel.
         channel: ChannelKey,
@@ -182,7 +182,7 @@ pub enum Order {
 }
 
 impl fmt::Display for Order {
-    /// As it goes on after "the order to".
+    /// The words after "the order to".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let all =
             |tenant: &Option<TenantId>| tenant.as_ref().map_or("everything".to_owned(), |t| format!("tenant {t}"));

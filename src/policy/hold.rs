@@ -40,7 +40,7 @@ pub enum Hold {
         /// Channels configured.
         of: u32,
     },
-    /// It carries the traffic of others, for whom it would not be fit any more.
+    /// It carries other channels, and would no longer be fit for them if its own traffic left.
     Carries {
         /// Channels that it carries besides itself.
         others: u32,
@@ -66,13 +66,13 @@ pub enum Hold {
     },
     /// Someone else set the route.
     ForeignRoute,
-    /// An operator moved the traffic, and the way back is an operator's too.
+    /// An operator moved the traffic, so an operator takes it home too.
     OrderedRoute,
-    /// The policy leaves the way back to a person.
+    /// The policy leaves failback to a person.
     FailbackManual,
-    /// The policy's window for the way back is not open.
+    /// The policy's failback window is closed.
     FailbackWindow,
-    /// Home does not score better than the backup by what the policy asks of a way back by itself.
+    /// Home does not score better than the backup by the margin that the policy asks for.
     FailbackMargin {
         /// The channel.
         home: ChannelId,
@@ -95,12 +95,12 @@ pub enum Hold {
         /// Time left.
         left: Duration,
     },
-    /// As many actions are in flight as may be.
+    /// The tenant's `max_concurrent` is reached.
     MaxConcurrent {
         /// The limit.
         max: u32,
     },
-    /// As many actions were made in the last hour as may be.
+    /// The tenant's `max_per_hour` is reached.
     MaxPerHour {
         /// The limit.
         max: u32,
@@ -119,12 +119,12 @@ pub enum Hold {
         /// Channels that must be.
         keep_fit: u32,
     },
-    /// As many actions are in flight (or about to be) over all tenants as may be.
+    /// `global_max_concurrent` is reached, actions about to start included.
     GlobalMaxConcurrent {
         /// The limit.
         max: u32,
     },
-    /// As many actions were made (or are about to be) in the last hour over all tenants as may be.
+    /// `global_max_per_hour` is reached, actions about to start included.
     GlobalMaxPerHour {
         /// The limit.
         max: u32,
@@ -133,14 +133,14 @@ pub enum Hold {
     Observe,
     /// The mode is `propose` and nobody approved.
     Propose,
-    /// Nobody approved what was proposed in its time. It is not proposed again until something else is wanted.
+    /// Nobody approved the proposal in time. It is not proposed again until something else is wanted.
     Lapsed {
         /// How long it was open for approval.
         after: Duration,
     },
     /// The channel is no longer configured.
     Unwatched,
-    /// What it was decided on is no longer so.
+    /// The facts that it was decided on have changed.
     Outdated,
     /// The target, home included, is not fit any more.
     Unfit {
@@ -151,7 +151,7 @@ pub enum Hold {
     },
 }
 
-/// What is fixed of a hold.
+/// The fixed part of a hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HoldRow {
     /// The `why` label of `trunkwarden_actions_held`.
@@ -163,7 +163,7 @@ pub struct HoldRow {
 }
 
 impl Hold {
-    /// What is fixed of it, in the order in which the guards are asked.
+    /// Its fixed part, in the order in which the guards are asked.
     pub const fn row(&self) -> HoldRow {
         const NOTHING: Yields = Yields::TO_NOTHING;
         const BLOCK: Yields = Yields { rescue: ByRescue::Always, order: ByOrder::Forced, taking_back: true, ..NOTHING };
@@ -207,7 +207,7 @@ impl Hold {
         self.row().label
     }
 
-    /// The same with what moves by itself left aside.
+    /// Clears the values that drift, so that two holds compare equal without them.
     pub(super) fn steady(&mut self) {
         match self {
             Self::Blocked { left } | Self::Cooldown { left } | Self::Backoff { left, .. } => *left = Duration::ZERO,
@@ -290,14 +290,14 @@ impl fmt::Display for Hold {
     }
 }
 
-/// Whom a hold holds back: what its remedy names.
+/// The channel that a hold holds back, for the remedy's words.
 #[derive(Debug)]
 pub(super) struct HeldBack<'a> {
     pub key: &'a ChannelKey,
     pub policy: &'a str,
     /// What is wanted: `failover`, `failback` or `codec`.
     pub wanted: &'a str,
-    /// What is left of [`Hold::block`]; `None`: it is over.
+    /// Time left of [`Hold::block`]; `None`: it has ended.
     pub left: Option<Duration>,
 }
 

@@ -1,6 +1,6 @@
-//! What would have to change for an action: one sentence that follows from a report. Reads the report alone.
+//! What would have to change for an action: one sentence, from the report alone.
 //!
-//! Must never: promise more than the engine's rules do. It names the next thing that stands in the way, not all of them.
+//! Must never: promise more than the engine's rules do. It names the next obstacle, not all of them.
 
 use super::codec::CodecHold;
 use super::hold::{HeldBack, Hold};

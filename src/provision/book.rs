@@ -1,4 +1,4 @@
-//! What the journal is told: operations before they are sent and what came of them, ids, and the audit entries of both.
+//! What provisioning writes to the journal: operations before they are sent, their outcomes, ids, and the audit entries of both.
 //!
 //! Must never: put a password, a digest of one, or a body into an entry.
 
@@ -10,11 +10,11 @@ use crate::policy::{ChannelId, EventType};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// The kind of our operations.
+/// The kind of provisioning's operations in the journal.
 pub const KIND: &str = "provision";
 
 impl Provisioner {
-    /// Writes down that a change is about to be sent, with what is known from then on.
+    /// Records that a change is about to be sent, and what is known from then on.
     pub(super) async fn begin(
         &self,
         item: &Item,
@@ -42,7 +42,7 @@ impl Provisioner {
         Ok(receipt)
     }
 
-    /// Writes down what came of an operation, and counts it.
+    /// Records the outcome of an operation, and counts it.
     pub(super) async fn end(&self, item: &Item, known: &Known, id: Uuid, actor: &str, done: &Done) {
         let event = match done.result {
             Came::Failed | Came::Held => EventType::ProvisionFailed,
@@ -64,7 +64,7 @@ impl Provisioner {
         self.counters.provision(item.tenant.as_str(), done.result.name());
     }
 
-    /// Hands a batch to the journal. What could not be written is known to this process, and read back by the next.
+    /// Hands a batch to the journal. If it cannot be written, this process still knows it, and the next one reads it back.
     pub(super) async fn write(&self, batch: Batch) {
         if let Err(error) = self.journal.submit(batch).await {
             tracing::error!(%error, "could not record what became of a desired channel");
@@ -96,7 +96,7 @@ impl Provisioner {
     }
 }
 
-/// What is known, as the journal's state keeps it.
+/// What is known of a channel, as the journal's state keeps it.
 pub fn state(known: &Known) -> (String, Option<Value>) {
     (known.state_key(), serde_json::to_value(known).ok())
 }

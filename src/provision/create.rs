@@ -1,4 +1,4 @@
-//! Creating a channel: sent once, read back, and never again before it is certain that it was not made.
+//! Creating a channel: sent once, read back, and never sent again before it is certain that it was not made.
 
 use super::desired::Desired;
 use super::known::{Credentials, Known, Origin, Sent};
@@ -13,7 +13,7 @@ use secrecy::SecretString;
 use std::time::Duration;
 
 impl Provisioner {
-    /// Creates a channel that was seen to be absent.
+    /// Creates a channel that the survey found absent.
     pub(super) async fn create(&self, desired: &Desired, item: &Item, actor: &str) -> Done {
         let failed = |why: String| item.done(Came::Failed, Some(why));
         let key = desired.key();
@@ -81,7 +81,7 @@ impl Provisioner {
             .then(|| format!("the outcome of a creation is not known: no other is sent for {} s", wait.as_secs() + 1))
     }
 
-    /// What became of a creation: read back whatever the answer was.
+    /// The outcome of a creation, read back whatever the answer was.
     async fn came_of(
         &self,
         platform: &dyn Platform,
@@ -115,7 +115,7 @@ impl Provisioner {
         }
     }
 
-    /// Waits until the platform shows what it said it created; else why that is not certain.
+    /// Waits until the platform shows the channel that it said it created; else returns why that is not certain.
     async fn shows(&self, platform: &dyn Platform, id: &ChannelId, mut reads: ReadBacks) -> Option<String> {
         loop {
             let read = single(platform, id, reads.turn().await).await;
@@ -133,7 +133,7 @@ impl Provisioner {
         }
     }
 
-    /// A creation without an answer: whoever of its name turns up is it.
+    /// A creation without an answer: a channel of its name that turns up is the one.
     async fn look_for(
         &self,
         platform: &dyn Platform,
@@ -160,7 +160,7 @@ impl Provisioner {
         }
     }
 
-    /// Why what was allowed when this began is not any more.
+    /// Why a change that was allowed when it began no longer is.
     pub(super) fn no_longer(&self, desired: &Desired) -> Option<String> {
         let setup = self.setup.load();
         let now = setup.desired.iter().find(|now| now.key() == desired.key());
@@ -186,7 +186,7 @@ impl Provisioner {
         Credentials { username: desired.spec.username.clone(), digest: self.surveyor.digest(desired, password) }
     }
 
-    /// What the platform refuses for good is not sent again by itself, until what is desired changes.
+    /// Remembers what the platform refuses for good: it is not sent again until the desired state changes.
     pub(super) fn remember_refusal(&self, desired: &Desired, item: &Item, error: &PlatformError) {
         let for_good = [ErrorClass::Fatal, ErrorClass::Forbidden, ErrorClass::NotFound, ErrorClass::Unsupported]
             .contains(&error.class);

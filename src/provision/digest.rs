@@ -1,4 +1,4 @@
-//! Telling that a password has changed without keeping it: HMAC-SHA-256 under a key that lies beside the journal.
+//! Notices that a password has changed without keeping it: HMAC-SHA-256 under a key beside the journal.
 //!
 //! A bare hash of a password could be guessed by whoever reads the journal; without the key this one cannot.
 

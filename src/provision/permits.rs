@@ -1,5 +1,5 @@
-//! Leave to change the platform for those who are not the engine: given by the driver, which alone knows what the engine
-//! is about to do.
+//! Permission to change the platform for writers other than the engine, given by the driver, which alone knows what the
+//! engine is about to do.
 //!
 //! The engine goes first: none is given for a channel on which it acts, and one that was given is called back where the
 //! engine wants to act, or people or the configuration have changed their mind. Who has sent nothing by then is not waited
@@ -14,9 +14,9 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// For how long what was sent, and has no known outcome, may still show.
+/// How long a change of unknown outcome may still show.
 pub const MAY_SHOW_FOR: Duration = Duration::from_hours(1);
-/// Permits that may be waited for.
+/// Most requests for a permit that wait.
 const WAITING: usize = 64;
 
 /// Who asks, and for what.
@@ -66,7 +66,7 @@ struct Route {
 }
 
 impl Permit {
-    /// A permit, and what whoever gives it keeps. `held`: why no route may be carried.
+    /// A permit, and the grant that its giver keeps. `held`: why no route may be sent.
     pub fn new(gate: Gate, held: Option<String>) -> (Self, Grant) {
         let over = CancellationToken::new();
         let (answered, route) = (over.child_token(), Route { held, ..Route::default() });
@@ -74,7 +74,7 @@ impl Permit {
         (Self { grant: grant.clone(), _held: grant.over.clone().drop_guard() }, grant)
     }
 
-    /// What closes where the permit is called back before the change was sent.
+    /// The gate that closes if the permit is called back before the change is sent.
     pub fn gate(&self) -> Gate {
         self.grant.gate.clone()
     }
@@ -92,14 +92,14 @@ impl Permit {
         Ok(())
     }
 
-    /// What was sent is answered: unless it carried the route, the engine need not wait for it any more.
+    /// The change was answered: unless it carried the route, the engine need not wait for it any longer.
     pub fn answered(&self) {
         if !self.grant.route().carried {
             self.grant.answered.cancel();
         }
     }
 
-    /// What came of what was sent is not known, and will not be waited for any longer: it may show late.
+    /// The outcome of the change is not known and is no longer waited for: it may show late.
     pub fn give_up(self) {
         let mut route = self.grant.route();
         route.unknown = route.carried;
@@ -117,14 +117,14 @@ impl Grant {
         self.is_over() && self.route().unknown
     }
 
-    /// Calls it back: what is to be waited for before the engine acts. `None`: nothing was sent, and nothing will be.
+    /// Calls it back, and returns what the engine has to wait for. `None`: nothing was sent, and nothing will be.
     pub fn call_back(&self, why: &str, moves_route: bool) -> Option<CancellationToken> {
         let sent = self.gate.close(why.to_owned());
         let until = if moves_route { &self.answered } else { &self.over };
         (sent && !self.is_over()).then(|| until.clone())
     }
 
-    /// Why no route may be carried by now; what carries one is called back.
+    /// Forbids it to send a route from now on; a change that carries one is called back.
     pub fn hold_route(&self, why: String) {
         let mut route = self.route();
         if route.carried {
@@ -151,7 +151,7 @@ enum From {
 }
 
 impl Permits {
-    /// A way to the driver, and the driver's end of it.
+    /// The asker's end, and the driver's end.
     pub fn channel() -> (Self, mpsc::Receiver<PermitEvent>) {
         let (sender, receiver) = mpsc::channel(WAITING);
         (Self(From::Driver(sender)), receiver)
@@ -163,7 +163,7 @@ impl Permits {
         Self(From::Nobody(Arc::new(held)))
     }
 
-    /// Asks for leave; an error is one sentence.
+    /// Asks for a permit; an error is one sentence.
     pub async fn ask(&self, tenant: TenantId, channel: Option<ChannelId>) -> Result<Permit, String> {
         let driver = match &self.0 {
             From::Driver(driver) => driver,
@@ -177,7 +177,7 @@ impl Permits {
         answer.await.map_err(|_| stopping())?
     }
 
-    /// Tells that a change of an earlier process, which carried the channel's own route, may show for so much longer.
+    /// Reports that a change of an earlier process, which carried the channel's own route, may still show for this long.
     pub async fn may_show(&self, channel: ChannelKey, lasts: Duration) {
         if let From::Driver(driver) = &self.0 {
             // Where the driver is gone there is nobody to mistake it.

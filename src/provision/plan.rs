@@ -1,4 +1,4 @@
-//! What would be done, and what was: the words of plan and apply. Pure.
+//! What would be done and what was done: the types of plan and apply. Pure.
 
 use super::desired::Desired;
 use super::difference::{Difference, EngineOrder, at_creation, differences};
@@ -110,7 +110,7 @@ impl Result {
 }
 
 impl Item {
-    /// Whether anything about it is otherwise than desired; `None`: that is not known.
+    /// Whether it differs from the desired channel; `None`: not known.
     pub fn drifts(&self) -> Option<bool> {
         match self.what {
             What::Same => Some(false),
@@ -131,7 +131,7 @@ impl Plan {
         self.items.iter().all(|item| item.what == What::Same && !item.new)
     }
 
-    /// What tells this plan from another: apply does what was shown, or nothing.
+    /// Identifies this plan, so that apply does exactly what was shown, or nothing.
     pub fn fingerprint(&self) -> String {
         let told: Vec<_> =
             self.items.iter().map(|i| (&i.tenant, &i.name, &i.id, i.what, i.new, &i.differences)).collect();
@@ -158,7 +158,7 @@ pub enum Sight {
     Unseen(String),
 }
 
-/// What follows from what was seen.
+/// Decides what has to be done about a channel, from what was seen of it.
 pub fn judge(
     desired: &Desired,
     known: Option<&Known>,

@@ -29,7 +29,7 @@ pub struct Setup {
     pub platforms: BTreeMap<TenantId, Arc<dyn Platform>>,
 }
 
-/// Brings about what is desired. Whoever has one has the journal's lock.
+/// Brings desired channels about. Its owner holds the journal's lock.
 pub struct Provisioner {
     pub(super) surveyor: Surveyor,
     pub(super) clock: Clock,
@@ -47,7 +47,7 @@ pub struct Provisioner {
 }
 
 impl Provisioner {
-    /// One that knows what `register` holds and works by whatever stands in `setup`.
+    /// Creates one that knows what `register` holds and reads `setup` each time it works.
     pub fn new(
         surveyor: Surveyor,
         journal: Journal,
@@ -73,7 +73,7 @@ impl Provisioner {
     /// Takes a person's word for which channel a name means.
     ///
     /// # Errors
-    /// One sentence, where nothing such is desired, or the platform has no such channel.
+    /// One sentence, if no such channel is desired or the platform does not have it.
     pub async fn adopt(
         &self,
         tenant: Option<&TenantId>,
@@ -128,18 +128,18 @@ impl Provisioner {
         Some(Known { shown: known.shown || self.surveyor.seen.has_shown(key), ..known })
     }
 
-    /// Whether what is kept of it says already that it has shown credentials.
+    /// Whether it is already recorded that the channel has shown credentials.
     pub(super) fn keeps_shown(&self, key: &Key) -> bool {
         lock(&self.register).get(key).is_some_and(|known| known.shown)
     }
 
-    /// Keeps what is known from now on; the journal is told by whoever calls this.
+    /// Keeps this from now on; the caller writes it to the journal.
     pub(super) fn keep(&self, known: &Known) {
         lock(&self.register).insert((known.tenant.clone(), known.name.clone()), known.clone());
     }
 }
 
-/// The tenants of which something is desired.
+/// The tenants that desire channels.
 pub fn tenants(setup: &Setup, only: Option<&TenantId>) -> Vec<TenantId> {
     let mut tenants: Vec<TenantId> = setup.desired.iter().map(|desired| desired.spec.tenant.clone()).collect();
     tenants.sort();

@@ -1,4 +1,4 @@
-//! What is known of desired channels, by name: shared between whoever brings them about and whoever watches them.
+//! What is known of desired channels, by name: shared between provisioning, which brings them about, and the daemon, which watches them.
 
 use super::known::Known;
 use crate::policy::TenantId;
@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A desired channel, by its tenant and its name.
 pub type Key = (TenantId, String);
-/// What is known of desired channels, shared with whoever watches them.
+/// What is known of desired channels, shared with the daemon that watches them.
 pub type Register = Arc<Mutex<BTreeMap<Key, Known>>>;
 
-/// Whoever panicked while holding it left it whole: entries are replaced at once.
+/// A panic while it was held left it consistent: entries are replaced whole.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! What the daemon does by itself: looks, tells of drift, and creates or puts right where the policy says so.
+//! What the daemon does by itself: compares, reports drift, and creates or corrects where the policy says so.
 //!
 //! It creates only what does not exist yet: what someone deleted is a person's to create again.
 
@@ -15,7 +15,7 @@ use futures_util::{StreamExt, stream};
 const AT_ONCE: usize = 16;
 
 impl Provisioner {
-    /// Goes once over everything that is desired; how it stands then.
+    /// Goes once over every desired channel, and returns how each stands then.
     pub(super) async fn round(&self) -> Plan {
         let setup = self.setup.load_full();
         let each = tenants(&setup, None).into_iter().map(|tenant| {
@@ -36,7 +36,7 @@ impl Provisioner {
         plan
     }
 
-    /// Does what may be done about one channel; how it stands then.
+    /// Does what is allowed about one channel, and returns how it stands then.
     async fn by_itself(&self, mut item: Item) -> Item {
         let setup = self.setup.load_full();
         let Some(desired) = of(&setup, &item) else { return item };

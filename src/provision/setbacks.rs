@@ -1,5 +1,5 @@
-//! What failed is not tried again at once: for good where the platform refuses it, later and later otherwise; and at once
-//! where what is desired has become something else.
+//! Back-off after failures: what the platform refuses is not tried again, what failed is tried later and later; and both at once
+//! if the desired state changes.
 
 use super::register::{Key, lock};
 use crate::policy::Time;

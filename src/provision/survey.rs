@@ -21,7 +21,7 @@ use std::time::Duration;
 
 /// How long one request may take.
 pub const TIMEOUT: Duration = Duration::from_secs(15);
-/// Pages of a list that are read at most.
+/// Most pages of a list that are read.
 const MOST_PAGES: usize = 1000;
 /// Ids of one name that are kept.
 pub const MOST_SEEN: usize = 10;
@@ -33,7 +33,7 @@ pub struct Surveyor {
     pub clock: Clock,
     /// Where the engine's own changes are read; `None`: there is no journal yet, and so none of them.
     pub reader: Option<Reader>,
-    /// Tells changed passwords.
+    /// Notices changed passwords.
     pub digests: Digests,
     /// Ids that were seen under desired names.
     pub(super) seen: Seen,
@@ -284,7 +284,7 @@ impl Surveyor {
     }
 }
 
-/// One channel, singly.
+/// One channel, by a single look.
 pub async fn single(platform: &dyn Platform, id: &ChannelId, class: Class) -> Sight {
     dated(platform, id, class).await.0
 }
@@ -340,7 +340,7 @@ async fn list(platform: &dyn Platform, names: &BTreeSet<&str>, ids: &BTreeSet<&s
     }
 }
 
-/// What a channel's saved state tells of an order that the engine set.
+/// The codec order that the engine set, from a channel's saved state.
 fn engine_order(state: &Value) -> Option<EngineOrder> {
     let order =
         |name: &str| -> Option<Vec<Codec>> { serde_json::from_value(state.get("state")?.get(name)?.clone()).ok()? };

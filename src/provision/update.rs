@@ -1,4 +1,4 @@
-//! Putting a channel right that differs: read singly under a permit, changed with everything beside it as read, read back.
+//! Corrects a channel that differs: read singly under a permit, changed with every other field as read, read back.
 
 use super::desired::Desired;
 use super::difference::{BACKUPS, Difference, PASSWORD, USERNAME, differences, has_credentials};
@@ -14,7 +14,7 @@ use secrecy::SecretString;
 use std::time::Duration;
 
 impl Provisioner {
-    /// Changes what differs of a channel whose id is known.
+    /// Changes the fields that differ in a channel whose id is known.
     pub(super) async fn change(&self, desired: &Desired, item: &Item, actor: &str) -> Done {
         let held = |why: String| item.done(Came::Held, Some(why));
         let Some(id) = item.id.clone() else { return held("its id is not known".to_owned()) };
@@ -230,7 +230,7 @@ fn password(desired: &Desired, differences: &[Difference]) -> Result<Option<Secr
     desired.spec.password.resolve().map(Some).map_err(|error| format!("its SIP password: {error}"))
 }
 
-/// What stood beside the change and does no longer.
+/// Fields beside the changed ones that are no longer as they were.
 fn siblings(before: &ChannelDoc, after: &ChannelDoc, differences: &[Difference]) -> Option<String> {
     let mut lost = Vec::new();
     for object in ["configuration", "routing", "health_check"] {

@@ -45,7 +45,7 @@ pub struct Reload {
     pub why: String,
 }
 
-/// What the driver is told about configurations.
+/// What the driver gets about configurations.
 pub enum Reconfiguration {
     /// Work by this one from now on.
     Take(Box<Reload>),

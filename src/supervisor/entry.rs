@@ -1,4 +1,4 @@
-//! The engine's words turned into what the journal keeps.
+//! Turns the engine's records and actions into audit entries.
 
 use crate::journal::{Closed, Entry, Intent};
 use crate::policy::{Action, ActionKind, Actor, EventType, OpId, Outcome, Record, WallMs};

@@ -19,7 +19,7 @@ const OLD: &str = "the platform's answers are older than the change";
 /// How long one read-back may take.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What an executor tells the driver.
+/// What an executor reports to the driver.
 #[derive(Debug)]
 pub enum Told {
     /// The change was sent; the time from the evidence to here is the action's latency.

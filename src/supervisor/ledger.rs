@@ -164,7 +164,7 @@ impl Ledger {
         }
     }
 
-    /// Whatever else the engine was told.
+    /// Any other fact that the engine got.
     pub fn fact(&mut self, now: Time, place: Place<'_>, fact: &Fact) {
         if self.keep_observations {
             self.push(now, fact::row(self.clock.wall(), now, place, fact));

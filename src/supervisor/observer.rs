@@ -1,4 +1,4 @@
-//! What a tenant's client tells of its requests and of what it could not read: counted, and the latter said now and then.
+//! Counts what a tenant's client reports about its requests and about what it could not read; logs the latter now and then.
 //!
 //! Must never: block, log more than one line an hour for each kind, or hold more than one count for each kind.
 

@@ -1,5 +1,5 @@
-//! How a person's order reaches the driver: as an event like any other, with a place for the answer. An order is answered
-//! once what it led to is on disk, or refused because it cannot be.
+//! How a person's order reaches the driver: as an event like any other, with a channel for the answer. An order is answered
+//! once its effect is on disk, or refused because it cannot be written.
 //!
 //! Most orders wait until the journal has just shown that it can be written, and are refused where it does not in time: none
 //! of those is obeyed later. What makes the daemon hold still (a pause, a maintenance) is obeyed at once, and its answer

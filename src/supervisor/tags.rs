@@ -1,8 +1,8 @@
-//! Tags that the platform shows and refuses: a gateway that alters them on the way makes each change a conflict, for ever.
+//! ETags that the platform shows and then refuses: a gateway that alters them on the way would make every change a conflict.
 //!
 //! A change may go without `If-Match` once its channel's tag was refused twice, at least the platform's lag of reads apart,
 //! and what was read after each refusal is to the letter what was read before it, tag included: then nobody changed the
-//! channel, and the tag is no good. Must never: conclude that from one refusal, or of a channel that reads otherwise by then.
+//! channel, and the tag is useless. Must never: conclude that from one refusal, or if the channel has changed in between.
 
 use crate::platform::ChannelDoc;
 use crate::policy::{ChannelKey, Time};

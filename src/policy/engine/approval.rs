@@ -1,4 +1,4 @@
-//! A person's approval of what was proposed: of that thing and for that target, or of that codec order, for a quarter of an hour.
+//! A person's approval of a proposal: for that action and that target, or that codec order, and for a quarter of an hour.
 //!
 //! Must never: let what was approved for one target move traffic to another, or put another codec order in place.
 

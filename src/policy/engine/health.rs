@@ -1,5 +1,5 @@
-//! The health of a channel, and of a tenant's channels together: one step of the machine for each look, what is too old to be
-//! known, and the mass change.
+//! The health of a channel, and of a tenant's channels together: one step of the machine for each look, staleness, and the mass
+//! change.
 
 use super::super::channel::Event;
 use super::super::command::{Command, EventType, Fact};

@@ -1,7 +1,7 @@
-//! What left the file, within a reload or missing at a start, and is remembered all the same: what people ordered of it goes on
-//! until its own end, and what has none, its route included, is kept for a day. It may come back any moment.
+//! Channels and tenants that left the configuration, at a reload or missing at a start, but are still remembered: what people
+//! ordered for them goes on until its own end, and everything else, the route included, is kept for a day. They may come back.
 //!
-//! Must never: watch or move what is not configured, or end silently what a person ordered.
+//! Must never: watch or move a channel that is not configured, or end a person's order without a record.
 
 use super::super::command::{Action, Command, EventType, Fact, Refusal};
 use super::super::ids::{SlotId, TenantIx};

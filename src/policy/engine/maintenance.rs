@@ -1,5 +1,5 @@
-//! Maintenance: a channel that is neither acted on nor a candidate, by its policy's calendar or by a person's order. It is
-//! watched on.
+//! Maintenance: a channel is left alone and is no candidate, by its policy's calendar or by a person's order. Watching goes
+//! on.
 //!
 //! Must never: begin without a reason and an end.
 

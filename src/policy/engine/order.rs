@@ -1,5 +1,5 @@
-//! Persons' orders: acknowledge, and the way to `approval`, `pause` and `ordered`. Same rules and same audit as everything
-//! else.
+//! People's orders: acknowledge, and the dispatch to `approval`, `pause` and `ordered`. The same rules and the same audit as for
+//! everything else.
 
 use super::super::command::{Command, EventType, Order, Refusal};
 use super::super::key::{ChannelKey, TenantId};

@@ -1,4 +1,4 @@
-//! A person's order to move traffic: the same rules and the same last looks as a decision of the engine's own.
+//! A person's order to move traffic: the same rules and the same last looks as for the engine's own decisions.
 //!
 //! An order that the rules forbid is refused at once, with the reason. One that is taken and cannot be confirmed lapses:
 //! traffic never moves long after anyone expected it to. `force` passes over blocks and limits, and never over fitness,

@@ -1,4 +1,4 @@
-//! After the engine was fed: its commands are carried out, and what has lost its ground is called back.
+//! Carries out the engine's commands after each fact, and calls back the actions whose grounds are gone.
 
 use super::super::entry;
 use super::super::executor::{Execution, Told};

@@ -1,4 +1,4 @@
-//! Permits: who else may change the platform, and when not.
+//! Permits: which other writer may change the platform, and when it may not.
 
 use super::super::fact::{Fact, Place};
 use super::Driver;

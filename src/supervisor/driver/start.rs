@@ -1,4 +1,4 @@
-//! How a driver begins: put together, with what the journal knows, and with the actions that a crash interrupted.
+//! How a driver starts: built, restored from the journal, and given the actions that a crash interrupted.
 
 use super::{Driver, InFlight, Wiring};
 use crate::calls::Rescues;

@@ -221,7 +221,7 @@ impl Prober {
         }
     }
 
-    /// Plans anew after a sweep, and asks singly for those that waited for it in vain.
+    /// Plans again after a sweep, and asks singly for the channels that it did not show.
     async fn ask_the_rest(&mut self, tenant: &TenantId, sweep: &Sweep) {
         let missed = || self.routine(tenant).filter(|(key, _)| !sweep.shown.contains(&key.channel));
         let waiting = missed().filter(|(_, watched)| watched.due.is_none() && !watched.looking);

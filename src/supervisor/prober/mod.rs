@@ -31,7 +31,7 @@ use tokio_util::time::{DelayQueue, delay_queue};
 
 /// Answers that wait for the prober's own loop.
 const DONE_BOUND: usize = 256;
-/// How often the plan is held against the request budget, which a 429 lowers and time raises.
+/// How often the plan is checked against the request budget, which a 429 lowers and time raises.
 const REPLAN_EVERY: Duration = Duration::from_secs(5);
 /// How soon after the set of suspect channels, or of all, became another one.
 const REPLAN_SOON: Duration = Duration::from_millis(100);
@@ -288,7 +288,7 @@ impl Prober {
         }
     }
 
-    /// An answer came: we are authorised, and its `Date` tells how far apart the calendars are.
+    /// An answer came: we are authorised, and its `Date` shows how far apart the clocks are.
     async fn note_answer(&mut self, tenant: &TenantId, date: Option<crate::policy::WallMs>) {
         let wall = self.clock.wall();
         let Some(state) = self.tenants.get_mut(tenant) else { return };

@@ -238,7 +238,7 @@ impl Round {
             }
         }
         if self.asked.answered {
-            // Of whom it was refused is known by name.
+            // The channel that it was refused for is known by name.
             self.asked.error.take_if(|error| refuses(error));
         } else {
             self.asked.culprits.clear();
