@@ -331,7 +331,7 @@ mod warnings {
         let text = with(
             "[[channels]]\nid = \"ch-0001\"\ntenant = \"acme\"\nfailover = [\"ch-00O2\"]\n[[channels]]\nid = \"ch-0002\"\ntenant = \"acme\"\n",
         );
-        assert_eq!(of(&text), ["the backup `ch-00O2` is no configured channel of `acme`"]);
+        assert_eq!(of(&text), ["the backup `ch-00O2` is not a configured channel of `acme`"]);
         assert!(loaded(&text).warnings[0].render().contains("did you mean `ch-0002`?"));
     }
 
@@ -340,10 +340,10 @@ mod warnings {
         let text = |more: &str| {
             with(&format!("{more}\n[policies.default.rescue]\ntarget = \"phone:+12025550100\"\n{}", channels(1)))
         };
-        assert_eq!(of(&text("")), ["no calls of `acme` are rescued: it lacks a [tenants.NAME.bridge] table"]);
-        assert_eq!(of(&text("[tenants.acme.bridge]")), ["no calls of `acme` are rescued: it lacks `paths.calls`"]);
+        assert_eq!(of(&text("")), ["no calls of `acme` can be rescued: it lacks a [tenants.NAME.bridge] table"]);
+        assert_eq!(of(&text("[tenants.acme.bridge]")), ["no calls of `acme` can be rescued: it lacks `paths.calls`"]);
         let sip = "[tenants.acme.bridge]\ntarget_types = [\"sip\"]";
-        assert_eq!(of(&text(sip)), ["no calls of `acme` are rescued: it lacks \"phone\" in its target_types"]);
+        assert_eq!(of(&text(sip)), ["no calls of `acme` can be rescued: it lacks \"phone\" in its target_types"]);
         let whole = "[tenants.acme.bridge]\n[tenants.acme.paths]\ncalls = \"/calls?channel={id}\"";
         assert_eq!(of(&text(whole)), Vec::<String>::new());
     }
@@ -459,7 +459,7 @@ mod secrets {
     #[test]
     fn a_place_without_a_secret_is_named() {
         let error = SecretRef::File("/no/such/file".into()).resolve().unwrap_err().to_string();
-        assert!(error.contains("/no/such/file cannot be read"), "{error}");
+        assert!(error.contains("cannot read the secret file /no/such/file"), "{error}");
         let error = SecretRef::Env("TRUNKWARDEN_TEST_NO_SUCH_VARIABLE".into()).resolve().unwrap_err().to_string();
         assert!(error.contains("TRUNKWARDEN_TEST_NO_SUCH_VARIABLE is not set"), "{error}");
     }
@@ -759,7 +759,7 @@ fn an_included_file_names_secrets_of_its_own_folder_or_is_told_the_line_that_all
             continue;
         };
         let line = format!("include_secrets = [\"{more}\"]");
-        assert!(shown.contains("below this included file's own folder") && shown.contains(&line), "{place}: {shown}");
+        assert!(shown.contains("outside this included file's own folder") && shown.contains(&line), "{place}: {shown}");
         // The line that it names is the one that helps.
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, format!("{line}\n{text}")).unwrap();

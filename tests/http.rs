@@ -388,7 +388,7 @@ async fn before_the_first_snapshot_it_lives_and_is_not_ready() {
     let (status, body) = world.json("/readyz").await;
     assert_eq!(status, 503);
     assert!(body["reasons"][0].as_str().unwrap().contains("starting"), "{body}");
-    assert!(world.text("/").await.contains("nothing has been seen yet"));
+    assert!(world.text("/").await.contains("no channel has been looked at yet"));
 }
 
 #[tokio::test]
@@ -614,7 +614,7 @@ async fn an_order_that_cannot_be_taken_says_why() {
         let (status, body) = world.post(&format!("/api/v1/channels/acme/{channel}/acknowledge"), Some(TOKEN), "").await;
         assert_eq!((status, code(&body)), want, "{body}");
     }
-    for (path, words) in [("pause", "in force in this process, not on disk"), ("resume", "nothing was changed")] {
+    for (path, words) in [("pause", "in force, but not on disk"), ("resume", "nothing was changed")] {
         let (status, body) = world.post(&format!("/api/v1/{path}"), Some(TOKEN), r#"{"tenant": "full"}"#).await;
         assert_eq!((status, code(&body)), (503, "not_on_disk"));
         assert!(body["error"]["message"].as_str().unwrap().starts_with(words), "{body}");

@@ -732,8 +732,8 @@ fn a_file_that_is_no_journal_is_refused_and_left_as_it_is() {
         std::fs::write(path, bytes).unwrap();
     };
     let cases: [(&str, bool, Spoil<'_>, &str); 5] = [
-        ("garbage", false, &|p| std::fs::write(p, "gibberish ".repeat(1000)).unwrap(), "no SQLite database"),
-        ("a few bytes", false, &|p| std::fs::write(p, "hello").unwrap(), "no SQLite database"),
+        ("garbage", false, &|p| std::fs::write(p, "gibberish ".repeat(1000)).unwrap(), "not an SQLite database"),
+        ("a few bytes", false, &|p| std::fs::write(p, "hello").unwrap(), "not an SQLite database"),
         ("another program's", false, &other_program, "another program"),
         ("a newer version's", true, &newer, "a newer trunkwarden"),
         ("a damaged one", true, &damaged, "damaged"),

@@ -57,6 +57,8 @@ mod restart;
 mod routes;
 #[path = "policy/scenarios.rs"]
 mod scenarios;
+#[path = "policy/sentences.rs"]
+mod sentences;
 #[path = "policy/sight.rs"]
 mod sight;
 #[path = "policy/stories.rs"]

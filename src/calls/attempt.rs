@@ -1,4 +1,4 @@
-//! One bridge on the platform: the legs that are there counted, sent within its deadline, read back where the answer is lost.
+//! One bridge on the platform: counts the legs on the call, sends within the deadline, reads back if the answer is lost.
 //!
 //! Must never: send again what may have been made, or take silence, in any form, for a failure.
 
@@ -19,7 +19,7 @@ use uuid::Uuid;
 /// Pauses where the platform does not say how long to wait.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
-const LATE: &str = "its deadline was over before it could be sent";
+const LATE: &str = "its deadline passed before it could be sent";
 
 /// What one attempt needs.
 pub struct Attempt<'a> {
@@ -106,7 +106,7 @@ impl Attempt<'_> {
         let (there, more) = (call.legs.as_ref().map_or(1, Vec::len), self.bridge.targets().len());
         let most = self.line.rules.max_legs;
         if there.saturating_add(more) > most {
-            let why = format!("{there} legs are on the call and {more} would come: {most} are allowed");
+            let why = format!("the call has {there} legs and would get {more} more; {most} are allowed");
             return Err(Outcome::failed(Failure::TooManyLegs, why));
         }
         Ok(Some(call))
@@ -146,8 +146,8 @@ pub async fn find_out(
             Err(Some(error)) if error.class == ErrorClass::NotFound => {
                 ReadBack::Settled(unknown(lost, "the call is over by now"))
             }
-            Err(Some(error)) => not_yet(lost, &format!("it could not be read back: {}", error.message)),
-            Err(None) => not_yet(lost, "it could not be read back in time"),
+            Err(Some(error)) => not_yet(lost, &format!("the call could not be read back: {}", error.message)),
+            Err(None) => not_yet(lost, "the call could not be read back in time"),
         }
     };
     read_back(&mut reads, look).await
@@ -162,8 +162,10 @@ fn judge(call: &CallDoc, wanted: &Wanted<'_>, before: Option<&CallDoc>, lost: &s
             ReadBack::Settled(Outcome::failed(Failure::Refused, why))
         }
         _ if call.over => ReadBack::Settled(unknown(lost, "the call is over by now, and does not show the bridge")),
-        Some(BridgeWord::Pending(how)) => not_yet(lost, &format!("the call, read back, does not show it made ({how})")),
-        None => not_yet(lost, "the call, read back, does not show the bridge"),
+        Some(BridgeWord::Pending(how)) => {
+            not_yet(lost, &format!("the call was read back and does not show the bridge yet ({how})"))
+        }
+        None => not_yet(lost, "the call was read back and does not show the bridge"),
     }
 }
 

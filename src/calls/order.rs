@@ -1,4 +1,4 @@
-//! What is asked of the switchboard, and why it may say no.
+//! A request to the switchboard, and why it may be refused.
 
 use super::key::IdempotencyKey;
 use super::request::{Fault, Request};
@@ -73,13 +73,13 @@ pub enum Refusal {
     #[error("an operation under this key is still open ({0}); ask again under the same key")]
     StillOpen(Uuid),
     /// A call is rescued once.
-    #[error("this call was rescued before")]
+    #[error("this call was already rescued")]
     RescuedBefore,
     /// Too many are under way.
-    #[error("nothing was sent: {MOST_UNDER_WAY} bridges are under way already; try again when some are over")]
+    #[error("nothing was sent: {MOST_UNDER_WAY} bridges are already under way; try again when some have ended")]
     TooMany,
     /// The journal cannot be read or written.
-    #[error("nothing was sent, since it could not be written down first: {0}")]
+    #[error("nothing was sent, because it could not be written to the journal first: {0}")]
     Journal(String),
     /// The process is stopping.
     #[error("nothing was sent: trunkwarden is stopping")]

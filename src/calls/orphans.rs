@@ -1,4 +1,4 @@
-//! Operations that a crash left open: read back where the tenant has a way to, never sent again, and closed in words.
+//! Operations that a crash left open: read back where the tenant has `paths.call`, never sent again, and closed with a reason.
 
 use super::attempt::{self, Wanted};
 use super::outcome::{Outcome, Settled};
@@ -30,7 +30,7 @@ impl Switchboard {
     }
 
     async fn resolve_one(&self, KeptOperation { operation, opened_at, .. }: KeptOperation) {
-        tracing::warn!("a bridge was interrupted; finding out");
+        tracing::warn!("a bridge was interrupted; reading the call back");
         let outcome = self.outcome_of(&operation).await;
         let took = self.clock().wall().since(opened_at);
         let settled = Settled::of(&operation, outcome, took);
@@ -38,7 +38,7 @@ impl Switchboard {
         let channel = record::channel_of(&operation);
         let entry = record::ended(self.clock().wall(), &operation, &settled, channel.as_ref());
         if let Err((_, error)) = self.write_down(&settled, entry).await {
-            tracing::error!(%error, "the outcome of an interrupted bridge was not written down; the next start tries again");
+            tracing::error!(%error, "could not record the outcome of an interrupted bridge; the next start tries again");
         }
     }
 
@@ -48,7 +48,7 @@ impl Switchboard {
         let since = wall.back(BridgeMetrics::WINDOW);
         let ended = match reader.operations_ended(since, MOST_REMEMBERED) {
             Ok(ended) => ended,
-            Err(error) => return tracing::warn!(%error, "the last hour's bridges are not known"),
+            Err(error) => return tracing::warn!(%error, "cannot read which bridges were made in the last hour"),
         };
         for KeptOperation { operation, ended, .. } in ended.into_iter().filter(|kept| is_a_bridge(&kept.operation)) {
             let Some((at, ended)) = ended else { continue };
@@ -65,10 +65,10 @@ impl Switchboard {
                 Ok(lacking) if lacking.is_empty() => {}
                 Ok(lacking) => tracing::warn!(
                     %tenant, lacking = lacking.join(" "),
-                    "the token for bridging lacks scopes: have the role granted; bridges will be refused, everything else works"
+                    "the token for bridging lacks scopes: have the role granted; until then bridges are refused and everything else works"
                 ),
                 Err(error) => tracing::warn!(
-                    %tenant, %error, "no token for bridging: bridges will fail until there is one, everything else works"
+                    %tenant, %error, "no token for bridging: bridges fail until there is one, everything else works"
                 ),
             }
         }
@@ -76,7 +76,7 @@ impl Switchboard {
 
     async fn outcome_of(&self, operation: &Operation) -> Outcome {
         let Ok(line) = self.line(&TenantId::from(operation.tenant.as_str())) else {
-            return Outcome::Unknown { why: format!("{INTERRUPTED}; its tenant has no bridging any more") };
+            return Outcome::Unknown { why: format!("{INTERRUPTED}; its tenant no longer has bridging") };
         };
         let wanted = Wanted { call: &operation.subject, targets: &[], id: operation.id };
         attempt::find_out(&line, self.clock(), &wanted, None, INTERRUPTED).await

@@ -1,4 +1,4 @@
-//! What came of a bridge, as it is told, kept in the journal, and told again under the same key.
+//! The outcome of a bridge, as it is answered, kept in the journal, and answered again under the same key.
 
 use crate::journal::Operation;
 use serde::{Deserialize, Serialize};
@@ -147,7 +147,7 @@ impl fmt::Display for Settled {
             }
             Outcome::Failed { why, .. } => write!(f, "call {call} was not bridged: {why}")?,
             Outcome::Unknown { why } => {
-                write!(f, "it is not known whether call {call} was bridged: {why}")?;
+                write!(f, "not known whether call {call} was bridged: {why}")?;
             }
         }
         if self.repeated { f.write_str(" (the first result under this key)") } else { Ok(()) }

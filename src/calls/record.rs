@@ -1,4 +1,4 @@
-//! What the audit log tells of bridges and rescues.
+//! The audit entries of bridges and rescues.
 
 use super::outcome::{Outcome, Settled};
 use super::request::Bridge;

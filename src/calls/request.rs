@@ -1,4 +1,4 @@
-//! A bridge as it is asked for, and the check that makes of it one that may be sent. Pure: all that is wrong is found at
+//! A bridge as requested, and the check that turns it into one that may be sent. Pure: it finds everything that is wrong at
 //! once, and each fault names its field and what to do.
 
 use super::matrix::{self, Pair};
@@ -217,7 +217,10 @@ fn targets(given: &[GivenTarget], rules: &Rules, faults: &mut Faults) -> (Vec<Ta
         let most = rules.max_legs.saturating_sub(1);
         faults.add(
             "targets",
-            format!("{legs} legs with the call's own, {} are allowed: name {most} targets at most", rules.max_legs),
+            format!(
+                "{legs} legs, counting the call's own; {} are allowed: name at most {most} targets",
+                rules.max_legs
+            ),
         );
     }
     let (mut targets, mut warnings): (Vec<(usize, Target)>, Vec<String>) = Default::default();
@@ -245,10 +248,10 @@ fn targets(given: &[GivenTarget], rules: &Rules, faults: &mut Faults) -> (Vec<Ta
 fn pairs(given: Option<&[GivenPair]>, targets: usize, faults: &mut Faults) -> Vec<Pair> {
     let Some(given) = given else { return matrix::star(targets.min(MOST)) };
     if given.is_empty() {
-        faults.add("bridgeMatrix", "give at least one pair, or leave it out: then each target is bridged to the call");
+        faults.add("bridgeMatrix", "give at least one pair, or leave it out to bridge each target to the call");
     }
     if given.len() > MOST {
-        faults.add("bridgeMatrix", format!("{} pairs, {MOST} are looked at: no bridge needs so many", given.len()));
+        faults.add("bridgeMatrix", format!("{} pairs; at most {MOST} are allowed", given.len()));
     }
     let before = faults.0.len();
     let mut pairs: Vec<(usize, Pair)> = Vec::new();

@@ -43,7 +43,7 @@ pub struct FailedOver {
     pub channel: ChannelKey,
     /// Its backup.
     pub to: ChannelId,
-    /// The policy that it is kept by.
+    /// Its policy.
     pub policy: String,
     /// The mode in force for it.
     pub mode: Mode,
@@ -64,7 +64,7 @@ impl FailedOver {
             (Mode::Propose, _) => Some("its mode is propose"),
             (Mode::Observe, _) => Some("its mode is observe"),
             (Mode::Enforce, Health::Down) => None,
-            (Mode::Enforce, Health::Unknown) => Some("whether the channel is down is not known since the restart"),
+            (Mode::Enforce, Health::Unknown) => Some("not known since the restart whether the channel is down"),
             // Where the channel may still carry media, its calls are better left alone.
             (Mode::Enforce, _) => Some("the channel is not down: its calls can still be heard"),
         }
@@ -117,7 +117,7 @@ impl Rescues {
             if let Ok(_place) = place {
                 rescues.run(&failed, &rescue).await;
             } else {
-                let why = format!("{MOST} rescues are under way already, and no more are begun");
+                let why = format!("{MOST} rescues are already under way, and no more are started");
                 rescues.not_begun(&failed, &rescue, "skipped", &why).await;
             }
         });
@@ -174,9 +174,10 @@ impl Rescues {
             }
         };
         let most = usize::try_from(rescue.max_calls).unwrap_or(usize::MAX);
-        let beyond = if more { format!(", and more behind {MOST_PAGES} pages, which are left") } else { String::new() };
+        let beyond =
+            if more { format!(", and more beyond {MOST_PAGES} pages, which are not rescued") } else { String::new() };
         let reason = format!(
-            "{} calls on {channel}{beyond}; rescuing {} of them at most, over {}",
+            "{} calls on {channel}{beyond}; rescuing at most {} of them, over {}",
             calls.len(),
             rescue.max_calls,
             failed.to
@@ -195,7 +196,7 @@ impl Rescues {
             self.take_turn(failed, rescue).await;
             tally.stopped = permit.gate().closed_because(self.0.board.clock().now());
             if tally.stopped.is_none() && self.0.board.clock().now() > until {
-                tally.stopped = Some("the list of its calls has grown old".to_owned());
+                tally.stopped = Some("the list of its calls is too old".to_owned());
             }
             if tally.stopped.is_some() {
                 tally.left = 1;
@@ -297,7 +298,7 @@ impl Rescues {
         let entry = record::of_rescue(self.0.board.clock().wall(), event, channel, reason, details);
         let batch = Batch { entries: vec![entry], ..Batch::default() };
         if let Err(error) = self.0.board.journal().submit(batch).await {
-            tracing::error!(%error, "an entry about a rescue was not written");
+            tracing::error!(%error, "could not write an entry about a rescue");
         }
     }
 }

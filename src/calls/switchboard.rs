@@ -1,7 +1,7 @@
 //! The switchboard: each bridge an operation in the journal, under way once, with one outcome.
 //!
-//! Owns what is under way and the tenants' lines. An operation runs as a task of its own, so that whoever asked for it may
-//! leave. Bounded: [`MOST_UNDER_WAY`] at once; what comes then is refused, in words. Must never: send without a receipt,
+//! Owns the bridges under way and the tenants' lines. An operation runs as a task of its own, so that its caller may
+//! leave. Bounded: [`MOST_UNDER_WAY`] at once; more are refused with a reason. Must never: send without a receipt,
 //! begin a second operation under a key that has one, or lose an outcome because nobody waits for it.
 
 mod running;
@@ -270,7 +270,7 @@ impl Switchboard {
                 return;
             }
         }
-        tracing::error!("the outcome of a bridge could not be written down; the next start reads the call back");
+        tracing::error!("could not record the outcome of a bridge; the next start reads the call back");
     }
 }
 

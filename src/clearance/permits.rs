@@ -15,9 +15,9 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// For how long what was sent, and has no known outcome, may still show.
+/// How long a change of unknown outcome may still show.
 pub const MAY_SHOW_FOR: Duration = Duration::from_hours(1);
-/// Permits that may be waited for.
+/// Most requests for a permit that wait.
 const WAITING: usize = 64;
 
 /// A change that leave is asked for.
@@ -130,7 +130,7 @@ struct Route {
 }
 
 impl Permit {
-    /// A permit, and what whoever gives it keeps. `held`: why no route may be carried.
+    /// A permit, and the grant that its giver keeps. `held`: why no route may be sent.
     pub fn new(gate: Gate, held: Option<String>) -> (Self, Grant) {
         let over = CancellationToken::new();
         let (answered, route) = (over.child_token(), Route { held, ..Route::default() });
@@ -138,7 +138,7 @@ impl Permit {
         (Self { grant: grant.clone(), _held: grant.over.clone().drop_guard() }, grant)
     }
 
-    /// What closes where the permit is called back before the change was sent.
+    /// The gate that closes if the permit is called back before the change is sent.
     pub fn gate(&self) -> Gate {
         self.grant.gate.clone()
     }
@@ -156,14 +156,14 @@ impl Permit {
         Ok(())
     }
 
-    /// What was sent is answered: unless it carried the route, the engine need not wait for it any more.
+    /// The change was answered: unless it carried the route, the engine need not wait for it any longer.
     pub fn answered(&self) {
         if !self.grant.route().carried {
             self.grant.answered.cancel();
         }
     }
 
-    /// What came of what was sent is not known, and will not be waited for any longer: it may show late.
+    /// The outcome of the change is not known and is no longer waited for: it may show late.
     pub fn give_up(self) {
         let mut route = self.grant.route();
         route.unknown = route.carried;
@@ -181,14 +181,14 @@ impl Grant {
         self.is_over() && self.route().unknown
     }
 
-    /// Calls it back: what is to be waited for before the engine acts. `None`: nothing was sent, and nothing will be.
+    /// Calls it back, and returns what the engine has to wait for. `None`: nothing was sent, and nothing will be.
     pub fn call_back(&self, why: &str, moves_route: bool) -> Option<CancellationToken> {
         let sent = self.gate.close(why.to_owned());
         let until = if moves_route { &self.answered } else { &self.over };
         (sent && !self.is_over()).then(|| until.clone())
     }
 
-    /// Why no route may be carried by now; what carries one is called back.
+    /// Forbids it to send a route from now on; a change that carries one is called back.
     pub fn hold_route(&self, why: String) {
         let mut route = self.route();
         if route.carried {
@@ -215,7 +215,7 @@ enum From {
 }
 
 impl Permits {
-    /// A way to the driver, and the driver's end of it.
+    /// The asker's end, and the driver's end.
     pub fn channel() -> (Self, mpsc::Receiver<PermitEvent>) {
         let (sender, receiver) = mpsc::channel(WAITING);
         (Self(From::Driver(sender)), receiver)
@@ -243,7 +243,7 @@ impl Permits {
         answer.await.map_err(|_| stopping())?
     }
 
-    /// Tells that a change of an earlier process, which carried the channel's own route, may show for so much longer.
+    /// Reports that a change of an earlier process, which carried the channel's own route, may still show for this long.
     pub async fn may_show(&self, channel: ChannelKey, lasts: Duration) {
         if let From::Driver(driver) = &self.0 {
             // Where the driver is gone there is nobody to mistake it.

@@ -106,7 +106,7 @@ async fn through_daemon(args: &BridgeArgs) -> Result<Said, SocketError> {
     let body = serde_json::to_value(request(args)).unwrap_or(Value::Null);
     let (status, body) = daemon.bridge(&path, body, args.idempotency_key.as_ref().map(IdempotencyKey::as_str)).await?;
     let text = ["/message", "/error/message"].iter().find_map(|at| body.pointer(at)?.as_str());
-    let text = text.unwrap_or("the daemon did not say what came of it").to_owned();
+    let text = text.unwrap_or("the daemon did not say whether it was made").to_owned();
     Ok(Said { code: code(status, &body), text, json: body })
 }
 

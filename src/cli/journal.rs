@@ -50,13 +50,13 @@ impl JournalArgs {
 
 /// What is to be done with a file that is not sound.
 const WHAT_TO_DO: &str =
-    "keep the file (it is evidence), stop the daemon, move it away and restore a backup, or start with a new one";
+    "stop the daemon, move the file away but keep it (it is evidence), and restore a backup or start with a new file";
 
 /// Checks what `reader` reads, with the archives and keys that are beside the journal at `home`.
 fn check(reader: &Reader, home: &Path) -> Result<String, String> {
     let findings = reader.check().map_err(|error| format!("{error}; {WHAT_TO_DO}"))?;
     if !findings.is_empty() {
-        let mut text = format!("{} is not sound:\n", reader.path().display());
+        let mut text = format!("{} is damaged:\n", reader.path().display());
         for finding in &findings {
             let _ = writeln!(text, "  {finding}");
         }
@@ -87,7 +87,7 @@ fn backup(reader: &Reader, file: &Path) -> Result<String, String> {
         )),
         Err(why) => {
             let _ = std::fs::remove_file(file);
-            Err(format!("the copy is not whole and was removed: {why}"))
+            Err(format!("the copy is incomplete and was removed: {why}"))
         }
     }
 }

@@ -61,7 +61,7 @@ impl LogArgs {
             LogFormat::Json => str::to_owned,
         };
         let Ok(queue) = Lines::to(std::io::stderr(), clean) else {
-            super::terminal::complain("warning: nothing is logged: the thread that writes could not be started");
+            super::terminal::complain("warning: nothing is logged: the log writer could not be started");
             return Log(None);
         };
         // Failing means that logging runs already.

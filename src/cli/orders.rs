@@ -105,7 +105,7 @@ enum Maintenance {
 /// How an order to move traffic is given.
 #[derive(Debug, Args)]
 pub struct HowArgs {
-    /// Pass over blocks and caps; never over the fitness of the target, a pause or the mode
+    /// Pass over blocks and limits; never over the fitness of the target, a pause or the mode
     #[arg(long)]
     force: bool,
     #[command(flatten)]
@@ -122,7 +122,7 @@ pub async fn pause(PauseArgs { scope, lasts }: PauseArgs) -> ExitCode {
 pub async fn failover(args: FailoverArgs) -> ExitCode {
     let body = json!({"to": args.to, "force": args.how.force});
     let done =
-        format!("ordered the failover of {} to {}: `trunkwarden status` tells what comes of it", args.channel, args.to);
+        format!("ordered the failover of {} to {}: `trunkwarden status` shows the outcome", args.channel, args.to);
     let tenant = args.channel.split_once('/').map_or("", |(tenant, _)| tenant);
     let id = args.to.strip_prefix(tenant).and_then(|rest| rest.strip_prefix('/'));
     let hint = id.map(|id| format!("; --to takes the id alone, such as --to {id}"));
@@ -145,7 +145,7 @@ pub async fn maintenance(args: MaintenanceArgs) -> ExitCode {
             to_channel(&channel, "maintenance", &socket, Some(body), &done).await
         }
         Maintenance::End { channel, socket } => {
-            let done = format!("the maintenance of {channel} is over");
+            let done = format!("{channel} is out of maintenance");
             to_channel(&channel, "maintenance/end", &socket, None, &done).await
         }
     }
@@ -153,7 +153,7 @@ pub async fn maintenance(args: MaintenanceArgs) -> ExitCode {
 
 /// Takes a channel's traffic home, if home is good.
 pub async fn failback(args: FailbackArgs) -> ExitCode {
-    let done = format!("ordered the failback of {}: `trunkwarden status` tells what comes of it", args.channel);
+    let done = format!("ordered the failback of {}: `trunkwarden status` shows the outcome", args.channel);
     let body = json!({"force": args.how.force});
     to_channel(&args.channel, "failback", &args.how.socket, Some(body), &done).await
 }
@@ -194,7 +194,7 @@ pub(super) async fn to_channel(
 
 fn channel_path(channel: &str, verb: &str) -> Result<String, ExitCode> {
     let Some((tenant, id)) = channel.split_once('/') else {
-        terminal::complain(&format!("trunkwarden: `{channel}` names no channel: write TENANT/CHANNEL"));
+        terminal::complain(&format!("trunkwarden: `{channel}` is not a channel: write TENANT/CHANNEL"));
         return Err(ExitCode::from(2));
     };
     Ok(format!("/api/v1/channels/{}/{}/{verb}", part(tenant), part(id)))
@@ -203,8 +203,8 @@ fn channel_path(channel: &str, verb: &str) -> Result<String, ExitCode> {
 /// Whole seconds of "30m" or "2h": at least one, at most a year.
 pub(super) fn lasts(text: &str) -> Result<u64, String> {
     match crate::config::duration_ms(text)? / 1000 {
-        0 => Err("must be a second at least".to_owned()),
-        seconds if seconds > crate::config::LONGEST_MS / 1000 => Err("must not be longer than a year".to_owned()),
+        0 => Err("must be at least a second".to_owned()),
+        seconds if seconds > crate::config::LONGEST_MS / 1000 => Err("must be at most a year".to_owned()),
         seconds => Ok(seconds),
     }
 }

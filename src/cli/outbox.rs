@@ -111,7 +111,7 @@ pub async fn outbox(args: OutboxArgs) -> ExitCode {
             Err(error) => error.report(),
         },
         What::Retry(OrderArgs { sink, row, dead, json, socket }) => {
-            order("retry", &body(&sink, row, dead, false), json, &socket, "are tried again").await
+            order("retry", &body(&sink, row, dead, false), json, &socket, "will be tried again").await
         }
         What::Drop(DropArgs { sink, row, dead, all, json, socket }) => {
             order("drop", &body(&sink, row, dead, all), json, &socket, "were given up").await

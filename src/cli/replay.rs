@@ -83,7 +83,7 @@ fn answer(path: &Path, config: &Config, from: Option<WallMs>, to: Option<WallMs>
     let reader = Reader::open(path).map_err(|error| error.to_string())?;
     let params = watched_by(config, &reader).map_err(|error| error.to_string())?.params();
     let first = reader.first_recorded().map_err(|error| error.to_string())?;
-    let first = first.ok_or_else(|| format!("{} keeps no observations: there is nothing to replay", path.display()))?;
+    let first = first.ok_or_else(|| format!("{} has no observations to replay", path.display()))?;
     let begins = first.row.at;
     let from = from.unwrap_or(begins).max(begins);
     let to = to.unwrap_or_else(|| Clock::system().wall());
@@ -108,10 +108,10 @@ fn answer(path: &Path, config: &Config, from: Option<WallMs>, to: Option<WallMs>
 fn text(replayed: &Replayed) -> String {
     let mut out = format!("{} to {}: {} facts\n", replayed.from, replayed.to, replayed.rests_on.facts);
     if !replayed.rests_on.whole {
-        out.push_str("no whole state is kept from before: routes and blocks that are older are not known\n");
+        out.push_str("the journal has no complete state from before: older routes and blocks are not known\n");
     }
     if replayed.rests_on.not_understood > 0 {
-        let _ = writeln!(out, "{} rows were not understood and left out", replayed.rests_on.not_understood);
+        let _ = writeln!(out, "{} rows could not be read and are left out", replayed.rests_on.not_understood);
     }
     if !replayed.decisions.is_empty() {
         let mut table = Table::new();
@@ -125,7 +125,7 @@ fn text(replayed: &Replayed) -> String {
     let Summary { same, only_then, only_now } = replayed.summary;
     let _ = writeln!(out, "{same} the same, {only_then} only then, {only_now} only now");
     if replayed.not_shown > 0 {
-        let _ = writeln!(out, "{} more decisions of now are not shown", replayed.not_shown);
+        let _ = writeln!(out, "{} more of the new decisions are not shown", replayed.not_shown);
     }
     let _ = writeln!(out, "({})", replayed.model);
     out

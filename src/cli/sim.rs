@@ -56,7 +56,7 @@ impl Sim {
             return Err(ServeError::NotLoopback(self.listen).to_string());
         }
         let listener = TcpListener::bind(self.listen).await.map_err(|e| {
-            format!("cannot listen on {}: {e}; is another one running? --listen chooses a port", self.listen)
+            format!("cannot listen on {}: {e}; is another simulator running? --listen chooses a port", self.listen)
         })?;
         let address = listener.local_addr().map_err(|e| format!("cannot learn the address: {e}"))?;
         // Before the first line is printed: whoever reads it may send a signal at once.

@@ -79,10 +79,10 @@ pub enum SocketError {
     #[error("{0}")]
     Refused(String),
     /// There was no answer, and there may have been an effect.
-    #[error("no answer came ({0}): the order may have been taken; look at `trunkwarden status` before repeating it")]
+    #[error("no answer ({0}): the order may have been taken; check `trunkwarden status` before repeating it")]
     Unknown(String),
     /// The answer is not of this version.
-    #[error("the daemon's answer was not understood: {0}")]
+    #[error("cannot read the daemon's answer: {0}")]
     Answer(String),
     /// There was no answer, and nothing was ordered.
     #[error("the daemon gave no answer: {0}; its log says whether it hangs")]
@@ -177,7 +177,8 @@ impl Daemon {
         if status.is_success() {
             return Ok(body);
         }
-        let message = body.pointer("/error/message").and_then(Value::as_str).unwrap_or("it did not say why").to_owned();
+        let message =
+            body.pointer("/error/message").and_then(Value::as_str).unwrap_or("the daemon did not say why").to_owned();
         if writes && status == StatusCode::GATEWAY_TIMEOUT {
             return Err(SocketError::Unknown(message));
         }
@@ -213,16 +214,16 @@ fn known(socket: &Path) -> Result<(), SocketError> {
     let Ok(there) = std::fs::metadata(folder) else { return Ok(()) };
     if there.mode() & 0o022 != 0 {
         let (folder, mode) = (folder.display(), there.mode() & 0o7777);
-        return stranger(format!("others can put a socket of theirs into {folder} (mode {mode:04o})"));
+        return stranger(format!("other users can put a socket into {folder} (mode {mode:04o})"));
     }
     let own = rustix::process::geteuid().as_raw();
     match rustix::net::sockopt::socket_peercred(&stream) {
         Ok(peer) if [own, 0, there.uid()].contains(&peer.uid.as_raw()) => Ok(()),
         Ok(peer) => {
             let peer = peer.uid.as_raw();
-            stranger(format!("uid {peer} answers on it, and its folder belongs to uid {}", there.uid()))
+            stranger(format!("uid {peer} answers on it, but its folder belongs to uid {}", there.uid()))
         }
-        Err(error) => stranger(format!("the system does not tell who answers on it ({error})")),
+        Err(error) => stranger(format!("the system does not say who answers on it ({error})")),
     }
 }
 
@@ -233,7 +234,7 @@ pub(super) fn state_dir(config: &Path) -> Result<PathBuf, SocketError> {
         Err(e) => return Err(SocketError::NoPlace(format!("cannot read {}: {e}", config.display()))),
     };
     let file: toml::Table = text.parse().map_err(|e: toml::de::Error| {
-        SocketError::NoPlace(format!("{} is no TOML: {}", config.display(), e.message()))
+        SocketError::NoPlace(format!("{} is not TOML: {}", config.display(), e.message()))
     })?;
     let named = file.get("daemon").and_then(|d| d.get("state_dir")).and_then(toml::Value::as_str);
     // As the daemon reads it: relative to the file that names it.

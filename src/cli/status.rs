@@ -89,12 +89,12 @@ fn daemon_line(daemon: &DaemonView) -> String {
         format!("trunkwarden {}: mode {}", plain(&daemon.version), json!(daemon.mode).as_str().unwrap_or("?"));
     if daemon.paused {
         let until = daemon.paused_until.as_deref().unwrap_or("`trunkwarden resume`");
-        let _ = write!(out, "; paused: nothing is changed until {}", plain(until));
+        let _ = write!(out, "; paused: no actions until {}", plain(until));
     }
     let signs = [
-        (!daemon.journal_writable, "the journal cannot be written: nothing is changed"),
-        (!daemon.orphans_resolved, "changes that the last process left open are being resolved"),
-        (!daemon.config_ok, "the last configuration was refused, the one before it stays in force"),
+        (!daemon.journal_writable, "the journal cannot be written: no actions until it can"),
+        (!daemon.orphans_resolved, "the last process left actions open: the platform is being read back"),
+        (!daemon.config_ok, "the last configuration was refused: the one before it stays in force"),
     ];
     for (_, words) in signs.iter().filter(|(is, _)| *is) {
         let _ = write!(out, "; {words}");
@@ -109,7 +109,7 @@ fn daemon_line(daemon: &DaemonView) -> String {
 fn tenant_line(t: &TenantView) -> String {
     let mut out = format!("tenant {}: {} of {} up", t.tenant, t.channels_up, t.channels);
     if t.state == TenantState::Blind {
-        out.push_str(", BLIND: its platform cannot be seen, nothing is changed");
+        out.push_str(", BLIND: its platform does not answer, no actions");
     }
     if t.mass_hold {
         let _ = write!(out, ", HELD: half of it turned bad at once (`trunkwarden approve {}` lets it act)", t.tenant);
@@ -139,7 +139,7 @@ fn row(c: &ChannelLine) -> [String; 5] {
     let mut health = c.health.name().to_owned();
     let signs = [
         (c.missing, "missing"),
-        (c.no_candidate, "no fit backup"),
+        (c.no_candidate, "no candidate is fit"),
         (c.in_flight.is_some(), "changing"),
         (c.maintenance.is_some(), "in maintenance"),
     ];
@@ -150,10 +150,10 @@ fn row(c: &ChannelLine) -> [String; 5] {
         let _ = write!(health, ", held ({})", why.replace('_', " "));
     }
     if let Some(left) = c.proposal_left_seconds {
-        let _ = write!(health, ", to be approved within {left:.0} s");
+        let _ = write!(health, ", approve within {left:.0} s");
     }
     let route = match &c.route {
-        None => "not read yet".to_owned(),
+        None => "not known yet".to_owned(),
         Some(to) if *to == c.id => "itself".to_owned(),
         Some(to) => format!("-> {to}"),
     };

@@ -34,21 +34,14 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// Tries what the configuration names on this machine, and answers with a warning for each secret that cannot be
-    /// resolved here and now or that others could read, and for a state directory that can never be.
+    /// Tries every secret on this machine, and answers with a warning for each that cannot be resolved here and now, or that
+    /// others could read.
     pub fn unusable_here(&self) -> Vec<Diagnostic> {
-        let secrets = self.secrets.iter().filter_map(|used| {
+        let wrong = |used: &SecretUse| {
             let why = used.unusable()?;
             Some(diagnostic::warning_at(used.place.clone(), format!("{} {why}", used.shown())))
-        });
-        let folder = &self.config.daemon.state_dir;
-        let file = folder.ancestors().find(|place| place.exists()).filter(|place| !place.is_dir());
-        let folder = file.map(|file| {
-            let message =
-                format!("`daemon.state_dir` ({}) cannot be made: {} is a file", folder.display(), file.display());
-            Diagnostic::bare(Severity::Warning, message)
-        });
-        secrets.chain(folder).collect()
+        };
+        self.secrets.iter().filter_map(wrong).collect()
     }
 }
 
@@ -126,7 +119,7 @@ fn compile_all(name: PathBuf, text: String, dir: &Path, follow: bool) -> Result<
             intake.findings.error(
                 &intake.sources,
                 include_key,
-                "`include` cannot be followed here: this text is no file",
+                "`include` cannot be followed here: this text is not a file",
             );
         }
     }
@@ -258,7 +251,7 @@ fn matches(dir: &Path, pattern: &str) -> Result<Vec<PathBuf>, String> {
         if base.is_empty() { pattern.to_owned() } else { format!("{base}/{pattern}") }
     };
     let options = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::new() };
-    let found = glob::glob_with(&absolute, options).map_err(|error| format!("is no glob: {}", error.msg))?;
+    let found = glob::glob_with(&absolute, options).map_err(|error| format!("is not a glob: {}", error.msg))?;
     found
         .take(MAX_FILES + 1)
         .map(|path| path.map_err(|error| format!("cannot read {}: {}", error.path().display(), error.error())))

@@ -93,7 +93,7 @@ pub struct Daemon {
 pub struct References {
     /// Host and port of each; empty: none is asked.
     pub targets: Vec<String>,
-    /// How often they are asked.
+    /// How often each is tried.
     pub interval: Duration,
     /// How long a connection may take; below `interval`.
     pub timeout: Duration,
@@ -148,13 +148,13 @@ pub struct Auth {
 pub struct Bridge {
     /// The scopes of the token for bridging.
     pub scopes: Vec<String>,
-    /// Legs of one bridge at most, the call's own included.
+    /// Most legs of one bridge, the call's own included.
     pub max_legs: u32,
     /// The types of targets that are allowed, of `phone`, `sip`, `agent` and `extension`.
     pub target_types: Vec<String>,
     /// How long one request may take.
     pub timeout: Duration,
-    /// Until when, from the order on, a bridge may be sent.
+    /// How long after the order a bridge may still be sent.
     pub deadline: Duration,
     /// How long a call is read back where it is not known whether it was bridged.
     pub verify_for: Duration,
@@ -182,7 +182,7 @@ pub struct Paths {
 pub struct Channel {
     /// Tenant and id.
     pub key: ChannelKey,
-    /// The policy that it is kept by.
+    /// Its policy.
     pub policy: Arc<Policy>,
     /// Its backups; `None`: the platform's.
     pub failover: Option<Vec<ChannelId>>,
@@ -197,7 +197,7 @@ pub struct Provision {
     pub tenant: TenantId,
     /// The name, 3 to 64 characters.
     pub name: String,
-    /// The policy that it is kept by once it exists.
+    /// Its policy once it exists.
     pub policy: Arc<Policy>,
     /// What it fails together with; `None`: its SIP server as read.
     pub carrier: Option<String>,

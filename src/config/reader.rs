@@ -88,7 +88,7 @@ impl Reader<'_> {
             (Kind::Whole(min, max), DeValue::Integer(whole)) => {
                 match i64::from_str_radix(whole.as_str(), whole.radix()).ok().filter(|n| (min..=max).contains(&n)) {
                     Some(whole) => Value::Whole(whole),
-                    None => self.broken(at, format!("`{name}` must lie between {min} and {max}")),
+                    None => self.broken(at, format!("`{name}` must be between {min} and {max}")),
                 }
             }
             (Kind::Number(min, max), DeValue::Integer(_) | DeValue::Float(_)) => {
@@ -221,11 +221,11 @@ impl Reader<'_> {
             let found = self.findings.error(
                 self.sources,
                 at,
-                format!("`{name}` is a secret and never stands in the file itself"),
+                format!("`{name}` is a secret and must not be in the file itself"),
             );
             found
-                .label("say where it is found")
-                .help(format!("write {FORMS}; and take this secret out of use, since the file held it"));
+                .label("say where to find it")
+                .help(format!("write {FORMS}; and replace this secret, since the file showed it"));
             return Value::Broken;
         };
         let mut pairs = table.iter();

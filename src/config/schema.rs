@@ -25,7 +25,7 @@ fn definitions() -> Value {
     json!({
         "duration": { "type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$", "examples": ["250ms", "30s", "5m", "1h"] },
         "secret": {
-            "description": "Where the secret is found; never the secret itself.",
+            "description": "Where to find the secret; never the secret itself.",
             "oneOf": [
                 place("file", "A file; a trailing newline does not count."),
                 place("env", "An environment variable."),

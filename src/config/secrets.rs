@@ -17,7 +17,7 @@ pub const MIN_TOKEN_LENGTH: usize = 16;
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// Reading its file.
-    #[error("the secret file {path} cannot be read: {source}")]
+    #[error("cannot read the secret file {path}: {source}")]
     Read {
         /// The file.
         path: PathBuf,
@@ -41,7 +41,7 @@ pub enum SecretError {
         why: &'static str,
     },
     /// Using it as the value that it is for.
-    #[error("what stands in {place} {why}")]
+    #[error("the text in {place} {why}")]
     Value {
         /// Where it stands.
         place: String,

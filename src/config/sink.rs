@@ -24,7 +24,7 @@ pub struct HttpSink {
     pub proxy: Option<Setting>,
     /// From sending to the complete answer.
     pub timeout: Duration,
-    /// Deliveries that may wait one by one on disk.
+    /// Deliveries that may wait on disk.
     pub max_pending: u32,
     /// Whether what it refuses holds up the rest.
     pub order: Order,
@@ -110,6 +110,6 @@ pub struct FileSink {
     pub max_bytes: u64,
     /// Renamed files that are kept.
     pub keep: u32,
-    /// Deliveries that may wait one by one on disk.
+    /// Deliveries that may wait on disk.
     pub max_pending: u32,
 }

@@ -116,7 +116,7 @@ impl Exporter {
             return;
         }
         if let Err(error) = self.journal.submit(Batch { outbox, ..Batch::default() }).await {
-            tracing::warn!(sink = self.sink, %error, "bulk metrics of this moment were not queued");
+            tracing::warn!(sink = self.sink, %error, "could not queue bulk metrics");
         }
     }
 }

@@ -129,9 +129,7 @@ fn cut_torn_line(file: &mut File) -> std::io::Result<()> {
     match begin {
         Some(begin) if is_ours => file.set_len(start + begin as u64),
         None if is_ours && start == 0 => file.set_len(0),
-        _ => {
-            Err(std::io::Error::other("it ends in what is no line of an audit file; give the sink a `path` of its own"))
-        }
+        _ => Err(std::io::Error::other("it does not end with a line of an audit file; give the sink its own `path`")),
     }
 }
 
@@ -198,7 +196,7 @@ mod tests {
         for other in [&b"first\nsecond"[..], b"SQLite format 3\0CREATE TABLE t (\n a)\0\x01\x02"] {
             fs::write(&path, other).unwrap();
             let (kept, refused) = LineFile::new(path.clone(), 1000, 2).append(&[line(1)]).unwrap_err();
-            assert!(kept == 0 && refused.contains("no line of an audit file"), "{refused}");
+            assert!(kept == 0 && refused.contains("does not end with a line of an audit file"), "{refused}");
             assert_eq!(fs::read(&path).unwrap(), other);
         }
         for torn in [&b"{"[..], b"\0\0\0"] {

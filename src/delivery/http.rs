@@ -136,5 +136,5 @@ fn identity(path: &Path, key: &SecretString) -> Result<Identity, String> {
     pem.push(b'\n');
     pem.extend_from_slice(key.expose_secret().as_bytes());
     // The reader's own words may repeat the text.
-    Identity::from_pem(&pem).map_err(|_| failed("with `client_key` it makes no certificate and key in PEM".to_owned()))
+    Identity::from_pem(&pem).map_err(|_| failed("with `client_key` it is not a certificate and key in PEM".to_owned()))
 }

@@ -1,7 +1,7 @@
-//! The lane of one sink: what it refused while it took others is tried on by itself, beside the queue, so that neither waits
-//! for the other. After 10 tries, and an hour at least, it is a dead letter.
+//! The lane of one sink: a delivery that it refused while it took others is retried beside the queue, so that neither waits
+//! for the other. After 10 tries, and an hour at least, it becomes a dead letter.
 //!
-//! While the sink takes nothing at all no delivery is given up: that is no word about this one. Must never: touch a delivery
+//! While the sink takes nothing at all no delivery is given up: its silence says nothing about this one. Must never: touch a delivery
 //! that is not in the lane.
 
 use super::target::Target;
@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 const AGAIN: Duration = Duration::from_secs(1);
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
-/// See the module.
+/// See the module documentation.
 pub struct Lane {
     /// What it works with.
     pub with: Surroundings,
@@ -91,7 +91,7 @@ impl Lane {
                 if is_over && takes && self.has_room(&target.name).await {
                     tracing::error!(
                         sink = target.name, %error, seq = due.seq, tries,
-                        "a delivery was refused again and again and is a dead letter now"
+                        "a delivery was refused too often and is now a dead letter"
                     );
                     OutboxChange::Dead { row: due.row, seq: due.seq, error }
                 } else {

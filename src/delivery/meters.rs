@@ -1,4 +1,4 @@
-//! What is counted of deliveries, for `/metrics`. The label `sink` is a name of the configuration, or of one before it whose
+//! The metrics of deliveries, for `/metrics`. The label `sink` is a name of the configuration, or of one before it whose
 //! rows still wait: bounded both ways.
 
 use crate::counters::Counters;
@@ -39,7 +39,7 @@ impl Meters {
         ));
         Self(Arc::new(Families {
             pending: counters.add(IntGaugeVec::new(
-                opts("outbox_pending", "Entries and payloads that wait to be delivered, by sink."),
+                opts("outbox_pending", "Entries and payloads that wait for delivery, by sink."),
                 &["sink"],
             )),
             oldest: counters.add(GaugeVec::new(
@@ -60,12 +60,15 @@ impl Meters {
             removed: counters.add(IntGaugeVec::new(
                 opts(
                     "outbox_sink_removed",
-                    "1: the sink is no longer configured and something waits for it, which holds the archive back.",
+                    "1: the sink is no longer configured, but entries wait for it and hold the archive back.",
                 ),
                 &["sink"],
             )),
             refused: counters.add(IntGaugeVec::new(
-                opts("outbox_refused", "1: the sink refuses the delivery at its head, and nothing is passed over."),
+                opts(
+                    "outbox_refused",
+                    "1: the sink refuses the delivery at the head of its queue, and everything behind it waits.",
+                ),
                 &["sink"],
             )),
             deliveries: counters.add(IntCounterVec::new(

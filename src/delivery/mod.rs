@@ -200,7 +200,7 @@ impl Delivery {
             }
         };
         if tokio::time::timeout(STOP_WITHIN, all).await.is_err() {
-            tracing::warn!("deliveries under way were left to the next start");
+            tracing::warn!("stopped with deliveries under way; the next start repeats them");
         }
     }
 

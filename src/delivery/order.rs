@@ -1,4 +1,4 @@
-//! What a person may order of the outbox: try again, or give up. Each order is an audit entry of its own, committed with
+//! A person's orders to the outbox: try again, or give up. Each order is an audit entry of its own, committed with
 //! what it does.
 
 use super::Delivery;
@@ -23,10 +23,10 @@ pub enum Verb {
 #[derive(Debug, thiserror::Error)]
 pub enum OutboxError {
     /// No such sink.
-    #[error("no sink `{0}` is configured and nothing waits for one of that name; `trunkwarden outbox list` names them")]
+    #[error("no sink `{0}` is configured, and nothing waits for it; `trunkwarden outbox list` shows the sinks")]
     NoSuchSink(String),
     /// Nothing is meant.
-    #[error("nothing of the sink `{0}` is meant by that; `trunkwarden outbox list` shows its rows")]
+    #[error("the sink `{0}` has no such rows; `trunkwarden outbox list` shows them")]
     Nothing(String),
     /// The journal did not take it.
     #[error("the outbox was not changed: {0}")]
@@ -107,8 +107,8 @@ impl Order<'_> {
             Selection::All(_) => format!("{count} rows"),
         };
         let (word, reason) = match self.verb {
-            Verb::Retry => ("retry", format!("ordered {rows} of the sink {} to be tried again", self.sink)),
-            Verb::Drop => ("drop", format!("ordered {rows} of the sink {} to be given up undelivered", self.sink)),
+            Verb::Retry => ("retry", format!("ordered a retry of {rows} of the sink {}", self.sink)),
+            Verb::Drop => ("drop", format!("ordered {rows} of the sink {} to be dropped undelivered", self.sink)),
         };
         let event = serde_json::to_value(EventType::OperatorOrdered).unwrap_or_default();
         Entry {

@@ -15,7 +15,7 @@ pub struct SigningKey(SecretSlice<u8>);
 
 /// A secret that begins as one in base64 and is none.
 #[derive(Debug, thiserror::Error)]
-#[error("a secret that begins with whsec_ must go on in base64; write any other text for its bytes themselves")]
+#[error("a secret that begins with whsec_ must continue in base64; any other text is taken as it is")]
 pub struct NotBase64;
 
 impl SigningKey {

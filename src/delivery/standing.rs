@@ -1,4 +1,4 @@
-//! How the sinks stand, for people: what waits, what is broken, what a sink last said. One line of words for each trouble.
+//! The state of the sinks, for people: what waits, what is broken, what a sink last said. One line for each trouble.
 
 use crate::journal::SinkState;
 use crate::policy::{Span, Time, WallMs};
@@ -68,7 +68,7 @@ impl Standing {
 /// sentence about it.
 pub fn left_behind(name: &str, pending: u64) -> String {
     format!(
-        "is no longer configured, and {pending} still wait for it: until it is back under its name, or \
+        "is no longer configured, but {pending} still wait for it: until it is back under its name, or \
          `trunkwarden outbox drop --sink {name} --all` gives them up, the audit entries among them and all later ones \
          are not archived"
     )
@@ -129,7 +129,7 @@ impl SinkView {
     pub fn trouble(&self) -> Option<String> {
         let mut parts = Vec::new();
         if let Some(seconds) = self.failing_seconds {
-            let why = self.error.as_deref().unwrap_or("it does not say why");
+            let why = self.error.as_deref().unwrap_or("no reason given");
             let since = Span(Duration::try_from_secs_f64(seconds).unwrap_or_default());
             parts.push(format!("it has been failing for {since} ({why}); {} waiting", self.pending));
         } else if self.state == "removed" && self.pending > 0 {

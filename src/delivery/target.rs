@@ -211,7 +211,7 @@ impl Http {
         });
         match reread.await {
             Ok(Some(Ok(parts))) => {
-                tracing::info!(sink = self.sink.name, "its credentials are others by now, and are taken");
+                tracing::info!(sink = self.sink.name, "the sink's credentials changed and were loaded again");
                 let parts = Arc::new(parts);
                 self.parts.store(Arc::clone(&parts));
                 self.deliver_with(&parts, due, kind, clock).await
@@ -269,7 +269,7 @@ fn entry(due: &Due) -> Option<Entry> {
 pub(super) fn headers(credentials: &Credentials) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     let mut set = |name: &str, text: &str| {
-        let refused = || format!("the header `{name}` has a value that no header can hold");
+        let refused = || format!("the value of the header `{name}` is not valid in a header");
         let mut value = HeaderValue::from_str(text).map_err(|_| refused())?;
         value.set_sensitive(true);
         headers.insert(HeaderName::from_bytes(name.as_bytes()).map_err(|_| refused())?, value);

@@ -1,4 +1,4 @@
-//! What an answer of a sink means for the delivery. Pure.
+//! What a sink's answer means for the delivery. Pure.
 //!
 //! 2xx alone is delivered. What speaks against the content of this one delivery (400, 406, 409, 411, 413, 414, 415, 422, 431 and
 //! any other 4xx not named below) is tried again a few times and then set aside, so that one entry that a sink cannot take
@@ -58,9 +58,9 @@ pub fn of(answer: &Result<(StatusCode, HeaderMap), TransportError>, wall: WallMs
     };
     match code {
         200..=299 => Verdict::Delivered,
-        300..=399 => later("redirected", ": redirects are never followed; set `url` to where it really is"),
-        401 | 403 | 407 => later("unauthorised", ": see the sink's credentials"),
-        404 | 405 | 410 => later("missing", ": see the sink's `url`"),
+        300..=399 => later("redirected", ": redirects are never followed; set `url` to the real address"),
+        401 | 403 | 407 => later("unauthorised", ": check the sink's credentials"),
+        404 | 405 | 410 => later("missing", ": check the sink's `url`"),
         429 => later("limited", ""),
         402 | 408 | 421 | 423..=426 | 428 | 451 => later("failed", ""),
         400..=499 => Verdict::Refused(format!("it answered {code}")),

@@ -1,5 +1,5 @@
-//! The witness: a sink to which our checkpoints were delivered, read back once at a start. What this machine's disk says of
-//! the log is held against what it said there.
+//! The witness: a sink to which our checkpoints were delivered, read back once at a start. The log on this machine's disk
+//! is checked against the checkpoints that it holds.
 //!
 //! An HTTP sink is asked by GET on its address, with its own credentials; a file is read from its end. Whatever form an answer
 //! has, a checkpoint in it is found: a note by itself, or the text of any field of JSON, as a whole or line by line. Must
@@ -43,7 +43,7 @@ pub async fn witnessed(config: &Config) -> Option<Result<Vec<Checkpoint>, String
         held if held.is_empty() => Err("it holds no checkpoint".to_owned()),
         held => Ok(held),
     });
-    Some(told.map_err(|why| format!("the witness `{name}` tells nothing of the log: {why}")))
+    Some(told.map_err(|why| format!("the witness `{name}` says nothing about the log: {why}")))
 }
 
 async fn ask(sink: &HttpSink) -> Result<String, String> {
@@ -52,7 +52,7 @@ async fn ask(sink: &HttpSink) -> Result<String, String> {
     let url = sink.url.resolve_url().map_err(|error| format!("`url`: {error}"))?;
     let (status, body) = post.get(url.expose_secret(), headers(&sink.credentials)?, sink.timeout, MOST).await?;
     if !status.is_success() {
-        return Err(format!("it answered {} to a GET of its address", status.as_u16()));
+        return Err(format!("it answered {} to a GET", status.as_u16()));
     }
     Ok(String::from_utf8_lossy(&body).into_owned())
 }
@@ -63,7 +63,7 @@ fn look(sink: &FileSink, state_dir: &Path) -> Result<String, String> {
     if device(&sink.path).is_some_and(|there| device(state_dir) == Some(there)) {
         tracing::warn!(
             path = %sink.path.display(),
-            "the witness is on the file system of `state_dir`: whoever writes the one can write the other"
+            "the witness is on the file system of `state_dir`: whoever can write one can write both"
         );
     }
     let mut renamed = sink.path.clone().into_os_string();

@@ -250,7 +250,7 @@ impl Worker {
                 sink = target.name,
                 error,
                 seq = due.seq,
-                "a sink refuses a delivery, and nothing is passed over: the rest waits until it is taken or a person drops it"
+                "a sink refuses a delivery: everything behind it waits until the sink takes it or a person drops it"
             );
             self.with.meters.refused(&target.name, true);
         }
@@ -259,7 +259,7 @@ impl Worker {
             return Next::More;
         }
         if self.breaker.open_until().is_none() {
-            tracing::warn!(sink = target.name, error = self.error, "a delivery failed; it is repeated");
+            tracing::warn!(sink = target.name, error = self.error, "a delivery failed; it will be repeated");
         }
         self.breaker.failed(self.with.clock.now(), rand::random(), asked);
         Next::Failed
@@ -300,7 +300,7 @@ impl Worker {
             sink = target.name,
             error,
             seq = first.seq,
-            "a delivery is refused while others are taken: it goes on by itself"
+            "a delivery is refused while others are taken: it is retried beside the queue"
         );
         self.unacknowledged.push(OutboxChange::Aside { row: first.row, seq: first.seq, error });
         self.unacknowledged.push(OutboxChange::Delivered { row: other.row, next: other.next });
@@ -334,7 +334,7 @@ impl Worker {
                 true
             }
             Err(error) => {
-                tracing::debug!(%error, "deliveries could not be acknowledged; they are once the journal can be written");
+                tracing::debug!(%error, "cannot acknowledge deliveries until the journal can be written");
                 false
             }
         }

@@ -151,7 +151,7 @@ impl Access {
     async fn read(&self, token: Arc<Token>) -> Option<SecretString> {
         let place = Arc::clone(&token);
         self.0.reading.read(move || place.read()).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "the operator's token cannot be read again; the one before holds");
+            tracing::warn!(%error, "cannot read the operator's token again; the old one stays valid");
             token.last()
         })
     }
@@ -185,7 +185,7 @@ impl Token {
                 Some(token)
             }
             Err(error) => {
-                tracing::warn!(%error, "the operator's token cannot be read again; the one before holds");
+                tracing::warn!(%error, "cannot read the operator's token again; the old one stays valid");
                 self.last()
             }
         }

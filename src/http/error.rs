@@ -19,7 +19,7 @@ pub(super) enum ApiError {
     NoSuchChannel(String),
     #[error("no channel `{0}` is configured")]
     NotConfigured(String),
-    #[error("there is no such run: the last 16 are kept, until the daemon stops")]
+    #[error("no such run: the daemon keeps the last 16, and forgets them when it stops")]
     NoSuchRun,
     #[error("query parameter `{name}`: {why}")]
     Query { name: String, why: String },
@@ -33,21 +33,23 @@ pub(super) enum ApiError {
     WritesRefused,
     #[error("writes over TCP are refused: the token of daemon.tokens.operator has fewer than {0} characters")]
     TokenTooShort(usize),
-    #[error("too many wrong tokens came from this address: none is looked at for another {0} s")]
+    #[error("too many wrong tokens came from this address: no token is accepted from it for another {0} s")]
     Guessing(u64),
-    #[error("as many requests as may be are being answered: try again in a moment")]
+    #[error("too many requests are being answered: try again in a moment")]
     Busy,
-    #[error("the request is no HTTP that is understood: {0}")]
+    #[error("the request is not valid HTTP: {0}")]
     Odd(&'static str),
-    #[error("we are not called `{0}`: use an address or localhost, or add the name to `hosts` of [daemon]")]
+    #[error("this daemon is not called `{0}`: use an address or localhost, or add the name to `hosts` of [daemon]")]
     Host(String),
-    #[error("this request comes from a page of another site; where that is ours, add its name to `hosts` of [daemon]")]
+    #[error(
+        "this request comes from a page of another site; if that site is yours, add its name to `hosts` of [daemon]"
+    )]
     CrossSite,
     #[error("this needs `Authorization: Bearer` with the operator's token (daemon.tokens.operator)")]
     Unauthorised,
     #[error("{0}")]
     Refused(String),
-    #[error("the audit log is what was signed: there is nothing to accept")]
+    #[error("the audit log matches what was signed: there is nothing to accept")]
     NothingToAccept,
     #[error("{0}")]
     NotOnDisk(String),
@@ -67,7 +69,7 @@ pub(super) enum ApiError {
     NoJournal,
     #[error("the audit log has no signed checkpoint yet")]
     NoCheckpoint,
-    #[error("the daemon made a mistake; its log says more")]
+    #[error("internal error: see the daemon's log")]
     Internal,
 }
 

@@ -37,8 +37,8 @@ pub(super) fn one(headers: &HeaderMap) -> Result<Option<&str>, Called> {
     let mut hosts = headers.get_all(header::HOST).iter();
     match (hosts.next(), hosts.next()) {
         (None, _) => Ok(None),
-        (Some(host), None) => host.to_str().map(Some).map_err(|_| Called::Oddly("its `Host` is no name")),
-        (Some(_), Some(_)) => Err(Called::Oddly("it has more than one `Host`")),
+        (Some(host), None) => host.to_str().map(Some).map_err(|_| Called::Oddly("its `Host` is not a host name")),
+        (Some(_), Some(_)) => Err(Called::Oddly("it has more than one `Host` header")),
     }
 }
 

@@ -59,7 +59,7 @@ const FAMILIES: &[Family] = &[
     },
     Family {
         name: "trunkwarden_audit_unaccepted",
-        help: "Whether a person has to accept the audit log found at the start: it contradicts what was signed (nothing is changed), or nothing of it is signed.",
+        help: "Whether a person has to accept the audit log found at the start: it contradicts what was signed (then nothing is changed), or none of it is signed.",
         of: Of::Daemon(|snapshot, s| {
             let found = snapshot.unaccepted.as_ref().map(|(word, _)| *word);
             for why in ["contradicts", "unsigned"] {
@@ -69,7 +69,7 @@ const FAMILIES: &[Family] = &[
     },
     Family {
         name: "trunkwarden_reference_up",
-        help: "Whether a reference target outside the platforms answers; where none does, our own network is gone.",
+        help: "Whether a reference target outside the platforms answers; where none does, our own network is down.",
         of: Of::Daemon(|snapshot, s| {
             for reference in &snapshot.references {
                 s.add(&[("target", &reference.target)], flag(reference.up));
@@ -78,7 +78,7 @@ const FAMILIES: &[Family] = &[
     },
     Family {
         name: "trunkwarden_network_up",
-        help: "Whether any reference target answers that ever did; without one nothing is changed. Absent where none is asked.",
+        help: "Whether any reference target answers that ever did; otherwise nothing is changed. Absent without reference targets.",
         of: Of::Daemon(|snapshot, s| {
             let known = snapshot.references.iter().any(|reference| reference.known);
             s.maybe(known.then(|| flag(snapshot.references.iter().any(|reference| reference.up))));
@@ -91,12 +91,12 @@ const FAMILIES: &[Family] = &[
     },
     Family {
         name: "trunkwarden_actions_held",
-        help: "Channels whose wanted action is held back now, by what holds it.",
+        help: "Channels whose wanted action is held now, by hold.",
         of: Of::Daemon(held),
     },
     Family {
         name: "trunkwarden_tenant_blind",
-        help: "Whether the tenant's platform cannot be seen; without sight nothing is changed.",
+        help: "Whether the tenant is blind: its platform does not answer, so nothing is changed.",
         of: Of::Tenant(|t, s| s.add(&[], flag(t.report.state == TenantState::Blind))),
     },
     Family {
@@ -111,7 +111,7 @@ const FAMILIES: &[Family] = &[
     },
     Family {
         name: "trunkwarden_credentials_lost",
-        help: "Channels whose credentials a codec change lost: 1 until they are entered again and that is acknowledged.",
+        help: "Channels whose credentials a codec change lost: 1 until a person enters and acknowledges them.",
         of: Of::Tenant(|t, s| {
             for channel in &t.report.credentials_lost {
                 s.add(&[("channel", channel.as_str())], 1.0);
@@ -179,17 +179,17 @@ const FAMILIES: &[Family] = &[
     },
     Family {
         name: "trunkwarden_channel_hold_down_penalty",
-        help: "What a channel's moves have left behind, in block periods, halving each half-life; absent where nothing is.",
+        help: "The hold-down penalty of a channel's moves, in block periods, halving each half-life; absent without one.",
         of: Of::Channel(|c, s| s.maybe(c.explanation.hold_down.map(|held| held.penalty_after(s.now.since(c.as_of))))),
     },
     Family {
         name: "trunkwarden_channel_blocked_seconds",
-        help: "Time left of the block that holds a channel's route after a move; absent where none does.",
+        help: "Time left of the block on a channel's route after a move; absent without one.",
         of: Of::Channel(|c, s| s.maybe(c.blocked_for_at(s.now).map(|left| left.as_secs_f64()))),
     },
     Family {
         name: "trunkwarden_stranded_seconds",
-        help: "How long a channel's traffic has been on a trunk that is down, by what keeps it there; absent where it is not.",
+        help: "How long a channel's traffic has been on a trunk that is down, by what holds it there; absent where it is not.",
         of: Of::Channel(|c, s| {
             if let Some((reason, since)) = stranded::of(c, &s.snapshot, s.now) {
                 s.add(&[("reason", reason)], since.as_secs_f64());
@@ -198,7 +198,7 @@ const FAMILIES: &[Family] = &[
     },
     Family {
         name: "trunkwarden_no_candidate",
-        help: "Whether a channel's traffic has to move and nobody is fit to take it.",
+        help: "Whether a channel's traffic has to move and no candidate is fit to take it.",
         of: Of::Channel(|c, s| s.add(&[], flag(c.no_candidate))),
     },
 ];

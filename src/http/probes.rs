@@ -32,19 +32,20 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> (StatusCode, Json<Val
 
 fn against(snapshot: &Snapshot) -> Vec<String> {
     if snapshot.version == 0 {
-        return vec!["the daemon is starting: the driver has published nothing yet".to_owned()];
+        return vec!["the daemon is starting".to_owned()];
     }
     let mut reasons = Vec::new();
     match &snapshot.unaccepted {
-        Some(("contradicts", why)) => reasons
-            .push(format!("the audit log is not what was signed ({why}): no actions until `trunkwarden audit accept`")),
+        Some(("contradicts", why)) => reasons.push(format!(
+            "the audit log differs from what was signed ({why}): no actions until `trunkwarden audit accept`"
+        )),
         _ if !snapshot.journal_writable => {
             reasons.push("the journal cannot be written: no actions until it can".to_owned());
         }
         _ => {}
     }
     if !snapshot.orphans_resolved {
-        reasons.push("actions that the last process left open are not resolved yet".to_owned());
+        reasons.push("the last process left actions open, and they are not resolved yet".to_owned());
     }
     reasons
 }

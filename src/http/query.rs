@@ -71,7 +71,7 @@ impl Parameters {
 fn not_known(known: &[&str]) -> String {
     match known {
         [] => "not known here; an order's fields go into its body".to_owned(),
-        known => format!("not known here; known are {}", known.join(", ")),
+        known => format!("not a parameter of this path, which takes {}", known.join(", ")),
     }
 }
 

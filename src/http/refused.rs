@@ -1,4 +1,4 @@
-//! What is turned away at the doors: counted by why, and said in the log at most once a minute.
+//! Connections and requests that are turned away: counted by reason, and logged at most once a minute.
 
 use crate::clock::Clock;
 use crate::counters::Counters;
@@ -76,7 +76,7 @@ impl Refusals {
     pub(super) fn count(&self, why: Refused) {
         self.0.counters.http_refused(why.name(), 1);
         if let Some(words) = self.due(why) {
-            tracing::warn!("turned away at the doors: {words}");
+            tracing::warn!("connections turned away: {words}");
         }
     }
 

@@ -151,7 +151,7 @@ where
                     });
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
+                    tracing::warn!(%error, "could not accept a connection");
                     tokio::time::sleep(AFTER_ACCEPT_ERROR).await;
                 }
             },
@@ -159,7 +159,7 @@ where
     }
     connections.close();
     if tokio::time::timeout(GRACE, connections.wait()).await.is_err() {
-        tracing::info!(open = connections.len(), "closing connections that are still open");
+        tracing::info!(open = connections.len(), "closing the connections that are still open");
         end.cancel();
         connections.wait().await;
     }

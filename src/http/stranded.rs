@@ -1,7 +1,7 @@
 //! Whose traffic is on a trunk that is down, since when, and what keeps it there. Pure.
 //!
 //! It says what is so, whatever the engine thinks of it: a channel that nobody may move (paused, in maintenance, observing)
-//! is stranded as well as one for which nobody is fit.
+//! is stranded as well as one for which no candidate is fit.
 
 use crate::policy::{ChannelReport, Health, Reason, Time};
 use crate::snapshot::Snapshot;

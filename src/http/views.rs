@@ -133,7 +133,7 @@ pub struct ChannelLine {
     pub maintenance: Option<MaintenanceView>,
     /// What holds a wanted action back.
     pub held: Option<String>,
-    /// Whether its traffic has to move and nobody is fit.
+    /// Whether its traffic has to move and no candidate is fit.
     pub no_candidate: bool,
     /// The last evaluation in words.
     pub reason: String,
@@ -144,7 +144,7 @@ pub struct ChannelLine {
 pub struct MaintenanceView {
     /// Time left; null: until the policy's window closes.
     pub left_seconds: Option<f64>,
-    /// Why.
+    /// The reason that the operator or the policy gives.
     pub reason: String,
 }
 

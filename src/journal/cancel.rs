@@ -1,4 +1,4 @@
-//! A word to a query that nobody waits for any more: it ends at once, and those behind it have their turn.
+//! Cancels a query that no one waits for any longer: it ends at once, so that those behind it get their turn.
 
 use super::error::JournalError;
 use rusqlite::Connection;

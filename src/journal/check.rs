@@ -1,6 +1,6 @@
-//! Whether the database file is sound, and a copy of it that is.
+//! Checks whether the database file is sound, and makes a sound copy of it.
 //!
-//! Both work beside a daemon that writes. Must never change the file that is looked at, nor leave half of a copy.
+//! Both work beside a daemon that writes. Must never change the file that it checks, nor leave half of a copy.
 
 use super::error::JournalError;
 use super::reader::Reader;
@@ -32,8 +32,8 @@ impl Reader {
         for (name, sql) in expected {
             match rules.get(&name) {
                 Some(there) if *there == sql => {}
-                Some(_) => findings.push(format!("the rule {name}, which keeps the log as it is, is another one")),
-                None => findings.push(format!("the rule {name}, which keeps the log as it is, is not there")),
+                Some(_) => findings.push(format!("the rule {name}, which protects the log, was changed")),
+                None => findings.push(format!("the rule {name}, which protects the log, is missing")),
             }
         }
         Ok(findings)
@@ -46,7 +46,7 @@ impl Reader {
     pub fn backup(&self, to: &Path) -> Result<u64, JournalError> {
         let io = |e: std::io::Error| JournalError::io("write the copy", to)(without_path(e));
         if to.exists() {
-            let why = "it exists already; a copy never replaces a file".to_owned();
+            let why = "it already exists; a copy never replaces a file".to_owned();
             return Err(JournalError::Io { attempted: "write the copy", path: to.to_owned(), why });
         }
         let folder = to.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));

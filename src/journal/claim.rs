@@ -1,5 +1,5 @@
-//! Who has the last word on a batch that is wanted only for a time: the writer that commits it, or whoever gave it in and
-//! has given up on it. Exactly one of them has it.
+//! Decides a batch that is wanted only for a time: either the writer commits it, or its submitter has given up on it. Exactly
+//! one of them wins.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};

@@ -12,7 +12,7 @@ pub(in crate::journal) const MAX_TEXT: usize = 1024 * 1024;
 pub enum JournalError {
     /// Another process holds it.
     #[error(
-        "the journal {path} is in use by another trunkwarden (its lock is held): stop that one first, or give this one a `state_dir` of its own"
+        "the journal {path} is in use by another trunkwarden (its lock is held): stop that one first, or give this one its own `state_dir`"
     )]
     InUse {
         /// The journal.
@@ -55,7 +55,7 @@ pub enum JournalError {
     },
     /// The file that is open is no longer the one that its name means. Nothing is written to it.
     #[error(
-        "the journal's file {path} is not the one that is open: {why}; what is open is lost with this process. Put it back, or \
+        "the journal's file {path} is not the one that this process has open: {why}; the open one is lost when this process ends. Put it back, or \
          stop the daemon, restore a backup and start again"
     )]
     Replaced {
@@ -66,14 +66,14 @@ pub enum JournalError {
     },
     /// What was found at the start is not what was signed. Nothing is written to it until a person has looked.
     #[error(
-        "the audit log is not what was signed ({why}): nothing is written to it and nothing is changed until `trunkwarden audit accept`"
+        "the audit log differs from what was signed ({why}): nothing is written to it, and no actions are made, until `trunkwarden audit accept`"
     )]
     Contradicts {
         /// What is wrong.
         why: String,
     },
     /// It was wanted for a time only, and is never committed from now on.
-    #[error("the journal did not write it down within {} s, and does not any more: the disk or another program holds it up", limit.as_secs())]
+    #[error("the journal did not write it within {} s, and no longer will: the disk or another program holds it up", limit.as_secs())]
     Late {
         /// That time.
         limit: Duration,
@@ -163,6 +163,6 @@ impl JournalError {
 pub(in crate::journal) fn json(text: &str, path: &Path, what: &str) -> Result<Value, JournalError> {
     serde_json::from_str(text).map_err(|_| JournalError::Corrupt {
         path: path.to_owned(),
-        why: format!("{what} is no JSON; keep the file (it is evidence), move it away and restore a backup"),
+        why: format!("{what} is not JSON; move the file away but keep it (it is evidence), and restore a backup"),
     })
 }

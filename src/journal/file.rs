@@ -12,7 +12,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// What a person does about a file that cannot be used.
-const KEEP_IT: &str = "keep it (it is evidence), move it away and restore a backup, or start with a new one";
+const KEEP_IT: &str = "move it away but keep it (it is evidence), and restore a backup or start with a new one";
 
 /// Creates the folder of `journal` (0700) where it is missing. One that others could change is refused: whoever can replace
 /// the journal, its key or the control socket is the daemon.
@@ -67,10 +67,9 @@ pub(in crate::journal) fn open_for_reading(path: &Path) -> Result<Connection, Jo
     bound(&db).map_err(JournalError::sqlite("open the journal for reading"))?;
     match recognise(&db, path)? {
         State::Ours => no_strangers(&db, path).map(|()| db),
-        State::Empty => Err(corrupt(path, format!("it holds nothing at all; {KEEP_IT}"))),
+        State::Empty => Err(corrupt(path, format!("it is empty; {KEEP_IT}"))),
         State::Older(_) => {
-            let why =
-                "an older trunkwarden has written it; the daemon of this version brings it up to date when it starts";
+            let why = "an older trunkwarden wrote it; the daemon of this version upgrades it when it starts";
             Err(corrupt(path, why.to_owned()))
         }
     }
@@ -112,13 +111,13 @@ fn private_folder(folder: &Path, there: &Metadata) -> Result<(), JournalError> {
         |why: String| Err(JournalError::Io { attempted: "use the state directory", path: folder.to_owned(), why });
     if there.uid() != own {
         return refused(format!(
-            "it belongs to uid {} and this process is uid {own}: chown it, or run as its owner",
+            "it belongs to uid {}, but this process is uid {own}: chown it, or run as its owner",
             there.uid()
         ));
     }
     if there.mode() & 0o022 != 0 {
         let mode = there.mode() & 0o7777;
-        return refused(format!("others can change what is in it (mode {mode:04o}): take that away with chmod go-w"));
+        return refused(format!("other users can write to it (mode {mode:04o}): chmod go-w"));
     }
     Ok(())
 }
@@ -132,10 +131,10 @@ fn look_first(path: &Path) -> Result<(), JournalError> {
     };
     let own = rustix::process::geteuid().as_raw();
     if !there.is_file() {
-        return Err(corrupt(path, "it is no file of its own (a link, a folder or a device)".to_owned()));
+        return Err(corrupt(path, "it is not a regular file (but a link, a folder or a device)".to_owned()));
     }
     if there.uid() != own {
-        return Err(corrupt(path, format!("it belongs to uid {} and this process is uid {own}", there.uid())));
+        return Err(corrupt(path, format!("it belongs to uid {}, but this process is uid {own}", there.uid())));
     }
     if there.len() == 0 {
         return Ok(());
@@ -164,7 +163,7 @@ fn no_strangers(db: &Connection, path: &Path) -> Result<(), JournalError> {
         None => Ok(()),
         Some((name, (kind, _))) => {
             let name: String = name.chars().filter(|c| !c.is_control()).take(100).collect();
-            Err(corrupt(path, format!("the {kind} `{name}` in it is not as trunkwarden makes it; {KEEP_IT}")))
+            Err(corrupt(path, format!("its {kind} `{name}` is not as trunkwarden creates it; {KEEP_IT}")))
         }
     }
 }
@@ -174,7 +173,7 @@ fn nothing_missing(db: &Connection, path: &Path) -> Result<(), JournalError> {
     let found = schema::objects(db).map_err(|e| damaged_or("read the journal's tables", path, e))?;
     match expected.iter().find(|(name, _)| !found.contains_key(*name)) {
         None => Ok(()),
-        Some((name, (kind, _))) => Err(corrupt(path, format!("the {kind} `{name}` is not in it any more; {KEEP_IT}"))),
+        Some((name, (kind, _))) => Err(corrupt(path, format!("its {kind} `{name}` is missing; {KEEP_IT}"))),
     }
 }
 
@@ -214,15 +213,15 @@ fn recognise(db: &Connection, path: &Path) -> Result<State, JournalError> {
         (APPLICATION_ID, newer, _) if newer > VERSION => Err(corrupt(
             path,
             format!(
-                "a newer trunkwarden has written it (its schema is {newer}, this one knows {VERSION}); \
+                "a newer trunkwarden wrote it (its schema is {newer}, this version knows {VERSION}); \
                  install that version again, or use another `state_dir`"
             ),
         )),
         (APPLICATION_ID, older, _) if older >= FIRST_VERSION => Ok(State::Older(older)),
         (APPLICATION_ID, other, _) => {
-            Err(corrupt(path, format!("its schema is {other}, which no version of trunkwarden has written; {KEEP_IT}")))
+            Err(corrupt(path, format!("its schema is {other}, which no version of trunkwarden writes; {KEEP_IT}")))
         }
-        _ => Err(corrupt(path, "it is a database of another program; use another `state_dir`".to_owned())),
+        _ => Err(corrupt(path, "it is the database of another program; use another `state_dir`".to_owned())),
     }
 }
 
@@ -256,7 +255,7 @@ fn corrupt(path: &Path, why: String) -> JournalError {
 
 fn damaged_or(attempted: &'static str, path: &Path, e: rusqlite::Error) -> JournalError {
     match e.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase) => corrupt(path, format!("it is no SQLite database; {KEEP_IT}")),
+        Some(ErrorCode::NotADatabase) => corrupt(path, format!("it is not an SQLite database; {KEEP_IT}")),
         Some(ErrorCode::DatabaseCorrupt) => corrupt(path, format!("SQLite finds it damaged; {KEEP_IT}")),
         _ => JournalError::Sqlite { attempted, source: e },
     }

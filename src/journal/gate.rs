@@ -1,6 +1,6 @@
 //! What may still stop a change between its decision and its sending: a person's word, or the age of its evidence.
 //!
-//! A change passes its gate or is stopped there, never both: whoever closes it learns whether something has passed by then.
+//! A change passes its gate or is stopped there, never both: closing the gate returns whether the change has already passed.
 
 use crate::policy::Time;
 use crate::sync::lock;
@@ -31,7 +31,7 @@ impl Gate {
             withdrawn: CancellationToken::new(),
             state: Arc::default(),
             not_after: None,
-            late: "its evidence grew old while it waited for its turn to be sent",
+            late: "its evidence became too old while it waited to be sent",
         }
     }
 

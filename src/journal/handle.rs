@@ -1,4 +1,4 @@
-//! The journal as everybody else holds it: submit, read, prune, close.
+//! The handle on the journal that other rooms hold: submit, read, prune, close.
 
 use super::claim::Claim;
 use super::error::JournalError;
@@ -321,7 +321,9 @@ impl Journal {
                 // Waited for on a thread, since the writer is one: a paused clock does not run out on it.
                 let wait = tokio::task::spawn_blocking(move || ended.recv_timeout(CLOSE_WITHIN));
                 if !matches!(wait.await, Ok(Ok(()))) {
-                    tracing::error!("the journal's writer did not end in time; what is not on disk was never answered");
+                    tracing::error!(
+                        "the journal's writer did not end in time; nothing was acknowledged that is not on disk"
+                    );
                 }
             }
         }

@@ -1,5 +1,5 @@
-//! Whether the files that are open are still the ones that their names mean: a database that was removed or replaced under
-//! the process takes every write and keeps none of them for anybody else.
+//! Checks that the open files are still the ones at their paths: a database that was removed or replaced under
+//! the process takes every write and loses all of them when it ends.
 
 use super::error::JournalError;
 use std::ffi::OsString;
@@ -35,7 +35,7 @@ impl Names {
         for (path, opened) in &self.0 {
             let why = match std::fs::metadata(path) {
                 Ok(there) if identity(&there) == *opened => continue,
-                Ok(_) => "another file bears its name now",
+                Ok(_) => "another file has its name now",
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => "it was removed",
                 Err(e) => return Err(JournalError::io("look at the journal", path)(e)),
             };

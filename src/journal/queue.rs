@@ -1,4 +1,4 @@
-//! What waits for the disk: a bounded queue between those who submit, who never wait, and the one writer.
+//! The batches that wait for the disk: a bounded queue between submitters, which never wait, and the one writer.
 
 use super::claim::Claim;
 use super::model::Batch;

@@ -152,7 +152,7 @@ impl Store {
     pub(in crate::journal) fn accept(&mut self, who: &str, wall: WallMs, id: Uuid) -> Result<u64, JournalError> {
         self.names.check()?;
         let (Some(_), Some(signing)) = (self.trust.word(), &self.signing) else {
-            let why = "it is what was signed: there is nothing to accept".to_owned();
+            let why = "it matches what was signed: there is nothing to accept".to_owned();
             return Err(JournalError::Unfit { what: "to accept the audit log", why });
         };
         let key = signing.signer.public().clone();
@@ -253,7 +253,7 @@ impl Store {
     pub(in crate::journal) fn checkpoint(&self) {
         let db = lock(&self.db);
         if let Err(e) = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
-            tracing::warn!(error = %e, "the journal's WAL was not brought into the file; the next start does it");
+            tracing::warn!(error = %e, "the journal's WAL was not checkpointed; the next start does it");
         }
     }
 
@@ -352,7 +352,7 @@ impl Store {
         for error in errors {
             self.set_aside += 1;
             if self.set_aside.is_power_of_two() {
-                tracing::error!(%error, so_far = self.set_aside, "something can never be written down as it is, and was set aside");
+                tracing::error!(%error, so_far = self.set_aside, "an entry can never be written as it is, and was set aside");
             }
         }
     }
@@ -378,7 +378,7 @@ fn sweep(folder: &Path) {
         Ok(0) => {}
         Ok(removed) => tracing::info!(removed, "removed unfinished archives of a process that was killed"),
         Err(error) => {
-            tracing::warn!(folder = %folder.display(), %error, "an unfinished archive of a process that was killed is not removed");
+            tracing::warn!(folder = %folder.display(), %error, "could not remove an unfinished archive of a process that was killed");
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Who commits: groups of batches, each caller answered after the commit that its batch was part of.
+//! The writer thread: commits batches in groups, and answers each caller after the commit that holds its batch.
 //!
-//! A group that fails for one batch's sake is tried again one by one, so that a bad batch sinks nobody else. A group
-//! that fails for the disk's sake fails as a whole; the journal is then not writable until a write succeeds, and an
+//! A group that fails because of one batch is tried again batch by batch, so that a bad batch costs no other. A group
+//! that fails because of the disk fails as a whole; the journal is then not writable until a write succeeds, and an
 //! idle writer tries one every second. An idle writer of a journal that can be written looks now and then whether its file is
 //! still there under its name.
 
@@ -200,7 +200,7 @@ pub(in crate::journal) fn accept(
     standing.note(Ok(()));
     standing.sealed(store.sealed());
     standing.appended(entries, false);
-    tracing::warn!(who, "the audit log was accepted as it stands; it is signed from now on");
+    tracing::warn!(who, "the audit log was accepted as it stands, and is signed from now on");
     Ok(())
 }
 

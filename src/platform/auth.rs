@@ -83,7 +83,7 @@ impl Grant {
         let value = body::json(response)?;
         let secret = value.get("access_token").and_then(Value::as_str).map(str::trim).filter(|token| !token.is_empty());
         let Some(secret) = secret else {
-            return Err("200: the token answer has no text `access_token`; check token_path".to_owned());
+            return Err("200: the token answer has no string `access_token`; check token_path".to_owned());
         };
         if !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err("200: the `access_token` holds characters that no header can carry".to_owned());

@@ -41,7 +41,7 @@ pub fn channel(response: &Response, unread: &mut Unread) -> Result<ChannelDoc, S
     let etag = response.headers.get(header::ETAG).and_then(|etag| etag.to_str().ok()).map(str::to_owned);
     let (text, replaced) = decode(&response.body);
     ChannelDoc::read(document(response, &text)?, etag, replaced, unread)
-        .ok_or_else(|| unlike(response, "an object with a text `id`"))
+        .ok_or_else(|| unlike(response, "an object with a string `id`"))
 }
 
 /// A page of the list from an answer. A row that is no channel costs itself alone.
@@ -52,7 +52,7 @@ pub fn list(response: &Response, unread: &mut Unread) -> Result<ListPage, String
     let Some([Some(rows), next]) = picked.filter(|[rows, _]| rows.is_some_and(|r| r.is_array() || r.is_null())) else {
         return Err(unlike(response, "an object with an array `channels`"));
     };
-    let next = page_token(next).ok_or_else(|| unlike(response, "`next` as text of 2048 characters at most"))?;
+    let next = page_token(next).ok_or_else(|| unlike(response, "`next` as a string of at most 2048 characters"))?;
     let mut page = ListPage { next, ..ListPage::default() };
     for (n, row) in rows.items().enumerate() {
         let channel = if page.channels.len() < MAX_ROWS { ChannelDoc::read_row(row, replaced, unread) } else { None };

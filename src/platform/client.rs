@@ -212,7 +212,7 @@ impl Client {
 /// Nobody asked for a part of an answer.
 fn whole(response: &Response) -> Result<(), String> {
     match response.status {
-        StatusCode::PARTIAL_CONTENT => Err("206: a part of an answer, which nobody asked for".to_owned()),
+        StatusCode::PARTIAL_CONTENT => Err("206: a partial answer, though the whole was asked for".to_owned()),
         _ => Ok(()),
     }
 }

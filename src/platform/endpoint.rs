@@ -98,7 +98,7 @@ impl Urls {
     pub fn channel(&self, id: &ChannelId, attempted: &str) -> Result<String, PlatformError> {
         // A dot segment would be resolved away by whoever parses the URL, encoded or not, and no id is the list's own URL.
         if matches!(id.as_str(), "" | "." | "..") || id.as_str().len() > MAX_NAME {
-            return Err(refused(attempted, "this id cannot stand in a path; correct the channel's id"));
+            return Err(refused(attempted, "this id cannot be part of a path; correct the channel's id"));
         }
         self.checked(&self.paths.channel.replace("{id}", &escaped(id.as_str())), attempted)
     }
@@ -150,7 +150,7 @@ impl Urls {
 
     fn of_call(&self, path: &str, call: &str, attempted: &str) -> Result<String, PlatformError> {
         if matches!(call, "" | "." | "..") || call.len() > MAX_NAME {
-            return Err(refused(attempted, "this id cannot stand in a path; correct the call's id"));
+            return Err(refused(attempted, "this id cannot be part of a path; correct the call's id"));
         }
         self.checked(&path.replace("{call}", &escaped(call)), attempted)
     }

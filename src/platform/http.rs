@@ -28,7 +28,7 @@ const AGENT: &str = concat!("trunkwarden/", env!("CARGO_PKG_VERSION"));
 #[derive(Debug, thiserror::Error)]
 pub enum TransportBuildError {
     /// The file of further certificate authorities cannot be read or holds none.
-    #[error("cannot take certificate authorities from {path}: {why}; `ca_file` must be a PEM file with certificates")]
+    #[error("cannot load certificate authorities from {path}: {why}; `ca_file` must be a PEM file with certificates")]
     CaFile {
         /// The file.
         path: PathBuf,
@@ -110,12 +110,12 @@ impl HttpTransport {
         }
         match build(Some(ca), self.proxy.as_ref()) {
             Ok(client) => {
-                tracing::info!(file = %ca.path.display(), "the certificate authorities are others by now, and are taken");
+                tracing::info!(file = %ca.path.display(), "the file of certificate authorities changed and was loaded again");
                 self.client.store(Arc::new(client));
                 true
             }
             Err(error) => {
-                tracing::warn!(%error, "the certificate authorities stay as they were");
+                tracing::warn!(%error, "cannot load the certificate authorities again; the old ones stay");
                 *ca.pem.lock().unwrap_or_else(PoisonError::into_inner) = known;
                 false
             }

@@ -44,15 +44,13 @@ impl Pages {
         let Some(next) = next else { return Ok(None) };
         let shown: String = next.chars().map(|c| if c.is_control() { '?' } else { c }).take(SHOWN).collect();
         if !self.names.insert(next.clone()) {
-            return Err(format!("page `{shown}` is named as the next a second time"));
+            return Err(format!("page `{shown}` is given as the next page twice"));
         }
         if self.without_news >= MOST_WITHOUT_NEWS {
-            return Err(format!(
-                "the {MOST_WITHOUT_NEWS} pages up to `{shown}` show nothing that the ones before did not"
-            ));
+            return Err(format!("the {MOST_WITHOUT_NEWS} pages up to `{shown}` show nothing new"));
         }
         if self.read >= self.most {
-            return Err(format!("it is longer than {} pages, the next being `{shown}`", self.most));
+            return Err(format!("it has more than {} pages; the next would be `{shown}`", self.most));
         }
         Ok(Some(next))
     }
@@ -90,7 +88,7 @@ mod tests {
         let mut pages = Pages::new(100);
         assert_eq!(pages.next(["a"], named("1")), Ok(named("1")));
         assert_eq!(pages.next(["b"], named("2\n")), Ok(named("2\n")));
-        assert_eq!(pages.next(["c"], named("1")), Err("page `1` is named as the next a second time".to_owned()));
+        assert_eq!(pages.next(["c"], named("1")), Err("page `1` is given as the next page twice".to_owned()));
     }
 
     #[test]
@@ -118,6 +116,6 @@ mod tests {
     fn always_something_new_ends_at_the_bound() {
         let mut pages = Pages::new(3);
         assert!(pages.next(["a"], named("1")).is_ok() && pages.next(["b"], named("2")).is_ok());
-        assert!(pages.next(["c"], named("3")).unwrap_err().contains("longer than 3 pages"));
+        assert!(pages.next(["c"], named("3")).unwrap_err().contains("more than 3 pages"));
     }
 }

@@ -70,10 +70,8 @@ impl AsRead {
     pub fn of(read: Option<Raw<'_>>, secret: &str, replaced: bool) -> Self {
         match read.filter(|raw| !raw.is_null()) {
             None => Self::Absent,
-            Some(raw) if !raw.is_object() => Self::Lost("it is no object"),
-            Some(raw) if replaced && raw.as_str().contains(REPLACEMENT) => {
-                Self::Lost("it holds bytes that are no UTF-8")
-            }
+            Some(raw) if !raw.is_object() => Self::Lost("it is not an object"),
+            Some(raw) if replaced && raw.as_str().contains(REPLACEMENT) => Self::Lost("it is not UTF-8"),
             Some(raw) => match without(raw, secret) {
                 text if text.len() > KEPT => Self::Lost("it is longer than 64 KiB"),
                 text => Self::Kept(text.into_boxed_str()),

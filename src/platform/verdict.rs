@@ -134,11 +134,11 @@ fn of_way(endpoint: Endpoint, status: u16) -> (ErrorClass, LookError) {
 /// Whose word it is, where it is not the platform's.
 fn way(status: u16, page: bool, kept: bool) -> Option<&'static str> {
     match status {
-        _ if kept => Some("an answer that a cache on the way has kept, which is no word of now."),
-        407 => Some("the proxy on the way wants credentials of its own; see the tenant's `proxy`."),
-        511 => Some("the network wants a login of its own before it lets anything through."),
+        _ if kept => Some("an answer that a cache on the way has kept, and so not current."),
+        407 => Some("the proxy on the way asks for credentials; check the tenant's `proxy`."),
+        511 => Some("the network asks for a login before it lets anything through."),
         _ => page.then_some(
-            "a page of something on the way (a proxy, a gateway, a load balancer), not the platform's word.",
+            "a page from something on the way (a proxy, a gateway, a load balancer), not the platform's own answer.",
         ),
     }
 }
@@ -152,7 +152,7 @@ const fn tells_of_way(endpoint: Endpoint, status: u16) -> bool {
 const fn way_advice(class: ErrorClass) -> &'static str {
     match class {
         ErrorClass::UnknownOutcome => "The change may have been made: read it back.",
-        _ => "It says nothing of the channel.",
+        _ => "It says nothing about the channel.",
     }
 }
 
@@ -187,32 +187,30 @@ fn advice(endpoint: Endpoint, class: ErrorClass, status: u16) -> String {
             return format!("the token lacks scope {}, or the role or the region is wrong.", endpoint.scope());
         }
         ErrorClass::NotFound if endpoint == Endpoint::Create => {
-            "this tenant has no way to create channels, or paths.channels is configured wrongly."
+            "this tenant cannot create channels, or paths.channels is wrong."
         }
         ErrorClass::Conflict if endpoint == Endpoint::Create => {
-            "the platform has something that stands against it; look for a channel of that name."
+            "the platform has something that conflicts with it; look for a channel of that name."
         }
-        ErrorClass::NotFound if endpoint.is_of_call() => "the call is over, or there never was one of this id.",
-        ErrorClass::Conflict if endpoint.is_of_call() => {
-            "the call is bridged already, or being bridged by someone else."
-        }
+        ErrorClass::NotFound if endpoint.is_of_call() => "the call has ended, or no call ever had this id.",
+        ErrorClass::Conflict if endpoint.is_of_call() => "the call is already bridged, or someone else is bridging it.",
         ErrorClass::UnknownOutcome if endpoint.is_of_call() => {
             "the platform failed, and the bridge may have been made: look at the call."
         }
         ErrorClass::NotFound => "the platform has no such channel; check its id.",
-        ErrorClass::Conflict => "someone else changed the channel; read it again and decide again.",
-        ErrorClass::Unsupported => "this tenant has no such endpoint, or its path is configured wrongly.",
+        ErrorClass::Conflict => "someone else changed the channel first; read it again before changing it.",
+        ErrorClass::Unsupported => "this tenant has no such endpoint, or its path is wrong.",
         _ if (300..400).contains(&status) => {
-            "a redirect, which is never followed; set base_url to where the API really is."
+            "a redirect, which is never followed; set base_url to the API's real address."
         }
         ErrorClass::UnknownOutcome => "the platform failed, and the change may have been made: read the channel back.",
         ErrorClass::Retryable if status == 429 => {
             "over the platform's request limit; lower requests_per_minute if this goes on."
         }
-        ErrorClass::Retryable => "the platform failed; it says nothing of the channel, and may work later.",
+        ErrorClass::Retryable => "the platform failed; this says nothing about the channel, and may pass.",
         ErrorClass::Withdrawn => "called back before it was sent; nothing was changed.",
         ErrorClass::Fatal if status == 400 => "the platform refuses the request as malformed; it is not repeated.",
-        ErrorClass::Fatal => "an answer that the contract does not know; it is not repeated.",
+        ErrorClass::Fatal => "an answer that the API's contract does not have; the request is not repeated.",
     };
     fixed.to_owned()
 }

@@ -24,7 +24,7 @@ pub enum Cause {
         score: f64,
         /// The bound.
         below: f64,
-        /// For how long.
+        /// How long the score has been that low.
         lasted: Duration,
     },
     /// The score, against what is usual for the channel.
@@ -35,12 +35,12 @@ pub enum Cause {
         baseline: f64,
         /// By how many points it has to be below that (`degraded_by`).
         by: f64,
-        /// For how long.
+        /// How long the score has been that low.
         lasted: Duration,
     },
-    /// On probation the new route proved worse than what was left behind.
+    /// On probation, the new route proved worse than home was when the traffic left.
     Rollback {
-        /// Where traffic went.
+        /// The backup that carries the traffic.
         backup: ChannelId,
         /// The score there since then; `None`: not measured, and the platform says that it is degraded.
         measured: Option<f64>,
@@ -61,15 +61,15 @@ pub enum Cause {
     },
     /// A person's order.
     Ordered {
-        /// Who gave it.
+        /// The person who gave the order.
         who: String,
-        /// Whether blocks and caps were passed over.
+        /// Whether blocks and limits were passed over.
         force: bool,
     },
 }
 
 impl Cause {
-    /// Whether traffic leaves for the sake of quality, while the platform holds the channel for well.
+    /// Whether traffic leaves because it sounds bad, although the platform calls the channel healthy.
     pub const fn is_quality(&self) -> bool {
         matches!(self, Self::Quality { .. } | Self::Degraded { .. })
     }
@@ -87,7 +87,7 @@ pub enum Ineligible {
     Missing,
     /// Its health.
     NotUp {
-        /// What is known.
+        /// Its health.
         health: Health,
     },
     /// Up, and its last look was not good.
@@ -97,11 +97,11 @@ pub enum Ineligible {
     },
     /// Not seen since the tenant was blind.
     NotSeenSinceBlind,
-    /// It does not tell where its own traffic goes.
+    /// It does not show where its own traffic goes.
     RouteNotRead,
     /// Its own traffic goes elsewhere.
     RoutedElsewhere {
-        /// Where.
+        /// The channel that carries its traffic.
         to: ChannelId,
     },
     /// An action of its own is under way.
@@ -111,9 +111,9 @@ pub enum Ineligible {
     },
     /// It carries as many others as it may.
     Full {
-        /// How many.
+        /// Others that it carries.
         carries: u32,
-        /// How many it may.
+        /// Others that it may carry.
         max_dependents: u32,
     },
     /// Its score is too low.
@@ -136,9 +136,9 @@ pub enum Ineligible {
     InMaintenance,
     /// Not (yet) confirmed by a last look.
     Unconfirmed,
-    /// A change to it failed in this episode: others come first.
+    /// A change to it failed in this episode: the others go first.
     ChangeFailed {
-        /// How many.
+        /// Failed changes.
         times: u32,
     },
 }

@@ -1,8 +1,8 @@
-//! Which codec order would sound better under the conditions of now, and what it promises.
+//! Which codec order would sound better under the present conditions, and what gain it promises.
 //!
 //! Owns the proposal: a permutation of the codecs as read, none lost, none renamed, priorities from 1. The gain is always
 //! predicted by the E-model, whatever the scorer. It never proposes a higher bit rate than the policy allows while loss is
-//! the impairment, because congestion feeds on it; and it never puts a codec on top of which it knows nothing.
+//! the impairment, because congestion feeds on it; and it never puts an unknown codec first.
 //!
 //! Loss is the impairment where half a percent of the packets or more is not played with the present first codec, or
 //! where unplayed packets cost that codec more R points than delay does. Packets that come too late count as well: they
@@ -91,25 +91,24 @@ pub enum CodecHold {
 impl fmt::Display for CodecHold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoCodecs => f.write_str("the channel shows no codecs to put into an order"),
+            Self::NoCodecs => f.write_str("the channel shows no codecs"),
             Self::UnknownCodec { name } => {
                 write!(
                     f,
                     "the first codec, {name}, has no E-model values (quality.codecs), so no gain can be predicted"
                 )
             }
-            Self::AlreadyBest { top } => write!(f, "{top} comes first and suits the conditions best"),
+            Self::AlreadyBest { top } => write!(f, "{top} is first and suits the conditions best"),
             Self::GainTooSmall { to, gain, min_gain } => {
                 write!(f, "{to} first would gain {gain:.1} points, less than min_gain {min_gain:.1}")
             }
             Self::OnTrial { to, predicted, before } => {
                 write!(f, "{to} was put first and is being measured: predicted {predicted:.1}, {before:.1} before")
             }
-            Self::Unmeasured => f.write_str("no telemetry was asked for since the last change"),
+            Self::Unmeasured => f.write_str("no telemetry since the last change"),
             Self::Refuted { to, measured, before } => write!(
                 f,
-                "{to} first was tried and measured worse than before ({measured:.1} after {before:.1}), and conditions are \
-                 still the same"
+                "{to} first was tried and measured worse ({measured:.1} after {before:.1}), and conditions have not changed"
             ),
             Self::BitrateWouldRise { to, kbit_s } => {
                 write!(f, "{to} first would send {kbit_s:.0} kbit/s more while packets are being lost")

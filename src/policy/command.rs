@@ -1,4 +1,4 @@
-//! The words that every other room uses: what the engine orders, what came of it, and what is worth writing down.
+//! The words that every other room uses: what the engine commands, what people order, and why an order is refused.
 
 pub use super::record::{EventType, Fact, Record};
 
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
 
-/// What the engine wants done. The driver carries it out in this order and adds nothing of its own.
+/// What the engine commands. The driver carries commands out in order and adds none of its own.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     /// Look at this channel from now on at this cadence; replaces an earlier one.
@@ -60,7 +60,7 @@ pub struct Action {
     pub channel: ChannelKey,
     /// What changes.
     pub kind: ActionKind,
-    /// Why.
+    /// Why it was decided.
     pub reason: Reason,
     /// Who asked for it.
     pub actor: Actor,
@@ -121,11 +121,11 @@ pub enum Order {
         /// The tenant; `None`: all.
         tenant: Option<TenantId>,
     },
-    /// As [`Self::Pause`], and it lapses by itself. Given again, it counts anew.
+    /// As [`Self::Pause`], but it lapses by itself. A second order starts the time anew.
     PauseFor {
         /// The tenant; `None`: all.
         tenant: Option<TenantId>,
-        /// For how long.
+        /// How long it lasts.
         lasts: Duration,
     },
     /// Lift a pause of the same scope.
@@ -153,16 +153,16 @@ pub enum Order {
     Failover {
         /// The channel.
         channel: ChannelKey,
-        /// Where to.
+        /// The channel that takes the traffic.
         to: ChannelId,
-        /// Whether blocks and caps are passed over; never the target's fitness, a pause, blindness or the mode.
+        /// Whether blocks and limits are passed over; never the target's fitness, a pause, blindness or the mode.
         force: bool,
     },
-    /// Neither act on a channel nor take it as a candidate for a time. Given again, it counts anew.
+    /// For a time, leave a channel alone and do not use it as a candidate. A second order starts the time anew.
     StartMaintenance {
         /// The channel.
         channel: ChannelKey,
-        /// For how long.
+        /// How long it lasts.
         lasts: Duration,
         /// Why: one line of 1 to 200 characters.
         reason: String,
@@ -182,7 +182,7 @@ pub enum Order {
 }
 
 impl fmt::Display for Order {
-    /// As it goes on after "the order to".
+    /// The words after "the order to".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let all =
             |tenant: &Option<TenantId>| tenant.as_ref().map_or("everything".to_owned(), |t| format!("tenant {t}"));
@@ -191,15 +191,17 @@ impl fmt::Display for Order {
             Self::Pause { tenant } => write!(f, "pause {}", all(tenant)),
             Self::PauseFor { tenant, lasts } => write!(f, "pause {} for {}", all(tenant), Span(*lasts)),
             Self::Resume { tenant } => write!(f, "resume {}", all(tenant)),
-            Self::ApproveMass { tenant } => write!(f, "let tenant {tenant} act although so much of it turned bad"),
+            Self::ApproveMass { tenant } => write!(f, "approve the mass change of tenant {tenant}"),
             Self::Approve { channel } => write!(f, "approve what is proposed for {channel}"),
             Self::Acknowledge { channel } => write!(f, "acknowledge {channel}"),
-            Self::Failover { channel, to, force } => write!(f, "move {channel} to {to}{}", by_force(force)),
-            Self::StartMaintenance { channel, lasts, .. } => {
-                write!(f, "start the maintenance of {channel} for {}", Span(*lasts))
+            Self::Failover { channel, to, force } => {
+                write!(f, "move the traffic of {channel} to {to}{}", by_force(force))
             }
-            Self::EndMaintenance { channel } => write!(f, "end the maintenance of {channel}"),
-            Self::Failback { channel, force } => write!(f, "take {channel} home{}", by_force(force)),
+            Self::StartMaintenance { channel, lasts, .. } => {
+                write!(f, "put {channel} into maintenance for {}", Span(*lasts))
+            }
+            Self::EndMaintenance { channel } => write!(f, "take {channel} out of maintenance"),
+            Self::Failback { channel, force } => write!(f, "take the traffic of {channel} home{}", by_force(force)),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What is told beside a report so that a person can follow it: how fresh the evidence is, what the score is made of,
+//! What a report adds so that a person can follow it: how fresh the evidence is, what the score is made of,
 //! what blocks an action and for how long. Plain values; reads nothing, decides nothing.
 
 mod quality;

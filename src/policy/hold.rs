@@ -27,9 +27,9 @@ pub enum Hold {
         /// The tenant.
         tenant: Option<TenantId>,
     },
-    /// No reference target answers: our own network is gone.
+    /// No reference target answers: our own network is down.
     Network,
-    /// The tenant's platform cannot be seen.
+    /// The tenant is blind: its platform does not answer.
     Blind,
     /// The channel is in maintenance.
     Maintenance,
@@ -40,39 +40,39 @@ pub enum Hold {
         /// Channels configured.
         of: u32,
     },
-    /// It carries the traffic of others, for whom it would not be fit any more.
+    /// It carries other channels, and would no longer be fit for them if its own traffic left.
     Carries {
-        /// How many.
+        /// Channels that it carries besides itself.
         others: u32,
     },
     /// A codec change lost a channel's credentials, and nobody has acknowledged it.
     CredentialsLost {
-        /// Whose.
+        /// The channel concerned.
         channel: ChannelId,
     },
     /// The platform replaces objects, and would lose credentials.
     PatchReplaces,
     /// Another codec change of the tenant has not shown yet whether the platform keeps credentials.
     CodecVerdict {
-        /// Whose.
+        /// The channel concerned.
         channel: ChannelId,
     },
     /// Earlier attempts failed.
     Backoff {
-        /// How many.
+        /// Failed attempts; 0: the last action was called back.
         failures: u32,
         /// Time left.
         left: Duration,
     },
     /// Someone else set the route.
     ForeignRoute,
-    /// An operator moved the traffic, and the way back is an operator's too.
+    /// An operator moved the traffic, so an operator takes it home too.
     OrderedRoute,
-    /// The policy leaves the way back to a person.
+    /// The policy leaves failback to a person.
     FailbackManual,
-    /// The policy's window for the way back is not open.
+    /// The policy's failback window is closed.
     FailbackWindow,
-    /// Home does not score better than the backup by what the policy asks of a way back by itself.
+    /// Home does not score better than the backup by the margin that the policy asks for.
     FailbackMargin {
         /// The channel.
         home: ChannelId,
@@ -95,12 +95,12 @@ pub enum Hold {
         /// Time left.
         left: Duration,
     },
-    /// As many actions are in flight as may be.
+    /// The tenant's `max_concurrent` is reached.
     MaxConcurrent {
         /// The limit.
         max: u32,
     },
-    /// As many actions were made in the last hour as may be.
+    /// The tenant's `max_per_hour` is reached.
     MaxPerHour {
         /// The limit.
         max: u32,
@@ -119,12 +119,12 @@ pub enum Hold {
         /// Channels that must be.
         keep_fit: u32,
     },
-    /// As many actions are in flight (or about to be) over all tenants as may be.
+    /// `global_max_concurrent` is reached, actions about to start included.
     GlobalMaxConcurrent {
         /// The limit.
         max: u32,
     },
-    /// As many actions were made (or are about to be) in the last hour over all tenants as may be.
+    /// `global_max_per_hour` is reached, actions about to start included.
     GlobalMaxPerHour {
         /// The limit.
         max: u32,
@@ -133,14 +133,14 @@ pub enum Hold {
     Observe,
     /// The mode is `propose` and nobody approved.
     Propose,
-    /// Nobody approved what was proposed in its time. It is not proposed again until something else is wanted.
+    /// Nobody approved the proposal in time. It is not proposed again until something else is wanted.
     Lapsed {
-        /// That time.
+        /// How long it was open for approval.
         after: Duration,
     },
     /// The channel is no longer configured.
     Unwatched,
-    /// What it was decided on is no longer so.
+    /// The facts that it was decided on have changed.
     Outdated,
     /// The target, home included, is not fit any more.
     Unfit {
@@ -151,7 +151,7 @@ pub enum Hold {
     },
 }
 
-/// What is fixed of a hold.
+/// The fixed part of a hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HoldRow {
     /// The `why` label of `trunkwarden_actions_held`.
@@ -163,7 +163,7 @@ pub struct HoldRow {
 }
 
 impl Hold {
-    /// What is fixed of it, in the order in which the guards are asked.
+    /// Its fixed part, in the order in which the guards are asked.
     pub const fn row(&self) -> HoldRow {
         const NOTHING: Yields = Yields::TO_NOTHING;
         const BLOCK: Yields = Yields { rescue: ByRescue::Always, order: ByOrder::Forced, taking_back: true, ..NOTHING };
@@ -207,7 +207,7 @@ impl Hold {
         self.row().label
     }
 
-    /// The same with what moves by itself left aside.
+    /// Clears the values that drift, so that two holds compare equal without them.
     pub(super) fn steady(&mut self) {
         match self {
             Self::Blocked { left } | Self::Cooldown { left } | Self::Backoff { left, .. } => *left = Duration::ZERO,
@@ -223,81 +223,81 @@ impl fmt::Display for Hold {
             Self::Journal => f.write_str("the journal cannot be written"),
             Self::Paused { tenant: Some(tenant) } => write!(f, "tenant {tenant} is paused"),
             Self::Paused { tenant: None } => f.write_str("everything is paused"),
-            Self::Network => f.write_str("our own network is gone: no reference target answers"),
-            Self::Blind => f.write_str("the tenant's platform cannot be seen"),
+            Self::Network => f.write_str("our own network is down: no reference target answers"),
+            Self::Blind => f.write_str("the tenant is blind: its platform does not answer"),
             Self::Maintenance => f.write_str("the channel is in maintenance"),
             Self::MassChange { bad, of } => {
-                write!(f, "{bad} of {of} channels turned bad at once, which an operator has to approve")
+                write!(f, "{bad} of {of} channels turned bad at once: an operator has to approve")
             }
             Self::Carries { others } => write!(
                 f,
-                "it carries the traffic of {others} other{}, for whom it is fit only while its own goes to itself",
+                "it carries {others} other channel{}, so its own traffic has to stay at home",
                 if *others == 1 { "" } else { "s" }
             ),
-            Self::CredentialsLost { channel } => write!(
-                f,
-                "a codec change lost the credentials of {channel}, which have to be entered again; nobody has acknowledged it"
-            ),
+            Self::CredentialsLost { channel } => {
+                write!(f, "a codec change lost the credentials of {channel}, and nobody has acknowledged that")
+            }
             Self::PatchReplaces => f.write_str(
-                "the platform replaces what it is sent, so credentials would be lost (patch = \"replaces\")",
+                "the platform replaces whole objects, so a codec change would lose credentials (patch = \"replaces\")",
             ),
-            Self::CodecVerdict { channel } => write!(
-                f,
-                "the codecs of {channel} are being changed, which has to show first whether the platform keeps credentials"
-            ),
+            Self::CodecVerdict { channel } => {
+                write!(f, "the codec change of {channel} has to show first whether the platform keeps credentials")
+            }
             Self::Backoff { failures: 0, left } => {
-                write!(f, "the last decision was called back, and the next is in {}", Span(*left))
+                write!(f, "the last action was called back, and the next attempt is in {}", Span(*left))
             }
             Self::Backoff { failures, left } => {
-                write!(f, "{failures} attempts failed and the next is in {}", Span(*left))
+                let attempts = if *failures == 1 { "attempt" } else { "attempts" };
+                write!(f, "{failures} {attempts} failed, and the next is in {}", Span(*left))
             }
             Self::ForeignRoute => f.write_str("someone else set the route, and nobody has acknowledged it"),
             Self::OrderedRoute => {
-                f.write_str("an operator moved it there, and nobody has ordered or acknowledged the way back")
+                f.write_str("an operator moved its traffic, and has neither ordered it home nor acknowledged the route")
             }
             Self::FailbackManual => f.write_str("failback is manual"),
-            Self::FailbackWindow => f.write_str("the failback window is not open"),
+            Self::FailbackWindow => f.write_str("the failback window is closed"),
             Self::FailbackMargin { home, home_score, backup, backup_score, better_by } => write!(
                 f,
-                "it stays at {backup}: {home} scores {home_score:.1}, {backup} {backup_score:.1}; {home} must be better by \
-                 {better_by:.1}"
+                "{home} scores {home_score:.1} and {backup} {backup_score:.1}; {home} has to be better by {better_by:.1}"
             ),
             Self::Blocked { left } => write!(f, "the channel is blocked for another {}", Span(*left)),
             Self::Cooldown { left } => write!(f, "the codecs are in cooldown for another {}", Span(*left)),
             Self::MaxConcurrent { max } => {
-                write!(f, "{max} actions are in flight, which is the tenant's max_concurrent")
+                write!(f, "the tenant's limit of actions in flight is reached (max_concurrent {max})")
             }
             Self::MaxPerHour { max } => {
-                write!(f, "{max} actions were made within the hour, which is the tenant's max_per_hour")
+                write!(f, "the tenant's limit of actions per hour is reached (max_per_hour {max})")
             }
-            Self::KeepFit { up, keep_fit } => write!(f, "{up} channels would be up and keep_fit is {keep_fit}"),
+            Self::KeepFit { up, keep_fit } => {
+                write!(f, "{up} of the tenant's channels would be up; keep_fit is {keep_fit}")
+            }
             Self::GlobalKeepFit { up, keep_fit } => {
-                write!(f, "{up} channels of all tenants would be up and global_keep_fit is {keep_fit}")
+                write!(f, "{up} channels of all tenants would be up; global_keep_fit is {keep_fit}")
             }
             Self::GlobalMaxConcurrent { max } => {
-                write!(f, "{max} actions are under way over all tenants, which is global_max_concurrent")
+                write!(f, "the limit of actions in flight over all tenants is reached (global_max_concurrent {max})")
             }
             Self::GlobalMaxPerHour { max } => {
-                write!(f, "{max} actions fall within the hour over all tenants, which is global_max_per_hour")
+                write!(f, "the limit of actions per hour over all tenants is reached (global_max_per_hour {max})")
             }
             Self::Observe => f.write_str("the mode is observe"),
             Self::Propose => f.write_str("the mode is propose and nobody has approved it"),
-            Self::Lapsed { after } => write!(f, "it was proposed, and nobody approved it within {}", Span(*after)),
+            Self::Lapsed { after } => write!(f, "nobody approved the proposal within {}", Span(*after)),
             Self::Unwatched => f.write_str("the channel is no longer configured"),
-            Self::Outdated => f.write_str("what it was decided on is no longer so"),
-            Self::Unfit { target, against } => write!(f, "{target} is no longer fit: {against}"),
+            Self::Outdated => f.write_str("the facts that it was decided on have changed"),
+            Self::Unfit { target, against } => write!(f, "{target} is no longer fit: it {against}"),
         }
     }
 }
 
-/// Whom a hold holds back: what its remedy names.
+/// The channel that a hold holds back, for the remedy's words.
 #[derive(Debug)]
 pub(super) struct HeldBack<'a> {
     pub key: &'a ChannelKey,
     pub policy: &'a str,
     /// What is wanted: `failover`, `failback` or `codec`.
     pub wanted: &'a str,
-    /// What is left of [`Hold::block`]; `None`: it is over.
+    /// Time left of [`Hold::block`]; `None`: it has ended.
     pub left: Option<Duration>,
 }
 
@@ -322,50 +322,55 @@ impl Hold {
             Self::Journal => "the journal has to be writable again".to_owned(),
             Self::Paused { tenant: Some(tenant) } => format!("`trunkwarden resume {tenant}`"),
             Self::Paused { tenant: None } => "`trunkwarden resume`".to_owned(),
-            Self::Network => "a reference target has to answer again, and this channel with fresh evidence".to_owned(),
-            Self::Blind => "the tenant's platform has to answer again, and this channel with fresh evidence".to_owned(),
+            Self::Network => {
+                "a reference target has to answer again, then this channel has to answer a look".to_owned()
+            }
+            Self::Blind => {
+                "the tenant's platform has to answer again, then this channel has to answer a look".to_owned()
+            }
             Self::Maintenance => format!("maintenance has to end, or `trunkwarden maintenance end {key}`"),
             Self::MassChange { .. } => {
-                format!("`trunkwarden approve {}`, or fewer of the tenant's channels being bad", key.tenant)
+                format!("`trunkwarden approve {}`, or fewer of the tenant's channels have to be bad", key.tenant)
             }
-            Self::Carries { .. } => "the traffic of others that it carries has to leave it first".to_owned(),
+            Self::Carries { .. } => "the channels that it carries have to leave it first".to_owned(),
             Self::CredentialsLost { channel } => format!(
-                "the credentials of {channel} have to be entered again, then `trunkwarden acknowledge {}/{channel}`",
+                "enter the credentials of {channel} again, then `trunkwarden acknowledge {}/{channel}`",
                 key.tenant
             ),
-            Self::PatchReplaces => format!("`patch` of tenant {} would have to say otherwise", key.tenant),
-            Self::CodecVerdict { channel } => format!("the codec change of {channel} has to show, or to fail"),
+            Self::PatchReplaces => {
+                format!("`patch = \"merges\"` for tenant {}, if its platform does merge", key.tenant)
+            }
+            Self::CodecVerdict { channel } => format!("the codec change of {channel} has to show, or fail"),
             Self::Backoff { .. } => {
-                format!("the pause after failed attempts {left}, or `trunkwarden acknowledge {key}`")
+                format!("the wait after failed attempts {left}, or `trunkwarden acknowledge {key}`")
             }
             Self::ForeignRoute => format!("`trunkwarden acknowledge {key}`: someone else set the route"),
             Self::OrderedRoute => format!("`trunkwarden failback {key}`, or `trunkwarden acknowledge {key}`"),
             Self::FailbackManual => format!("`trunkwarden approve {key}`: failback is manual"),
             Self::FailbackWindow => format!("the failback window has to open, or `trunkwarden approve {key}`"),
             Self::FailbackMargin { home, backup, backup_score, better_by, .. } => format!(
-                "{home} would have to score {:.1} while {backup} scores {backup_score:.1}, or `trunkwarden approve {key}`",
+                "{home} has to score {:.1} while {backup} scores {backup_score:.1}, or `trunkwarden approve {key}`",
                 backup_score + better_by
             ),
             Self::Blocked { .. } => format!("the block {left}, or `trunkwarden acknowledge {key}`"),
             Self::Cooldown { .. } => format!("the codecs' cooldown {left}, or `trunkwarden acknowledge {key}`"),
             Self::MaxConcurrent { .. } => "one of the tenant's actions in flight has to end".to_owned(),
             Self::MaxPerHour { .. } => "the oldest of the tenant's actions has to be an hour old".to_owned(),
-            Self::KeepFit { up, keep_fit } => {
-                format!("{} more of the tenant's channels would have to be up", keep_fit.saturating_sub(*up))
-            }
+            Self::KeepFit { up, keep_fit } => format!("the tenant needs {} up", more(keep_fit.saturating_sub(*up))),
             Self::GlobalKeepFit { up, keep_fit } => {
-                format!("{} more channels, of whichever tenant, would have to be up", keep_fit.saturating_sub(*up))
+                format!("all tenants together need {} up", more(keep_fit.saturating_sub(*up)))
             }
             Self::GlobalMaxConcurrent { .. } => {
-                "one of the actions under way over all tenants has to end, and it has to be next in line".to_owned()
+                "one of the actions of all tenants has to end, and the channel has to be next in line".to_owned()
             }
             Self::GlobalMaxPerHour { .. } => {
-                "the oldest action over all tenants has to be an hour old, and it has to be next in line".to_owned()
+                "the oldest action of all tenants has to be an hour old, and the channel has to be next in line"
+                    .to_owned()
             }
             Self::Observe => format!("mode `enforce`, for the daemon and for policy `{policy}`"),
             Self::Propose => format!("`trunkwarden approve {key}`"),
             Self::Lapsed { .. } => format!("{}: its proposal lapsed", instead_of_approval(wanted, key)),
-            Self::Unwatched | Self::Outdated | Self::Unfit { .. } => "nothing: it is decided anew".to_owned(),
+            Self::Unwatched | Self::Outdated | Self::Unfit { .. } => "nothing: the engine decides again".to_owned(),
         }
     }
 }
@@ -377,4 +382,8 @@ pub(super) fn instead_of_approval(wanted: &str, key: &ChannelKey) -> String {
         "failback" => format!("an order, such as `trunkwarden failback {key}`"),
         _ => "nothing until it is wanted anew".to_owned(),
     }
+}
+
+fn more(channels: u32) -> String {
+    format!("{channels} more channel{}", if channels == 1 { "" } else { "s" })
 }

@@ -1,4 +1,4 @@
-//! How many of a tenant's looks failed of late: the ring that tells when the tenant is blind.
+//! How many of a tenant's recent looks failed: the ring that decides when the tenant is blind.
 //!
 //! Must never: grow with the number of looks, or say anything of one channel.
 

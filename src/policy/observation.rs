@@ -1,4 +1,4 @@
-//! What the engine is told about the world: answers of the platform, errors on the way to it, and telemetry.
+//! The facts that the engine gets about the world: answers of the platform, errors on the way to it, and telemetry.
 
 use super::key::ChannelId;
 use super::time::{Time, WallMs};

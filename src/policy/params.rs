@@ -133,7 +133,7 @@ pub struct GlobalLimits {
 pub struct ChannelParams {
     /// Its tenant and id.
     pub key: ChannelKey,
-    /// The policy that it is kept by.
+    /// Its policy.
     pub policy: Arc<Policy>,
     /// Its backups in order; `None`: those of the platform's `routing.failover_channels`; empty: none.
     pub failover: Option<Vec<ChannelId>>,

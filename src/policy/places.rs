@@ -1,13 +1,13 @@
 //! The places that `[limits] global_…` leaves for actions over all tenants, and the line of those who wait for one.
 //!
-//! A wish takes a place before its last looks and keeps it until it is made, held by something else, given up, or its turn
-//! is over; so a place is never promised twice. Who is next is decided by, in this order: fewer turns that came to nothing, so
-//! that a platform which does not answer keeps nobody waiting for long; fewer actions of its tenant within the last hour,
-//! those ahead of it in the line included, so that one tenant's hundred channels wait behind another's only one; the longer
-//! wait; the order of the channels.
+//! A wish takes a place before its last looks and keeps it until its action is made, something else holds it, it is given up, or
+//! its turn is over; so a place is never promised twice. The next in line has, in this order: fewer turns that came to nothing, so
+//! that a platform which does not answer keeps no one waiting for long; fewer actions of its tenant within the last hour,
+//! counting those ahead of it in the line, so that one tenant's hundred channels wait behind another's only one; waited longer;
+//! the lower place in the order of channels.
 //!
-//! Owns the counts over all tenants. Must never: walk a hash map, or count what a cascade or a forced order takes against
-//! their own going on.
+//! Owns the counts over all tenants. Must never: walk a hash map, or refuse a place to a
+//! cascade or a forced order: these use up places, but are never refused one.
 
 use super::hold::Hold;
 use super::hour::HourCount;
@@ -97,7 +97,7 @@ impl Places {
         waiting.turns = turns;
     }
 
-    /// `i` wants no place now: it is held by something else, or nobody is fit. Where it wants nothing at all: `forget`.
+    /// `i` wants no place now: it is held by something else, or no candidate is fit. Where it wants nothing at all: `forget`.
     pub(super) fn leave(&mut self, i: SlotId) {
         let left = self.taken.remove(&i).is_some() | self.waiting.remove(&i).is_some();
         self.moved |= left;

@@ -15,6 +15,7 @@ mod change;
 mod words;
 
 pub use super::cause::{Cause, Ineligible};
+pub(super) use words::Change;
 
 /// Why something was done, or nothing was.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -75,22 +76,25 @@ pub enum Reason {
     FailoverOff,
     /// Health changed.
     Health {
-        /// What was known.
+        /// Its health before.
         was: Health,
-        /// What is known now.
+        /// Its health now.
         now: Health,
         /// Looks in a row that made it so; 0 where evidence became stale or the channel is missing.
         looks: u32,
         /// The status of the last one.
         status: Option<String>,
+        /// Whether the platform has no such channel, which is why nothing is known.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        missing: bool,
     },
     /// Traffic is (to be) moved to another channel.
     Failover {
         /// The channel.
         channel: ChannelId,
-        /// Where to.
+        /// The channel that takes the traffic.
         to: ChannelId,
-        /// Why.
+        /// Why traffic moves.
         cause: Cause,
         /// Others whose traffic the target carries already.
         carries: u32,
@@ -168,7 +172,7 @@ pub enum Reason {
     },
     /// A codec change lost a channel's credentials.
     CredentialsLost {
-        /// Whose.
+        /// The channel concerned.
         channel: ChannelId,
     },
     /// Codecs are (to be) put back into the order first read.
@@ -180,7 +184,7 @@ pub enum Reason {
     CodecKept {
         /// The score.
         score: f64,
-        /// Why.
+        /// Why the codecs stay.
         hold: CodecHold,
     },
     /// A last look is under way before traffic is moved.
@@ -199,12 +203,12 @@ pub enum Reason {
         /// The codec order that was decided on; the preferred codec first.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         order: Option<Vec<String>>,
-        /// By what.
+        /// The hold.
         hold: Hold,
     },
     /// An action was called back before it was sent.
     CalledBack {
-        /// By what.
+        /// The hold.
         hold: Hold,
     },
     /// An action is under way.
@@ -229,16 +233,16 @@ pub enum Reason {
         /// `failover`, `failback` or `codec`.
         kind: String,
     },
-    /// Nobody is fit.
+    /// No candidate is fit.
     NoCandidate {
         /// Why traffic has to move.
         cause: Cause,
-        /// Every candidate, and what speaks against it.
+        /// Every candidate, and why it is not fit.
         against: Vec<(ChannelId, Ineligible)>,
     },
     /// Traffic goes elsewhere and stays there for now.
     Away {
-        /// Where.
+        /// The channel that carries its traffic.
         at: ChannelId,
         /// What is known of the channel itself.
         home: Health,
@@ -249,14 +253,14 @@ pub enum Reason {
     },
     /// Traffic went away for quality, and no telemetry says that home is better now.
     AwayUnmeasured {
-        /// Where.
+        /// The channel that carries its traffic.
         at: ChannelId,
     },
     /// The platform shows a route that we did not set.
     RouteForeign {
-        /// Where traffic went.
+        /// The channel that carried the traffic before.
         was: Option<ChannelId>,
-        /// Where it goes.
+        /// The channel that carries it now.
         now: ChannelId,
         /// Whether it undid a route of ours.
         reversal: bool,
@@ -266,16 +270,16 @@ pub enum Reason {
     },
     /// The platform shows a route that another writer of ours (provisioning) set.
     RouteOwn {
-        /// Where traffic went.
+        /// The channel that carried the traffic before.
         was: Option<ChannelId>,
-        /// Where it goes.
+        /// The channel that carries it now.
         now: ChannelId,
     },
     /// Routes of ours were undone repeatedly.
     OtherController {
-        /// How often.
+        /// Routes of ours that were undone.
         reversals: u32,
-        /// Within how long.
+        /// The time within which they were undone.
         within: Duration,
     },
     /// The tenant's looks fail.
@@ -288,16 +292,16 @@ pub enum Reason {
         #[serde(default)]
         references: Option<(u32, u32)>,
     },
-    /// No reference target answers: our own network is gone.
+    /// No reference target answers: our own network is down.
     NetworkLost {
-        /// How many did.
+        /// Reference targets that ever answered.
         of: u32,
     },
     /// Our own network is back.
     NetworkBack {
         /// Reference targets that answer.
         answered: u32,
-        /// Of how many.
+        /// Reference targets that ever answered.
         of: u32,
     },
     /// The tenant's looks are answered again.
@@ -335,14 +339,14 @@ pub enum Reason {
     MaintenanceWindow {
         /// The policy.
         policy: String,
-        /// Whether it opened.
+        /// `true`: it opened; `false`: it closed.
         open: bool,
     },
     /// The channel came into the configuration.
     Configured,
     /// The channel is somebody's candidate.
     CandidateOf {
-        /// Whose.
+        /// The channel concerned.
         channel: ChannelId,
     },
     /// Nobody needs the channel any more.

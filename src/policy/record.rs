@@ -1,4 +1,4 @@
-//! What the audit log tells: the closed list of its events, and what was before and after.
+//! What the audit log records: the closed list of its events, and the values before and after.
 
 use super::key::{ChannelId, TenantId};
 use super::observation::Codec;
@@ -11,26 +11,26 @@ use serde::{Deserialize, Serialize};
 pub struct Record {
     /// What happened.
     pub event: EventType,
-    /// To which tenant; `None`: to all.
+    /// The tenant; `None`: all tenants.
     pub tenant: Option<TenantId>,
-    /// To which channel; `None`: to none in particular.
+    /// The channel; `None`: no particular one.
     pub channel: Option<ChannelId>,
     /// Who did it.
     pub actor: Actor,
     /// Why, in words by its `Display`.
     pub reason: Reason,
-    /// What was.
+    /// The value before.
     pub before: Option<Fact>,
-    /// What is.
+    /// The value after.
     pub after: Option<Fact>,
-    /// The action that it belongs to.
+    /// The number of the action that it belongs to.
     pub op: Option<OpId>,
 }
 
 /// Writes a list of events once: each with its word as documentation, its variant and its name.
 macro_rules! event_types {
     ($($(#[$about:meta])* $event:ident = $name:literal,)*) => {
-        /// The closed list of what the audit log tells. Shown as `category.word`.
+        /// The closed list of the audit log's events. Shown as `category.word`.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum EventType {
             $($(#[$about])* #[serde(rename = $name)] $event,)*
@@ -76,7 +76,7 @@ event_types! {
     FailoverUnknown = "failover.unknown",
     /// A failover was decided and not made: observing, proposing or held.
     FailoverHeld = "failover.held",
-    /// A channel is down and nobody is fit to take its traffic.
+    /// A channel is down and no candidate is fit to take its traffic.
     NoCandidate = "failover.no_candidate",
     /// A failback is about to be made.
     FailbackIntended = "failback.intended",
@@ -134,9 +134,9 @@ event_types! {
     ProcessStopped = "process.stopped",
     /// The clock jumped, or the machine slept: evidence is stale.
     ClockJumped = "process.clock_jumped",
-    /// A tenant cannot be seen: no actions.
+    /// A tenant is blind: its platform does not answer, so no actions.
     BlindEntered = "blind.entered",
-    /// A tenant can be seen again.
+    /// A tenant's platform answers again.
     BlindLeft = "blind.left",
     /// Half of a tenant turned bad at once: held.
     MassHold = "health.mass_hold",

@@ -1,4 +1,4 @@
-//! What the engine tells of a channel and of a tenant: plain values for the snapshot, the API and people.
+//! The engine's report of a channel and of a tenant: plain values for the snapshot, the API and people.
 
 use super::explanation::Explanation;
 use super::key::{ChannelId, ChannelKey};
@@ -11,7 +11,7 @@ use super::words::{Health, TenantState};
 use serde::Serialize;
 use std::time::Duration;
 
-/// All that is known and decided of one channel at one moment. Durations are ages or remaining times at that moment; whoever
+/// All that is known and decided about one channel at one moment. Durations are ages or remaining times at that moment; whoever
 /// shows a report later adds, or takes off, the time that has passed since `as_of`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ChannelReport {
@@ -25,7 +25,7 @@ pub struct ChannelReport {
     pub policy: String,
     /// The mode in force for it, after the daemon's cap.
     pub mode: Mode,
-    /// What is known of its health.
+    /// Its health.
     pub health: Health,
     /// The platform's status word in the last answer.
     pub status: Option<String>,
@@ -61,13 +61,13 @@ pub struct ChannelReport {
     pub maintenance: Option<MaintenanceReport>,
     /// What holds an action back that is wanted now; the `why` label of `actions_held`.
     pub held: Option<&'static str>,
-    /// Whether its traffic has to move and nobody is fit.
+    /// Whether its traffic has to move and no candidate is fit.
     pub no_candidate: bool,
     /// The last evaluation.
     pub reason: Reason,
     /// The same in words.
     pub reason_text: String,
-    /// Every candidate in order, with what speaks against it; `None`: eligible.
+    /// Every candidate in order, with why it is not fit; `None`: eligible.
     pub candidates: Vec<CandidateReport>,
     /// What explains all of it.
     pub explanation: Explanation,
@@ -105,7 +105,7 @@ impl ChannelReport {
 pub struct MaintenanceReport {
     /// Time left; `None`: until the policy's window closes.
     pub left: Option<Duration>,
-    /// Why.
+    /// The reason that the operator or the policy gives.
     pub reason: String,
 }
 
@@ -116,7 +116,7 @@ pub struct CandidateReport {
     pub channel: ChannelId,
     /// Whether it could take the traffic, as far as is known now.
     pub eligible: bool,
-    /// What speaks against it.
+    /// Why it is not fit.
     pub against: Option<Ineligible>,
     /// The same in words.
     pub against_text: Option<String>,
@@ -124,7 +124,7 @@ pub struct CandidateReport {
     pub score: Option<f64>,
 }
 
-/// All that is known and decided of one tenant.
+/// All that is known and decided about one tenant.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TenantReport {
     /// Whether its platform can be seen.

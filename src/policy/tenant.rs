@@ -34,7 +34,7 @@ pub(super) struct Tenant {
     /// When a pause lapses by itself.
     pub paused_until: Option<Time>,
     pub blind: bool,
-    /// Blind, and nobody was told yet: whose fault it is has still to be found out.
+    /// Blind, but not recorded yet: the reference targets have not yet shown whose fault it is.
     pub blind_untold: bool,
     /// When it could last be seen again after having been blind.
     pub seen_since: Option<Time>,

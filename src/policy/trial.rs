@@ -1,4 +1,4 @@
-//! Whether an action for the sake of quality kept what it promised: a codec order on trial, a route on probation.
+//! Whether an action for quality kept its promise: a codec order on trial, a route on probation.
 //!
 //! Owns what was promised, from when on telemetry tells of it, and the bounds between better, as good and worse. Telemetry
 //! counts as new from the second whole bucket on after the change showed: the first one may hold calls of before, and a
@@ -95,7 +95,7 @@ impl CodecTrial {
 /// A route of ours that was taken for quality, until it has proved itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Probation {
-    /// Where traffic goes.
+    /// The backup that carries the traffic.
     pub backup: ChannelId,
     /// The score of the channel that it left, when it was decided.
     pub left_behind: f64,

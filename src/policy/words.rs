@@ -9,7 +9,7 @@ use std::fmt;
 #[serde(transparent)]
 pub struct OpId(pub u64);
 
-/// What came of an action, told to the engine by the executor (or by the journal's recovery).
+/// The outcome of an action, reported to the engine by the executor (or by the journal's recovery).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {
@@ -130,6 +130,6 @@ pub enum TenantState {
     /// Its platform answers.
     #[default]
     Seen,
-    /// Its platform cannot be seen: no actions.
+    /// Its platform does not answer: no actions.
     Blind,
 }

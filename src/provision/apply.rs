@@ -1,4 +1,4 @@
-//! A person's apply: what the plan says, done in its order, and one word for each channel of what came of it.
+//! A person's apply: carries the plan out in order, and returns one result for each channel.
 
 use super::book::{self, state};
 use super::desired::Desired;
@@ -15,7 +15,7 @@ impl Provisioner {
     /// Does what a plan made now says. With `expected`, the fingerprint of the plan that was shown, only if it is that one.
     ///
     /// # Errors
-    /// One sentence, where the plan has become another: nothing was changed.
+    /// One sentence, if the plan has changed since it was shown: nothing was done.
     pub async fn apply(
         &self,
         tenant: Option<&TenantId>,
@@ -24,8 +24,9 @@ impl Provisioner {
     ) -> Result<(Plan, Vec<Done>), String> {
         let plan = self.plan(tenant).await;
         if expected.is_some_and(|expected| expected != plan.fingerprint()) {
-            return Err("what would be done is no longer what was shown: nothing was changed; look at the plan again"
-                .to_owned());
+            return Err(
+                "the plan is no longer the one that was shown: nothing was changed; read the plan again".to_owned()
+            );
         }
         let setup = self.setup.load_full();
         let each = tenants(&setup, tenant).into_iter().map(|tenant| {
@@ -70,19 +71,19 @@ impl Provisioner {
         }
     }
 
-    /// Whether a channel exists whose id was not known, or not certain.
+    /// Whether this is a channel whose id was unknown or uncertain and that turns out to exist.
     pub(super) fn turns_up(&self, desired: &Desired, item: &Item) -> bool {
         let unsettled = || self.known(&desired.key()).is_some_and(|known| known.sent.is_some());
         item.id.is_some() && matches!(item.what, What::Same | What::Change) && (item.new || unsettled())
     }
 
-    /// How an id that turned up came to be: by a creation of ours whose outcome was not known, or by someone else.
+    /// Where an id that turned up comes from: a creation of ours of unknown outcome, or someone else.
     pub(super) fn origin(&self, desired: &Desired) -> Origin {
         let sent = self.known(&desired.key()).is_some_and(|known| known.sent.is_some());
         if sent { Origin::Created } else { Origin::Found }
     }
 
-    /// Keeps the id of a channel that exists. What it has for credentials is taken to be what is desired now.
+    /// Keeps the id of a channel that exists, and assumes that it has the credentials that are desired now.
     pub(super) async fn take(&self, desired: &Desired, item: &Item, origin: Origin, who: &str) -> Done {
         let key = desired.key();
         let before = self.known(&key).unwrap_or_else(|| Known::nothing(key.0.clone(), key.1.clone()));
@@ -95,10 +96,10 @@ impl Provisioner {
         let id = item.id.as_ref().map(ToString::to_string).unwrap_or_default();
         let reason = match origin {
             Origin::Created => {
-                format!("`{}` exists as {id}: the creation whose outcome was not known was made", item.name)
+                format!("`{}` exists as {id}: the creation of unknown outcome was made after all", item.name)
             }
             Origin::Found => format!("`{}` exists as {id}, the one channel of this name", item.name),
-            Origin::Adopted => format!("`{}` is {id}, by a person's word", item.name),
+            Origin::Adopted => format!("`{}` is {id}: a person said so", item.name),
         };
         let plain = Item { differences: Vec::new(), ..item.clone() };
         let entry = book::span(item).in_scope(|| self.entry(EventType::ProvisionAdopted, &plain, who, reason.clone()));
@@ -109,7 +110,7 @@ impl Provisioner {
     }
 }
 
-/// What is desired under an item's name now.
+/// The channel that is desired under an item's name now.
 pub fn of<'s>(setup: &'s Setup, item: &Item) -> Option<&'s Desired> {
     setup.desired.iter().find(|desired| desired.spec.tenant == item.tenant && desired.spec.name == item.name)
 }

@@ -1,4 +1,4 @@
-//! What the journal is told: operations before they are sent and what came of them, ids, and the audit entries of both.
+//! What provisioning writes to the journal: operations before they are sent, their outcomes, ids, and the audit entries of both.
 //!
 //! Must never: put a password, a digest of one, or a body into an entry.
 
@@ -12,11 +12,11 @@ use tracing::field::Empty;
 use tracing::{Span, error_span};
 use uuid::Uuid;
 
-/// The kind of our operations.
+/// The kind of provisioning's operations in the journal.
 pub const KIND: &str = "provision";
 
 impl Provisioner {
-    /// Writes down that a change is about to be sent, with what is known from then on.
+    /// Records that a change is about to be sent, and what is known from then on.
     pub(super) async fn begin(
         &self,
         item: &Item,
@@ -40,12 +40,13 @@ impl Provisioner {
         entry.operation = Some(id);
         let batch = Batch { entries: vec![entry], states: vec![state(known)], ..Batch::default() };
         let receipt = self.journal.begin(operation, batch).await;
-        let receipt = receipt.map_err(|error| format!("it could not be written down, so it was not sent: {error}"))?;
+        let receipt =
+            receipt.map_err(|error| format!("it could not be written to the journal, so it was not sent: {error}"))?;
         self.keep(known);
         Ok(receipt)
     }
 
-    /// Writes down what came of an operation, and counts it.
+    /// Records the outcome of an operation, and counts it.
     pub(super) async fn end(&self, item: &Item, known: &Known, id: Uuid, actor: &str, done: &Done) {
         let event = match done.result {
             Came::Failed | Came::Held => EventType::ProvisionFailed,
@@ -67,10 +68,10 @@ impl Provisioner {
         self.counters.provision(item.tenant.as_str(), done.result.name());
     }
 
-    /// Hands a batch to the journal. What could not be written is known to this process, and read back by the next.
+    /// Hands a batch to the journal. If it cannot be written, this process still knows it, and the next one reads it back.
     pub(super) async fn write(&self, batch: Batch) {
         if let Err(error) = self.journal.submit(batch).await {
-            tracing::error!(%error, "what became of a desired channel could not be written down");
+            tracing::error!(%error, "could not record what became of a desired channel");
         }
     }
 

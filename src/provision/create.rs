@@ -1,4 +1,4 @@
-//! Creating a channel: sent once, read back, and never again before it is certain that it was not made.
+//! Creating a channel: sent once, read back, and never sent again before it is certain that it was not made.
 
 use super::desired::Desired;
 use super::known::{Credentials, Known, Origin, Sent};
@@ -78,12 +78,11 @@ impl Provisioner {
         let sent = lock(&self.sent).get(&desired.key()).copied().filter(|_| known.sent.is_some());
         let by_clock = sent.map_or(Duration::ZERO, |at| desired.settle_for.saturating_sub(self.clock.now().since(at)));
         let wait = by_calendar.max(by_clock);
-        (!wait.is_zero()).then(|| {
-            format!("a creation was sent and its outcome is not known: no other is sent for {} s", wait.as_secs() + 1)
-        })
+        (!wait.is_zero())
+            .then(|| format!("the outcome of a creation is not known: no other is sent for {} s", wait.as_secs() + 1))
     }
 
-    /// What became of a creation: read back whatever the answer was.
+    /// The outcome of a creation, read back whatever the answer was.
     async fn came_of(
         &self,
         platform: &dyn Platform,
@@ -108,7 +107,7 @@ impl Provisioner {
                 let also = if now.is_empty() {
                     ""
                 } else {
-                    "; a channel of that name exists by now, and the next plan finds it"
+                    "; a channel of that name now exists, and the next plan will find it"
                 };
                 (Came::Failed, None, Some(format!("{error}{also}")))
             }
@@ -117,7 +116,7 @@ impl Provisioner {
         }
     }
 
-    /// Waits until the platform shows what it said it created; else why that is not certain.
+    /// Waits until the platform shows the channel that it said it created; else returns why that is not certain.
     async fn shows(&self, platform: &dyn Platform, id: &ChannelId, mut reads: ReadBacks) -> Option<String> {
         let said = |rest: &str| Some(format!("the platform says that it created {id}, {rest}"));
         let look = async |class: Class| match single(platform, id, class).await {
@@ -130,7 +129,7 @@ impl Provisioner {
         read_back(&mut reads, look).await
     }
 
-    /// A creation without an answer: whoever of its name turns up is it.
+    /// A creation without an answer: a channel of its name that turns up is the one.
     async fn look_for(
         &self,
         platform: &dyn Platform,
@@ -153,12 +152,12 @@ impl Provisioner {
         read_back(&mut reads, look).await
     }
 
-    /// Why what was allowed when this began is not any more.
+    /// Why a change that was allowed when it began no longer is.
     pub(super) fn no_longer(&self, desired: &Desired) -> Option<String> {
         let setup = self.setup.load();
         let now = setup.desired.iter().find(|now| now.key() == desired.key());
         let still = now.is_some_and(|now| now.mode >= desired.mode && now.by_itself >= desired.by_itself);
-        (!still).then(|| "another configuration was taken meanwhile".to_owned())
+        (!still).then(|| "another configuration was loaded meanwhile".to_owned())
     }
 
     /// The read-backs of a change that was just sent.
@@ -179,12 +178,12 @@ impl Provisioner {
         Credentials { username: desired.spec.username.clone(), digest: self.surveyor.digest(desired, password) }
     }
 
-    /// What the platform refuses for good is not sent again by itself, until what is desired changes.
+    /// Remembers what the platform refuses for good: it is not sent again until the desired state changes.
     pub(super) fn remember_refusal(&self, desired: &Desired, item: &Item, error: &PlatformError) {
         let for_good = [ErrorClass::Fatal, ErrorClass::Forbidden, ErrorClass::NotFound, ErrorClass::Unsupported]
             .contains(&error.class);
         if for_good {
-            self.setbacks.refused(desired.key(), update::told(&self.surveyor, desired, item));
+            self.setbacks.refused(desired.key(), update::attempt(&self.surveyor, desired, item));
         }
     }
 }

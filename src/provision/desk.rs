@@ -1,4 +1,4 @@
-//! How people reach the provisioner of a running daemon: an order starts a run, whose result is fetched when it is there.
+//! How people reach the provisioner of a running daemon: an order starts a run, whose result is fetched once it has ended.
 //!
 //! A run may wait long for the request budget, longer than any answer over HTTP: so it is answered with its number.
 //! At most [`WAITING`] orders wait; the last [`KEPT`] runs are kept.
@@ -12,12 +12,12 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc;
 
-/// Orders that may wait.
+/// Most orders that wait.
 const WAITING: usize = 16;
-/// Runs that are kept.
+/// Runs that are remembered.
 const KEPT: usize = 16;
 
-/// What a person wants.
+/// A person's order to the provisioner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Order {
     /// Show what would be done.
@@ -54,13 +54,13 @@ pub struct Run {
     pub run: u64,
     /// Whether it is over.
     pub over: bool,
-    /// What would be, or was to be, done.
+    /// The plan that was shown or applied.
     pub plan: Option<Plan>,
     /// The plan's fingerprint, to apply this very plan.
     pub fingerprint: Option<String>,
-    /// What came of each channel.
+    /// The result for each channel.
     pub done: Vec<Done>,
-    /// Why nothing was done, where nothing was.
+    /// Why nothing was done; `None`: the run was carried out.
     pub error: Option<String>,
 }
 
@@ -68,7 +68,7 @@ pub struct Run {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DeskError {
     /// Others wait.
-    #[error("{WAITING} orders to provision wait already; nothing was changed")]
+    #[error("{WAITING} provisioning orders already wait; nothing was changed")]
     Busy,
     /// The daemon is stopping.
     #[error("the daemon is stopping; nothing was changed")]
@@ -78,9 +78,9 @@ pub enum DeskError {
 /// What was last seen, for whoever asks.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Overview {
-    /// When the desired channels were last held against the platform, RFC 3339; null: not yet.
+    /// When the desired channels were last compared with the platform, RFC 3339; null: not yet.
     pub seen_at: Option<String>,
-    /// What was found then.
+    /// The plan that followed from that.
     pub plan: Plan,
 }
 
@@ -110,7 +110,7 @@ impl Desk {
     /// Starts a run; its number.
     ///
     /// # Errors
-    /// Where too many wait, or the daemon is stopping.
+    /// Too many orders wait, or the daemon is stopping.
     pub fn give(&self, order: Order) -> Result<u64, DeskError> {
         let place = self.orders.try_reserve().map_err(|error| match error {
             mpsc::error::TrySendError::Full(()) => DeskError::Busy,
@@ -127,24 +127,24 @@ impl Desk {
         Ok(run)
     }
 
-    /// A run, as far as it is.
+    /// A run, under way or ended.
     pub fn run(&self, run: u64) -> Option<Run> {
         lock(&self.books).runs.iter().find(|known| known.run == run).cloned()
     }
 
-    /// What was last seen.
+    /// The last comparison with the platform.
     pub fn overview(&self) -> Overview {
         lock(&self.books).overview.clone()
     }
 
-    /// A run is over.
+    /// Records the end of a run.
     pub(super) fn over(&self, over: Run) {
         if let Some(run) = lock(&self.books).runs.iter_mut().find(|known| known.run == over.run) {
             *run = Run { over: true, ..over };
         }
     }
 
-    /// The desired channels were held against the platform.
+    /// Records a comparison of the desired channels with the platform.
     pub(super) fn seen(&self, clock: &Clock, plan: Plan) {
         lock(&self.books).overview = Overview { seen_at: Some(rfc3339(clock.wall())), plan };
     }

@@ -1,4 +1,4 @@
-//! What of a channel differs from what is desired, field by field. Pure.
+//! How a channel differs from the desired one, field by field. Pure.
 //!
 //! Not desired, and so never a difference: the route (`primary_channel_id`), the status, and a codec order that the
 //! engine set itself. A field that the platform does not show is not compared.
@@ -33,7 +33,7 @@ pub struct Difference {
 }
 
 impl Difference {
-    /// The password, whose values nobody is told.
+    /// The password; its values are never shown.
     pub(super) fn password() -> Self {
         Self { field: PASSWORD.to_owned(), is: Value::Null, desired: Value::Null, sensitive: true }
     }
@@ -99,7 +99,7 @@ pub fn differences(
     found
 }
 
-/// What a channel that does not exist yet is created with.
+/// The fields that a missing channel is created with.
 pub fn at_creation(desired: &Provision) -> Vec<Difference> {
     let check = desired.health_check.unwrap_or_default();
     let new = |field, value| plain(field, &Value::Null, value);
@@ -115,7 +115,7 @@ pub fn at_creation(desired: &Provision) -> Vec<Difference> {
     ]
 }
 
-/// The platform does not show credentials: what is desired is held against what was last sent.
+/// The platform does not show credentials, so the desired ones are compared with those last sent.
 fn credentials(now: &Credentials, sent: Option<&Credentials>) -> Vec<Difference> {
     let Some(sent) = sent else { return Vec::new() };
     let mut found = Vec::new();
@@ -130,7 +130,7 @@ fn credentials(now: &Credentials, sent: Option<&Credentials>) -> Vec<Difference>
     found
 }
 
-/// Whether a user and a password stand there; which, nobody is told.
+/// Whether the platform shows that there are a user and a password, without their values.
 pub fn has_credentials(view: &ChannelView) -> bool {
     view.authentication.is_some_and(|there| there.user.is_some() && there.password)
 }

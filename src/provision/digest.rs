@@ -1,4 +1,4 @@
-//! Telling that a password has changed without keeping it: HMAC-SHA-256 under a key that lies beside the journal.
+//! Notices that a password has changed without keeping it: HMAC-SHA-256 under a key beside the journal.
 //!
 //! A bare hash of a password could be guessed by whoever reads the journal; without the key this one cannot.
 
@@ -21,7 +21,7 @@ pub struct Digests(PathBuf);
 /// Why there is no digest.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "cannot {attempted} the key {path} by which changes of passwords are told: {why}; it must be a file of {KEY} bytes of the daemon's own"
+    "cannot {attempted} the key {path} that detects changed passwords: {why}; it must be a file of {KEY} bytes that belongs to the daemon"
 )]
 pub struct DigestError {
     attempted: &'static str,

@@ -1,4 +1,4 @@
-//! Telling of drift: a gauge for each desired channel, and an audit entry whenever it becomes another one.
+//! Reports drift: a gauge for each desired channel, and an audit entry whenever the drift changes.
 
 use super::book::{self, state};
 use super::known::Known;
@@ -11,7 +11,7 @@ use crate::sync::lock;
 use std::collections::HashSet;
 
 impl Provisioner {
-    /// Notes what was seen. What could not be seen leaves everything as it was told last.
+    /// Records what was seen. A channel that could not be seen keeps its last drift.
     pub(super) async fn note(&self, items: &[Item]) {
         let mut batch = Batch::default();
         for item in items {
@@ -44,14 +44,14 @@ impl Provisioner {
 }
 
 impl Provisioner {
-    /// What is desired no longer is no longer remembered as unseen.
+    /// Forgets channels that are no longer desired.
     pub(super) fn forget_unseen(&self, desired: &[Item]) {
         let desired: HashSet<(&TenantId, &str)> =
             desired.iter().map(|item| (&item.tenant, item.name.as_str())).collect();
         lock(&self.unseen).retain(|(tenant, name)| desired.contains(&(tenant, name.as_str())));
     }
 
-    /// Tells once that nothing is known of a desired channel, and so nothing is done about it; and once that it can be read again.
+    /// Logs once that a desired channel cannot be read, so that nothing is done about it; and once that it can be read again.
     fn tell_unseen(&self, item: &Item) {
         let (tenant, name, why) = (&item.tenant, &item.name, item.why.as_deref());
         let key = (tenant.clone(), name.clone());
@@ -59,7 +59,7 @@ impl Provisioner {
         let changed = if unseen { lock(&self.unseen).insert(key) } else { lock(&self.unseen).remove(&key) };
         match (changed, unseen) {
             (true, true) => {
-                tracing::warn!(%tenant, name, why, "nothing is done about a desired channel: it could not be read");
+                tracing::warn!(%tenant, name, why, "cannot read a desired channel, so nothing is done about it");
             }
             (true, false) => tracing::info!(%tenant, name, "a desired channel can be read again"),
             (false, _) => {}
@@ -67,7 +67,7 @@ impl Provisioner {
     }
 }
 
-/// What tells one drift from another: not when it was seen, nor until when something waits.
+/// What makes two drifts different: not when they were seen, nor until when something waits.
 fn fingerprint(item: &Item) -> String {
     let why = item.why.as_ref().filter(|_| item.what == What::Problem);
     digest(&serde_json::to_string(&(item.what, &item.id, &item.differences, why)).unwrap_or_default())
@@ -79,9 +79,9 @@ fn words(item: &Item) -> String {
         What::Create => format!("`{name}` does not exist on the platform"),
         What::Change => {
             let fields: Vec<&str> = item.differences.iter().map(|d| d.field.as_str()).collect();
-            format!("`{name}` differs from what is desired in {}", fields.join(", "))
+            format!("`{name}` differs from the configuration in {}", fields.join(", "))
         }
         What::Wait | What::Problem => format!("`{name}`: {}", item.why.as_deref().unwrap_or("a person has to decide")),
-        What::Same | What::Unseen => format!("`{name}` is as desired"),
+        What::Same | What::Unseen => format!("`{name}` matches the configuration"),
     }
 }

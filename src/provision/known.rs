@@ -1,4 +1,4 @@
-//! What is kept of a desired channel from one process to the next, in the journal's state: its id first of all.
+//! What one process leaves to the next about a desired channel, in the journal's state: above all its id.
 
 use crate::config::{Channel, Config};
 use crate::journal::{JournalError, Reader};
@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 use uuid::Uuid;
 
-/// Under this stand the states of desired channels.
+/// The prefix of the state keys of desired channels.
 pub const PREFIX: &str = "provision/";
 
 /// What is known of a desired channel. Holds no secret: of the password only a keyed digest.
@@ -21,11 +21,11 @@ pub struct Known {
     pub name: String,
     /// Its id on the platform; `None`: it is not known to exist.
     pub id: Option<ChannelId>,
-    /// How that id came to be known.
+    /// Where that id comes from.
     pub origin: Option<Origin>,
-    /// What it was last given to authorise itself by.
+    /// The credentials that it was last given.
     pub credentials: Option<Credentials>,
-    /// A creation that was sent and of which nothing certain is known.
+    /// A creation that was sent and whose outcome is not known.
     pub sent: Option<Sent>,
     /// What of it was last told as drift.
     #[serde(default)]
@@ -106,7 +106,7 @@ impl Known {
     }
 }
 
-/// What the journal's states tell of desired channels; whatever else stands among them is passed over.
+/// The desired channels among the journal's states; other states are skipped.
 pub fn all_known<'s>(states: impl IntoIterator<Item = &'s (String, Value)>) -> BTreeMap<(TenantId, String), Known> {
     let read = |(key, value): &(String, Value)| -> Option<Known> {
         key.starts_with(PREFIX).then(|| serde_json::from_value(value.clone()).ok())?

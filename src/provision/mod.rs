@@ -1,4 +1,4 @@
-//! Channels from TOML: `[channels.provision]` is desired state, held against the platform and, where that is allowed, made so.
+//! Channels from TOML: `[channels.provision]` is desired state, compared with the platform and, where allowed, brought about.
 //!
 //! Pure: what is desired ([`Desired`]), what differs ([`Difference`]), what follows from it ([`Plan`]). With hands: the
 //! survey that reads the platform, and the one that changes it, each change an operation that is in the journal before

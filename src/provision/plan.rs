@@ -1,4 +1,4 @@
-//! What would be done, and what was: the words of plan and apply. Pure.
+//! What would be done and what was done: the types of plan and apply. Pure.
 
 use super::desired::Desired;
 use super::difference::{Difference, EngineOrder, at_creation, differences};
@@ -110,7 +110,7 @@ impl Result {
 }
 
 impl Item {
-    /// Whether anything about it is otherwise than desired; `None`: that is not known.
+    /// Whether it differs from the desired channel; `None`: not known.
     pub fn drifts(&self) -> Option<bool> {
         match self.what {
             What::Same => Some(false),
@@ -131,7 +131,7 @@ impl Plan {
         self.items.iter().all(|item| item.what == What::Same && !item.new)
     }
 
-    /// What tells this plan from another: apply does what was shown, or nothing.
+    /// Identifies this plan, so that apply does exactly what was shown, or nothing.
     pub fn fingerprint(&self) -> String {
         let told: Vec<_> =
             self.items.iter().map(|i| (&i.tenant, &i.name, &i.id, i.what, i.new, &i.differences)).collect();
@@ -158,7 +158,7 @@ pub enum Sight {
     Unseen(String),
 }
 
-/// What follows from what was seen.
+/// Decides what has to be done about a channel, from what was seen of it.
 pub fn judge(
     desired: &Desired,
     known: Option<&Known>,
@@ -182,19 +182,19 @@ pub fn judge(
         Sight::Several(ids) => {
             let ids: Vec<&str> = ids.iter().take(10).map(ChannelId::as_str).collect();
             item.why = Some(format!(
-                "several channels have this name ({}): say which is meant with `trunkwarden channels adopt {} ID`, or rename the others",
+                "several channels have this name ({}): say which one it is with `trunkwarden channels adopt {} ID`, or rename the others",
                 ids.join(", "),
                 item.name
             ));
         }
         Sight::Taken(id, other) => {
             item.why = Some(format!(
-                "{id} has this name by now and is `{other}` by its id: rename it on the platform, or say which channel is which with `trunkwarden channels adopt NAME ID`"
+                "{id} has this name now, but its id is that of `{other}`: rename it on the platform, or say which channel is which with `trunkwarden channels adopt NAME ID`"
             ));
         }
         Sight::NoList => {
             item.why = Some(format!(
-                "the tenant has no list of channels, so that whether it exists cannot be known: create it by hand and name it with `trunkwarden channels adopt {} ID`",
+                "the tenant has no list of channels, so nobody can tell whether it exists: create it by hand and name it with `trunkwarden channels adopt {} ID`",
                 item.name
             ));
         }
@@ -223,7 +223,7 @@ fn exists(
     item.differences = differences(&desired.spec, credentials, known, doc, engine);
     item.what = if item.differences.is_empty() { What::Same } else { What::Change };
     if item.new {
-        item.why = Some("it exists under this name: known by its id and watched from now on".to_owned());
+        item.why = Some("it exists under this name: from now on it is known by its id and watched".to_owned());
     } else if let Some(other) = doc.name().filter(|name| *name != item.name) {
         let other: String = other.chars().filter(|c| !c.is_control()).take(64).collect();
         item.why = Some(format!("on the platform it is named \"{other}\""));
@@ -236,7 +236,7 @@ fn absent(item: &mut Item, desired: &Desired, known: Option<&Known>, now: WallMs
         let until = WallMs(now.0.saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX)));
         item.what = What::Wait;
         item.why = Some(format!(
-            "a creation was sent and its outcome is not known; the list does not show it, and no other is sent before {}",
+            "the outcome of a creation is not known; the list does not show the channel, and no other creation is sent before {}",
             rfc3339(until)
         ));
         return;
@@ -246,7 +246,7 @@ fn absent(item: &mut Item, desired: &Desired, known: Option<&Known>, now: WallMs
     if let Sight::Gone(id) = sight {
         item.again = true;
         let id: String = id.as_str().chars().filter(|c| !c.is_control()).take(80).collect();
-        item.why = Some(format!("it was {id}, which the platform no longer has; only a person creates it again"));
+        item.why = Some(format!("it was {id}, which the platform no longer has; only a person may create it again"));
     }
 }
 

@@ -59,7 +59,7 @@ pub struct Provisioner {
 }
 
 impl Provisioner {
-    /// One that knows what `register` holds and works by whatever stands in `setup`.
+    /// Creates one that knows what `register` holds and reads `setup` each time it works.
     pub fn new(
         surveyor: Surveyor,
         journal: Journal,
@@ -85,7 +85,7 @@ impl Provisioner {
     /// Takes a person's word for which channel a name means.
     ///
     /// # Errors
-    /// One sentence, where nothing such is desired, or the platform has no such channel.
+    /// One sentence, if no such channel is desired or the platform does not have it.
     pub async fn adopt(
         &self,
         tenant: Option<&TenantId>,
@@ -113,14 +113,14 @@ impl Provisioner {
             return Err(item.why.unwrap_or_else(|| "nothing was changed".to_owned()));
         }
         if self.known(&desired.key()).and_then(|known| known.id).as_ref() == Some(id) {
-            return Ok(item.done(Came::Unchanged, Some("it was known by this id already".to_owned())));
+            return Ok(item.done(Came::Unchanged, Some("it was already known by this id".to_owned())));
         }
         let other = setup.desired.iter().filter(|d| d.key() != desired.key()).find(|d| {
             let known = self.known(&d.key());
             d.spec.tenant == *tenant && known.and_then(|known| known.id).as_ref() == Some(id)
         });
         if let Some(other) = other {
-            return Err(format!("{id} is the id of `{}` already; nothing was changed", other.spec.name));
+            return Err(format!("{id} is already the id of `{}`; nothing was changed", other.spec.name));
         }
         Ok(self.take(desired, &item, Origin::Adopted, who).await)
     }
@@ -146,18 +146,18 @@ impl Provisioner {
         Some(Known { shown: known.shown || self.surveyor.seen.has_shown(key), ..known })
     }
 
-    /// Whether what is kept of it says already that it has shown credentials.
+    /// Whether it is already recorded that the channel has shown credentials.
     pub(super) fn keeps_shown(&self, key: &Key) -> bool {
         lock(&self.register).get(key).is_some_and(|known| known.shown)
     }
 
-    /// Keeps what is known from now on; the journal is told by whoever calls this.
+    /// Keeps this from now on; the caller writes it to the journal.
     pub(super) fn keep(&self, known: &Known) {
         lock(&self.register).insert((known.tenant.clone(), known.name.clone()), known.clone());
     }
 }
 
-/// The tenants of which something is desired.
+/// The tenants that desire channels.
 pub fn tenants(setup: &Setup, only: Option<&TenantId>) -> Vec<TenantId> {
     let mut tenants: Vec<TenantId> = setup.desired.iter().map(|desired| desired.spec.tenant.clone()).collect();
     tenants.sort();
@@ -176,7 +176,7 @@ fn one_named<'s>(setup: &'s Setup, tenant: Option<&TenantId>, name: &str) -> std
         setup.desired.iter().filter(|d| d.spec.name == name && tenant.is_none_or(|tenant| d.spec.tenant == *tenant));
     match (found.next(), found.next()) {
         (Some(one), None) => Ok(one),
-        (Some(_), Some(_)) => Err(format!("`{name}` is desired of several tenants: say which with --tenant NAME")),
-        (None, _) => Err(format!("no channel `{name}` is desired: give it a [channels.provision] table first")),
+        (Some(_), Some(_)) => Err(format!("several tenants desire `{name}`: choose one with --tenant NAME")),
+        (None, _) => Err(format!("no desired channel is named `{name}`: give it a [channels.provision] table first")),
     }
 }

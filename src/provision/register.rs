@@ -1,4 +1,4 @@
-//! What is known of desired channels, by name: shared between whoever brings them about and whoever watches them.
+//! What is known of desired channels, by name: shared between provisioning, which brings them about, and the daemon, which watches them.
 
 use super::known::Known;
 use crate::policy::TenantId;
@@ -7,5 +7,5 @@ use std::sync::{Arc, Mutex};
 
 /// A desired channel, by its tenant and its name.
 pub type Key = (TenantId, String);
-/// What is known of desired channels, shared with whoever watches them.
+/// What is known of desired channels, shared with the daemon that watches them.
 pub type Register = Arc<Mutex<BTreeMap<Key, Known>>>;

@@ -1,4 +1,4 @@
-//! What the daemon does by itself: looks, tells of drift, and creates or puts right where the policy says so.
+//! What the daemon does by itself: compares, reports drift, and creates or corrects where the policy says so.
 //!
 //! It creates only what does not exist yet: what someone deleted is a person's to create again.
 
@@ -14,7 +14,7 @@ use futures_util::{StreamExt, stream};
 use tracing::Instrument;
 
 impl Provisioner {
-    /// Goes once over everything that is desired; how it stands then.
+    /// Goes once over every desired channel, and returns how each stands then.
     pub(super) async fn round(&self) -> Plan {
         let setup = self.setup.load_full();
         let each = tenants(&setup, None).into_iter().map(|tenant| {
@@ -35,7 +35,7 @@ impl Provisioner {
         plan
     }
 
-    /// Does what may be done about one channel; how it stands then.
+    /// Does what is allowed about one channel, and returns how it stands then.
     async fn by_itself(&self, mut item: Item) -> Item {
         let setup = self.setup.load_full();
         let Some(desired) = of(&setup, &item) else { return item };
@@ -47,8 +47,8 @@ impl Provisioner {
         if !may(desired, &item) {
             return item;
         }
-        let told = update::told(&self.surveyor, desired, &item);
-        if !self.setbacks.allow(&key, &told, self.clock.now()) {
+        let attempt = update::attempt(&self.surveyor, desired, &item);
+        if !self.setbacks.allow(&key, &attempt, self.clock.now()) {
             return item;
         }
         let done = match item.what {
@@ -63,10 +63,10 @@ impl Provisioner {
                 self.note(std::slice::from_ref(&item)).await;
             }
             Came::Failed | Came::Unknown => {
-                tracing::warn!(%tenant, name, why, "a desired channel is not as desired");
-                // Told anew: the first try makes the key by which passwords are told apart.
-                let told = update::told(&self.surveyor, desired, &item);
-                self.setbacks.failed(key, told, desired.interval, self.clock.now());
+                tracing::warn!(%tenant, name, why, "a desired channel could not be put right");
+                // Named again: the first try makes the key that tells passwords apart.
+                let attempt = update::attempt(&self.surveyor, desired, &item);
+                self.setbacks.failed(key, attempt, desired.interval, self.clock.now());
             }
             Came::Held => tracing::info!(%tenant, name, why, "a desired channel waits"),
             Came::Unchanged | Came::Adopted => {}

@@ -19,9 +19,9 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
-/// Ended operations of the last hour that are looked at.
+/// Most ended operations of the last hour that are read.
 const MOST_REMEMBERED: usize = 10_000;
-/// Rounds where nothing is desired.
+/// The time between rounds when nothing is desired.
 const IDLE: Duration = Duration::from_hours(1);
 
 /// Has the driver watch what became known; implemented by the way to it, in a room above.
@@ -34,17 +34,17 @@ pub trait Rewatch: Send + Sync {
     async fn again(&self, why: String) -> Result<(), String>;
 }
 
-/// See the module.
+/// See the module documentation.
 pub struct Service {
-    /// Who does the work.
+    /// The provisioner.
     pub provisioner: Provisioner,
     /// Where runs are kept.
     pub desk: Desk,
     /// Orders of people.
     pub orders: mpsc::Receiver<(u64, Order)>,
-    /// Makes the driver watch what became known.
+    /// Makes the driver watch channels whose ids became known.
     pub rewatch: Box<dyn Rewatch>,
-    /// Another configuration was taken.
+    /// Another configuration was loaded.
     pub poked: Arc<Notify>,
     /// Operations that an earlier process left open.
     pub open: Vec<KeptOperation>,
@@ -112,7 +112,7 @@ impl Service {
         self.desk.over(result);
     }
 
-    /// Has the engine watch the channels whose ids became known, or other ones, since it was last told of them.
+    /// Has the engine watch the channels whose ids became known or changed since the last time.
     async fn watch(&self, watched: &mut BTreeMap<Key, ChannelId>) {
         let now = self.provisioner.ids();
         if now == *watched {
@@ -120,9 +120,9 @@ impl Service {
         }
         let new = now.iter().filter(|(key, id)| watched.get(*key) != Some(*id));
         let names: Vec<String> = new.map(|((_, name), id)| format!("`{name}` is {id}")).collect();
-        match self.rewatch.again(format!("desired channels are known by their ids: {}", names.join(", "))).await {
+        match self.rewatch.again(format!("desired channels got their ids: {}", names.join(", "))).await {
             Ok(()) => *watched = now,
-            Err(error) => tracing::error!(%error, "channels that exist by now are not watched yet"),
+            Err(error) => tracing::error!(%error, "could not start to watch new channels yet"),
         }
     }
 
@@ -139,7 +139,7 @@ impl Service {
         self.provisioner.setup.load().desired.iter().map(|desired| desired.interval).min().unwrap_or(IDLE)
     }
 
-    /// What an earlier process sent of a channel's route without hearing what came of it is ours, should it still show.
+    /// Tells the driver which routes an earlier process sent without learning the outcome: they are ours, should they still show.
     async fn tell_what_may_show(&self) {
         let Some(reader) = self.provisioner.surveyor.reader.clone() else { return };
         let wall = self.provisioner.clock.wall();
@@ -147,7 +147,7 @@ impl Service {
         let ended = match tokio::task::spawn_blocking(ended).await {
             Ok(Ok(ended)) => ended,
             Ok(Err(error)) => {
-                tracing::warn!(%error, "which changes of desired channels may still show is not known");
+                tracing::warn!(%error, "cannot read which changes of desired channels may still show");
                 Vec::new()
             }
             Err(_) => Vec::new(),

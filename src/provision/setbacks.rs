@@ -1,5 +1,5 @@
-//! What failed is not tried again at once: for good where the platform refuses it, later and later otherwise; and at once
-//! where what is desired has become something else.
+//! Back-off after failures: what the platform refuses is not tried again, what failed is tried later and later; and both at once
+//! if the desired state changes.
 
 use super::register::Key;
 use crate::policy::Time;
@@ -18,33 +18,36 @@ pub struct Setbacks(Mutex<HashMap<Key, Setback>>);
 #[derive(Debug)]
 struct Setback {
     /// What would have been done.
-    told: String,
+    attempt: String,
     failures: u32,
     /// Not before; `None`: never.
     again_at: Option<Time>,
 }
 
 impl Setbacks {
-    /// Whether nothing speaks against doing what `told` stands for.
-    pub fn allow(&self, key: &Key, told: &str, now: Time) -> bool {
+    /// Whether the change `attempt` may be tried now.
+    pub fn allow(&self, key: &Key, attempt: &str, now: Time) -> bool {
         match lock(&self.0).get(key) {
-            Some(setback) if setback.told == told => setback.again_at.is_some_and(|at| at <= now),
+            Some(setback) if setback.attempt == attempt => setback.again_at.is_some_and(|at| at <= now),
             _ => true,
         }
     }
 
     /// The platform refuses it.
-    pub fn refused(&self, key: Key, told: String) {
-        lock(&self.0).insert(key, Setback { told, failures: 0, again_at: None });
+    pub fn refused(&self, key: Key, attempt: String) {
+        lock(&self.0).insert(key, Setback { attempt, failures: 0, again_at: None });
     }
 
     /// It failed: again after `pause`, doubling with each failure in a row.
-    pub fn failed(&self, key: Key, told: String, pause: Duration, now: Time) {
+    pub fn failed(&self, key: Key, attempt: String, pause: Duration, now: Time) {
         let mut setbacks = lock(&self.0);
-        let setback =
-            setbacks.entry(key).or_insert_with(|| Setback { told: told.clone(), failures: 0, again_at: Some(now) });
-        if setback.told != told {
-            *setback = Setback { told, failures: 0, again_at: Some(now) };
+        let setback = setbacks.entry(key).or_insert_with(|| Setback {
+            attempt: attempt.clone(),
+            failures: 0,
+            again_at: Some(now),
+        });
+        if setback.attempt != attempt {
+            *setback = Setback { attempt, failures: 0, again_at: Some(now) };
         }
         if setback.again_at.is_some() {
             let longer = pause.saturating_mul(2_u32.saturating_pow(setback.failures.min(16)));

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 /// How long one request may take.
 pub const TIMEOUT: Duration = Duration::from_secs(15);
-/// Pages of a list that are read at most.
+/// Most pages of a list that are read.
 const MOST_PAGES: usize = 1000;
 /// Ids of one name that are kept.
 pub const MOST_SEEN: usize = 10;
@@ -34,7 +34,7 @@ pub struct Surveyor {
     pub clock: Clock,
     /// Where the engine's own changes are read; `None`: there is no journal yet, and so none of them.
     pub reader: Option<Reader>,
-    /// Tells changed passwords.
+    /// Notices changed passwords.
     pub digests: Digests,
     /// Ids that were seen under desired names.
     pub(super) seen: Seen,
@@ -160,7 +160,7 @@ impl Surveyor {
         let digest = |password: SecretString| match self.digests.by_key(tenant, name, &password) {
             Ok(digest) => digest,
             Err(error) => {
-                tracing::warn!(%error, "changes of SIP passwords are not seen");
+                tracing::warn!(%error, "changes of SIP passwords go unnoticed");
                 None
             }
         };
@@ -170,7 +170,7 @@ impl Surveyor {
     /// The digest of a password; without one its changes are not seen, and that is logged.
     pub fn digest(&self, desired: &Desired, password: &SecretString) -> Option<String> {
         let digest = self.digests.of(desired.spec.tenant.as_str(), &desired.spec.name, password);
-        digest.inspect_err(|error| tracing::warn!(%error, "changes of SIP passwords are not seen")).ok()
+        digest.inspect_err(|error| tracing::warn!(%error, "changes of SIP passwords go unnoticed")).ok()
     }
 
     async fn sight(&self, platform: &dyn Platform, list: &List, desired: &Desired, known: Option<&Known>) -> Sight {
@@ -205,7 +205,7 @@ impl Surveyor {
             (_, [one]) => match single(platform, one, Class::Rest).await {
                 // The list is older than what a single look says.
                 Sight::Gone(_) => {
-                    Sight::Unseen(format!("{one} is on the list and not there: the list is not up to date"))
+                    Sight::Unseen(format!("the list shows {one}, but it does not exist: the list is out of date"))
                 }
                 found => found,
             },
@@ -237,7 +237,7 @@ impl Surveyor {
                     let new: Vec<_> = again.into_iter().filter(|d| docs.iter().all(|k| k.id() != d.id())).collect();
                     docs.extend(new);
                 }
-                List::Absent => confirmed = Err("the list of channels is gone".to_owned()),
+                List::Absent => confirmed = Err("the platform no longer gives a list of channels".to_owned()),
                 List::Unread(why) => confirmed = Err(why),
             }
         }
@@ -287,7 +287,7 @@ impl Surveyor {
     }
 }
 
-/// One channel, singly.
+/// One channel, by a single look.
 pub async fn single(platform: &dyn Platform, id: &ChannelId, class: Class) -> Sight {
     dated(platform, id, class).await.0
 }
@@ -329,21 +329,21 @@ async fn list(platform: &dyn Platform, names: &BTreeSet<&str>, ids: &BTreeSet<&s
         match turned {
             Ok(None) if malformed > 0 => {
                 return List::Unread(format!(
-                    "{malformed} entries of the list of channels could not be read: whether a name is absent is not certain"
+                    "{malformed} entries of the list of channels could not be read, so a missing name is not certain"
                 ));
             }
             Ok(None) => return List::Whole(found.into_values().collect(), Ok(())),
             Ok(turned) => next = turned,
             Err(why) => {
                 return List::Unread(format!(
-                    "the list of channels does not end: {why}; whether a name is absent is not certain"
+                    "the list of channels has no end ({why}), so a missing name is not certain"
                 ));
             }
         }
     }
 }
 
-/// What a channel's saved state tells of an order that the engine set.
+/// The codec order that the engine set, from a channel's saved state.
 fn engine_order(state: &Value) -> Option<EngineOrder> {
     let order =
         |name: &str| -> Option<Vec<Codec>> { serde_json::from_value(state.get("state")?.get(name)?.clone()).ok()? };

@@ -31,8 +31,8 @@ pub fn done(done: &[Done]) -> String {
     let mut out = String::new();
     for done in done.iter().filter(|done| done.result != Came::Unchanged) {
         let id = done.id.as_ref().map_or_else(String::new, |id| format!(" ({id})"));
-        let why = done.why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
-        let _ = writeln!(out, "{}/{}{id} is {}{why}", done.tenant, done.name, done.result.name());
+        let why = done.why.as_ref().map_or_else(String::new, |why| format!("; {why}"));
+        let _ = writeln!(out, "{}/{}{id}: {}{why}", done.tenant, done.name, done.result.name());
     }
     if out.is_empty() {
         out.push_str("nothing to do\n");
@@ -43,9 +43,9 @@ pub fn done(done: &[Done]) -> String {
 fn head(out: &mut String, item: &Item) {
     let id = item.id.as_ref().map_or_else(String::new, |id| format!(" ({id})"));
     let (sign, words) = match item.what {
-        What::Create => ('+', "is created"),
-        What::Change => ('~', "is changed"),
-        What::Same => ('=', "is as desired"),
+        What::Create => ('+', "will be created"),
+        What::Change => ('~', "will be changed"),
+        What::Same => ('=', "matches"),
         What::Wait => ('?', "waits"),
         What::Problem => ('!', "needs a decision"),
         What::Unseen => ('?', "could not be read"),
@@ -57,7 +57,7 @@ fn head(out: &mut String, item: &Item) {
 fn field(out: &mut String, what: What, Difference { field, is, desired, sensitive }: &Difference) {
     let _ = match (what, sensitive) {
         (What::Create, true) => writeln!(out, "      {field}: (sensitive)"),
-        (_, true) => writeln!(out, "      {field}: (sensitive), another than was last sent"),
+        (_, true) => writeln!(out, "      {field}: (sensitive), differs from what was last sent"),
         (What::Create, false) => writeln!(out, "      {field}: {}", value(desired)),
         (_, false) => writeln!(out, "      {field}: {} -> {}", value(is), value(desired)),
     };
@@ -77,14 +77,14 @@ fn sum(plan: &Plan) -> String {
     let (create, change, same) = (count(What::Create), count(What::Change), count(What::Same));
     let open = plan.items.len() - create - change - same;
     if plan.items.is_empty() {
-        return "No channel is desired by name.".to_owned();
+        return "No desired channels are configured.".to_owned();
     }
     if plan.is_empty() {
-        return format!("No changes: {} as desired.", channels(same));
+        return format!("No changes: {} as configured.", channels(same));
     }
-    let mut sum = format!("Plan: {create} to create, {change} to change, {same} as desired");
+    let mut sum = format!("Plan: {create} to create, {change} to change, {same} as configured");
     if open > 0 {
-        let _ = write!(sum, ", {open} that nothing is done about");
+        let _ = write!(sum, ", {open} left alone");
     }
     sum + "."
 }

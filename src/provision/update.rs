@@ -1,4 +1,4 @@
-//! Putting a channel right that differs: read singly under a permit, changed with everything beside it as read, read back.
+//! Corrects a channel that differs: read singly under a permit, changed with every other field as read, read back.
 
 use super::desired::Desired;
 use super::difference::{BACKUPS, Difference, PASSWORD, USERNAME, differences, has_credentials};
@@ -37,7 +37,7 @@ impl Provisioner {
             Sight::Exists(doc) => doc,
             Sight::Gone(_) => return held("the platform no longer has it".to_owned()),
             Sight::Unseen(why) => return held(why),
-            _ => return held("it was not read".to_owned()),
+            _ => return held("it could not be read".to_owned()),
         };
         let mut fresh = self.surveyor.judge(desired, Some(&known), &Sight::Exists(doc.clone())).await;
         match fresh.what {
@@ -93,7 +93,7 @@ impl Provisioner {
         if let (Came::Changed, Some(password)) = (result, &password) {
             known.credentials = Some(self.credentials(desired, password));
         }
-        // Drift may have been told of meanwhile.
+        // Drift may have been reported meanwhile.
         known.drift = self.known(&desired.key()).and_then(|known| known.drift);
         let why = match (why, &backups) {
             (Some(why), Some(backups)) => Some(format!("{why}; {backups}")),
@@ -119,14 +119,15 @@ impl Provisioner {
             let unseen = sends_credentials(&item.differences) && !were_lost(known, before);
             let word = match &lost {
                 Some(why) if missing.is_empty() && unseen => {
-                    (Came::Unknown, Some(format!("{why}; whether the credentials were taken is not shown")))
+                    (Came::Unknown, Some(format!("{why}; the platform does not show whether it took the credentials")))
                 }
                 _ if missing.is_empty() => (Came::Changed, siblings(before, after, &item.differences)),
-                Some(why) => {
-                    (Came::Unknown, Some(format!("{why}; it does not show in {}, and may still", missing.join(", "))))
-                }
+                Some(why) => (
+                    Came::Unknown,
+                    Some(format!("{why}; it does not show in {} yet, and still may", missing.join(", "))),
+                ),
                 None => {
-                    let why = format!("the platform took the change, which does not show in {}", missing.join(", "));
+                    let why = format!("the platform took the change, but it does not show in {}", missing.join(", "));
                     (Came::Failed, Some(why))
                 }
             };
@@ -167,8 +168,8 @@ async fn held_for<T>(permit: Permit, most: Duration, verify: impl Future<Output 
     came
 }
 
-/// What would be sent, as something to compare: the fields, and which password.
-pub fn told(surveyor: &Surveyor, desired: &Desired, item: &Item) -> String {
+/// Identifies what would be sent: the fields, and which password.
+pub fn attempt(surveyor: &Surveyor, desired: &Desired, item: &Item) -> String {
     let user = surveyor.user(desired);
     digest(&serde_json::to_string(&(item.what, &item.differences, user)).unwrap_or_default())
 }
@@ -206,10 +207,10 @@ fn backups_wait(item: &mut Item, doc: &ChannelDoc, permit: &Permit) -> Option<St
         (Some(away), _) => format!("its traffic goes to {away}"),
         (None, Some("healthy")) => permit.carry_route().err()?,
         (None, Some(_)) => "the platform does not call it healthy".to_owned(),
-        (None, None) => "the platform does not tell its status".to_owned(),
+        (None, None) => "the platform does not show its status".to_owned(),
     };
     item.differences.retain(|d| d.field != BACKUPS);
-    Some(format!("{why}: its backups are put right when it is home and up"))
+    Some(format!("{why}: its backups are corrected once it is home and up"))
 }
 
 fn sends_credentials(differences: &[Difference]) -> bool {
@@ -223,7 +224,7 @@ fn password(desired: &Desired, differences: &[Difference]) -> Result<Option<Secr
     desired.spec.password.resolve().map(Some).map_err(|error| format!("its SIP password: {error}"))
 }
 
-/// What stood beside the change and does no longer.
+/// Fields beside the changed ones that are no longer as they were.
 fn siblings(before: &ChannelDoc, after: &ChannelDoc, differences: &[Difference]) -> Option<String> {
     let mut lost = Vec::new();
     for object in ["configuration", "routing", "health_check"] {

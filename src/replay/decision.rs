@@ -9,7 +9,7 @@ use std::time::Duration;
 /// Two decisions of one kind on one channel that lie closer together are the same one.
 const SAME_WITHIN: Duration = Duration::from_mins(5);
 
-/// Something that was decided on one channel: an action, one that was held back, or that nobody is fit.
+/// Something that was decided on one channel: an action, one that was held back, or that no candidate is fit.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Decision {
     /// When.

@@ -58,7 +58,7 @@ pub struct News {
     pub details: Value,
 }
 
-/// What the driver is told about configurations.
+/// What the driver gets about configurations.
 pub enum Reconfiguration {
     /// Work by this one from now on.
     Take(Box<Reload>),

@@ -199,10 +199,7 @@ impl Driver {
         let passed = i64::try_from(now.since(last_now).as_millis()).unwrap_or(i64::MAX);
         let jumped = wall.saturating_sub(last_wall).saturating_sub(passed);
         if jumped.abs() > CLOCK_JUMP_MS {
-            tracing::warn!(
-                jumped_ms = jumped,
-                "the calendar was set; all evidence counts as stale until looked at again"
-            );
+            tracing::warn!(jumped_ms = jumped, "the clock was set; all evidence is stale until the next looks");
             self.ledger.fact(now, Place::Process, &Fact::ClockJumped);
             self.engine.clock_jumped(now, &mut self.commands);
         }
@@ -297,7 +294,7 @@ impl Driver {
     fn finished(&mut self, now: Time, op: OpId, outcome: Outcome) {
         let Some(InFlight { action, operation, .. }) = self.in_flight.remove(&op) else { return };
         let (channel, kind) = (&action.channel, action.kind.name());
-        spans::action(&action).in_scope(|| tracing::info!(action = kind, outcome = outcome.name(), "action over"));
+        spans::action(&action).in_scope(|| tracing::info!(action = kind, outcome = outcome.name(), "action ended"));
         self.counters.action(channel.tenant.as_str(), kind, outcome.name());
         if matches!(&outcome, Outcome::Applied { siblings_lost } if !siblings_lost.is_empty()) {
             self.counters.siblings_lost(channel.tenant.as_str(), kind);
@@ -343,7 +340,7 @@ impl Driver {
         }
         self.platforms = platforms;
         self.platforms.keys().for_each(|id| self.counters.tenant(id.as_str()));
-        self.call_back_provisioning("another configuration was taken");
+        self.call_back_provisioning("another configuration was loaded");
         self.publisher.configured(&params, self.clock.wall());
         self.ledger.fact(now, Place::Process, &Fact::Reconfigured);
         self.calendar = calendar;

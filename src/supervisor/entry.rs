@@ -1,4 +1,4 @@
-//! The engine's words turned into what the journal keeps.
+//! Turns the engine's records and actions into audit entries.
 
 use crate::journal::{Ended, Entry, Operation};
 use crate::policy::{Action, ActionKind, Actor, EventType, Outcome, Record, WallMs};
@@ -69,10 +69,10 @@ pub fn sentence(action: &Action) -> String {
     let channel = &action.channel;
     match &action.kind {
         ActionKind::Failover { from, to } => format!("moving the traffic of {channel} from {from} to {to}"),
-        ActionKind::Failback { from } => format!("moving the traffic of {channel} back from {from}"),
+        ActionKind::Failback { from } => format!("taking the traffic of {channel} home from {from}"),
         ActionKind::Codec { order, .. } => {
             let names: Vec<&str> = order.iter().map(|c| c.name.as_str()).collect();
-            format!("re-prioritising the codecs of {channel}: {}", names.join(", "))
+            format!("changing the codec order of {channel} to {}", names.join(", "))
         }
     }
 }

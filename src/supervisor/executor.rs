@@ -18,11 +18,11 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// Answers of a cache are no last word, for however long they come.
-const OLD: &str = "the platform's answers are older than the time to verify";
+const OLD: &str = "the platform's answers are older than the change";
 /// How long one read-back may take.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What an executor tells the driver.
+/// What an executor reports to the driver.
 #[derive(Debug)]
 pub enum Told {
     /// The change was sent; the time from the evidence to here is the action's latency.
@@ -154,7 +154,7 @@ impl Execution {
             Ok((fresh, _)) if *fresh == *self.doc => {
                 tracing::warn!(
                     tag,
-                    "the platform refuses its own tag although nobody changed the channel; the change is sent without If-Match"
+                    "the platform refuses its own ETag although nobody changed the channel; sending the change without If-Match"
                 );
                 Ok(None)
             }

@@ -1,4 +1,4 @@
-//! What the engine is told, as the journal keeps it: enough to tell another engine the same in the same order.
+//! The facts that the engine gets, as the journal keeps them: enough to give another engine the same facts in the same order.
 //!
 //! Owns the form of the rows in the journal's table of observations. Every call into the engine that may change what it
 //! holds has a variant here; the driver and the start write it down beside the call. A row carries the moment on the
@@ -18,7 +18,7 @@ use std::time::Duration;
 /// Under this channel (of no tenant) stand the rows from which an engine can be rebuilt.
 pub const BEGIN: &str = "begin";
 
-/// One thing that the engine was told, or (`Reason`) that it concluded.
+/// One fact that the engine got, or (`Reason`) a conclusion of its own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fact {
@@ -56,7 +56,7 @@ pub enum Fact {
     Ordered {
         /// The order.
         order: Order,
-        /// Who gave it.
+        /// The person who gave the order.
         who: String,
     },
     /// Another writer of ours may set a channel's routing to this primary.
@@ -95,7 +95,7 @@ pub enum Fact {
 pub struct Told {
     /// Calendar time.
     pub at: WallMs,
-    /// Time on the clock of the process that was told.
+    /// Time on the clock of the process that took the fact.
     pub now: Time,
     /// The tenant; `None`: the process as a whole.
     pub tenant: Option<TenantId>,
@@ -166,7 +166,7 @@ impl<'a> Place<'a> {
     }
 }
 
-/// The row of a fact; `None` where it cannot be written as JSON, which no fact of ours is.
+/// The row of a fact; `None` if it cannot be written as JSON, which does not happen to ours.
 pub fn row(at: WallMs, now: Time, place: Place<'_>, fact: &Fact) -> Option<ObservationRow> {
     encode(at, now, place, fact)
 }
@@ -181,7 +181,7 @@ pub fn reason(at: WallMs, now: Time, channel: &ChannelKey, reason: &Reason) -> O
     encode(at, now, Place::Channel(channel), &Borrowed::Reason(reason))
 }
 
-/// Reads a row; `None`: it is none of ours.
+/// Reads a row; `None`: it is not one of ours.
 pub fn read(row: &ObservationRow) -> Option<Told> {
     let Body { now_ns, fact } = serde_json::from_str(&row.body).ok()?;
     let tenant = (!row.tenant.is_empty()).then(|| TenantId::from(row.tenant.as_str()));

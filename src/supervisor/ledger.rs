@@ -39,7 +39,7 @@ struct Reply {
 
 type Settled = (Batch, Result<(), JournalError>);
 
-/// See the module.
+/// See the module documentation.
 pub struct Ledger {
     journal: Journal,
     clock: Clock,
@@ -154,7 +154,7 @@ impl Ledger {
             Ok(()) => {}
             Err(error) if error.is_permanent() => self.take_apart(batch, &error),
             Err(error) => {
-                tracing::error!(%error, "a commit failed; it is kept for later");
+                tracing::error!(%error, "a commit failed; it will be tried again");
                 self.keep(batch);
             }
         }
@@ -168,7 +168,7 @@ impl Ledger {
         }
     }
 
-    /// Whatever else the engine was told.
+    /// Any other fact that the engine got.
     pub fn fact(&mut self, now: Time, place: Place<'_>, fact: &Fact) {
         if self.keep_observations {
             self.push(now, fact::row(self.clock.wall(), now, place, fact));
@@ -277,7 +277,7 @@ impl Ledger {
             tracing::error!("the last commits did not reach the disk in time");
         }
         if !self.kept.is_empty() {
-            tracing::error!(batches = self.kept.len(), "stopping with entries that could not be written");
+            tracing::error!(batches = self.kept.len(), "stopping with entries that are not on disk");
         }
         if tokio::time::timeout(LAST_COMMITS, self.journal.close()).await.is_err() {
             tracing::error!("the journal did not close in time; the next start checks it");
@@ -312,7 +312,7 @@ impl Ledger {
             }
         } else {
             self.set_aside += 1;
-            tracing::error!(%error, "the journal refuses something for good; it is set aside and not tried again");
+            tracing::error!(%error, "the journal refuses part of a commit for good; that part is set aside and not tried again");
         }
     }
 

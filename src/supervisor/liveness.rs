@@ -1,4 +1,4 @@
-//! Whether the driver's loop is alive: it beats here itself, `/healthz` and the systemd watchdog read it.
+//! Whether the driver's loop is alive: the loop itself beats here; `/healthz` and the systemd watchdog read it.
 
 use crate::policy::Time;
 use std::sync::Arc;

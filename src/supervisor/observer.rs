@@ -1,4 +1,4 @@
-//! What a tenant's client tells of its requests and of what it could not read: counted, and the latter said now and then.
+//! Counts what a tenant's client reports about its requests and about what it could not read; logs the latter now and then.
 //!
 //! Must never: block, log more than one line an hour for each kind, or hold more than one count for each kind.
 
@@ -25,7 +25,7 @@ pub fn observer(counters: Counters, tenant: TenantId, clock: Clock) -> Observer 
                 counters.malformed(tenant.as_str(), lapse.what, lapse.count);
                 if let Some(count) = said.due(clock.now(), lapse) {
                     let (what, place) = (lapse.what.name(), lapse.place.as_str());
-                    tracing::warn!(%tenant, what, count, place, "part of what the platform answers cannot be read");
+                    tracing::warn!(%tenant, what, count, place, "cannot read part of the platform's answers");
                 }
             }
         }

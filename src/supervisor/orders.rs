@@ -1,5 +1,5 @@
-//! How a person's order reaches the driver: as an event like any other, with a place for the answer. An order is answered
-//! once what it led to is on disk, or refused because it cannot be.
+//! How a person's order reaches the driver: as an event like any other, with a channel for the answer. An order is answered
+//! once its effect is on disk, or refused because it cannot be written.
 //!
 //! Most orders wait until the journal has just shown that it can be written, and are refused where it does not in time: none
 //! of those is obeyed later. What makes the daemon hold still (a pause, a maintenance) is obeyed at once, and its answer
@@ -44,10 +44,10 @@ pub enum OrderError {
     #[error("{0}")]
     Refused(Refusal),
     /// It cannot be written down, and so it is not obeyed, now or later.
-    #[error("nothing was changed: the order cannot be written down ({0})")]
+    #[error("nothing was changed: the order cannot be written to the journal ({0})")]
     Unwritten(String),
     /// It is obeyed and is not on disk.
-    #[error("in force in this process, not on disk: a restart forgets it")]
+    #[error("in force, but not on disk: a restart forgets it")]
     NotOnDisk,
     /// The driver is stopping.
     #[error("the daemon is stopping; nothing was changed")]
@@ -111,7 +111,7 @@ impl Waiting {
         written: impl Future<Output = Result<(), JournalError>> + Send + 'static,
     ) {
         if self.orders.len() >= WAITING_BOUND {
-            let why = format!("{WAITING_BOUND} orders wait for the journal already");
+            let why = format!("{WAITING_BOUND} orders already wait for the journal");
             // Whoever gave it may have gone.
             let _ = request.reply.send(Err(OrderError::Unwritten(why)));
             return;
@@ -128,11 +128,11 @@ impl Waiting {
             let why = match written {
                 Err(error) => error.to_string(),
                 Ok(()) if lets_go(&request.order) && holds != self.holds => {
-                    "a pause or a maintenance was ordered while it waited: give it again".to_owned()
+                    "a pause or maintenance was ordered while it waited: give the order again".to_owned()
                 }
                 Ok(()) => return Some((request, since)),
             };
-            tracing::warn!(order = ?request.order, who = request.who, why, "an order is not obeyed");
+            tracing::warn!(order = ?request.order, who = request.who, why, "order refused");
             let _ = request.reply.send(Err(OrderError::Unwritten(why)));
         }
     }

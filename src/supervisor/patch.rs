@@ -1,4 +1,4 @@
-//! What a change looks like on the wire, and how a read-back is held against it.
+//! What a change looks like on the wire, and how a read-back is compared with it.
 //!
 //! Platforms merge or replace sub-objects, so a body carries what must stay, as read; never `authentication`, which a
 //! [`ChannelDoc`] does not even hold.

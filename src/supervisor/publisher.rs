@@ -12,7 +12,7 @@ use std::time::Duration;
 /// Budgets, blindness and pauses move without any channel changing.
 const AT_LEAST_EVERY: Duration = Duration::from_secs(1);
 
-/// See the module.
+/// See the module documentation.
 pub struct Publisher {
     cell: SnapshotCell,
     every: Duration,
@@ -92,7 +92,7 @@ impl Publisher {
         self.dirty = true;
     }
 
-    /// What of the audit log a person has to accept, in one word; `trust` tells why.
+    /// Why a person has to accept the audit log, in one word; `trust` gives the sentence.
     pub fn unaccepted(&mut self, word: Option<&'static str>, trust: impl FnOnce() -> Trust) {
         if self.unaccepted.as_ref().map(|(word, _)| *word) != word {
             self.unaccepted = word.map(|word| (word, trust().why().unwrap_or_default().to_owned()));
@@ -100,7 +100,7 @@ impl Publisher {
         }
     }
 
-    /// Something that the engine tells of a tenant changed.
+    /// Something in a tenant's report changed.
     pub const fn touch(&mut self) {
         self.dirty = true;
     }

@@ -1,4 +1,4 @@
-//! When each channel's reason last became another one. The journal keeps every change, the snapshot shows the last.
+//! When each channel's reason last changed. The journal keeps every change, the snapshot shows the last.
 
 use crate::policy::{ChannelKey, Engine, LastChange, Reason, WallMs};
 use std::collections::HashMap;

@@ -45,7 +45,7 @@ async fn ask(mut plan: watch::Receiver<References>, tell: mpsc::Sender<Vec<Refer
         let References { targets, interval, timeout } = plan.borrow_and_update().clone();
         known.retain(|target| targets.contains(target));
         if targets.is_empty() {
-            // Whatever was told of earlier ones no longer holds.
+            // What was reported of earlier targets no longer holds.
             if std::mem::take(&mut told) && tell.send(Vec::new()).await.is_err() {
                 return;
             }
@@ -62,7 +62,7 @@ async fn ask(mut plan: watch::Receiver<References>, tell: mpsc::Sender<Vec<Refer
         }
         if !told {
             for target in targets.iter().filter(|target| !up.contains(*target)) {
-                tracing::warn!(target, "this reference target does not answer; it counts once it has");
+                tracing::warn!(target, "this reference target does not answer yet; it counts from its first answer on");
             }
         }
         known.extend(up.iter().cloned());

@@ -1,8 +1,8 @@
-//! Tags that the platform shows and refuses: a gateway that alters them on the way makes each change a conflict, for ever.
+//! ETags that the platform shows and then refuses: a gateway that alters them on the way would make every change a conflict.
 //!
 //! A change may go without `If-Match` once its channel's tag was refused twice, at least the platform's lag of reads apart,
 //! and what was read after each refusal is to the letter what was read before it, tag included: then nobody changed the
-//! channel, and the tag is no good. Must never: conclude that from one refusal, or of a channel that reads otherwise by then.
+//! channel, and the tag is useless. Must never: conclude that from one refusal, or if the channel has changed in between.
 
 use crate::platform::ChannelDoc;
 use crate::policy::{ChannelKey, Time};
@@ -51,7 +51,7 @@ impl Insistence {
         if known.len() > MOST
             && let Some((forgotten, _)) = known.pop_first()
         {
-            tracing::warn!(channel = %forgotten, "more tags are refused than are remembered; this one's refusals are forgotten");
+            tracing::warn!(channel = %forgotten, "too many channels refuse their own ETag to remember them all; this one is forgotten");
         }
     }
 

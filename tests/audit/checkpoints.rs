@@ -193,7 +193,11 @@ fn a_checkpoint_kept_from_after_the_log_was_given_another_key_and_name_holds() {
 fn a_journal_of_the_first_version_is_brought_up_to_date() {
     let place = Place::with(3, 100);
     let db = place.unguarded();
+    let intents = include_str!("../journal/second_schema.sql").split_once("CREATE TABLE intents").unwrap().1;
+    let (intents, _) = intents.split_once("STRICT;").unwrap();
+    let before = format!("DROP TABLE operations; CREATE TABLE intents{intents}STRICT;");
     db.execute_batch("DROP TABLE checkpoints; DROP TABLE segments; DELETE FROM audit; PRAGMA user_version = 1;")
+        .and_then(|()| db.execute_batch(&before))
         .unwrap();
     drop(db);
     std::fs::remove_file(place.state().join("audit.signed")).unwrap();

@@ -37,7 +37,7 @@ fn verify_says_what_holds_and_what_is_not_shown() {
     let output = on(&place, &["audit", "verify", "--key", &key]);
     let text = said(&output);
     assert_eq!(output.status.code(), Some(0), "{text}");
-    for words in ["whole: ", "all signed", "are archived, read and whole", "no checkpoint from elsewhere"] {
+    for words in ["whole: ", "all signed", "are archived, read and complete", "no checkpoint from elsewhere"] {
         assert!(text.contains(words), "{words}: {text}");
     }
     let held = place.state().join("held");
@@ -220,7 +220,7 @@ fn check_and_backup_work_beside_a_daemon_that_writes() {
     assert_eq!(copied.entries, entries);
     assert_eq!(std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
     let output = on(&place, &["journal", "backup", copy.to_str().unwrap()]);
-    assert!(output.status.code() == Some(1) && said(&output).contains("exists already"), "{}", said(&output));
+    assert!(output.status.code() == Some(1) && said(&output).contains("already exists"), "{}", said(&output));
     // A copy that is put back is gone on with.
     write(&journal, 51);
     now(journal.prune(super::place::T0));
@@ -253,7 +253,7 @@ fn a_journal_that_is_not_sound_is_said_to_be_so_and_what_to_do() {
     bytes[16384..].iter_mut().for_each(|b| *b ^= 0x5a);
     std::fs::write(damaged.path(), bytes).unwrap();
     for (place, words) in [
-        (&rules, "which keeps the log as it is, is not there"),
+        (&rules, "which protects the log, is missing"),
         (&changed, "broken at entry 4 (changed)"),
         (&damaged, "damaged"),
     ] {

@@ -39,5 +39,5 @@ fn a_check_names_the_rules_that_are_gone_or_replaced() {
     );
     db.execute_batch("CREATE TRIGGER segments_no_delete BEFORE DELETE ON segments BEGIN SELECT 1; END").unwrap();
     let refused = Reader::open(&place.path()).unwrap_err().to_string();
-    assert!(refused.contains("the trigger `segments_no_delete`"), "{refused}");
+    assert!(refused.contains("its trigger `segments_no_delete`"), "{refused}");
 }

@@ -275,18 +275,18 @@ fn what_is_not_ours_in_the_file_is_refused_before_anything_is_read() {
     for (planted, words) in [
         (
             "ALTER TABLE audit RENAME TO hidden; CREATE VIEW audit AS SELECT * FROM hidden WHERE seq < 3",
-            "is not as trunkwarden makes it",
+            "is not as trunkwarden creates it",
         ),
-        ("CREATE VIEW more AS SELECT * FROM audit", "the view `more`"),
+        ("CREATE VIEW more AS SELECT * FROM audit", "its view `more`"),
         (
             "CREATE TRIGGER quiet AFTER INSERT ON outbox BEGIN DELETE FROM outbox WHERE sink = 'nms'; END",
-            "the trigger `quiet`",
+            "its trigger `quiet`",
         ),
-        ("CREATE TABLE extra (x)", "the table `extra`"),
-        ("CREATE INDEX extra ON audit (hash)", "the index `extra`"),
+        ("CREATE TABLE extra (x)", "its table `extra`"),
+        ("CREATE INDEX extra ON audit (hash)", "its index `extra`"),
         (
             "DROP TRIGGER audit_no_update; CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN SELECT 1; END",
-            "the trigger `audit_no_update`",
+            "its trigger `audit_no_update`",
         ),
     ] {
         let place = Place::with(5, 5);
@@ -300,7 +300,7 @@ fn what_is_not_ours_in_the_file_is_refused_before_anything_is_read() {
     let place = Place::with(5, 5);
     Connection::open(place.path()).unwrap().execute_batch("DROP TRIGGER audit_no_update").unwrap();
     let refused = Journal::open(place.options(5)).unwrap_err().to_string();
-    assert!(refused.contains("`audit_no_update` is not in it any more"), "{refused}");
+    assert!(refused.contains("`audit_no_update` is missing"), "{refused}");
     assert!(place.reader().verify_against(&Against { keys: Some(others), ..Against::default() }).is_err());
     now(Place::new().open(5).submit(Batch::default()));
 }
@@ -312,9 +312,9 @@ fn a_state_directory_that_others_can_change_is_refused_and_a_foreign_file_left_a
         let place = Place::with(1, 5);
         std::fs::set_permissions(place.state(), std::fs::Permissions::from_mode(mode)).unwrap();
         let refused = Journal::open(place.options(5)).unwrap_err().to_string();
-        assert!(refused.contains("others can change what is in it") && refused.contains("chmod go-w"), "{refused}");
+        assert!(refused.contains("other users can write to it") && refused.contains("chmod go-w"), "{refused}");
         let refused = trunkwarden::journal::signer(&place.path(), None, None).unwrap_err().to_string();
-        assert!(refused.contains("others can change"), "no key is made there either: {refused}");
+        assert!(refused.contains("other users can write"), "no key is made there either: {refused}");
     }
     let place = Place::new();
     std::fs::create_dir_all(place.state()).unwrap();

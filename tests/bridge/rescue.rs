@@ -197,6 +197,6 @@ async fn one_rescue_too_many_at_once_is_told_and_counted() {
     let held: Vec<_> = world.audit().into_iter().filter(|e| e["event_type"] == "rescue.held").collect();
     assert_eq!(held.len(), 1);
     assert_eq!(held[0]["channel_id"], "ch-0001");
-    assert!(held[0]["reason"].as_str().unwrap().contains("64 rescues are under way"), "{}", held[0]);
+    assert!(held[0]["reason"].as_str().unwrap().contains("64 rescues are already under way"), "{}", held[0]);
     assert_eq!(world.metric("trunkwarden_rescues_total", &[("result", "skipped")]), Some(1.0));
 }

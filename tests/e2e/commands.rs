@@ -13,12 +13,12 @@ async fn check_online_tries_the_platform_and_says_who_would_back_whom() {
     let output = world.cli(&["check", "--online"]).await;
     let said = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{said}");
-    assert!(said.contains("ch-0001 is healthy; would be backed by ch-0002"), "{said}");
+    assert!(said.contains("ch-0001 is healthy; would fail over to ch-0002"), "{said}");
     assert_eq!(world.platform.patches(), []);
 
     world.platform.turn("ch-0002", "unhealthy");
     let said = world.cli(&["check", "--online"]).await.stdout;
-    assert!(String::from_utf8_lossy(&said).contains("would be backed by ch-0003"));
+    assert!(String::from_utf8_lossy(&said).contains("would fail over to ch-0003"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -39,7 +39,7 @@ async fn the_demo_plays_its_story_to_the_end() {
         binary().args(["demo", "--once"]).stdout(Stdio::piped()).stderr(Stdio::piped()).output().await.unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    assert!(said.ends_with("Every act happened.\n"), "{said}");
+    assert!(said.ends_with("Every act of the story happened.\n"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

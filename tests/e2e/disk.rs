@@ -47,8 +47,8 @@ async fn on_a_full_disk_a_pause_is_in_force_and_a_resume_is_refused() {
     world.all_up().await;
     limit_files_to(&world, Some(0));
     for (args, words) in [
-        (["pause", "acme"], "in force in this process, not on disk: a restart forgets it"),
-        (["resume", "acme"], "nothing was changed: the order cannot be written down"),
+        (["pause", "acme"], "in force, but not on disk: a restart forgets it"),
+        (["resume", "acme"], "nothing was changed: the order cannot be written to the journal"),
     ] {
         let output = world.cli(&args).await;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -72,7 +72,7 @@ async fn a_journal_that_is_removed_or_replaced_stops_actions_until_it_is_back() 
     std::fs::copy(&away, &path).unwrap();
     world.until("it is not ready to act", async || world.get("/readyz").await.0 == 503).await;
     world.metric_becomes("trunkwarden_journal_writable", 0.0).await;
-    world.until("the log says why", async || world.logs().contains("another file bears its name now")).await;
+    world.until("the log says why", async || world.logs().contains("another file has its name now")).await;
     world.platform.turn("ch-0001", "unhealthy");
     world.until("the failover is held", async || world.channel("ch-0001").await["held"] == "journal").await;
     assert_eq!(world.platform.patches(), []);

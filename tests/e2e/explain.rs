@@ -34,7 +34,7 @@ async fn a_channel_is_explained_before_and_after_its_failover() {
     let text = explained(&world, "acme/ch-0001").await;
     assert!(line(&text, "health").starts_with("down for "), "{text}");
     assert!(line(&text, "route").starts_with("traffic goes to ch-0002"), "{text}");
-    assert!(line(&text, "blocks").starts_with("no other move for another "), "{text}");
+    assert!(line(&text, "blocks").starts_with("no further move for another "), "{text}");
     assert_eq!(line(&text, "hold-down"), "penalty 1.0 of at most 8, halving every 30 min");
 
     let output = world.cli(&["explain", "acme/ch-0001", "--json"]).await;

@@ -33,13 +33,17 @@ async fn logged(format: &str) -> (World, Vec<String>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_line_of_text_bears_the_id_of_what_it_is_about() {
     let (world, lines) = logged("text").await;
-    let begin = r"action{op=1 tenant=acme channel=ch-0001}";
-    for words in ["failover.intended", "failover.completed", "action over"] {
+    // Where the disk is slow the first one is called back, and the second one made.
+    let bears = |line: &&String| {
+        let span = line.split_once("action{op=").and_then(|(_, rest)| rest.split_once(' '));
+        span.is_some_and(|(op, rest)| op.parse::<u64>().is_ok() && rest.starts_with("tenant=acme channel=ch-0001}"))
+    };
+    for words in ["failover.intended", "failover.completed", "action ended"] {
         let about: Vec<_> = lines.iter().filter(|line| line.contains(words)).collect();
-        assert!(!about.is_empty() && about.iter().all(|line| line.contains(begin)), "{words}: {lines:#?}");
+        assert!(!about.is_empty() && about.iter().all(bears), "{words}: {lines:#?}");
     }
     let id = world.entry("bridge.completed", "").await["operation_id"].as_str().unwrap().to_owned();
-    let over = lines.iter().find(|line| line.contains("a bridge is over")).unwrap();
+    let over = lines.iter().find(|line| line.contains("bridge ended")).unwrap();
     assert!(over.contains(&format!("operation{{id={id} ")), "{over}");
 }
 
@@ -51,16 +55,16 @@ async fn each_line_of_json_bears_the_id_of_what_it_is_about() {
         let spans = line["spans"].as_array().cloned().unwrap_or_default();
         spans.into_iter().find(|span| span["name"] == name).unwrap_or_default()
     };
-    let is_moved = |line: &&Value| line["event"].as_str().is_some_and(|event| event.starts_with("failover."));
+    let is_moved = |line: &&Value| matches!(line["event"].as_str(), Some("failover.intended" | "failover.completed"));
     let moved: Vec<&Value> = lines.iter().filter(is_moved).collect();
     assert!(!moved.is_empty(), "{lines:#?}");
     for line in moved {
         let action = span(line, "action");
-        let whose = (&action["op"], &action["tenant"], &action["channel"]);
-        assert_eq!(whose, (&1.into(), &"acme".into(), &"ch-0001".into()), "{line}");
+        let whose = (action["op"].is_u64(), &action["tenant"], &action["channel"]);
+        assert_eq!(whose, (true, &"acme".into(), &"ch-0001".into()), "{line}");
         assert!(line.get("tenant").is_none() && line.get("channel").is_none(), "said twice: {line}");
     }
-    let over = lines.iter().find(|line| line["message"] == "a bridge is over").unwrap();
+    let over = lines.iter().find(|line| line["message"] == "bridge ended").unwrap();
     let bridged = world.entry("bridge.completed", "").await;
     assert_eq!(span(over, "operation")["id"], bridged["operation_id"], "{over}");
 }

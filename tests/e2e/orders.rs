@@ -60,12 +60,12 @@ async fn with_the_database_locked_a_pause_holds_in_memory_and_nothing_else_is_ob
     for output in [resume, failover] {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{said}");
-        assert!(said.contains("nothing was changed: the order cannot be written down"), "{said}");
+        assert!(said.contains("nothing was changed: the order cannot be written to the journal"), "{said}");
     }
     for args in [&["pause"][..], &["maintenance", "start", "acme/ch-0002", "--for", "1h", "--reason", "cables"]] {
         let output = world.cli(args).await;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(said.contains("in force in this process, not on disk: a restart forgets it"), "{said}");
+        assert!(said.contains("in force, but not on disk: a restart forgets it"), "{said}");
         assert_eq!(output.status.code(), Some(1));
     }
     world.until("it is in force", async || world.channel("ch-0002").await["maintenance"].is_object()).await;
@@ -88,7 +88,7 @@ async fn an_order_that_cannot_be_is_refused_in_words() {
     for (args, why) in [
         (["pause", "nobody"], "no tenant `nobody`"),
         (["approve", "acme"], "no mass change is held"),
-        (["acknowledge", "acme/ch-0001"], "nothing of acme/ch-0001 is blocked or in cooldown"),
+        (["acknowledge", "acme/ch-0001"], "acme/ch-0001 has no block and no cooldown"),
     ] {
         let output = world.cli(&args).await;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();

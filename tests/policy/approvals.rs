@@ -151,7 +151,7 @@ fn an_order_that_is_of_no_use_any_more_is_not_carried_out_and_neither_is_another
     w.pass(1);
     w.look_from("a", w.now, Source::Single, shown);
     let said = w.said();
-    let lapsed = "record operator.lapsed a: the approval of the codec order OPUS, G729, PCMU lapsed: it is no longer of use, and \
+    let lapsed = "record operator.lapsed a: the approval of the codec order OPUS, G729, PCMU lapsed: that order no longer helps, and \
                   alice did not approve OPUS, PCMU";
     let held = "record codec.held a: codec order OPUS, PCMU is held: the mode is propose and nobody has approved it";
     assert!(said.contains(&lapsed.to_owned()) && said.contains(&held.to_owned()), "{said:?}");

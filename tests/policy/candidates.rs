@@ -39,7 +39,7 @@ fn a_score_at_the_least_is_enough_and_one_below_is_not() {
     let mut w = world(&policy());
     w.telemetry("b", 300.0, 0.0).telemetry("c", 500.0, 0.0);
     assert_eq!(against(&w, "b"), None, "60 of 60");
-    assert_eq!(against(&w, "c").as_deref(), Some("has a score of 40.0, below 60.0"));
+    assert_eq!(against(&w, "c").as_deref(), Some("scores 40.0, below 60.0"));
 }
 
 #[test]
@@ -78,11 +78,11 @@ fn sounds_bad(better_by: f64, b: f64, c: Option<f64>) -> World {
 fn where_quality_is_the_reason_a_candidate_has_to_be_better_by_so_much() {
     let mut w = sounds_bad(45.0, 200.0, Some(300.0));
     let told = w.act().unwrap().reason.to_string();
-    let words = "b is up and carries 0 of 2 others; passed over c has a score of 60.0, where 85.0 is needed";
+    let words = "b is up and carries 0 of 2 others; passed over: c scores 60.0 and needs 85.0";
     assert!(told.ends_with(words), "{told}");
     let w = sounds_bad(45.5, 200.0, None);
-    assert_eq!(against(&w, "b").as_deref(), Some("has a score of 85.0, where 85.5 is needed"));
-    assert_eq!(against(&w, "c").as_deref(), Some("has no score, where 85.5 is needed"));
+    assert_eq!(against(&w, "b").as_deref(), Some("scores 85.0 and needs 85.5"));
+    assert_eq!(against(&w, "c").as_deref(), Some("has no score and needs 85.5"));
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn after_blindness_a_candidate_needs_an_answer_of_its_own() {
         w.look("a", "healthy", "a");
     }
     assert_eq!(w.records(EventType::BlindLeft), 1);
-    assert_eq!(against(&w, "b").as_deref(), Some("has not been seen since the platform answers again"));
+    assert_eq!(against(&w, "b").as_deref(), Some("has not answered since the tenant was blind"));
     w.pass(1);
     w.look("b", "healthy", "b");
     assert_eq!(against(&w, "b"), None);
@@ -152,7 +152,7 @@ fn a_channel_that_its_own_platform_names_as_its_backup_is_none() {
         w.look_from("a", w.now, Source::Single, seen(status));
         w.look("b", "degraded", "b");
     }
-    assert_eq!(w.text("a"), "unhealthy for 4 looks, and nobody is fit: b is degraded");
+    assert_eq!(w.text("a"), "unhealthy for 4 looks, and no candidate is fit: b is degraded");
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn in_a_cascade_home_is_named_with_what_speaks_against_it() {
     let rows = [
         ("a is down", vec!["unhealthy"]),
         ("a is degraded", vec!["healthy", "healthy", "degraded"]),
-        ("a was unhealthy at the last look", vec!["healthy", "healthy", "unhealthy"]),
+        ("a was unhealthy at its latest look", vec!["healthy", "healthy", "unhealthy"]),
     ];
     for (why, looks) in rows {
         let mut w = World::three_up();
@@ -173,7 +173,10 @@ fn in_a_cascade_home_is_named_with_what_speaks_against_it() {
         w.down("b");
         w.pass(1);
         w.look("b", "unhealthy", "b");
-        assert_eq!(w.text("a"), format!("its backup b is down, and nobody is fit: {why}, b is down, c is degraded"));
+        assert_eq!(
+            w.text("a"),
+            format!("its backup b is down, and no candidate is fit: {why}, b is down, c is degraded")
+        );
         assert!(w.act().is_none());
     }
 }
@@ -184,7 +187,7 @@ fn an_ordered_way_home_is_refused_by_what_speaks_against_home() {
     let rows = [
         ("a is down", vec!["unhealthy"], None),
         ("a is in maintenance", vec!["healthy", "healthy"], Some(maintenance)),
-        ("a was unhealthy at the last look", vec!["healthy", "healthy", "unhealthy"], None),
+        ("a was unhealthy at its latest look", vec!["healthy", "healthy", "unhealthy"], None),
     ];
     for (why, looks, order) in rows {
         let mut w = World::three_up();
@@ -198,7 +201,7 @@ fn an_ordered_way_home_is_refused_by_what_speaks_against_home() {
         }
         let order = Order::Failback { channel: key("a"), force: true };
         let refused = w.engine.operator(w.now, &order, "alice", &mut w.out).unwrap_err().to_string();
-        assert_eq!(refused, format!("the order to take the traffic of acme/a home is refused: {why}"));
+        assert_eq!(refused, format!("the failback of acme/a is refused: {why}"));
     }
 }
 
@@ -261,7 +264,7 @@ fn where_nobody_is_up_the_candidates_say_so_and_not_keep_fit() {
     w.look("c", "degraded", "c");
     w.down("a");
     assert_eq!(w.report("a").held, Some("keep_fit"));
-    assert_eq!(w.text("a"), "failover is held: 1 channels would be up and keep_fit is 2");
+    assert_eq!(w.text("a"), "failover is held: 1 of the tenant's channels would be up; keep_fit is 2");
 }
 
 #[test]

@@ -73,9 +73,9 @@ fn one_codec_change_is_under_way_until_a_read_back_has_shown_the_credentials() {
     assert_eq!(first.len(), 1);
     assert_eq!(
         w.text("b"),
-        "codec is held: the codecs of a are being changed, which has to show first whether the platform keeps credentials"
+        "codec change is held: the codec change of a has to show first whether the platform keeps credentials"
     );
-    assert_eq!(w.report("b").outlook_at(w.now), "the codec change of a has to show, or to fail");
+    assert_eq!(w.report("b").outlook_at(w.now), "the codec change of a has to show, or fail");
     // Nor while it is not known whether it was made.
     w.outcome(first[0].op, Outcome::Unknown { why: "no answer".to_owned() });
     w.pass(1);
@@ -124,12 +124,11 @@ fn the_first_loss_ends_codec_changes_of_the_tenant_until_it_is_acknowledged() {
         assert!(acts(&mut w).is_empty());
         assert_eq!(
             w.text("b"),
-            "codec is held: a codec change lost the credentials of a, which have to be entered again; nobody has \
-             acknowledged it"
+            "codec change is held: a codec change lost the credentials of a, and nobody has acknowledged that"
         );
         assert_eq!(
             w.report("b").outlook_at(w.now),
-            "the credentials of a have to be entered again, then `trunkwarden acknowledge acme/a`"
+            "enter the credentials of a again, then `trunkwarden acknowledge acme/a`"
         );
         // Kept over a restart, and acknowledged there, though the channel has left the file.
         let part = Part::Tenant(acme());
@@ -147,7 +146,7 @@ fn the_first_loss_ends_codec_changes_of_the_tenant_until_it_is_acknowledged() {
         next.out.clear();
         next.order(&Order::Acknowledge { channel: key("a") });
         let said = next.said();
-        let told = "record operator.ordered a: acknowledged that the credentials of acme/a were lost";
+        let told = "record operator.ordered a: acknowledged the lost credentials of acme/a";
         assert!(said.contains(&told.to_owned()), "{said:?}");
         next.pass(1);
         see(&mut next, "b", THERE);
@@ -193,7 +192,7 @@ fn a_platform_that_replaces_by_the_file_has_no_codecs_changed() {
     assert!(acts(&mut w).is_empty());
     assert_eq!(
         w.text("a"),
-        "codec is held: the platform replaces what it is sent, so credentials would be lost (patch = \"replaces\")"
+        "codec change is held: the platform replaces whole objects, so a codec change would lose credentials (patch = \"replaces\")"
     );
 }
 

@@ -66,10 +66,10 @@ fn the_reason_against_it_says_so() {
     let action = w.fail_over();
     w.outcome(action.op, refused());
     let b = w.report("a").candidates[0].clone();
-    assert_eq!(b.against_text.as_deref(), Some("was tried in vain, 1 change, and comes after the others"));
+    assert_eq!(b.against_text.as_deref(), Some("comes after the others: 1 change to it failed"));
     let on = next(&mut w, "a", &["a"], 20).unwrap();
     let why = on.reason.to_string();
-    assert!(why.ends_with("; passed over b was tried in vain, 1 change, and comes after the others"), "{why}");
+    assert!(why.ends_with("; passed over: b comes after the others: 1 change to it failed"), "{why}");
     // Where nobody else is fit it is tried again.
     w.outcome(on.op, refused());
     let again = next(&mut w, "a", &["a", "c"], 60).unwrap();
@@ -131,7 +131,7 @@ fn call_backs_are_no_failures_and_both_decay() {
     }
     w.outcome(action.op, Outcome::Conflict);
     assert_eq!(w.report("a").explanation.blocks[0].left, secs(2), "the first failure");
-    assert!(w.text("a").contains("1 attempts failed"), "{}", w.text("a"));
+    assert!(w.text("a").contains("1 attempt failed"), "{}", w.text("a"));
     // Three failures a block period and more ago count for two, and after as many of them for none.
     for (waited, wait) in [(10, 16), (600, 8), (1200, 4), (6000, 2)] {
         let mut w = World::three_up();
@@ -230,8 +230,8 @@ fn one_answer_that_a_backup_is_missing_is_enough_against_it_and_moves_nothing() 
     let mut w = carried();
     w.missing("x");
     let said = w.said();
-    let words = "record channel.missing x: the platform has no such channel (1 of 3 such answers); the traffic of 2 others \
-                 leaves it if that is said as often";
+    let words = "record channel.missing x: the platform has no such channel (1 of 3 such answers); the traffic of 2 other \
+                 channels leaves it at 3";
     assert!(said.contains(&words.to_owned()), "{said:?}");
     assert!(said.contains(&"watch x every 2s suspect".to_owned()), "{said:?}");
     assert!(w.report("u").candidates[0].against_text.as_deref() == Some("does not exist on the platform"));
@@ -261,7 +261,7 @@ fn from_a_missing_backup_traffic_goes_after_fall_answers_free_of_blocks_and_with
     w.look("u", "degraded", "x").look("v", "degraded", "x").look("y", "healthy", "y").missing("x");
     let first = w.act().expect("one of them");
     assert_eq!(target(&first), "y");
-    assert!(first.reason.to_string().contains("its backup x does not exist any more"), "{}", first.reason);
+    assert!(first.reason.to_string().contains("its backup x no longer exists on the platform"), "{}", first.reason);
     assert_eq!(w.report("v").held, Some("max_concurrent"), "{}", w.text("v"));
     w.applied(first.op);
     w.pass(1);

@@ -87,7 +87,7 @@ fn a_dead_trunk_whose_route_cannot_be_read_says_so() {
     assert_eq!(report.reason, Reason::RouteUnread);
     assert_eq!(
         report.reason_text,
-        "down, and its traffic stays where it goes: what the platform says of its route cannot be read"
+        "down, but its traffic stays where it is: the platform shows a route that cannot be read"
     );
     assert_eq!(w.act(), None);
 }

@@ -16,7 +16,7 @@ fn why(w: &World, action: &Action) -> String {
     }
 }
 
-const OUTDATED: &str = "what it was decided on is no longer so";
+const OUTDATED: &str = "the facts that it was decided on have changed";
 
 /// `a` at `b`, which fails; home is down, so on to `c`.
 fn cascade(missing: bool) -> (World, Action) {
@@ -129,15 +129,15 @@ fn a_candidate_that_is_not_in_the_file_is_told_of_by_its_health() {
     };
     names(&mut w);
     names(&mut w);
-    assert_eq!(w.text("x"), "not looked at yet");
+    assert_eq!(w.text("x"), "no look has been answered yet");
     w.look("x", "healthy", "x");
-    assert_eq!(w.text("x"), "not known yet: 1 of 2 good looks");
+    assert_eq!(w.text("x"), "health not known yet: 1 of 2 good looks");
     w.look("x", "healthy", "x");
     assert_eq!(w.text("x"), "nothing is wrong");
     w.down("x");
     assert_eq!(w.text("x"), "unhealthy for 3 of 3 looks");
     w.look("x", "degraded", "x");
-    assert_eq!(w.text("x"), "down, its last look was not bad: 0 of 2 good looks");
+    assert_eq!(w.text("x"), "down, but its latest look was not bad: 0 of 2 good looks");
     w.pass(90);
     assert_eq!(w.text("x"), "the last answer is older than 90 s, so its health is unknown");
     w.missing("x");
@@ -147,7 +147,7 @@ fn a_candidate_that_is_not_in_the_file_is_told_of_by_its_health() {
     w.fail("b");
     w.pass(100);
     w.telemetry("b", 20.0, 0.0);
-    assert_eq!(w.text("b"), "not looked at yet");
+    assert_eq!(w.text("b"), "no look has been answered yet");
 }
 
 #[test]
@@ -215,7 +215,11 @@ fn codecs_go_back_after_an_hour_of_good_conditions_and_not_before() {
     let back = conditions(&mut w, 3, 0.0, order).unwrap_or_else(|| panic!("{}", w.text("a")));
     let ActionKind::Codec { order: first, .. } = &back.kind else { panic!("{back:?}") };
     assert_eq!(first, before);
-    assert!(back.reason.to_string().starts_with("put the codecs back into the order first read"), "{}", back.reason);
+    assert!(
+        back.reason.to_string().starts_with("putting the codecs back into the order first read"),
+        "{}",
+        back.reason
+    );
     // Once they are back, there is nothing to take back any more.
     w.applied(back.op);
     assert_eq!(conditions(&mut w, 130, 0.0, before), None);
@@ -256,7 +260,7 @@ fn a_reason_for_a_maintenance_has_200_characters_at_most() {
     assert!(w.engine.operator(w.now, &start(201), "alice", &mut w.out).is_err());
     assert!(w.engine.operator(w.now, &start(200), "alice", &mut w.out).is_ok());
     let refused = w.engine.operator(w.now, &start(0), "alice", &mut w.out).unwrap_err().to_string();
-    assert_eq!(refused, "a maintenance needs a reason: one line of 1 to 200 characters");
+    assert_eq!(refused, "maintenance needs a reason: one line of 1 to 200 characters");
 }
 
 #[test]
@@ -276,7 +280,7 @@ fn an_order_waits_a_minute_or_two_timeouts() {
         w.pass(1);
         assert_eq!(w.records(EventType::Lapsed), 1);
         let lapsed = w.said().into_iter().find(|said| said.contains("lapsed")).unwrap();
-        let words = "the order to move the traffic of acme/a to b lapsed: failover wanted: a last look is awaited at a";
+        let words = "the ordered failover of acme/a to b lapsed: failover wanted: waiting for a last look at a";
         assert!(lapsed.ends_with(words), "{lapsed}");
     }
 }
@@ -289,12 +293,12 @@ fn orders_that_change_nothing_are_refused_with_what_is() {
     let mut w = World::three_up();
     assert_eq!(refused(&mut w, &over("a")), "acme/a cannot be its own backup: a failback takes it home");
     let home = Order::Failback { channel: key("a"), force: false };
-    assert_eq!(refused(&mut w, &home), "the traffic of acme/a is at home already");
+    assert_eq!(refused(&mut w, &home), "the traffic of acme/a is already at home");
     let action = w.fail_over();
     let words = "a failover of acme/a is under way, or its outcome is not known yet";
     assert_eq!(refused(&mut w, &over("c")), words);
     w.applied(action.op);
-    assert_eq!(refused(&mut w, &over("b")), "the traffic of acme/a goes to b already");
+    assert_eq!(refused(&mut w, &over("b")), "the traffic of acme/a already goes to b");
     w.missing("a");
     assert_eq!(refused(&mut w, &over("c")), "the route of acme/a is not known, so it cannot be changed");
 }
@@ -333,7 +337,7 @@ fn traffic_on_its_way_to_a_backup_counts_before_it_shows() {
     w.down("b");
     w.pass(1);
     w.look("b", "unhealthy", "b").look("x", "healthy", "x");
-    assert!(w.text("b").ends_with("x carries 1 of 1 others already"), "{}", w.text("b"));
+    assert!(w.text("b").ends_with("x already carries 1 of 1 others"), "{}", w.text("b"));
     w.look("a", "active", "x");
     assert_eq!(carries(&w), 1, "shown, it counts once");
 }
@@ -372,7 +376,7 @@ fn a_rescue_that_a_way_home_turns_into_has_its_own_last_looks() {
         w.look("b", "healthy", "b").look("c", "healthy", "c").look("a", "healthy", "b");
     }
     w.pass(30);
-    assert_eq!(w.text("a"), "failback wanted: a last look is awaited at a");
+    assert_eq!(w.text("a"), "failback wanted: waiting for a last look at a");
     // The backup fails before home has answered: what made it down is no last look of the rescue.
     w.down("b");
     w.look("a", "healthy", "b");
@@ -380,7 +384,7 @@ fn a_rescue_that_a_way_home_turns_into_has_its_own_last_looks() {
     w.pass(1);
     w.look("a", "healthy", "b").look("b", "unhealthy", "b");
     let home = w.act().unwrap_or_else(|| panic!("{}", w.text("a")));
-    assert_eq!(home.reason.to_string(), "took a home from b: b failed and a is up");
+    assert_eq!(home.reason.to_string(), "taking a home from b: b failed and a is up");
 }
 
 #[test]
@@ -405,7 +409,7 @@ fn the_target_of_a_decision_is_told_while_that_decision_is_what_is_held() {
     w.look("a", "unhealthy", "a").look("b", "healthy", "b");
     w.pass(61);
     w.look("a", "unhealthy", "a");
-    assert_eq!(w.text("a"), "failover to b is held: it was proposed, and nobody approved it within 60 s");
+    assert_eq!(w.text("a"), "failover to b is held: nobody approved the proposal within 60 s");
 }
 
 #[test]

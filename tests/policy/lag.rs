@@ -242,8 +242,8 @@ fn what_is_noticed_at_a_start_is_recorded_and_pauses_nobody() {
     next.moved("a", "healthy", "a").moved("b", "healthy", "b");
     assert_eq!(next.records(EventType::RouteChanged), 2);
     assert!(!paused(&next));
-    let words = "record channel.route_changed a: someone else moved traffic from x, where we had put it, to a; when is not \
-                 known, since nobody looked";
+    let words = "record channel.route_changed a: someone else moved traffic from x, where we had put it, to a while \
+                 nobody was watching";
     assert!(next.said().contains(&words.to_owned()));
 }
 

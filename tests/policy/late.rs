@@ -31,7 +31,7 @@ fn a_codec_order_that_shows_late_is_ours() {
     assert_eq!(w.records(EventType::CodecCompleted), 1);
     let said = w.said();
     assert!(
-        said.contains(&"record codec.completed a: the codec shows on the platform after all".to_owned()),
+        said.contains(&"record codec.completed a: the codec change shows on the platform after all".to_owned()),
         "{said:?}"
     );
     let report = w.report("a");

@@ -82,7 +82,7 @@ fn a_maintenance_outlives_the_file_until_its_own_end() {
     reload(&mut w, of(WITHOUT_A));
     w.out.clear();
     w.pass(DAY);
-    let words = "record maintenance.ended a: the maintenance of acme/a is over: its time is up";
+    let words = "record maintenance.ended a: the maintenance of acme/a ended: its time is up";
     assert!(w.said().contains(&words.to_owned()));
     reload(&mut w, of(THREE));
     assert_eq!(left(&w, "a"), None);
@@ -180,8 +180,7 @@ fn a_pause_outlives_its_tenant_until_its_end_or_for_a_day() {
     reload(&mut w, no_tenant());
     w.out.clear();
     w.pass(DAY);
-    let words =
-        "record operator.lapsed: the pause of tenant acme is over: the tenant has been out of the file for a day";
+    let words = "record operator.lapsed: the pause of tenant acme ended: the tenant left the configuration a day ago";
     assert_eq!(w.said().iter().filter(|said| *said == words).count(), 1);
     reload(&mut w, of(THREE));
     assert!(!paused(&w));

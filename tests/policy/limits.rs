@@ -70,7 +70,7 @@ fn one_place_over_all_tenants_goes_to_one_and_the_other_is_held_and_next() {
     assert_eq!(held.held, Some("global_max_concurrent"));
     assert_eq!(
         held.reason_text,
-        "failover is held: 1 actions are under way over all tenants, which is global_max_concurrent"
+        "failover is held: the limit of actions in flight over all tenants is reached (global_max_concurrent 1)"
     );
     assert_eq!(w.records(EventType::FailoverHeld), 1);
     w.out.clear();
@@ -145,7 +145,7 @@ fn so_many_channels_of_all_tenants_have_to_be_up_after_a_failover() {
     let mut w = world(at_least(7));
     assert!(rounds(&mut w, 5, &["a1"]).is_empty());
     assert_eq!(w.report("a1").held, Some("global_keep_fit"));
-    let told = "failover is held: 6 channels of all tenants would be up and global_keep_fit is 7";
+    let told = "failover is held: 6 channels of all tenants would be up; global_keep_fit is 7";
     assert_eq!(w.text("a1"), told);
     w.order(&Order::Failover { channel: key("a1"), to: "b".into(), force: true });
     assert_eq!(names(&rounds(&mut w, 2, &["a1"])), ["acme/a1"], "a person may force it");
@@ -185,7 +185,7 @@ fn a_rescue_from_a_failed_backup_and_what_a_person_forces_pass_over_the_limits()
     assert_eq!(cascade[0].kind, ActionKind::Failover { from: "y".into(), to: "z".into() });
     let order = |force| Order::Failover { channel: key("a1"), to: "b".into(), force };
     let refused = w.engine.operator(w.now, &order(false), "alice", &mut w.out).unwrap_err().to_string();
-    assert!(refused.contains("global_max_per_hour; `--force` passes over that"), "{refused}");
+    assert!(refused.contains("(global_max_per_hour 1); `--force` passes over that"), "{refused}");
     w.order(&order(true));
     assert_eq!(names(&rounds(&mut w, 2, &[])), ["acme/a1"]);
 }

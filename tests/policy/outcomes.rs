@@ -102,7 +102,7 @@ fn an_unknown_codec_change_is_settled_by_the_order_that_is_read() {
     w.look_from("a", w.now, Source::Single, with_codecs(before));
     assert_eq!(
         w.report("a").reason.to_string(),
-        "whether the codec was made is not known; nothing more is done until the platform tells"
+        "not known whether the codec change was made; nothing more is done until the platform shows it"
     );
     // The same order, named the other way round.
     let mut turned = order.clone();
@@ -300,7 +300,7 @@ fn every_purpose_waits_for_itself_and_an_acknowledgement_ends_it() {
     assert!(w.report("a").explanation.blocks.is_empty());
     let nothing = Order::Acknowledge { channel: key("a") };
     let refused = w.engine.operator(w.now, &nothing, "alice", &mut w.out).unwrap_err().to_string();
-    assert_eq!(refused, "nothing of acme/a is blocked or in cooldown, and its route is not someone else's");
+    assert_eq!(refused, "nothing to acknowledge: acme/a has no block and no cooldown, and nobody else set its route");
 }
 
 #[test]
@@ -324,7 +324,7 @@ fn an_acknowledgement_says_what_it_released() {
     assert_eq!(acknowledge(&mut w), "record operator.ordered a: released the block of acme/a");
     let mut w = World::three_up();
     w.moved("a", "healthy", "b");
-    assert_eq!(acknowledge(&mut w), "record operator.ordered a: took over the route of acme/a");
+    assert_eq!(acknowledge(&mut w), "record operator.ordered a: accepted the route of acme/a");
     let mut w = World::three_up();
     let action = w.fail_over();
     w.outcome(action.op, refused());
@@ -381,7 +381,7 @@ fn a_route_at_first_sight_is_taken_once_the_channel_itself_has_shown_it_too() {
     w.listed("a", "healthy", "b");
     assert_eq!((w.records(EventType::RouteChanged), w.report("a").route), (0, None), "by pages alone");
     w.look("a", "healthy", "b");
-    let words = "record channel.route_changed a: traffic goes to b at first sight, by someone else's doing";
+    let words = "record channel.route_changed a: traffic was at b at the first look: someone else moved it";
     assert!(w.said().contains(&words.to_owned()));
     assert!(w.report("a").failed_over && w.report("a").route_foreign);
 }

@@ -10,7 +10,7 @@ fn needed(world: &World, id: &str) -> String {
 #[test]
 fn what_is_needed_follows_the_channel_from_fine_to_home_again() {
     let mut world = World::three_up();
-    assert_eq!(needed(&world, "a"), "3 more bad looks in a row, then its traffic would go to b");
+    assert_eq!(needed(&world, "a"), "3 bad looks in a row, then its traffic would go to b");
     world.look("a", "unhealthy", "a");
     assert_eq!(needed(&world, "a"), "2 more bad looks, then its traffic would go to b");
     world.down("b");
@@ -18,11 +18,11 @@ fn what_is_needed_follows_the_channel_from_fine_to_home_again() {
     world.up(&["a", "b"]);
     let action = world.fail_over();
     world.applied(action.op);
-    assert_eq!(needed(&world, "a"), "up and good at home for 15 min, then its traffic comes home");
+    assert_eq!(needed(&world, "a"), "home has to be up and good for 15 min, then its traffic comes home");
     for _ in 0..3 {
         world.look("a", "healthy", "b").pass(1);
     }
-    assert_eq!(needed(&world, "a"), "14 min more of being up and good at home, then its traffic comes home");
+    assert_eq!(needed(&world, "a"), "home has to be up and good for another 14 min, then its traffic comes home");
 }
 
 #[test]
@@ -36,10 +36,10 @@ fn who_would_have_to_change_is_named_where_nobody_is_fit() {
     world.down("b");
     world.missing("c");
     world.pass(61);
-    assert_eq!(needed(&world, "a"), "3 more bad looks in a row, and b would have to be up");
+    assert_eq!(needed(&world, "a"), "3 bad looks in a row, and b has to be up");
     world.down("a");
     world.look("a", "unhealthy", "a");
-    assert_eq!(needed(&world, "a"), "b would have to be up, or c would have to exist");
+    assert_eq!(needed(&world, "a"), "b has to be up, or c has to exist on the platform");
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn a_candidate_alone_needs_nothing() {
     let all: &[(&str, Option<&[&str]>)] = &[("a", Some(&["b"]))];
     let mut world = World::new(params(&Policy::default(), all));
     world.up(&["a", "b"]);
-    assert_eq!(needed(&world, "b"), "nothing: it is watched as a candidate only, and never moved itself");
+    assert_eq!(needed(&world, "b"), "nothing: it is watched as a candidate only and never moved itself");
     assert_eq!(world.report("a").candidates[0].channel, ChannelId::from("b"));
 }
 

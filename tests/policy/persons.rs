@@ -55,7 +55,7 @@ fn an_ordered_failover_of_a_healthy_channel_goes_to_a_fit_channel_that_is_nobody
     let mut w = world(&Policy::default());
     w.order(&over("c", false));
     let said = w.said();
-    assert_eq!(said[0], "record operator.ordered a: ordered to move the traffic of acme/a to c");
+    assert_eq!(said[0], "record operator.ordered a: ordered the failover of acme/a to c");
     assert!(said.contains(&"look a".to_owned()) && said.contains(&"look c".to_owned()), "{said:?}");
     w.pass(1);
     w.look("c", "healthy", "c");
@@ -64,7 +64,7 @@ fn an_ordered_failover_of_a_healthy_channel_goes_to_a_fit_channel_that_is_nobody
     let action = w.act().unwrap();
     assert_eq!(action.kind, to_c());
     assert_eq!(action.actor, Actor::Operator("alice".to_owned()));
-    assert!(action.reason.to_string().starts_with("moved a to c: alice ordered it; c is up"), "{}", action.reason);
+    assert!(action.reason.to_string().starts_with("moving a to c: alice ordered it; c is up"), "{}", action.reason);
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn a_target_that_is_not_fit_is_refused_with_or_without_force() {
         w.look("c", "degraded", "c");
         w.out.clear();
         let why = refused(&mut w, &over("c", force));
-        assert_eq!(why, "the order to move the traffic of acme/a to c is refused: c is degraded");
+        assert_eq!(why, "the failover of acme/a to c is refused: c is degraded");
         w.look("c", "healthy", "b");
         w.out.clear();
         assert!(refused(&mut w, &over("c", force)).ends_with("c is degraded"));
@@ -84,7 +84,7 @@ fn a_target_that_is_not_fit_is_refused_with_or_without_force() {
         assert!(refused(&mut w, &over("c", force)).ends_with("c has its own traffic at b"));
         assert!(refused(&mut w, &over("a", force)).contains("cannot be its own backup"));
         assert_eq!(refused(&mut w, &over("z", force)), "no channel `acme/z` is configured");
-        assert_eq!(refused(&mut w, &back(force)), "the traffic of acme/a is at home already");
+        assert_eq!(refused(&mut w, &back(force)), "the traffic of acme/a is already at home");
         assert!(w.act().is_none());
     }
 }
@@ -157,7 +157,10 @@ fn caps_and_blocks_refuse_an_order_and_give_way_to_force() {
     let mut w = World::new(p);
     w.up(&["a", "b", "c"]);
     let why = refused(&mut w, &over("c", false));
-    assert!(why.ends_with("2 channels would be up and keep_fit is 3; `--force` passes over that"), "{why}");
+    assert!(
+        why.ends_with("2 of the tenant's channels would be up; keep_fit is 3; `--force` passes over that"),
+        "{why}"
+    );
     w.order(&over("c", true));
     w.pass(1);
     w.look("a", "healthy", "a").look("c", "healthy", "c");
@@ -251,7 +254,7 @@ fn a_channel_that_carries_others_is_not_moved_by_order() {
     let mut w = world(&Policy::default());
     moved(&mut w);
     let order = Order::Failover { channel: key("c"), to: ChannelId::from("b"), force: true };
-    assert!(refused(&mut w, &order).ends_with("c carries the traffic of 1 others"));
+    assert!(refused(&mut w, &order).ends_with("c carries 1 other channel"));
 }
 
 #[test]
@@ -358,7 +361,7 @@ fn a_proposal_lapses_once_and_is_made_again_for_something_else() {
     assert_eq!(w.report("a").proposal_left, Some(secs(30)));
     w.pass(30);
     assert_eq!(w.records(EventType::Lapsed), 1);
-    assert_eq!(w.text("a"), "failover to b is held: it was proposed, and nobody approved it within 15 min");
+    assert_eq!(w.text("a"), "failover to b is held: nobody approved the proposal within 15 min");
     let late = w.engine.operator(w.now, &Order::Approve { channel: key("a") }, "alice", &mut w.out);
     let Err(Refusal::NothingToDo(why)) = late else { panic!("{late:?}") };
     assert_eq!(

@@ -84,7 +84,7 @@ fn a_candidate_that_comes_into_the_file_is_kept_by_its_own_rules() {
     assert_eq!(
         said,
         [
-            "record channel.watched x: came into the configuration",
+            "record channel.watched x: added to the configuration",
             "record channel.watched y: watched as a candidate for x",
             "watch y every 30s",
         ]
@@ -92,7 +92,7 @@ fn a_candidate_that_comes_into_the_file_is_kept_by_its_own_rules() {
     assert_eq!(candidates(&w, "x"), ["y"]);
     // Back to what it was: y is nobody's, x is a's.
     let said = reload(&mut w, &Policy::default(), &[("a", None)]);
-    assert!(said.contains(&"record channel.unwatched x: left the configuration".to_owned()), "{said:?}");
+    assert!(said.contains(&"record channel.unwatched x: removed from the configuration".to_owned()), "{said:?}");
     assert!(said.contains(&"unwatch y".to_owned()) && !said.contains(&"unwatch x".to_owned()), "{said:?}");
 }
 
@@ -122,7 +122,7 @@ fn a_reload_tells_nothing_of_candidates_that_are_not_in_the_file() {
 fn a_channel_that_is_gone_is_told_of_no_more() {
     let mut w = World::three_up();
     let said = reload(&mut w, &Policy::default(), &[("a", Some(&["b"])), ("b", Some(&[]))]);
-    assert_eq!(said, ["record channel.unwatched c: left the configuration", "unwatch c"]);
+    assert_eq!(said, ["record channel.unwatched c: removed from the configuration", "unwatch c"]);
     let changed = w.engine.take_changed();
     assert_eq!(changed.iter().filter(|of| **of == key("c")).count(), 1, "those that read reports have to forget it");
     w.pass(10);

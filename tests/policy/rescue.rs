@@ -27,7 +27,7 @@ fn a_change_is_called_back_where_its_target_fails_before_it_is_sent() {
     w.pass(1);
     w.look("b", "unhealthy", "b");
     let why = w.engine.may_send(action.op).unwrap_err().to_string();
-    assert_eq!(why, "called back before it was sent: b is no longer fit: was unhealthy at the last look");
+    assert_eq!(why, "called back before it was sent: b is no longer fit: it was unhealthy at its latest look");
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn a_change_is_called_back_where_the_mover_recovers_before_it_is_sent() {
     w.pass(1);
     w.look("a", "healthy", "a");
     let why = w.engine.may_send(action.op).unwrap_err().to_string();
-    assert_eq!(why, "called back before it was sent: what it was decided on is no longer so");
+    assert_eq!(why, "called back before it was sent: the facts that it was decided on have changed");
 }
 
 #[test]
@@ -47,7 +47,13 @@ fn a_change_is_called_back_where_the_tenant_turns_blind_before_it_is_sent() {
     for _ in 0..20 {
         w.fail("b").fail("c");
     }
-    assert!(w.engine.may_send(action.op).unwrap_err().to_string().ends_with("the tenant's platform cannot be seen"));
+    assert!(
+        w.engine
+            .may_send(action.op)
+            .unwrap_err()
+            .to_string()
+            .ends_with("the tenant is blind: its platform does not answer")
+    );
 }
 
 #[test]

@@ -37,7 +37,10 @@ fn keys_of_parts_are_told_apart() {
     }
     for text in ["", "engines", "tenant", "tenant/", "channel", "channel/acme", "other/acme"] {
         let why = text.parse::<Part>().unwrap_err();
-        assert_eq!(why, format!("`{text}` is no state key: `engine`, `tenant/NAME` or `channel/TENANT/ID` is meant"));
+        assert_eq!(
+            why,
+            format!("`{text}` is not a state key: expected `engine`, `tenant/NAME` or `channel/TENANT/ID`")
+        );
     }
 }
 
@@ -223,7 +226,7 @@ fn what_is_said_of_pauses_names_their_scope() {
     assert_eq!(left(&w), Some(secs(7200)));
     assert_eq!(
         refused(&mut w, &Order::Resume { tenant: None }),
-        "not everything is paused, only tenant acme: resume it by its name"
+        "not everything is paused, only tenant acme: resume each by name"
     );
     w.order(&Order::Resume { tenant: acme });
     assert_eq!(
@@ -245,7 +248,7 @@ fn an_outcome_that_was_unknown_is_looked_after_by_the_next_process() {
     for (away, settled) in [(10, false), (40, true)] {
         let mut next = restarted_keeping(&mut w, away);
         next.look("a", "active", "a");
-        assert!(settled || next.text("a").starts_with("whether the failover was made is not known"));
+        assert!(settled || next.text("a").starts_with("not known whether the failover was made"));
         assert_eq!(next.records(EventType::FailoverFailed) == 1, settled, "{away} s away");
         let mut next = restarted_keeping(&mut w, away);
         next.look("a", "active", "b");

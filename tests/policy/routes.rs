@@ -21,8 +21,8 @@ fn what_another_writer_of_ours_set_is_nobody_elses_and_blocks_nothing() {
     w.pass(30);
     w.look("a", "unhealthy", "a");
     let said = w.said();
-    let words = "record channel.route_changed a: a change of our own that carried its route along moved traffic from b to a; \
-                 nothing is blocked by it";
+    let words = "record channel.route_changed a: a provisioning change of ours moved traffic from b to a; \
+                 it blocks nothing";
     assert!(said.contains(&words.to_owned()), "{said:?}");
     let a = w.report("a");
     assert_eq!((a.route_foreign, a.blocked_for, a.failed_over), (false, None, false));

@@ -27,7 +27,7 @@ fn a_channel_going_down_moves_to_its_first_fit_backup_after_last_looks() {
     w.pass(2);
     w.look("a", "unhealthy", "a");
     assert_eq!(w.said(), ["record health.changed a: up to down: unhealthy for 3 looks", "look a", "look b", "look c"]);
-    assert_eq!(w.text("a"), "failover wanted: a last look is awaited at a, b, c");
+    assert_eq!(w.text("a"), "failover wanted: waiting for a last look at a, b, c");
     w.pass(1);
     w.look("b", "healthy", "b");
     assert!(w.said().is_empty(), "the mover has not confirmed yet");
@@ -35,7 +35,7 @@ fn a_channel_going_down_moves_to_its_first_fit_backup_after_last_looks() {
     assert_eq!(
         w.said(),
         [
-            "record failover.intended a: moved a to b: unhealthy for 4 looks; b is up and carries 0 of 2 others",
+            "record failover.intended a: moving a to b: unhealthy for 4 looks; b is up and carries 0 of 2 others",
             "act a a to b",
             "watch a every 30s",
             "watch b every 30s",
@@ -70,7 +70,7 @@ fn a_mover_that_recovers_at_the_last_look_stays() {
     w.pass(1);
     w.look("b", "healthy", "b").look("a", "healthy", "a");
     assert!(w.act().is_none());
-    assert_eq!(w.text("a"), "down, its last look was not bad: 1 of 2 good looks");
+    assert_eq!(w.text("a"), "down, but its latest look was not bad: 1 of 2 good looks");
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn a_preferred_candidate_that_does_not_answer_is_waited_for_no_longer_than_the_t
     w.pass(2);
     let action = w.act().unwrap();
     assert_eq!(action.kind, ActionKind::Failover { from: "a".into(), to: "c".into() });
-    assert!(action.reason.to_string().ends_with("passed over b has not answered a last look"), "{}", action.reason);
+    assert!(action.reason.to_string().ends_with("passed over: b has not answered a last look"), "{}", action.reason);
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn half_a_tenant_turning_bad_at_once_is_held_until_approved() {
     }
     assert_eq!(w.records(EventType::MassHold), 1);
     assert_eq!(w.records(EventType::FailoverHeld), 3);
-    assert_eq!(w.text("a"), "failover is held: 3 of 6 channels turned bad at once, which an operator has to approve");
+    assert_eq!(w.text("a"), "failover is held: 3 of 6 channels turned bad at once: an operator has to approve");
     w.pass(60);
     w.look("f", "healthy", "f").look("a", "unhealthy", "a");
     assert!(w.act().is_none());
@@ -213,7 +213,7 @@ fn nobody_fit_is_told_once_with_reasons() {
     w.look("a", "unhealthy", "a");
     assert_eq!(w.records(EventType::NoCandidate), 1);
     assert!(w.report("a").no_candidate);
-    let text = "unhealthy for 4 looks, and nobody is fit: b has its own traffic at c, c is degraded";
+    let text = "unhealthy for 4 looks, and no candidate is fit: b has its own traffic at c, c is degraded";
     assert_eq!(w.text("a"), text);
     w.look("a", "healthy", "a").look("a", "healthy", "a");
     assert!(!w.report("a").no_candidate);
@@ -310,7 +310,7 @@ fn a_cascade_is_free_of_blocks_and_goes_home_first() {
     w.look("a", "healthy", "b");
     let action = w.act().unwrap();
     assert_eq!(action.kind, ActionKind::Failback { from: "b".into() });
-    assert_eq!(action.reason.to_string(), "took a home from b: b failed and a is up");
+    assert_eq!(action.reason.to_string(), "taking a home from b: b failed and a is up");
 }
 
 #[test]
@@ -352,7 +352,7 @@ fn a_backup_carries_no_more_than_it_may() {
         }
     }
     assert_eq!(acts, 2);
-    assert_eq!(w.text("c"), "unhealthy for 4 looks, and nobody is fit: z carries 2 of 2 others already");
+    assert_eq!(w.text("c"), "unhealthy for 4 looks, and no candidate is fit: z already carries 2 of 2 others");
 }
 
 #[test]
@@ -713,13 +713,13 @@ fn a_reload_keeps_state_and_schedule_of_what_did_not_change() {
     let mut p =
         params(&Policy::default(), &[("a", Some(&["b", "c"])), ("b", Some(&[])), ("c", Some(&[])), ("d", Some(&[]))]);
     w.engine.reconfigure(w.now, p.clone(), &mut w.out);
-    assert_eq!(w.said(), ["record channel.watched d: came into the configuration", "watch d every 30s"]);
+    assert_eq!(w.said(), ["record channel.watched d: added to the configuration", "watch d every 30s"]);
     assert!(w.report("a").failed_over);
     assert_eq!(w.report("a").blocked_for, Some(secs(600)));
     p.channels.remove(0);
     w.engine.reconfigure(w.now, p, &mut w.out);
     let said = w.said();
-    assert!(said[0].contains("left the configuration while its traffic goes to b"), "{said:?}");
+    assert!(said[0].contains("removed from the configuration while its traffic is at b"), "{said:?}");
     assert!(said.contains(&"unwatch a".to_owned()), "{said:?}");
 }
 

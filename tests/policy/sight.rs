@@ -51,7 +51,7 @@ fn with_our_own_network_gone_every_tenant_is_blind_at_once_and_one_alert_says_so
     w.down("a");
     w.out.clear();
     assert!(references(&mut w, 0, 2));
-    let why = "our own network is gone: none of 2 reference targets answers; no actions for any tenant";
+    let why = "our own network is down: 0 of 2 reference targets answer; no actions for any tenant";
     assert_eq!(told(&mut w), [(EventType::BlindEntered, None, why.to_owned())]);
     assert_eq!((state(&w, "acme"), state(&w, "beta")), (TenantState::Blind, TenantState::Blind));
     assert_eq!(w.report("a").held, Some("network"));
@@ -77,7 +77,7 @@ fn sight_comes_back_channel_by_channel_with_its_own_fresh_evidence() {
     let why = "our own network is back: 1 of 2 reference targets answer";
     assert_eq!(told(&mut w), [(EventType::BlindLeft, None, why.to_owned())]);
     let b = w.report("a").candidates[0].clone();
-    assert_eq!(b.against_text.unwrap(), "has not been seen since the platform answers again");
+    assert_eq!(b.against_text.unwrap(), "has not answered since the tenant was blind");
     w.pass(1);
     w.look("a", "unhealthy", "a");
     assert!(w.act().is_none(), "the candidate was not seen since");
@@ -93,7 +93,7 @@ fn a_change_is_called_back_where_our_own_network_goes_before_it_is_sent() {
     assert_eq!(w.engine.may_send(action.op), Ok(()));
     references(&mut w, 0, 1);
     let why = w.engine.may_send(action.op).unwrap_err().to_string();
-    assert_eq!(why, "called back before it was sent: our own network is gone: no reference target answers");
+    assert_eq!(why, "called back before it was sent: our own network is down: no reference target answers");
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn a_fault_of_one_platform_names_it_once_the_references_have_spoken() {
     assert!(references(&mut w, 1, 2));
     let told = told(&mut w);
     assert_eq!((told.len(), &told[0].0, told[0].1.as_deref()), (1, &EventType::BlindEntered, Some("acme")));
-    assert!(told[0].2.ends_with("; 1 of 2 reference targets answer, so it is the platform or the way to it"));
+    assert!(told[0].2.ends_with("; 1 of 2 reference targets answer, so the fault is the platform or the way to it"));
     assert_eq!(state(&w, "beta"), TenantState::Seen);
 }
 
@@ -145,7 +145,7 @@ fn targets_that_are_asked_no_more_hold_nothing() {
     references(&mut w, 0, 2);
     w.out.clear();
     references(&mut w, 0, 0);
-    assert_eq!(told(&mut w)[0].2, "no reference target is asked any more: no longer held");
+    assert_eq!(told(&mut w)[0].2, "no reference target is configured any more: no longer held");
     assert_eq!(state(&w, "acme"), TenantState::Seen);
 }
 

@@ -408,7 +408,7 @@ impl Story {
         let tenant = self.w.engine.tenant(self.w.now, &TenantId::from("acme")).unwrap();
         assert!(action.op > self.last_op, "operations rise");
         self.last_op = action.op;
-        assert!(self.network, "our own network is gone");
+        assert!(self.network, "our own network is down");
         assert!(self.journal && !tenant.paused && tenant.state == TenantState::Seen && !tenant.mass_hold);
         assert!(self.params.mode != Mode::Observe);
         // But for the rescue from a backup that is down, to another one: what else holds of it is asked below.

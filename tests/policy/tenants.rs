@@ -360,7 +360,7 @@ fn a_pause_that_another_controller_caused_ends_by_a_person_only() {
     w.moved("a", "unhealthy", "a").moved("b", "unhealthy", "b");
     assert!(tenant(&w).paused);
     let refused = w.engine.operator(w.now, &pause_for(60), "alice", &mut w.out).unwrap_err().to_string();
-    assert_eq!(refused, "tenant acme is paused since another controller undid our routes: until resumed");
+    assert_eq!(refused, "tenant acme is paused because another controller undid our routes: only `resume` ends that");
     w.order(&Order::Resume { tenant: Some(acme()) });
     assert!(!tenant(&w).paused);
     w.order(&pause_for(60));

@@ -75,7 +75,7 @@ fn whose_route_was_never_read_takes_nobodys_traffic() {
         w.pass(1);
     }
     let against = w.report("a").candidates.into_iter().next().unwrap().against_text;
-    assert_eq!(against.as_deref(), Some("does not tell where its own traffic goes"));
+    assert_eq!(against.as_deref(), Some("does not show where its own traffic goes"));
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn a_channel_whose_codecs_no_row_tells_is_asked_itself_once_where_another_order_
         w.pass(30);
     }
     w.look_from("a", w.now, Source::Single, view("healthy", "a"));
-    assert!(w.text("a").starts_with("codec wanted"), "{}", w.text("a"));
+    assert!(w.text("a").starts_with("codec change wanted"), "{}", w.text("a"));
     // One that has none itself is not asked again and again.
     let mut w = World::new(params(&Policy::default(), &[("a", Some(&[]))]));
     for _ in 0..2 {
@@ -131,7 +131,7 @@ fn a_target_whose_route_cannot_be_read_is_passed_over_by_its_last_look() {
     let action = w.act().unwrap();
     assert_eq!(action.kind, ActionKind::Failover { from: "a".into(), to: "c".into() });
     let against = w.report("a").candidates.into_iter().next().unwrap().against_text;
-    assert_eq!(against.as_deref(), Some("does not tell where its own traffic goes"));
+    assert_eq!(against.as_deref(), Some("does not show where its own traffic goes"));
     // Once it can be read again it is a candidate as before.
     w.look("b", "healthy", "b");
     assert_eq!(w.report("a").candidates[0].against_text, None);

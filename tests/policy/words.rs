@@ -119,18 +119,18 @@ fn what_would_have_to_change_is_said_for_every_reason() {
     ];
     let order = |order: &str| Reason::Ordered { order: order.to_owned() };
     let rows = [
-        (Reason::Fine, "3 more bad looks in a row, then its traffic would go to b"),
-        (Reason::Degraded { status: None }, "3 more bad looks in a row, then its traffic would go to b"),
+        (Reason::Fine, "3 bad looks in a row, then its traffic would go to b"),
+        (Reason::Degraded { status: None }, "3 bad looks in a row, then its traffic would go to b"),
         (
             Reason::CodecKept { score: 60.0, hold: CodecHold::NoCodecs },
-            "3 more bad looks in a row, then its traffic would go to b",
+            "3 bad looks in a row, then its traffic would go to b",
         ),
         (
             Reason::CodecKept {
                 score: 60.0,
                 hold: CodecHold::OnTrial { to: "OPUS".to_owned(), predicted: 80.0, before: 60.0 },
             },
-            "telemetry that measures codec OPUS first: nothing else is done for quality until then",
+            "telemetry has to measure codec OPUS first; until then nothing else is done for quality",
         ),
         (Reason::Suspect { bad: 2, fall: 3, status: status() }, "1 more bad look, then its traffic would go to b"),
         (
@@ -141,31 +141,22 @@ fn what_would_have_to_change_is_said_for_every_reason() {
             Reason::Recovering { good: 0, rise: 2 },
             "2 more good looks and it is up again; one more bad look, then its traffic would go to b",
         ),
-        (Reason::NotSeen, "an answer of the platform: without evidence that is fresh nothing is done"),
-        (
-            Reason::Stale { limit: secs(90) },
-            "an answer of the platform: without evidence that is fresh nothing is done",
-        ),
-        (Reason::Missing { looks: 1, fall: 3, carries: 0 }, "the platform would have to have the channel again"),
+        (Reason::NotSeen, "an answer from the platform: without a recent one nothing is done"),
+        (Reason::Stale { limit: secs(90) }, "an answer from the platform: without a recent one nothing is done"),
+        (Reason::Missing { looks: 1, fall: 3, carries: 0 }, "the platform has to have the channel again"),
         (Reason::FailoverOff, "`enabled = true` under [policies.default.failover]"),
         (
             Reason::Confirming { wanted: "failover".to_owned(), awaiting: vec![b.clone(), c] },
-            "an answer of b, c to a last look that says the same once more",
+            "b and c have to answer a last look that confirms it",
         ),
-        (Reason::InFlight { kind: "codec".to_owned() }, "the codec that is under way has to end"),
-        (Reason::Unsure { kind: "codec".to_owned() }, "a look has to tell whether the codec was made"),
-        (
-            Reason::NoCandidate { cause: down(), against: Vec::new() },
-            "it would have to have candidates: name some under `failover`",
-        ),
-        (
-            Reason::NoCandidate { cause: down(), against },
-            "b would have to be up, or c would have to carry fewer than 2 others",
-        ),
-        (away(Some(secs(300))), "10 min more of being up and good at home, then its traffic comes home"),
-        (away(None), "up and good at home for 15 min, then its traffic comes home"),
-        (Reason::AwayUnmeasured { at: b }, "telemetry that shows home to be good, then its traffic comes home"),
-        (order("did something"), "another answer of the platform"),
+        (Reason::InFlight { kind: "codec".to_owned() }, "the codec change under way has to end"),
+        (Reason::Unsure { kind: "codec".to_owned() }, "a look has to show whether the codec change was made"),
+        (Reason::NoCandidate { cause: down(), against: Vec::new() }, "it needs candidates: name some under `failover`"),
+        (Reason::NoCandidate { cause: down(), against }, "b has to be up, or c has to carry fewer than 2 others"),
+        (away(Some(secs(300))), "home has to be up and good for another 10 min, then its traffic comes home"),
+        (away(None), "home has to be up and good for 15 min, then its traffic comes home"),
+        (Reason::AwayUnmeasured { at: b }, "telemetry has to show that home is good, then its traffic comes home"),
+        (order("did something"), "another answer from the platform"),
     ];
     for (reason, words) in rows {
         assert_eq!(outlook(reason.clone()), words, "{reason:?}");
@@ -180,11 +171,11 @@ fn what_ends_a_hold_is_said_for_every_hold() {
         ("failover", Hold::Journal, "the journal has to be writable again"),
         ("failover", Hold::Paused { tenant: Some(TenantId::from("acme")) }, "`trunkwarden resume acme`"),
         ("failover", Hold::Paused { tenant: None }, "`trunkwarden resume`"),
-        ("failover", Hold::Blind, "the tenant's platform has to answer again, and this channel with fresh evidence"),
+        ("failover", Hold::Blind, "the tenant's platform has to answer again, then this channel has to answer a look"),
         (
             "failover",
             Hold::MassChange { bad: 3, of: 6 },
-            "`trunkwarden approve acme`, or fewer of the tenant's channels being bad",
+            "`trunkwarden approve acme`, or fewer of the tenant's channels have to be bad",
         ),
         ("failover", Hold::Observe, "mode `enforce`, for the daemon and for policy `default`"),
         ("failover", Hold::Propose, "`trunkwarden approve acme/a`"),
@@ -192,27 +183,23 @@ fn what_ends_a_hold_is_said_for_every_hold() {
         (
             "failover",
             Hold::Backoff { failures: 2, left },
-            "the pause after failed attempts ends in 12 s, or `trunkwarden acknowledge acme/a`",
+            "the wait after failed attempts ends in 12 s, or `trunkwarden acknowledge acme/a`",
         ),
         (
             "failback",
             Hold::Backoff { failures: 2, left },
-            "the pause after failed attempts ends in 13 s, or `trunkwarden acknowledge acme/a`",
+            "the wait after failed attempts ends in 13 s, or `trunkwarden acknowledge acme/a`",
         ),
         (
             "codec",
             Hold::Backoff { failures: 2, left },
-            "the pause after failed attempts ends in 14 s, or `trunkwarden acknowledge acme/a`",
+            "the wait after failed attempts ends in 14 s, or `trunkwarden acknowledge acme/a`",
         ),
         ("codec", Hold::Cooldown { left }, "the codecs' cooldown ends in 15 s, or `trunkwarden acknowledge acme/a`"),
         ("failover", Hold::MaxConcurrent { max: 3 }, "one of the tenant's actions in flight has to end"),
         ("failover", Hold::MaxPerHour { max: 3 }, "the oldest of the tenant's actions has to be an hour old"),
-        ("failover", Hold::KeepFit { up: 1, keep_fit: 3 }, "2 more of the tenant's channels would have to be up"),
-        (
-            "failover",
-            Hold::GlobalKeepFit { up: 7, keep_fit: 9 },
-            "2 more channels, of whichever tenant, would have to be up",
-        ),
+        ("failover", Hold::KeepFit { up: 1, keep_fit: 3 }, "the tenant needs 2 more channels up"),
+        ("failover", Hold::GlobalKeepFit { up: 7, keep_fit: 9 }, "all tenants together need 2 more channels up"),
         ("failback", Hold::ForeignRoute, "`trunkwarden acknowledge acme/a`: someone else set the route"),
         ("failback", Hold::FailbackManual, "`trunkwarden approve acme/a`: failback is manual"),
         ("failback", Hold::FailbackWindow, "the failback window has to open, or `trunkwarden approve acme/a`"),
@@ -225,7 +212,7 @@ fn what_ends_a_hold_is_said_for_every_hold() {
                 backup_score: 85.0,
                 better_by: 3.0,
             },
-            "a would have to score 88.0 while b scores 85.0, or `trunkwarden approve acme/a`",
+            "a has to score 88.0 while b scores 85.0, or `trunkwarden approve acme/a`",
         ),
         ("failback", Hold::OrderedRoute, "`trunkwarden failback acme/a`, or `trunkwarden acknowledge acme/a`"),
         ("failover", Hold::Maintenance, "maintenance has to end, or `trunkwarden maintenance end acme/a`"),
@@ -234,7 +221,7 @@ fn what_ends_a_hold_is_said_for_every_hold() {
             Hold::Lapsed { after: left },
             "an order, such as `trunkwarden failover acme/a --to CHANNEL`: its proposal lapsed",
         ),
-        ("failover", Hold::Outdated, "nothing: it is decided anew"),
+        ("failover", Hold::Outdated, "nothing: the engine decides again"),
     ];
     let world = World::three_up();
     let kinds = [
@@ -262,20 +249,20 @@ fn what_ends_a_hold_is_said_for_every_hold() {
 fn every_candidate_is_told_what_it_lacks() {
     let rows = [
         (Ineligible::Itself, "is the channel itself"),
-        (Ineligible::NotSeen, "would have to be seen"),
-        (Ineligible::NotSeenSinceBlind, "would have to be seen"),
-        (Ineligible::Missing, "would have to exist"),
-        (Ineligible::NotUp { health: Health::Degraded }, "would have to be up"),
-        (Ineligible::LastLookNotGood { status: None }, "would have to be healthy at the next look"),
-        (Ineligible::RouteNotRead, "would have to tell where its own traffic goes"),
-        (Ineligible::RoutedElsewhere { to: "c".into() }, "would have to have its own traffic at home"),
-        (Ineligible::InFlight { kind: "failover".to_owned() }, "would have to end its own failover"),
-        (Ineligible::Full { carries: 3, max_dependents: 2 }, "would have to carry fewer than 2 others"),
-        (Ineligible::ScoreTooLow { score: 50.0, min: 60.0 }, "would have to score 60"),
-        (Ineligible::NoScore, "would have to have a score"),
-        (Ineligible::NotBetter { score: None, needed: 51.0 }, "would have to score 51"),
-        (Ineligible::InMaintenance, "would have to be out of maintenance"),
-        (Ineligible::Unconfirmed, "would have to answer a last look"),
+        (Ineligible::NotSeen, "has to answer a look"),
+        (Ineligible::NotSeenSinceBlind, "has to answer a look"),
+        (Ineligible::Missing, "has to exist on the platform"),
+        (Ineligible::NotUp { health: Health::Degraded }, "has to be up"),
+        (Ineligible::LastLookNotGood { status: None }, "has to be healthy at the next look"),
+        (Ineligible::RouteNotRead, "has to show where its own traffic goes"),
+        (Ineligible::RoutedElsewhere { to: "c".into() }, "has to have its own traffic at home"),
+        (Ineligible::InFlight { kind: "failover".to_owned() }, "has to finish its own failover"),
+        (Ineligible::Full { carries: 3, max_dependents: 2 }, "has to carry fewer than 2 others"),
+        (Ineligible::ScoreTooLow { score: 50.0, min: 60.0 }, "has to score 60"),
+        (Ineligible::NoScore, "needs a score"),
+        (Ineligible::NotBetter { score: None, needed: 51.0 }, "has to score 51"),
+        (Ineligible::InMaintenance, "has to come out of maintenance"),
+        (Ineligible::Unconfirmed, "has to answer a last look"),
     ];
     for (why, words) in rows {
         assert_eq!(why.remedy(), words, "{why:?}");
@@ -382,7 +369,7 @@ fn what_came_of_an_action_and_who_could_not_take_it_are_told_apart() {
     let nobody = |against| Reason::NoCandidate { cause: cause(), against }.to_string();
     assert_eq!(nobody(Vec::new()), "unhealthy for 1 look, and it has no candidates: name some under `failover`");
     let none = vec![("b".into(), Ineligible::NoScore)];
-    assert_eq!(nobody(none), "unhealthy for 1 look, and nobody is fit: b has no score");
+    assert_eq!(nobody(none), "unhealthy for 1 look, and no candidate is fit: b has no score");
 }
 
 #[test]

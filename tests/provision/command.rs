@@ -17,7 +17,7 @@ async fn plan(world: &World) -> Output {
 
 const CREATION: &str = "\
 acme
-  + trunk-west is created
+  + trunk-west will be created
       configuration.sip_server: \"sip.west.example\"
       configuration.sip_port: 5061
       configuration.authentication.username: \"west\"
@@ -27,7 +27,7 @@ acme
       health_check.interval_seconds: 45
       health_check.timeout_seconds: 9
 
-Plan: 1 to create, 0 to change, 0 as desired.
+Plan: 1 to create, 0 to change, 0 as configured.
 ";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -42,10 +42,10 @@ async fn without_a_daemon_the_same_is_planned_and_done() {
     assert_eq!(posts(&world), 0);
 
     let done = world.cli(&["channels", "apply", "--yes"]).await;
-    assert_eq!((done.status.code(), text(&done).as_str()), (Some(0), "acme/trunk-west (ch-new-0001) is created\n"));
+    assert_eq!((done.status.code(), text(&done).as_str()), (Some(0), "acme/trunk-west (ch-new-0001): created\n"));
     let again = world.cli(&["channels", "apply", "--yes"]).await;
     assert_eq!((again.status.code(), text(&again).as_str()), (Some(0), "nothing to do\n"));
-    assert_eq!(text(&plan(&world).await), "No changes: 1 channel is as desired.\n");
+    assert_eq!(text(&plan(&world).await), "No changes: 1 channel is as configured.\n");
     assert_eq!(created(&world), 1);
     let entry = world.entry("provision.completed", NEW).await;
     assert!(entry["actor"].as_str().unwrap().starts_with("operator:uid:"), "{entry}");
@@ -54,7 +54,7 @@ async fn without_a_daemon_the_same_is_planned_and_done() {
     // The daemon knows it from the journal.
     world.start().await;
     up(&world, NEW).await;
-    assert_eq!(text(&plan(&world).await), "No changes: 1 channel is as desired.\n");
+    assert_eq!(text(&plan(&world).await), "No changes: 1 channel is as configured.\n");
     assert_eq!(world.entries("provision.adopted", "").len(), 0);
 }
 
@@ -69,19 +69,19 @@ async fn through_the_daemon_a_plan_shows_changes_field_by_field_and_apply_makes_
     std::fs::write(world.folder.path().join("sip-password"), "another").unwrap();
     let changes = "\
 acme
-  ~ trunk-west (ch-new-0001) is changed
+  ~ trunk-west (ch-new-0001) will be changed
       configuration.sip_port: 5070 -> 5061
-      configuration.authentication.password: (sensitive), another than was last sent
+      configuration.authentication.password: (sensitive), differs from what was last sent
       routing.failover_channels: [] -> [\"ch-0002\"]
 
-Plan: 0 to create, 1 to change, 0 as desired.
+Plan: 0 to create, 1 to change, 0 as configured.
 ";
     assert_eq!(text(&plan(&world).await), changes);
     let shown: Value = serde_json::from_slice(&world.cli(&["channels", "plan", "--json"]).await.stdout).unwrap();
     assert_eq!(shown["plan"]["items"][0]["what"], "change");
     assert_eq!(shown["plan"]["items"][0]["differences"][1]["desired"], Value::Null);
     world.order(&["channels", "apply", "--yes"]).await;
-    assert_eq!(text(&plan(&world).await), "No changes: 1 channel is as desired.\n");
+    assert_eq!(text(&plan(&world).await), "No changes: 1 channel is as configured.\n");
     let now = doc(&world, NEW);
     assert_eq!(now["routing"], json!({ "failover_channels": ["ch-0002"], "primary_channel_id": NEW }));
     assert_eq!(now["configuration"]["authentication"]["password"], "another");
@@ -94,7 +94,7 @@ async fn observing_and_paused_daemons_are_not_talked_into_changes() {
     let mut world = edited("create", |text| text.replace(r#"mode      = "enforce""#, r#"mode = "observe""#)).await;
     let alone = world.cli(&["channels", "apply", "--yes"]).await;
     assert_eq!(alone.status.code(), Some(1));
-    assert!(text(&alone).contains("is held") && text(&alone).contains("observe"), "{alone:?}");
+    assert!(text(&alone).contains(": held") && text(&alone).contains("observe"), "{alone:?}");
     world.start().await;
     let through = world.cli(&["channels", "apply", "--yes"]).await;
     assert_eq!((through.status.code(), text(&through)), (Some(1), text(&alone)));
@@ -167,6 +167,6 @@ async fn check_online_shows_the_plan_and_changes_nothing() {
     let world = desiring("create").await;
     let output = world.cli(&["check", "--online"]).await;
     let shown = text(&output);
-    assert!(shown.contains("+ trunk-west is created") && shown.contains("1 to create"), "{shown}");
+    assert!(shown.contains("+ trunk-west will be created") && shown.contains("1 to create"), "{shown}");
     assert_eq!(posts(&world), 0);
 }

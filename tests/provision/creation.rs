@@ -110,7 +110,7 @@ async fn an_unknown_outcome_is_told_and_nothing_is_sent_before_it_has_settled() 
     let unknown = world.entry("provision.unknown", "").await;
     assert!(unknown["reason"].as_str().unwrap().contains("does not show it"), "{unknown}");
     let drift = world.nth_entry(2, "provision.drift", "").await;
-    assert!(drift["reason"].as_str().unwrap().contains("no other is sent before"), "{drift}");
+    assert!(drift["reason"].as_str().unwrap().contains("no other creation is sent before"), "{drift}");
     // A person is told the same, and a restart forgets nothing.
     let output = world.cli(&["channels", "apply", "--yes"]).await;
     assert_eq!(output.status.code(), Some(3), "{output:?}");

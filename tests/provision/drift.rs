@@ -37,7 +37,7 @@ async fn drift_is_told_once_each_time_it_becomes_another_and_nothing_is_touched(
     edit(&world, NEW, &json!({ "configuration": { "sip_port": 5061 }, "health_check": { "timeout_seconds": 9 } }));
     world.metric_becomes(DRIFT, 0.0).await;
     let over = world.nth_entry(3, "provision.drift", NEW).await;
-    assert!(over["reason"].as_str().unwrap().contains("as desired"), "{over}");
+    assert!(over["reason"].as_str().unwrap().contains("matches the configuration"), "{over}");
     assert_eq!(world.platform.patches(), []);
 }
 
@@ -79,7 +79,7 @@ async fn a_failover_is_no_drift_and_backups_wait_for_it() {
     world.entry("failover.completed", NEW).await;
     edit(&world, NEW, &json!({ "routing": { "failover_channels": [] } }));
     world.entry("provision.drift", NEW).await;
-    world.until("it says why it waits", async || world.logs().contains("put right when it is home")).await;
+    world.until("it says why it waits", async || world.logs().contains("corrected once it is home")).await;
     assert_eq!(world.platform.route(NEW), "ch-0002");
     assert_eq!(world.platform.patches().len(), 1, "the failover alone");
     world.platform.turn(NEW, "healthy");

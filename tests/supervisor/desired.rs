@@ -125,7 +125,7 @@ async fn a_list_that_loops_or_never_ends_is_given_up_with_its_reason() {
         at += 1;
         (vec![("a", "first"), ("b", "second")], Some(format!("page-{at}")))
     });
-    for (pages, why) in [(looping, "page `two` is named as the next a second time"), (endless, "show nothing that")] {
+    for (pages, why) in [(looping, "page `two` is given as the next page twice"), (endless, "show nothing new")] {
         let Desiring { w, folder: _folder } = desiring(|held| held.pages = Some(pages)).await;
         let run = ordered(&w, Order::Plan { tenant: None }, 30).await;
         let item = &run.plan.as_ref().unwrap().items[0];
@@ -156,7 +156,7 @@ async fn backups_are_put_right_only_where_the_channel_is_up_and_at_home() {
     let apply = Order::Apply { tenant: None, expected: None, who: "operator:test".into() };
     let run = ordered(&w, apply, 60).await;
     assert_eq!(run.done[0].result, trunkwarden::provision::Came::Held);
-    assert!(run.done[0].why.as_ref().unwrap().contains("its backups are put right when it is home"), "{run:?}");
+    assert!(run.done[0].why.as_ref().unwrap().contains("its backups are corrected once it is home"), "{run:?}");
     w.platform.say("p", "healthy");
     pass(60).await;
     assert_eq!(amended(&w).len(), 2);

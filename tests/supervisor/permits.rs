@@ -142,7 +142,7 @@ async fn a_rescue_stops_where_its_channel_comes_back_or_is_worked_on_or_is_held(
         reason: "new cables".to_owned(),
     };
     let cases = [
-        (None, "not down any more"),
+        (None, "no longer down"),
         (Some(maintenance), "in maintenance"),
         (Some(Word::Pause { tenant: None }), "everything is paused"),
     ];
@@ -170,7 +170,7 @@ async fn a_rescue_stops_where_the_traffic_goes_elsewhere_and_another_goes_on_ove
     w.daemon.orders.give(on, "test".to_owned()).await.unwrap();
     pass(600).await;
     assert_eq!((bridged(&w), w.told("rescue.started").unwrap()), (5, 2));
-    assert!(stopped(&w).iter().any(|stopped| stopped.contains("its traffic goes to c")), "{:?}", stopped(&w));
+    assert!(stopped(&w).iter().any(|stopped| stopped.contains("its traffic now goes to c")), "{:?}", stopped(&w));
 }
 
 #[tokio::test(start_paused = true)]

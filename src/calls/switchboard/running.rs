@@ -75,12 +75,12 @@ impl Running {
         let took = now.since(begun_at);
         board.counters().bridges().ended(now, asked.tenant.as_str(), outcome.label(), took);
         let settled = Settled { warnings: asked.warnings, ..Settled::of(&operation, outcome, took) };
-        tracing::info!(result = settled.outcome.label(), "a bridge is over");
+        tracing::info!(result = settled.outcome.label(), "bridge ended");
         let entry = record::ended(clock.wall(), &operation, &settled, asked.purpose.channel());
         let written = board.write_down(&settled, entry).await;
         let _ = done.send(Some(settled));
         if let Err((batch, error)) = written {
-            tracing::error!(%error, "the outcome of a bridge is not written down yet");
+            tracing::error!(%error, "could not record the outcome of a bridge yet");
             board.write_again(batch).await;
         }
     }

@@ -57,7 +57,7 @@ impl VerifyArgs {
             checkpoint.verify(&keys).map_err(|why| unusable(path, &why))?;
         }
         if held.is_empty() {
-            remarks.push("no checkpoint from elsewhere was given (--checkpoint): that nothing was cut off at the end is not shown");
+            remarks.push("no checkpoint from elsewhere was given (--checkpoint): this does not show that nothing was cut off at the end");
         }
         let archive = match (&self.archive, self.without_archive) {
             (Some(folder), _) => Archive::In(folder.clone()),
@@ -139,18 +139,26 @@ impl Outcome {
         };
         let mut out = format!("whole: {}\nhead {}\nroot {}\n", many(v.entries, "entry"), v.head, v.root);
         let _ = match v.checkpoints {
-            0 => writeln!(out, "no checkpoint yet: only the chain was checked, and who can write can write another"),
+            0 => writeln!(
+                out,
+                "no checkpoint yet: only the chain was checked, and whoever can write the file can write another chain"
+            ),
             1 => writeln!(out, "1 checkpoint, signed; it covers entries 1 to {}", v.covered),
             n => writeln!(out, "{n} checkpoints, all signed; the newest covers entries 1 to {}", v.covered),
         };
         if v.archived > 0 {
-            let read =
-                if v.archives_read { "read and whole" } else { "NOT read: verified from the checkpoint at their end" };
+            let read = if v.archives_read {
+                "read and complete"
+            } else {
+                "NOT read: verified from the checkpoint at their end"
+            };
             let _ = writeln!(out, "entries 1 to {} are archived, {read}", v.archived);
         }
         for seq in &v.accepted {
-            let _ =
-                writeln!(out, "note: a person accepted the log as it stood before entry {seq}, which says who and why");
+            let _ = writeln!(
+                out,
+                "note: a person accepted the log as it stood before entry {seq}; that entry says who and why"
+            );
         }
         for remark in &self.remarks {
             let _ = writeln!(out, "note: {remark}");

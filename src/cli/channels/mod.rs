@@ -182,7 +182,7 @@ async fn plan(scope: &Scope) -> Ended {
 async fn apply(scope: &Scope, yes: bool) -> Ended {
     let ask = !yes && std::io::stdin().is_terminal();
     if !yes && !ask {
-        return Err(Refused::Failed("this changes the platform: look at `channels plan`, then say --yes".to_owned()));
+        return Err(Refused::Failed("this changes the platform: read `channels plan`, then add --yes".to_owned()));
     }
     let hands = Hands::find(scope, true).await?;
     let mut expected = None;
@@ -208,7 +208,7 @@ async fn adopt(scope: &Scope, name: String, id: ChannelId) -> Ended {
 }
 
 fn agreed() -> bool {
-    terminal::out("Do this? [y/N] ");
+    terminal::out("Apply this plan? [y/N] ");
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer).is_ok()
         && ["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str())

@@ -104,7 +104,7 @@ impl Try<'_> {
             terminal::line("  ok    token with every scope asked for");
         } else {
             terminal::line(&format!(
-                "  FAIL  the token lacks {}: have the role granted, or take them out of `auth.scopes`",
+                "  FAIL  the token lacks {}: have the role granted, or remove them from `auth.scopes`",
                 missing.join(", ")
             ));
         }
@@ -120,10 +120,12 @@ impl Try<'_> {
                 return true;
             }
             Ok(lacking) => terminal::line(&format!(
-                "  FAIL  the token for bridging lacks {}: have the role granted, or take [bridge] out; the rest works",
+                "  FAIL  the token for bridging lacks {}: have the role granted, or remove [bridge]; everything else works",
                 lacking.join(", ")
             )),
-            Err(error) => terminal::line(&format!("  FAIL  token for bridging: {error}; the rest works without it")),
+            Err(error) => {
+                terminal::line(&format!("  FAIL  token for bridging: {error}; everything else works without it"));
+            }
         }
         false
     }
@@ -152,7 +154,9 @@ impl Try<'_> {
                 }
                 Ok(turned) => next = turned,
                 Err(why) => {
-                    terminal::line(&format!("  ok    list: it does not end ({why}); the rest is asked for one by one"));
+                    terminal::line(&format!(
+                        "  ok    list: it has no end ({why}); the remaining channels are asked for one by one"
+                    ));
                     return true;
                 }
             }
@@ -168,7 +172,7 @@ impl Try<'_> {
         let shortest = mine.map(|c| c.policy.health.interval).min().unwrap_or(Duration::MAX);
         let fine = oldest < shortest.saturating_mul(3);
         terminal::line(&format!(
-            "  {}  answers come from a cache, up to {} s old; have it pass on what carries `Cache-Control: no-cache`",
+            "  {}  answers come from a cache, up to {} s old; make it pass on requests with `Cache-Control: no-cache`",
             if fine { "ok  " } else { "FAIL" },
             oldest.as_secs()
         ));
@@ -213,9 +217,9 @@ impl Try<'_> {
             let words: Vec<String> =
                 candidates.iter().map(|c| format!("{c} ({})", condition(c, docs.get(c)))).collect();
             let backed = match candidates.iter().find(|c| condition(c, docs.get(*c)) == "healthy") {
-                Some(first) => format!("would be backed by {first}; candidates: {}", words.join(", ")),
-                None if candidates.is_empty() => "has no backup configured".to_owned(),
-                None => format!("has no fit backup now: {}", words.join(", ")),
+                Some(first) => format!("would fail over to {first}; candidates: {}", words.join(", ")),
+                None if candidates.is_empty() => "has no candidates configured".to_owned(),
+                None => format!("has no fit candidate now: {}", words.join(", ")),
             };
             terminal::line(&format!("  {id} is {}; {backed}", condition(id, Some(doc))));
         }
@@ -258,7 +262,7 @@ fn told_no_list(error: &PlatformError) -> bool {
 /// `healthy` only where a channel is up and carries its own traffic.
 fn condition(id: &ChannelId, doc: Option<&ChannelDoc>) -> String {
     let Some(view) = doc.map(ChannelDoc::view) else { return "missing".to_owned() };
-    let status = view.status.unwrap_or_else(|| "without a status".to_owned());
+    let status = view.status.unwrap_or_else(|| "no status".to_owned());
     match view.primary {
         Some(primary) if primary != *id => format!("{status}, its traffic goes to {primary}"),
         _ => status,

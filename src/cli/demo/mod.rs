@@ -65,7 +65,7 @@ impl Args {
         loop {
             story::play(stage, PATIENCE, std::mem::take(&mut first)).await?;
             if self.once {
-                terminal::line("Every act happened.");
+                terminal::line("Every act of the story happened.");
                 return Ok(());
             }
             if terminal::try_out("The story starts again in 20 s; Ctrl-C ends it.\n").is_err() {

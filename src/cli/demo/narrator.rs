@@ -56,16 +56,16 @@ fn words(entry: &Value) -> Option<String> {
         "health.changed" => {
             format!("{channel} is {} ({reason})", entry["after"]["health"].as_str().unwrap_or("unknown"))
         }
-        "failover.intended" => format!("the intent to move {channel} is on disk: {reason}"),
+        "failover.intended" => format!("the failover of {channel} is on disk before it is sent: {reason}"),
         "failover.completed" => {
-            format!("the platform was read back and shows it: the traffic of {channel} goes elsewhere")
+            format!("the platform was read back: the traffic of {channel} is on its backup")
         }
-        "failback.intended" => format!("the intent to bring {channel} home is on disk: {reason}"),
+        "failback.intended" => format!("the failback of {channel} is on disk before it is sent: {reason}"),
         "failback.completed" => {
-            format!("the platform was read back and shows it: {channel} carries its own traffic again")
+            format!("the platform was read back: {channel} carries its own traffic again")
         }
-        "codec.intended" => format!("the intent to re-prioritise the codecs of {channel} is on disk: {reason}"),
-        "codec.completed" => format!("the platform was read back and shows the new codec order of {channel}"),
+        "codec.intended" => format!("the codec change of {channel} is on disk before it is sent: {reason}"),
+        "codec.completed" => format!("the platform was read back: it shows the new codec order of {channel}"),
         "channel.watched" | "process.started" => return None,
         _ if channel.is_empty() => format!("{event}: {reason}"),
         _ => format!("{channel}, {event}: {reason}"),

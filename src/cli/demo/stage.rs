@@ -90,7 +90,7 @@ impl Stage {
         let deadline = self.now() + patience;
         while !self.all_up() {
             if self.now() > deadline {
-                return Err(format!("within {} s not every trunk was found up", patience.as_secs()));
+                return Err(format!("not every trunk was up within {} s", patience.as_secs()));
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
@@ -103,7 +103,7 @@ impl Stage {
         match model.channel(channel).map(ChannelState::primary) {
             Some(route) if route == to => Ok(()),
             route => Err(format!(
-                "the platform should send the traffic of {channel} to {to}, and sends it to {}",
+                "the platform should send the traffic of {channel} to {to}, but sends it to {}",
                 route.unwrap_or("nobody")
             )),
         }

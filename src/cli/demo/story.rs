@@ -31,7 +31,7 @@ pub(super) async fn play(stage: &Stage, patience: Duration, first: bool) -> Resu
     let mut narrator = Narrator::new(stage.reader(), stage.now());
     narrator.tell_nothing_old()?;
     if !stage.all_up() {
-        narrator.say(stage.now(), "four trunks come under watch");
+        narrator.say(stage.now(), "the daemon starts to watch four trunks");
         stage.wait_until_all_up(patience).await?;
     }
     if first {
@@ -56,7 +56,7 @@ pub(super) async fn play(stage: &Stage, patience: Duration, first: bool) -> Resu
         patience,
         &[
             health("ch-0001", "down", "ch-0001 was found down"),
-            act("failover.intended", "ch-0001", "the failover of ch-0001 was decided and written down"),
+            act("failover.intended", "ch-0001", "the failover of ch-0001 was decided and written to disk"),
             act("failover.completed", "ch-0001", "the failover of ch-0001 was verified by reading the platform back"),
         ],
     )
@@ -70,7 +70,7 @@ pub(super) async fn play(stage: &Stage, patience: Duration, first: bool) -> Resu
         patience,
         &[
             health("ch-0001", "up", "ch-0001 was found up again"),
-            act("failback.intended", "ch-0001", "the failback of ch-0001 was decided and written down"),
+            act("failback.intended", "ch-0001", "the failback of ch-0001 was decided and written to disk"),
             act("failback.completed", "ch-0001", "the failback of ch-0001 was verified by reading the platform back"),
         ],
     )

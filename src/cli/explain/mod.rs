@@ -129,9 +129,7 @@ async fn live(args: &ExplainArgs) -> Result<Explained, SocketError> {
 
 fn past_answer(args: &ExplainArgs, at: WallMs) -> Result<Explained, ExitCode> {
     if at > Clock::system().wall() {
-        terminal::complain(
-            "error: --at names a moment that has not come yet; left out, the running daemon answers for now",
-        );
+        terminal::complain("error: --at is in the future; leave it out to ask the running daemon about now");
         return Err(ExitCode::from(2));
     }
     let config = config::load(args.socket.config()).map_err(|rejected| {
@@ -147,7 +145,7 @@ fn past_answer(args: &ExplainArgs, at: WallMs) -> Result<Explained, ExitCode> {
 fn channel_key(text: &str) -> Result<ChannelKey, String> {
     match text.split_once('/') {
         Some((tenant, channel)) if !tenant.is_empty() && !channel.is_empty() => Ok(ChannelKey::new(tenant, channel)),
-        _ => Err("TENANT/CHANNEL is meant, such as acme/ch-0001".to_owned()),
+        _ => Err("expected TENANT/CHANNEL, such as acme/ch-0001".to_owned()),
     }
 }
 
@@ -155,5 +153,5 @@ fn channel_key(text: &str) -> Result<ChannelKey, String> {
 pub(super) fn moment(text: &str) -> Result<WallMs, String> {
     text.parse::<jiff::Timestamp>()
         .map(|at| WallMs(at.as_millisecond()))
-        .map_err(|_| "a time with its offset from UTC is meant, such as 2026-11-21T08:55:00Z".to_owned())
+        .map_err(|_| "expected a time with its offset from UTC, such as 2026-11-21T08:55:00Z".to_owned())
 }

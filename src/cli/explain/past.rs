@@ -36,7 +36,7 @@ pub fn explain(path: &Path, config: &Config, channel: &ChannelKey, at: WallMs) -
     .map_err(|error| error.to_string())?;
     let Some((engine, now)) = replay.engine() else { return Err(nothing_kept(&reader, at)) };
     let (Some(report), Some(tenant)) = (engine.channel(now, channel), engine.tenant(now, &channel.tenant)) else {
-        return Err(format!("{channel} is not configured and was nobody's candidate at {}", rfc3339(at)));
+        return Err(format!("{channel} is not configured, and was no channel's candidate at {}", rfc3339(at)));
     };
     let journalled = history.back().map(|(at, reason)| (*at, reason));
     let rests_on = rests_on(path, &rests, at, journalled, &report.reason);
@@ -51,11 +51,11 @@ pub fn explain(path: &Path, config: &Config, channel: &ChannelKey, at: WallMs) -
 fn nothing_kept(reader: &Reader, at: WallMs) -> String {
     match reader.first_recorded() {
         Ok(Some(first)) => format!(
-            "the journal keeps nothing of {}: what was observed is kept for some days only, and begins at {}",
+            "the journal has nothing about {}: it keeps observations for some days only, and now from {} on",
             rfc3339(at),
             rfc3339(first.row.at)
         ),
-        _ => "the journal keeps no observations: there is nothing to answer from".to_owned(),
+        _ => "the journal has no observations to answer from".to_owned(),
     }
 }
 
@@ -69,17 +69,17 @@ fn rests_on(
 ) -> Vec<String> {
     let time = |at: Option<WallMs>| at.map_or_else(|| "no time".to_owned(), rfc3339);
     let mut lines = vec![format!(
-        "{}: {} facts from {} to {}, fed to an engine under the parameters configured now",
+        "{}: {} facts from {} to {}, replayed under the parameters configured now",
         path.display(),
         rests.facts,
         time(rests.first),
         time(rests.last)
     )];
     if !rests.whole {
-        lines.push("no whole state is kept from before: routes and blocks that are older are not known".to_owned());
+        lines.push("the journal has no complete state from before: older routes and blocks are not known".to_owned());
     }
     if rests.not_understood > 0 {
-        lines.push(format!("{} rows were written by another version and left out", rests.not_understood));
+        lines.push(format!("{} rows were written by another version and are left out", rests.not_understood));
     }
     if let Some(last) = rests.last.filter(|last| at.since(*last) > QUIET) {
         lines.push(format!("nothing is recorded after {}: the daemon may not have run", rfc3339(last)));
@@ -89,7 +89,7 @@ fn rests_on(
     }
     if let Some((when, reason)) = journalled.filter(|(_, reason)| rebuilt.differs(reason)) {
         lines.push(format!(
-            "doubt it: the daemon itself concluded otherwise at {}: \"{reason}\"; its parameters were others then, or facts are missing",
+            "do not trust this: the daemon itself concluded otherwise at {}: \"{reason}\"; its parameters were different then, or facts are missing",
             rfc3339(when)
         ));
     }

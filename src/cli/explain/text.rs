@@ -79,7 +79,7 @@ fn evidence(c: &ChannelView) -> String {
     let fresh = if e.evidence_fresh { "fresh" } else { "stale" };
     let limit = span(e.evidence_stale_after_seconds);
     let alone = e.single_look_age_seconds.map_or_else(|| "never".to_owned(), |age| format!("{} ago", span(age)));
-    format!("{status}, {} old, {fresh} (stale from {limit} on); last looked at alone {alone}", span(age))
+    format!("{status}, {} old, {fresh} (stale after {limit}); last single look {alone}", span(age))
 }
 
 fn telemetry(c: &ChannelView) -> String {
@@ -87,7 +87,7 @@ fn telemetry(c: &ChannelView) -> String {
     let Some(age) = e.telemetry_age_seconds else { return "none yet".to_owned() };
     let limit = e.telemetry_stale_after_seconds;
     let fresh = if age <= limit { "fresh" } else { "stale, so there is no score" };
-    format!("{} old, {fresh} (stale from {} on)", span(age), span(limit))
+    format!("{} old, {fresh} (stale after {})", span(age), span(limit))
 }
 
 fn route(c: &ChannelView) -> String {
@@ -95,11 +95,11 @@ fn route(c: &ChannelView) -> String {
     let way = c.line.in_flight.as_ref().map_or_else(String::new, |kind| format!("; a {kind} is under way"));
     let carries = match c.explanation.carries {
         0 => String::new(),
-        1 => "; carries the traffic of 1 other".to_owned(),
-        n => format!("; carries the traffic of {n} others"),
+        1 => "; carries 1 other channel".to_owned(),
+        n => format!("; carries {n} other channels"),
     };
     match &c.line.route {
-        None => "not read yet".to_owned(),
+        None => "not known yet".to_owned(),
         Some(to) if *to == c.line.id => format!("itself{way}{carries}"),
         Some(to) => format!("traffic goes to {to}{whose}{way}{carries}"),
     }
@@ -137,11 +137,11 @@ fn made_of(p: &ScoreParts) -> String {
 fn blocks(c: &ChannelView) -> String {
     let one = |b: &crate::http::views::BlockView| {
         let what = match b.kind.as_str() {
-            "move" => "no other move",
-            "retry_failover" => "no other attempt to move traffic",
-            "retry_failback" => "no other attempt to take traffic home",
-            "retry_codec" => "no other attempt to change codecs",
-            "codec" => "no other codec order",
+            "move" => "no further move",
+            "retry_failover" => "no further attempt at a failover",
+            "retry_failback" => "no further attempt at a failback",
+            "retry_codec" => "no further attempt at a codec change",
+            "codec" => "no further codec order",
             other => other,
         };
         format!("{what} for another {}", span(b.left_seconds))
@@ -170,7 +170,7 @@ fn tenant(name: &str, t: TenantLine) -> String {
     };
     let mut text = format!("{name}: {} up, {actions} in the last hour", t.channels_up);
     let signs = [
-        (t.state == TenantState::Blind, ", BLIND: its platform cannot be seen"),
+        (t.state == TenantState::Blind, ", BLIND: its platform does not answer"),
         (t.paused, ", paused"),
         (t.mass_hold, ", HELD: half of it turned bad at once"),
     ];

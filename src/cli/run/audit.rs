@@ -39,11 +39,11 @@ pub(super) async fn witnessed(config: &Config) -> Vec<Checkpoint> {
         Ok(None) => Vec::new(),
         Ok(Some(Ok(held))) => held,
         Ok(Some(Err(why))) => {
-            tracing::warn!("{why}; the log is held against what is on this machine alone");
+            tracing::warn!("{why}; the audit log is checked only against what is on this machine");
             Vec::new()
         }
         Err(_) => {
-            tracing::warn!("the witness takes too long; the log is held against what is on this machine alone");
+            tracing::warn!("the witness takes too long; the audit log is checked only against what is on this machine");
             Vec::new()
         }
     }
@@ -61,7 +61,7 @@ pub(super) fn accept(journal: Journal) -> AcceptOrder {
             match tokio::time::timeout(ACCEPTED_WITHIN, accepted.accept(who)).await {
                 Ok(Ok(())) => Ok(Some(why)),
                 Ok(Err(error)) => Err(error.to_string()),
-                Err(_) => Err("the journal does not answer; look at the status before repeating it".to_owned()),
+                Err(_) => Err("the journal does not answer; check the status before repeating it".to_owned()),
             }
         })
     })

@@ -90,7 +90,7 @@ impl Keeper {
     /// Makes a signed checkpoint where one is due.
     async fn seal(self) {
         if let Err(error) = self.journal.seal(self.clock.wall()).await {
-            tracing::warn!(%error, "a checkpoint of the audit log could not be made");
+            tracing::warn!(%error, "could not make a checkpoint of the audit log");
         }
     }
 
@@ -101,18 +101,18 @@ impl Keeper {
         let wall = self.clock.wall();
         // Counted from when an entry may be archived, not from when it was written.
         if let Err(error) = self.journal.release_held(wall.back(retention.saturating_add(hold_for))).await {
-            tracing::warn!(%error, "what sinks still wait for holds back the archive");
+            tracing::warn!(%error, "entries that sinks still wait for hold back the archive");
         }
         match self.journal.archive(wall.back(retention)).await {
-            Ok(segments) => tracing::info!(segments, "audit entries past their retention are archived"),
-            Err(error) => tracing::warn!(%error, "old audit entries are not archived and stay in the journal"),
+            Ok(segments) => tracing::info!(segments, "archived the audit entries past their retention"),
+            Err(error) => tracing::warn!(%error, "could not archive old audit entries; they stay in the journal"),
         }
     }
 
     /// Has the journal give up what is past its retention.
     async fn prune(self) {
         if let Err(error) = self.journal.prune(self.clock.wall()).await {
-            tracing::warn!(%error, "old observations could not be removed");
+            tracing::warn!(%error, "could not remove old observations");
         }
     }
 }

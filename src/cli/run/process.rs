@@ -49,7 +49,7 @@ impl Process {
         let first = first.map_err(|error| failed(format!("the configuration and what it names: {error}")))?;
         let first = first.map_err(NoDaemon::Rejected)?;
         let (config, clock) = (&first.config, Clock::system());
-        let sockets = Sockets::bind(config).await.map_err(failed)?;
+        let sockets = Sockets::bind(config.daemon.listen, "`daemon.listen`").await.map_err(failed)?;
         let outward = over_http();
         let sinks = Sinks::of(config, &outward).map_err(|error| refused(error.to_string()))?;
         // With the journal, so that its sinks are told of the first entry too.

@@ -25,7 +25,7 @@ pub(super) async fn write(access: Access, journal: Journal, clock: Clock) {
 fn entry(report: &GuessReport, clock: &Clock) -> Entry {
     let peers = report.peers.join(", ") + if report.more_peers { " and others" } else { "" };
     let reason = format!(
-        "orders over TCP showed a wrong token: {} times, and {} more were not looked at; from {peers}",
+        "orders over TCP showed a wrong token {} times, and {} more were refused unread; from {peers}",
         report.wrong, report.unseen
     );
     let details = json!({ "wrong": report.wrong, "unseen": report.unseen, "peers": report.peers, "more_peers": report.more_peers });

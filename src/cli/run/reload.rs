@@ -67,7 +67,7 @@ impl Why {
         match self {
             Self::Signal => "SIGHUP",
             Self::File => "a configuration file changed",
-            Self::Secret => "a secret's or a certificate's file changed",
+            Self::Secret => "a secret or certificate file changed",
         }
     }
 }
@@ -169,7 +169,7 @@ impl Reloader {
         self.lacking = match taken {
             Ok(lacking) => lacking,
             Err(error) => {
-                tracing::error!(why = why.words(), "the new configuration is refused and the old one stays: {error}");
+                tracing::error!(why = why.words(), "the new configuration is refused, the old one stays: {error}");
                 self.reloads.refused(error.clone()).await;
                 Some(error)
             }
@@ -235,7 +235,7 @@ impl Reloader {
             let days = config.audit.proof.retention.map(|kept| kept.as_secs() / 86_400);
             tracing::info!(
                 days,
-                "`audit.retention_days` or `audit.hold_for` changed; the next archive, at night, goes by it"
+                "`audit.retention_days` or `audit.hold_for` changed; it takes effect at the next nightly archive"
             );
         }
     }

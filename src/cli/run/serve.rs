@@ -106,7 +106,7 @@ impl Served {
     pub(in crate::cli) async fn ended(&mut self) -> String {
         match self.tasks.join_next().await {
             Some(Ok(why)) => why,
-            Some(Err(error)) => format!("a server died: {error}"),
+            Some(Err(error)) => format!("a server task failed: {error}"),
             None => std::future::pending().await,
         }
     }

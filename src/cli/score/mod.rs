@@ -80,12 +80,12 @@ enum Refusal {
     #[error("--plc {0:?} is not allowed: it must be on or off")]
     Concealment(String),
     #[error(
-        "--plc does not go with --codec {0:?}: only PCMU and PCMA are rated with and without it; the Bpl of other codecs has their own concealment in it"
+        "--plc does not go with --codec {0:?}: only PCMU and PCMA are rated with and without it; the Bpl of other codecs includes their own concealment"
     )]
     ConcealmentOf(String),
     #[error("--codec {given:?} has no E-model values; known: {known} (others need quality.codecs and --config)")]
     Codec { given: String, known: String },
-    #[error("--policy needs --config: policies stand in a configuration file")]
+    #[error("--policy needs --config, the file that defines policies")]
     PolicyWithoutConfig,
     #[error("--policy {given:?} is not in the configuration file; known: {known}")]
     Policy { given: String, known: String },

@@ -16,7 +16,7 @@ impl Compiler<'_> {
         if timeout.sound && deadline.sound && timeout.value > deadline.value {
             let at = if timeout.set { timeout.at } else { deadline.at };
             self.error(at, "bridge: `timeout` must not be longer than `deadline`")
-                .help("`deadline` is until when a bridge may be sent at all, `timeout` how long one request may take");
+                .help("`deadline` is how long a bridge may still be sent, `timeout` how long one request may take");
         }
         Bridge {
             scopes: bridge.list(&bridge::SCOPES),
@@ -63,7 +63,7 @@ impl Compiler<'_> {
                 Some(_) if tenant.paths.calls.is_none() => "`paths.calls`",
                 Some(_) => continue,
             };
-            self.warning(at, format!("no calls of `{name}` are rescued: it lacks {lacking}"))
+            self.warning(at, format!("no calls of `{name}` can be rescued: it lacks {lacking}"))
                 .help("a policy of its channels has a [policies.NAME.rescue] table");
         }
     }

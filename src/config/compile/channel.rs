@@ -35,7 +35,7 @@ impl Compiler<'_> {
             if tenant.sound
                 && let Some(first) = first.insert(key.clone(), id.at)
             {
-                let message = format!("the channel `{}` of `{}` stands twice", shorten(&id.value), tenant.value);
+                let message = format!("the channel `{}` of `{}` is listed twice", shorten(&id.value), tenant.value);
                 self.error(id.at, message).also(first, "first here");
             }
             let backups = self.backups(section.get(&channel::FAILOVER).value, Some(&id.value));
@@ -56,14 +56,14 @@ impl Compiler<'_> {
                 let other = section.key_at(&channel::PROVISION);
                 self.error(
                     section.key_at(&channel::ID),
-                    "a channel has an `id` or a [channels.provision] table, not both",
+                    "a channel takes an `id` or a [channels.provision] table, not both",
                 )
                 .also(other, "and this");
             }
             (false, false) => {
                 let found =
                     self.error(section.at, "a channel needs an `id`, or a `name` and a [channels.provision] table");
-                found.help("`id` for a channel that exists, [channels.provision] for one to be created");
+                found.help("`id` for a channel that exists, [channels.provision] for one to create");
             }
             (true, false) if section.has(&channel::NAME) => {
                 self.warning(section.key_at(&channel::NAME), "`name` has no effect on a channel with an `id`");
@@ -75,7 +75,7 @@ impl Compiler<'_> {
         }
         if provision && !id && section.has(&channel::FAILOVER) {
             let at = section.key_at(&channel::FAILOVER);
-            self.error(at, "the `failover` of a desired channel belongs into its [channels.provision] table");
+            self.error(at, "the `failover` of a desired channel belongs in its [channels.provision] table");
         }
         id && !provision
     }
@@ -99,7 +99,7 @@ impl Compiler<'_> {
             if own == Some(id.as_str()) {
                 self.error(*at, format!("the channel `{shown}` is its own backup"));
             } else if let Some(first) = seen.insert(id, *at) {
-                self.error(*at, format!("the backup `{shown}` stands twice")).also(first, "first here");
+                self.error(*at, format!("the backup `{shown}` is listed twice")).also(first, "first here");
             }
         }
         backups
@@ -132,8 +132,9 @@ impl Compiler<'_> {
                     None
                 };
                 let message =
-                    format!("the backup `{}` is no configured channel of `{}`", shorten(id), read.tenant.value);
-                let found = self.warning(*at, message).label("watched while it is a candidate, never moved itself");
+                    format!("the backup `{}` is not a configured channel of `{}`", shorten(id), read.tenant.value);
+                let found =
+                    self.warning(*at, message).label("it is watched while it is a candidate, and never moved itself");
                 let alone = id.strip_prefix(read.tenant.value.as_str()).and_then(|rest| rest.strip_prefix('/'));
                 if let Some(id) = alone.filter(|id| known.contains(id)) {
                     found.help(format!("write the id alone: `{id}`"));

@@ -29,7 +29,7 @@ impl Compiler<'_> {
             );
             let found = self.error(reuse.as_ref().map_or(suppress.at, |reuse| reuse.at), message);
             if reuse.is_some() {
-                found.also(suppress.at, "against this");
+                found.also(suppress.at, "compared with this");
             }
         }
         let ceiling = max.value.as_secs_f64() / block.as_secs_f64();

@@ -47,13 +47,13 @@ impl Compiler<'_> {
                 let message = if path == other_path {
                     "two file sinks write to the same file"
                 } else if is_renamed(path, other_path, other.keep) || is_renamed(other_path, path, sink.keep) {
-                    "one file sink writes to the file that another one's is renamed to when it is full"
+                    "one file sink writes to the file that another one rotates its full file to"
                 } else {
                     continue;
                 };
                 self.error(*at, message)
                     .also(*first, "the other one")
-                    .help("give each sink a `path` of its own: two writers would tear and rename each other's lines");
+                    .help("give each sink its own `path`: two writers would tear each other's lines and rename each other's files");
             }
         }
     }
@@ -63,13 +63,13 @@ impl Compiler<'_> {
         let in_state_dir = path.strip_prefix(plain(state_dir)).ok().and_then(|rest| rest.components().next());
         let ours = in_state_dir.and_then(|first| OURS.iter().find(|name| first.as_os_str() == OsStr::new(name)));
         if let Some(name) = ours {
-            self.error(at, format!("`path` is trunkwarden's own: `{name}` in `daemon.state_dir`"))
-                .help("give the sink another name there, or a `path` elsewhere");
+            self.error(at, format!("`path` is a file of trunkwarden itself: `{name}` in `daemon.state_dir`"))
+                .help("give the sink another file name, or a `path` elsewhere");
         }
         let is_secret = |secret: &SecretRef| matches!(secret, SecretRef::File(file) if plain(file) == path);
         if let Some(used) = self.secrets.iter().find(|used| is_secret(&used.secret)) {
             let message = format!("`path` is the file from which {} is read", used.name);
-            self.error(at, message).help("give the sink a `path` of its own");
+            self.error(at, message).help("give the sink its own `path`");
         }
     }
 }
@@ -80,7 +80,7 @@ impl Compiler<'_> {
         let globs = root.get(&root::INCLUDE_SECRETS).value;
         for (glob, at) in &globs {
             if let Err(error) = Pattern::new(glob) {
-                self.error(*at, format!("`include_secrets` holds what is no glob: {}", error.msg));
+                self.error(*at, format!("`include_secrets` has an entry that is not a glob: {}", error.msg));
             }
         }
         globs.into_iter().map(|(glob, _)| glob).collect()
@@ -101,9 +101,9 @@ impl Compiler<'_> {
         if self.allowed.iter().any(allows) {
             return;
         }
-        self.warning(at, format!("{name} is a secret that is not below this included file's own folder"))
-            .label("a later version refuses it")
-            .help(format!("where this is meant, allow it in the main file: include_secrets = [\"{named}\"]"));
+        self.warning(at, format!("{name} is a secret outside this included file's own folder"))
+            .label("a later version will refuse it")
+            .help(format!("if this is intended, allow it in the main file: include_secrets = [\"{named}\"]"));
     }
 
     /// An error where a secret is read from what trunkwarden itself keeps in the state directory: it would be sent away.

@@ -32,7 +32,7 @@ impl Compiler<'_> {
             let section = section.cloned().unwrap_or_else(|| Section::absent(&policy::TABLE, at));
             if let Some(first) = raw.get(name) {
                 let first = first.at;
-                self.error(at, format!("the policy `{name}` stands in two files")).also(first, "the other one");
+                self.error(at, format!("the policy `{name}` is defined in two files")).also(first, "the other one");
                 continue;
             }
             raw.insert(name.to_owned(), section);
@@ -63,7 +63,7 @@ impl Compiler<'_> {
                 let ring: Vec<&str> = chain.iter().skip(from).copied().collect();
                 if ring.iter().min() == Some(&name) {
                     let round = ring.iter().copied().chain([parent.as_str()]).collect::<Vec<_>>().join(" -> ");
-                    self.error(inherit.at, format!("policies inherit from each other in a ring: {round}"));
+                    self.error(inherit.at, format!("policies inherit from each other in a circle: {round}"));
                 }
                 break;
             }
@@ -101,7 +101,7 @@ impl Compiler<'_> {
         let (at, other) = if small.set { (small.at, big) } else { (big.at, small) };
         let found = self.error(at, message);
         if other.set && other.at != at {
-            found.also(other.at, "against this");
+            found.also(other.at, "compared with this");
         }
     }
 
@@ -187,12 +187,12 @@ impl Compiler<'_> {
             let before = rows.iter().find(|(r, _)| r.latency_ms >= row.latency_ms && r.jitter_ms >= row.jitter_ms);
             if let Some((_, other)) = before {
                 let other = *other;
-                let message = "quality: this row of `tiers` is never reached; an earlier one has bounds as wide";
-                self.error(section.at, message).also(other, "this one takes all");
+                let message = "quality: this row of `tiers` is never reached; an earlier row has bounds as wide";
+                self.error(section.at, message).also(other, "this row takes everything");
             } else if let Some((_, other)) = rows.last().filter(|(r, _)| r.score < row.score) {
                 let other = *other;
                 let message = "quality: rows of `tiers` must go from the best score to the worst";
-                self.error(section.at, message).also(other, "worse, and earlier");
+                self.error(section.at, message).also(other, "this row is worse and comes earlier");
             }
             rows.push((row, section.at));
         }
@@ -207,7 +207,7 @@ impl Compiler<'_> {
             let known = table.0.get(&upper).copied();
             if known.is_none() {
                 for key in missing(section) {
-                    let message = format!("`{name}` is no codec with built-in values, so it needs `{key}`");
+                    let message = format!("`{name}` has no built-in values, so it needs `{key}`");
                     self.error(entry.key_at, message);
                 }
             }
@@ -218,7 +218,7 @@ impl Compiler<'_> {
                 Some(wideband) if known.is_some_and(|known| known.wideband != wideband.value) => {
                     for key in missing(section) {
                         let message = format!(
-                            "the built-in `{key}` of `{name}` is not on the scale that `wideband` says: set `{key}`"
+                            "the built-in `{key}` of `{name}` is on another scale than `wideband` says: set `{key}`"
                         );
                         self.error(wideband.at, message);
                     }

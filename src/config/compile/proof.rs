@@ -15,7 +15,7 @@ impl Compiler<'_> {
     pub(super) fn proof(&mut self, audit: &Section, dir: &Path) -> Proof {
         let origin = audit.find(&audit::ORIGIN);
         if let Some(origin) = origin.as_ref().filter(|origin| !is_name(&origin.value)) {
-            self.error(origin.at, "`origin` must have 1 to 200 bytes, without spaces, control characters and `+`")
+            self.error(origin.at, "`origin` must have 1 to 200 bytes, and no spaces, control characters or `+`")
                 .help("it names the log on every checkpoint: a URL without its scheme, such as sip.example/audit");
         }
         Proof {
@@ -42,7 +42,7 @@ impl Compiler<'_> {
             return;
         };
         if !events.iter().any(|glob| event_matches(glob, "journal.checkpoint")) {
-            self.error(witness.at, "`witness` is a sink that is not sent checkpoints")
+            self.error(witness.at, "`witness` names a sink that gets no checkpoints")
                 .help("add \"journal.checkpoint\" to its `events`");
         }
     }

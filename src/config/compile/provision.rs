@@ -32,7 +32,7 @@ impl Compiler<'_> {
             if name.sound && tenant.sound {
                 let key = (tenant.value.clone(), name.value.clone());
                 if let Some(first) = first.insert(key, name.at) {
-                    let message = format!("the channel named `{}` of `{}` stands twice", name.value, tenant.value);
+                    let message = format!("the channel named `{}` of `{}` is listed twice", name.value, tenant.value);
                     self.error(name.at, message).also(first, "first here");
                 }
             }
@@ -62,8 +62,8 @@ impl Compiler<'_> {
         for Desired { provision, at, backups } in desired {
             let tenant = provision.tenant.as_str();
             for (id, at) in backups.iter().filter(|(id, _)| !ids.contains(&(tenant, id.as_str()))) {
-                let message = format!("the backup `{}` is no configured channel of `{tenant}`", shorten(id));
-                let found = self.warning(*at, message).label("the platform refuses backups that it does not have");
+                let message = format!("the backup `{}` is not a configured channel of `{tenant}`", shorten(id));
+                let found = self.warning(*at, message).label("the platform refuses backups that do not exist there");
                 if names.contains(&(tenant, id.as_str())) {
                     found.help("this is the name of a desired channel; backups are ids: `trunkwarden channels list`");
                 }
@@ -76,7 +76,7 @@ impl Compiler<'_> {
                 } else {
                     ("`daemon`".to_owned(), daemon)
                 };
-                let message = format!("`{}` is only reported on, and not created", shorten(&provision.name));
+                let message = format!("`{}` is only reported, not created", shorten(&provision.name));
                 let mode = match mode {
                     Mode::Observe => "observe",
                     Mode::Propose => "propose",
@@ -128,10 +128,10 @@ impl Compiler<'_> {
         for row in rows {
             let (name, priority) = (row.get(&codec::NAME), row.get(&codec::PRIORITY));
             if name.sound && !names.insert(name.value.clone()) {
-                self.error(name.at, format!("the codec {} stands twice", name.value));
+                self.error(name.at, format!("the codec {} is listed twice", name.value));
             }
             if priority.sound && !priorities.insert(priority.value) {
-                self.error(priority.at, format!("the priority {} stands twice", priority.value));
+                self.error(priority.at, format!("the priority {} is used twice", priority.value));
             }
             codecs.push(Codec { name: name.value, priority: priority.value });
         }

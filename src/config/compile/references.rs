@@ -22,7 +22,8 @@ impl Compiler<'_> {
         }
         let targets: Vec<String> = references.list(&references::TARGETS);
         if targets.len() > MAX_TARGETS {
-            let message = format!("references: `targets` has {} targets, and may have {MAX_TARGETS}", targets.len());
+            let message =
+                format!("references: `targets` has {} targets; at most {MAX_TARGETS} are allowed", targets.len());
             self.error(references.key_at(&references::TARGETS), message);
         }
         References { targets, interval: interval.value, timeout: timeout.value }

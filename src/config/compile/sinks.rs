@@ -51,7 +51,7 @@ impl Compiler<'_> {
         let sinks: Vec<(Loc, String)> =
             exports.chain(files).chain(hooks).map(|(at, name)| (at, name.clone())).collect();
         if let Some((at, _)) = sinks.get(MAX_SINKS) {
-            self.error(*at, format!("there may be {MAX_SINKS} sinks at most, files and webhooks included"));
+            self.error(*at, format!("at most {MAX_SINKS} sinks are allowed, files and webhooks included"));
         }
         let with_bulk = audit_sinks.exports.iter().filter(|export| export.bulk.is_some());
         let bulk = with_bulk.filter_map(|export| {
@@ -60,9 +60,9 @@ impl Compiler<'_> {
         });
         for (at, name) in sinks.iter().cloned().chain(bulk) {
             if let Some(first) = seen.insert(name.clone(), at) {
-                self.error(at, format!("there are two sinks of the name `{name}`"))
+                self.error(at, format!("two sinks are named `{name}`"))
                     .also(first, "first here")
-                    .help("give each sink a `name` of its own: metrics and the outbox tell sinks apart by it");
+                    .help("give each sink its own `name`: metrics and the outbox tell sinks apart by it");
             }
         }
     }
@@ -71,7 +71,7 @@ impl Compiler<'_> {
         let sink = self.http_sink(section, &EXPORT, dir);
         let cron = section.find(&export::BULK_CRON);
         if cron.is_some() && section.has(&export::BULK_INTERVAL) {
-            self.error(section.key_at(&export::BULK_CRON), "`bulk_cron` and `bulk_interval` exclude each other")
+            self.error(section.key_at(&export::BULK_CRON), "`bulk_cron` and `bulk_interval` cannot be set together")
                 .also(section.key_at(&export::BULK_INTERVAL), "the other one");
         }
         let when = match cron {
@@ -116,9 +116,9 @@ impl Compiler<'_> {
         let sink = self.http_sink(section, &WEBHOOK, dir);
         let mut secrets = Vec::new();
         if section.has(&webhook::SECRET) && section.has(&webhook::SECRETS) {
-            self.error(section.key_at(&webhook::SECRETS), "`secret` and `secrets` exclude each other")
+            self.error(section.key_at(&webhook::SECRETS), "`secret` and `secrets` cannot be set together")
                 .also(section.key_at(&webhook::SECRET), "the other one")
-                .help("put all of them into `secrets`, the newest first");
+                .help("put all of them into `secrets`, newest first");
         }
         secrets.extend(self.secret(section, &webhook::SECRET, &format!("secret of {}", sink.name), dir));
         for (n, (secret, at)) in section.get(&webhook::SECRETS).value.into_iter().enumerate() {
@@ -159,7 +159,7 @@ impl Compiler<'_> {
         if section.has(&sink::TOKEN) && section.has(&sink::BASIC) {
             self.error(
                 section.key_at(&sink::BASIC),
-                "`basic` and `token` exclude each other: both authorise the request",
+                "`basic` and `token` cannot be set together: both authorise the request",
             )
             .also(section.key_at(&sink::TOKEN), "the other one");
         }
@@ -171,7 +171,7 @@ impl Compiler<'_> {
             } else {
                 section.key_at(&sink::CLIENT_KEY)
             };
-            self.error(at, "`client_cert` and `client_key` go together: one is of no use without the other");
+            self.error(at, "`client_cert` and `client_key` go together: set both or neither");
         }
         Credentials { token, basic, headers: self.sink_headers(section, name, dir), client: certificate.zip(key) }
     }
@@ -180,7 +180,7 @@ impl Compiler<'_> {
         let mut headers = BTreeMap::new();
         for (header, entry) in section.named(&sink::HEADERS).into_iter().flatten() {
             let Ok(parsed) = HeaderName::from_bytes(header.as_bytes()) else {
-                self.error(entry.key_at, "`headers` has a name that is no HTTP header's name");
+                self.error(entry.key_at, "`headers` has a name that is not a valid HTTP header name");
                 continue;
             };
             if let Some(why) = reserved(&parsed) {

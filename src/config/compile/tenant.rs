@@ -34,7 +34,7 @@ impl Compiler<'_> {
             let Some(section) = section else { continue };
             if let Some(first) = tenants.get(name) {
                 let first = first.at;
-                self.error(at, format!("the tenant `{name}` stands in two files")).also(first, "the other one");
+                self.error(at, format!("the tenant `{name}` is defined in two files")).also(first, "the other one");
                 continue;
             }
             // As far as any of its channels' policies may go; a tenant without channels changes nothing.
@@ -92,10 +92,10 @@ impl Compiler<'_> {
         };
         if let Some(policy) = shortest.filter(|policy| policy.failover.verify_for < found.value) {
             let (policy, verify_for) = (policy.name.clone(), policy.failover.verify_for);
-            let message = format!("`read_lag` is longer than the policy `{policy}` reads a change back for");
-            self.error(found.at, message).label(format!("its verify_for is {verify_for:?}")).help(
-                "an answer that lags for longer would have the change called lost: raise verify_for, or lower read_lag",
-            );
+            let message = format!("`read_lag` is longer than the time for which policy `{policy}` reads a change back");
+            self.error(found.at, message)
+                .label(format!("its verify_for is {verify_for:?}"))
+                .help("a slower answer would make the change count as lost: raise verify_for, or lower read_lag");
         }
         found.value
     }
@@ -103,15 +103,15 @@ impl Compiler<'_> {
     fn auth(&mut self, name: &str, auth: &Section, base_url: &str, dir: &Path, mode: Mode) -> Auth {
         let grant = auth.get(&auth::GRANT);
         if grant.value == "access_key" {
-            self.error(grant.at, "the grant \"access_key\" is not yet available")
-                .help("use \"client_credentials\" until a later version brings it");
+            self.error(grant.at, "the grant \"access_key\" is not available yet")
+                .help("use \"client_credentials\" until a later version offers it");
         }
         let token_path = auth.get(&auth::TOKEN_PATH).value;
         let mut scopes: Vec<String> = auth.list(&auth::SCOPES);
         if mode == Mode::Observe {
             scopes.retain(|scope| scope != WRITE_SCOPE);
         } else if auth.has(&auth::SCOPES) && !scopes.iter().any(|scope| scope == WRITE_SCOPE) {
-            let message = format!("`{name}` may be changed by its policies, but its scopes lack `{WRITE_SCOPE}`");
+            let message = format!("policies may change channels of `{name}`, but its scopes lack `{WRITE_SCOPE}`");
             self.warning(auth.key_at(&auth::SCOPES), message).label("the platform will refuse every change");
         }
         let what = format!("tenants.{name}.auth.client_secret");
@@ -131,7 +131,7 @@ impl Compiler<'_> {
         for (name, entry) in section.named(&tenant::HEADERS).into_iter().flatten() {
             let key_at = &entry.key_at;
             let Ok(parsed) = HeaderName::from_bytes(name.as_bytes()) else {
-                self.error(*key_at, "`headers` has a name that is no HTTP header's name");
+                self.error(*key_at, "`headers` has a name that is not a valid HTTP header name");
                 continue;
             };
             if is_ours(&parsed) {

@@ -37,28 +37,24 @@ pub(crate) static SIGNING_KEY: Key<SecretRef> = absent(
     "The key that signs checkpoints (PRIVATE+KEY+...); left out: {state_dir}/audit.key, made at the first start.",
 );
 pub(crate) static CHECKPOINT_ENTRIES: Key<u32> =
-    or("checkpoint_entries", whole(1, 1_000_000), "1000", "A signed checkpoint after so many entries.");
-pub(crate) static CHECKPOINT_INTERVAL: Key<Duration> = or(
-    "checkpoint_interval",
-    duration(1000),
-    r#""1h""#,
-    "A signed checkpoint after this time, where there is anything new.",
-);
+    or("checkpoint_entries", whole(1, 1_000_000), "1000", "Entries between signed checkpoints.");
+pub(crate) static CHECKPOINT_INTERVAL: Key<Duration> =
+    or("checkpoint_interval", duration(1000), r#""1h""#, "Time between signed checkpoints, if there are new entries.");
 pub(crate) static RETENTION_DAYS: Key<u32> = absent(
     "retention_days",
     whole(1, 36_500),
-    "Entries older than this are archived to {state_dir}/archive and removed; left out: they stay for ever.",
+    "Entries older than this are archived to {state_dir}/archive and removed; left out: never.",
 );
 pub(crate) static HOLD_FOR: Key<Duration> = or(
     "hold_for",
     duration(60_000),
     r#""7d""#,
-    "The longest that a sink may hold back archiving; what it still waits for is then copied as dead letters.",
+    "The longest that a sink may hold back archiving; its remaining entries are then copied as dead letters.",
 );
 pub(crate) static WITNESS: Key<String> = absent(
     "witness",
     text(Format::SinkName),
-    "The name of a sink that is asked at a start which checkpoints it holds: the log is held against them.",
+    "A sink that is asked at each start which checkpoints it holds; the log is checked against them.",
 );
 pub(crate) static EXPORT: Key<Vec<Section>> =
     absent("export", tables(&sink::export::TABLE, 0), "Where entries are sent.");

@@ -14,8 +14,7 @@ pub(crate) static ID: Key<String> = absent("id", text(Format::ChannelId), "The c
 pub(crate) static NAME: Key<String> =
     absent("name", text(Format::ChannelName), "The name of a desired channel, 3 to 64 characters.");
 pub(crate) static TENANT: Key<String> = required("tenant", text(Format::Any), "The tenant that it belongs to.");
-pub(crate) static POLICY: Key<String> =
-    or("policy", text(Format::Any), r#""default""#, "The policy that it is kept by.");
+pub(crate) static POLICY: Key<String> = or("policy", text(Format::Any), r#""default""#, "Its policy.");
 pub(crate) static FAILOVER: Key<List<String>> = absent(
     "failover",
     list(&text(Format::ChannelId), 0),
@@ -24,7 +23,7 @@ pub(crate) static FAILOVER: Key<List<String>> = absent(
 pub(crate) static CARRIER: Key<String> = absent(
     "carrier",
     text(Format::Any),
-    "What fails together with it, for the mass hold; left out: its sip_server as read.",
+    "The carrier it depends on, for the mass hold; left out: its sip_server as read.",
 );
 pub(crate) static PROVISION: Key<Section> =
     absent("provision", table(&provision::TABLE), "The channel to create where it does not exist yet.");
@@ -70,7 +69,7 @@ pub(crate) mod codec {
 
     pub(crate) static TABLE: Table = Table {
         name: "codecs of [channels.provision]",
-        doc: "A codec and its place.",
+        doc: "A codec and its priority.",
         keys: &[&NAME.row, &PRIORITY.row],
     };
 

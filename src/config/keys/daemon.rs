@@ -22,13 +22,13 @@ pub(crate) static MODE: Key<String> = or(
     "mode",
     word(MODES),
     r#""observe""#,
-    "Caps every policy's mode: observe decides and records and changes nothing.",
+    "Caps every policy's mode; observe decides and records, and changes nothing.",
 );
 pub(crate) static HOSTS: Key<List<String>> = or(
     "hosts",
     list(&text(Format::Host), 0),
     r#"["loopback"]"#,
-    "Names under which the page and the API may be called, besides addresses and this machine's own.",
+    "Host names by which the page and the API may be reached, besides addresses and this machine's own name.",
 );
 pub(crate) static TOKENS: Key<Section> = absent("tokens", table(&tokens::TABLE), "Tokens for writes over TCP.");
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 pub(crate) static TABLE: Table = Table {
     name: "[references]",
-    doc: "Targets outside the platforms: where none of them answers, our own network is gone and nothing is done.",
+    doc: "Targets outside the platforms: where none of them answers, our own network is down and nothing is done.",
     keys: &[&TARGETS.row, &INTERVAL.row, &TIMEOUT.row],
 };
 
@@ -15,6 +15,6 @@ pub(crate) static TARGETS: Key<List<String>> = required(
     list(&text(Format::HostPort), 1),
     "Hosts and ports to which a TCP connection is opened; at most 16.",
 );
-pub(crate) static INTERVAL: Key<Duration> = or("interval", duration(100), r#""10s""#, "How often they are asked.");
+pub(crate) static INTERVAL: Key<Duration> = or("interval", duration(100), r#""10s""#, "How often each is tried.");
 pub(crate) static TIMEOUT: Key<Duration> =
     or("timeout", duration(10), r#""3s""#, "How long a connection may take; below interval.");

@@ -31,16 +31,17 @@ pub(crate) static INCLUDE_SECRETS: Key<List<String>> = or(
     "include_secrets",
     list(&text(Format::Any), 0),
     "[]",
-    "What included files may name as secrets besides files below their own folder: globs over paths, env:NAME and credential:NAME.",
+    "Secrets that included files may name, besides files below their own folder: globs over paths, env:NAME and credential:NAME.",
 );
 pub(crate) static DAEMON: Key<Section> = absent("daemon", table(&daemon::TABLE), "The process.");
 pub(crate) static REFERENCES: Key<Section> =
-    absent("references", table(&references::TABLE), "Targets outside the platforms; left out: none are asked.");
+    absent("references", table(&references::TABLE), "Targets outside the platforms; left out: none.");
 pub(crate) static TENANTS: Key<Named> = absent("tenants", named(&tenant::TABLE), "The tenants, by name.");
 pub(crate) static POLICIES: Key<Named> =
     absent("policies", named(&policy::TABLE), "The policies, by name; `default` always exists.");
 pub(crate) static LIMITS: Key<Section> = absent("limits", table(&limits::TABLE), "How much may be changed at once.");
-pub(crate) static CHANNELS: Key<Vec<Section>> = absent("channels", tables(&channel::TABLE, 0), "The channels to keep.");
+pub(crate) static CHANNELS: Key<Vec<Section>> =
+    absent("channels", tables(&channel::TABLE, 0), "The channels to watch.");
 pub(crate) static AUDIT: Key<Section> = absent("audit", table(&audit::TABLE), "The audit log.");
 pub(crate) static WEBHOOKS: Key<Vec<Section>> =
     absent("webhooks", tables(&sink::webhook::TABLE, 0), "Where events are posted.");

@@ -7,13 +7,12 @@ use crate::config::section::Section;
 use std::time::Duration;
 
 const ORDERS: &[&str] = &["set_aside", "strict"];
-const ORDER_DOC: &str =
-    "Whether a delivery that is refused again and again goes on by itself (set_aside) or holds up the rest (strict).";
+const ORDER_DOC: &str = "Whether a delivery that is refused again and again is retried beside the queue (set_aside) or holds up the rest (strict).";
 
 pub(crate) static NAME: Key<String> = absent(
     "name",
     text(Format::SinkName),
-    "What metrics, the outbox and people call it; left out: made of its kind, its host and a digest of its address.",
+    "Its name in metrics and the outbox; left out: made from its kind, its host and a digest of its address.",
 );
 pub(crate) static TOKEN: Key<SecretRef> = absent("token", secret(), "The sink's own bearer token.");
 pub(crate) static BASIC: Key<Section> = absent("basic", table(&basic::TABLE), "The sink's own user and password.");
@@ -30,12 +29,12 @@ pub(crate) static PROXY: Key<Setting> =
 pub(crate) static TIMEOUT: Key<Duration> =
     or("timeout", duration(100), r#""10s""#, "From sending to the complete answer.");
 pub(crate) static MAX_PENDING: Key<u32> =
-    or("max_pending", whole(1, 100_000_000), "1000000", "Deliveries that may wait one by one on disk.");
+    or("max_pending", whole(1, 100_000_000), "1000000", "Deliveries that may wait on disk.");
 pub(crate) static MAX_TRIES: Key<u32> = or(
     "max_tries",
     whole(10, 1000),
     "10",
-    "Tries of a delivery that was set aside, over an hour at least, before it is a dead letter.",
+    "Attempts, over an hour at least, at a delivery that was set aside before it becomes a dead letter.",
 );
 pub(crate) static EVENTS: Key<List<String>> =
     or("events", list(&text(Format::Any), 1), r#"["*"]"#, "Globs over event types; * matches dots too.");
@@ -82,7 +81,7 @@ pub(crate) mod export {
     pub(crate) static BULK_CRON: Key<String> =
         absent("bulk_cron", text(Format::Cron), "When bulk metrics are sent, in UTC; in place of bulk_interval.");
     pub(crate) static BULK_BATCH: Key<u32> =
-        or("bulk_batch", whole(1, 10_000), "500", "Channels in one request of bulk metrics at most.");
+        or("bulk_batch", whole(1, 10_000), "500", "Most channels in one request of bulk metrics.");
 }
 
 /// `[[webhooks]]`.
@@ -123,7 +122,7 @@ pub(crate) mod webhook {
     pub(crate) static SECRETS: Key<List<SecretRef>> = absent(
         "secrets",
         list(&secret(), 1),
-        "Several signing secrets, the newest first: each signs, so that a receiver may change from one to the next.",
+        "Several signing secrets, the newest first: each signs, so that a receiver can change from one to the next.",
     );
     pub(crate) static ORDER: Key<String> = or("order", word(ORDERS), r#""set_aside""#, ORDER_DOC);
 }
@@ -156,8 +155,9 @@ pub(crate) mod file {
         "A file that would grow beyond it is renamed to PATH.1, that one to PATH.2, and so on.",
     );
     pub(crate) static KEEP: Key<u32> =
-        or("keep", whole(0, 1000), "5", "Renamed files that are kept; the oldest beyond it goes.");
-    pub(crate) static ORDER: Key<String> = or("order", word(&["strict"]), r#""strict""#, "A file passes nothing over.");
+        or("keep", whole(0, 1000), "5", "Renamed files to keep; older ones are removed.");
+    pub(crate) static ORDER: Key<String> =
+        or("order", word(&["strict"]), r#""strict""#, "A file takes entries strictly in order.");
 }
 
 /// `basic` of a sink.

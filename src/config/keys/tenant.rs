@@ -44,7 +44,7 @@ pub(crate) static READ_LAG: Key<Duration> = absent(
 pub(crate) static PATCH: Key<String> = absent(
     "patch",
     word(&["merges", "replaces"]),
-    "What the platform does with what a PATCH leaves out; left out: found out, one codec change at a time.",
+    "What the platform does with fields that a PATCH omits; left out: learnt from one codec change at a time.",
 );
 pub(crate) static CA_FILE: Key<String> =
     absent("ca_file", text(Format::File), "A PEM file with further certificate authorities.");
@@ -55,7 +55,7 @@ pub(crate) static PROXY: Key<Setting> = absent(
 );
 pub(crate) static HEADERS: Key<Named> =
     absent("headers", headers(), "Headers for every request to this tenant; a value may be a secret's place.");
-pub(crate) static AUTH: Key<Section> = required("auth", table(&auth::TABLE), "How the daemon is authorised.");
+pub(crate) static AUTH: Key<Section> = required("auth", table(&auth::TABLE), "How the daemon gets its token.");
 pub(crate) static BRIDGE: Key<Section> = absent("bridge", table(&bridge::TABLE), "Bridging of calls; left out: none.");
 pub(crate) static PATHS: Key<Section> =
     absent("paths", table(&paths::TABLE), "Paths below base_url; {id} and {call} are replaced, percent-encoded.");
@@ -70,7 +70,7 @@ pub(crate) mod auth {
 
     pub(crate) static TABLE: Table = Table {
         name: "[tenants.NAME.auth]",
-        doc: "How the daemon is authorised.",
+        doc: "How the daemon gets its token.",
         keys: &[&GRANT.row, &CLIENT_ID.row, &CLIENT_SECRET.row, &TOKEN_PATH.row, &SCOPES.row],
     };
 
@@ -111,7 +111,7 @@ pub(crate) mod bridge {
         "Scopes of the token for bridging.",
     );
     pub(crate) static MAX_LEGS: Key<u32> =
-        or("max_legs", whole(2, 8), "8", "Legs of one bridge at most, the call's own included.");
+        or("max_legs", whole(2, 8), "8", "Most legs of one bridge, the call's own included.");
     pub(crate) static TARGET_TYPES: Key<List<String>> = or(
         "target_types",
         list(&word(&["phone", "sip", "agent", "extension"]), 1),
@@ -121,12 +121,12 @@ pub(crate) mod bridge {
     pub(crate) static TIMEOUT: Key<Duration> =
         or("timeout", duration(100), r#""10s""#, "How long one request may take.");
     pub(crate) static DEADLINE: Key<Duration> =
-        or("deadline", duration(1000), r#""30s""#, "Until when, from the order on, a bridge may be sent.");
+        or("deadline", duration(1000), r#""30s""#, "How long after the order a bridge may still be sent.");
     pub(crate) static VERIFY_FOR: Key<Duration> = or(
         "verify_for",
         duration(100),
         r#""10s""#,
-        "How long the call is read back where it is not known whether it was bridged.",
+        "How long the call is read back when it is not known whether it was bridged.",
     );
 }
 
@@ -150,7 +150,7 @@ pub(crate) mod paths {
     pub(crate) static BRIDGE: Key<String> =
         or("bridge", text(Format::PathWithCall), r#""/api/v2/cti/calls/{call}/bridge""#, "Bridging a call.");
     pub(crate) static CALL: Key<String> =
-        absent("call", text(Format::PathWithCall), "Reading one call; left out: an unknown outcome stays one.");
+        absent("call", text(Format::PathWithCall), "Reading one call; left out: an unknown outcome stays unknown.");
     pub(crate) static CALLS: Key<String> =
         absent("calls", text(Format::QueryWithId), "A channel's calls, for rescue; left out: off.");
 }

@@ -190,9 +190,9 @@ fn tenant_badness(t: &TenantSnapshot) -> u32 {
 
 const fn mode(mode: Mode) -> (&'static str, &'static str) {
     match mode {
-        Mode::Observe => ("observe", "decides and records, changes nothing"),
-        Mode::Propose => ("propose", "proposes, and changes what an operator approves"),
-        Mode::Enforce => ("enforce", "acts by itself where a policy lets it"),
+        Mode::Observe => ("observe", "it decides and records, and changes nothing"),
+        Mode::Propose => ("propose", "it proposes, and changes only what an operator approves"),
+        Mode::Enforce => ("enforce", "it acts by itself where a policy lets it"),
     }
 }
 
@@ -200,20 +200,20 @@ fn alarms(app: &App, s: &Snapshot) -> Vec<String> {
     let now = app.clock.now();
     let mut alarms = Vec::new();
     if app.liveness.is_late(now) {
-        alarms.push(format!("The daemon's loop is late: what is shown is {} old.", lasting(app.liveness.age(now))));
+        alarms.push(format!("The daemon's loop is late: this page is {} old.", lasting(app.liveness.age(now))));
     }
     if s.version == 0 {
-        alarms.push("The daemon is starting: nothing has been seen yet.".to_owned());
+        alarms.push("The daemon is starting: no channel has been looked at yet.".to_owned());
         return alarms;
     }
     let simple = [
-        (!s.journal_writable, "The journal cannot be written: nothing is changed until it can. Watching goes on."),
-        (!s.orphans_resolved, "Changes that the last process left open are being resolved."),
+        (!s.journal_writable, "The journal cannot be written: no actions until it can. Watching goes on."),
+        (!s.orphans_resolved, "The last process left actions open: the platform is being read back."),
         (!s.config_ok, "The last configuration was refused: the one before it stays in force."),
     ];
     if s.paused {
         let until = s.paused_until.map_or_else(|| "an operator resumes".to_owned(), rfc3339);
-        alarms.push(format!("Paused: nothing is changed until {until}. Watching goes on."));
+        alarms.push(format!("Paused: no actions until {until}. Watching goes on."));
     }
     if let Some((_, why)) = &s.unaccepted {
         alarms.push(format!("The audit log is not signed until `trunkwarden audit accept`: {why}."));
@@ -233,7 +233,7 @@ fn counts(s: &Snapshot, filter: &Filter) -> Vec<(&'static str, String)> {
         ("down", of(&|c| c.health == Health::Down)),
         ("unknown", of(&|c| c.health == Health::Unknown)),
         ("failed over", of(&|c| c.failed_over)),
-        ("without a fit backup", of(&|c| c.no_candidate)),
+        ("without a fit candidate", of(&|c| c.no_candidate)),
     ]
 }
 
@@ -246,7 +246,7 @@ impl TenantRow {
         };
         let mut notes = Vec::new();
         if t.report.state == TenantState::Blind {
-            notes.push("its platform cannot be seen: nothing is changed".to_owned());
+            notes.push("its platform does not answer: no actions".to_owned());
         }
         if t.report.mass_hold {
             notes.push(format!("half of it turned bad at once: held until `trunkwarden approve {id}`"));
@@ -285,7 +285,7 @@ impl ChannelRow {
             notes.push("missing on the platform".to_owned());
         }
         if c.no_candidate {
-            notes.push("no fit backup".to_owned());
+            notes.push("no candidate is fit".to_owned());
         }
         let watched = &c.explanation.quality;
         notes.extend(watched.degraded.map(|points| format!("{} below its usual score", one(points))));
@@ -300,10 +300,10 @@ impl ChannelRow {
         notes.extend(c.held.iter().map(|why| format!("held: {}", why.replace('_', " "))));
         notes.extend(c.in_flight.iter().map(|what| format!("{what} under way")));
         if c.route_foreign {
-            notes.push("route set by someone else".to_owned());
+            notes.push("someone else set the route".to_owned());
         }
         if !c.configured {
-            notes.push("watched as a backup".to_owned());
+            notes.push("watched as a candidate".to_owned());
         }
         Self {
             tenant: c.key.tenant.to_string(),
@@ -320,7 +320,7 @@ impl ChannelRow {
                 loss: format!("{:.2}", q.packet_loss_pct),
             }),
             route: match &c.route {
-                None => "not read yet".to_owned(),
+                None => "not known yet".to_owned(),
                 Some(to) if *to == c.key.channel => "itself".to_owned(),
                 Some(to) => to.to_string(),
             },
@@ -336,7 +336,7 @@ fn entries(app: &App, filter: &Filter) -> (Vec<EntryRow>, Option<String>) {
     let tenant = Some(filter.tenant.clone()).filter(|t| !t.is_empty());
     let newest = journal::Filter { tenant, limit: ENTRIES, ..journal::Filter::default() };
     match source(newest, &journal::Cancel::default()) {
-        Ok(page) if page.entries.is_empty() => (Vec::new(), Some("Nothing yet.".to_owned())),
+        Ok(page) if page.entries.is_empty() => (Vec::new(), Some("No entries yet.".to_owned())),
         Ok(page) => (page.entries.iter().take(ENTRIES).map(EntryRow::of).collect(), None),
         Err(why) => (Vec::new(), Some(format!("The audit log cannot be read: {why}"))),
     }

@@ -93,7 +93,7 @@ pub struct RefutedView {
 /// A route taken for quality that has to prove itself.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ProbationView {
-    /// Where traffic goes.
+    /// The backup that carries the traffic.
     pub backup: String,
     /// The score of the channel when its traffic left.
     pub left_behind: f64,

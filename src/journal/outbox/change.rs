@@ -1,4 +1,4 @@
-//! What may be changed in the outbox, and by whom it is used: subscriptions, and the rows that a person means.
+//! The changes of the outbox: subscriptions, deliveries, and the rows that a person selects.
 
 use crate::policy::WallMs;
 use uuid::Uuid;

@@ -1,4 +1,4 @@
-//! Rows that leave the queue: over, or set aside.
+//! Rows that leave the queue: delivered, dropped, or set aside.
 
 use crate::policy::WallMs;
 use rusqlite::{Connection, OptionalExtension, params};

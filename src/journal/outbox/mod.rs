@@ -1,4 +1,4 @@
-//! The outbox: what has to leave for which sink, committed with the entry that it tells of.
+//! The outbox: the deliveries that each sink still has to get, committed together with their audit entries.
 //!
 //! Owns the tables of the outbox, how rows come into them and leave them, and what is read of them. A row is one delivery:
 //! a reference to an audit entry, or a payload of its own. Rows of one sink leave in the order in which they came.

@@ -52,7 +52,7 @@ pub(in crate::journal) fn digest(note: &str) -> String {
 fn possible(db: &Connection, refuted: &[(i64, String)]) -> Result<(), JournalError> {
     let unfit = |why: &str| Err(JournalError::Unfit { what: "to go on with this log", why: why.to_owned() });
     if refuted.len() > MOST {
-        return unfit("too many of its checkpoints do not hold; keep the file, move it away, and start with a new one");
+        return unfit("too many of its checkpoints fail; move the file away but keep it, and start with a new one");
     }
     for (size, _) in refuted {
         let ends: bool = db

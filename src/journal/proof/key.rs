@@ -142,7 +142,7 @@ fn name_of(seed: &[u8; 32]) -> String {
 fn restrict(path: &Path) -> Result<(), KeyError> {
     let mode = std::fs::metadata(path).map_err(io("look at", path))?.permissions().mode();
     if mode & 0o077 != 0 {
-        tracing::warn!(path = %path.display(), "the signing key could be read by others; it is restricted to its owner now");
+        tracing::warn!(path = %path.display(), "other users could read the signing key; only its owner can now");
         std::fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(io("restrict", path))?;
     }
     Ok(())

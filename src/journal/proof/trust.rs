@@ -85,7 +85,7 @@ pub(in crate::journal) fn judge(
             None => tracing::warn!(
                 size = checkpoint.size,
                 by,
-                "what a checkpoint covers is archived, and not held against it"
+                "the entries that a checkpoint covers are archived, so it is not checked"
             ),
         }
     }
@@ -253,7 +253,7 @@ pub(in crate::journal) fn held(journal: &Path, witnessed: &[Checkpoint], key: &V
             tracing::warn!(
                 by = h.by,
                 origin = h.checkpoint.origin,
-                "it is not signed by the key in use and says nothing of this log"
+                "not signed by the key in use, so it says nothing about this log"
             );
         }
         is_ours
@@ -273,6 +273,6 @@ pub(in crate::journal) fn keep(journal: &Path, note: &str) {
         Ok(())
     };
     if let Err(error) = write() {
-        tracing::warn!(path = %path.display(), %error, "the newest checkpoint is not kept beside the key");
+        tracing::warn!(path = %path.display(), %error, "could not keep the newest checkpoint beside the key");
     }
 }

@@ -69,7 +69,7 @@ impl From<Option<Vec<Duration>>> for Spent {
 /// Too many requests wait for a slot already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{} requests of this class wait for the tenant's request budget already; poll less often or raise requests_per_minute",
+    "{} requests of this class already wait for the tenant's request budget; look less often or raise requests_per_minute",
     slots::MAX_WAITING
 )]
 pub struct QueueFull;

@@ -86,17 +86,17 @@ impl Client {
                 let how = scrub::shown(&how, &secrets);
                 BridgeWord::Failed(match said {
                     Some(said) => {
-                        format!("{status}, and its answer tells of a failure ({how}). The platform says: {said}")
+                        format!("{status}, but the answer reports a failure ({how}). The platform says: {said}")
                     }
-                    None => format!("{status}, and its answer tells of a failure ({how})"),
+                    None => format!("{status}, but the answer reports a failure ({how})"),
                 })
             }
-            BridgeWord::Pending(how) => {
-                BridgeWord::Pending(format!("the platform took it and does not say that it is made ({how})"))
-            }
-            BridgeWord::Made if response.status == StatusCode::ACCEPTED => {
-                BridgeWord::Pending("the platform took it and does not say that it is made (202)".to_owned())
-            }
+            BridgeWord::Pending(how) => BridgeWord::Pending(format!(
+                "the platform accepted the bridge, but does not say that it is made ({how})"
+            )),
+            BridgeWord::Made if response.status == StatusCode::ACCEPTED => BridgeWord::Pending(
+                "the platform accepted the bridge, but does not say that it is made (202)".to_owned(),
+            ),
             BridgeWord::Made => BridgeWord::Made,
         }
     }

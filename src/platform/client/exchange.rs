@@ -232,7 +232,7 @@ impl Client {
         if error.status.is_none() || !self.secret.reread().await {
             return false;
         }
-        tracing::info!(tenant = %self.settings.tenant, "the client secret was refused, and another one is in its place by now");
+        tracing::info!(tenant = %self.settings.tenant, "the client secret was refused; its file now holds another one, which is used");
         self.auth.forgiven();
         true
     }
@@ -332,7 +332,7 @@ impl Client {
             look: LookError::Timeout,
             status: None,
             attempted: attempted.to_owned(),
-            message: "its time was over before it was sent".to_owned(),
+            message: "it was too late to send it".to_owned(),
             retry_after: None,
             sent: false,
         };

@@ -56,10 +56,10 @@ fn authentication_is_never_kept_wherever_it_stands() {
 fn what_cannot_be_sent_back_as_it_was_is_not_sent() {
     let long = format!("{{\"a\":\"{}\"}}", "x".repeat(KEPT));
     for (part, why) in [
-        (kept("[]"), "it is no object"),
-        (kept("7"), "it is no object"),
+        (kept("[]"), "it is not an object"),
+        (kept("7"), "it is not an object"),
         (kept(&long), "it is longer than 64 KiB"),
-        (AsRead::of(Some(raw("{\"a\":\"\u{fffd}\"}")), "", true), "it holds bytes that are no UTF-8"),
+        (AsRead::of(Some(raw("{\"a\":\"\u{fffd}\"}")), "", true), "it is not UTF-8"),
     ] {
         let expected = format!("`routing` as read cannot be sent back: {why}");
         assert_eq!(part.with("routing", &[]).unwrap_err(), expected);

@@ -134,9 +134,9 @@ impl Engine {
         };
         let event = events(&action.kind).0;
         let change = facts(&action.kind, &slot.key.channel);
-        let mut told = channel_record(&slot.key, event, action.actor.clone(), action.reason.clone(), change);
-        told.op = Some(op);
-        out.push(Command::Record(told));
+        let mut record = channel_record(&slot.key, event, action.actor.clone(), action.reason.clone(), change);
+        record.op = Some(op);
+        out.push(Command::Record(record));
         out.push(Command::Act(action.clone()));
         self.unwish(i);
         self.tenants[self.slots[i].tenant].count_action(now);

@@ -1,4 +1,4 @@
-//! A person's approval of what was proposed: of that thing and for that target, or of that codec order, for a quarter of an hour.
+//! A person's approval of a proposal: for that action and that target, or that codec order, and for a quarter of an hour.
 //!
 //! Must never: let what was approved for one target move traffic to another, or put another codec order in place.
 
@@ -36,7 +36,7 @@ impl Engine {
                     "the {wanted} proposed for {key} was not approved in time and lapsed; what helps now is {}",
                     instead_of_approval(wanted, key)
                 ),
-                None => format!("nothing that could be approved is proposed for {key}"),
+                None => format!("nothing on {key} waits for an approval"),
             }));
         };
         let to = slot.proposed_to();
@@ -73,7 +73,7 @@ impl Engine {
         let Some(Approved { who, order: Some(was), .. }) = slot.action.approved.take_if(|_| other) else { return };
         let (was, now) = (ranked(&was).join(", "), ranked(order).join(", "));
         let what = format!(
-            "the approval of the codec order {was} lapsed: it is no longer of use, and {who} did not approve {now}"
+            "the approval of the codec order {was} lapsed: that order no longer helps, and {who} did not approve {now}"
         );
         slot.propose_anew(what, out);
     }

@@ -1,8 +1,8 @@
-//! What may be done for a channel that works, the first choice first: remedies for its sound at home, ways home where its
-//! traffic is away. A choice that was proposed to a person in vain, or that is closed to the channel, makes room for the next one;
-//! what was proposed in vain is not proposed again as long as it is wanted.
+//! What may be done for a channel that works, first choice first: remedies for bad sound at home, ways home when its traffic is away.
+//! A choice that nobody approved, or that is closed to the channel, makes room for the next one; a proposal that lapsed is not made
+//! again as long as the same is wanted.
 //!
-//! Must never: say whether it may be done, or want anything of a channel that failed.
+//! Must never: say whether an action may be made, or want anything for a channel that failed.
 
 use super::super::ids::SlotId;
 use super::super::key::ChannelId;
@@ -43,7 +43,7 @@ impl Engine {
         (wants, self.quiet_reason(i))
     }
 
-    /// What would take traffic home from a backup that works, likewise.
+    /// The same for taking traffic home from a backup that works.
     pub(super) fn ways_home(&self, now: Time, i: SlotId, route: &ChannelId) -> (Vec<Want>, Reason) {
         let slot = &self.slots[i];
         let rules = &slot.policy.failover;
@@ -67,7 +67,7 @@ impl Engine {
         (wants, Reason::FailoverOff)
     }
 
-    /// Forgets what was proposed in vain and is not wanted any more.
+    /// Forgets lapsed proposals that are no longer wanted.
     pub(super) fn forget_lapsed(&mut self, now: Time, i: SlotId, want: &Want) {
         let slot = &self.slots[i];
         if slot.action.lapsed.is_empty() {

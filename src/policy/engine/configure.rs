@@ -1,4 +1,4 @@
-//! Which channels there are: building the engine, rebuilding it on a reload, and watching candidates while they are needed.
+//! The set of channels: builds the engine, follows a reload, and watches candidates while they are needed.
 
 use super::super::command::{Command, EventType, Fact};
 use super::super::ids::{SlotId, TenantIx};
@@ -72,9 +72,9 @@ impl Engine {
         let slot = &mut self.slots[i];
         let promoted = !std::mem::replace(&mut slot.configured, true);
         if promoted && self.started {
-            let told =
+            let record =
                 channel_record(&slot.key, EventType::ChannelWatched, Actor::Config, Reason::Configured, (None, None));
-            out.push(Command::Record(told));
+            out.push(Command::Record(record));
         }
         let listed = slot.listed != channel.failover;
         let policy = !Arc::ptr_eq(&slot.policy, &channel.policy) && *slot.policy != *channel.policy;

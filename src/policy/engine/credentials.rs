@@ -1,9 +1,9 @@
 //! Whether a platform keeps a channel's credentials when its codecs are changed.
 //!
 //! A codec change leaves `authentication` out: it is never sent. A platform that merges keeps it; one that replaces loses it, and
-//! nobody here can give it back. So until a read-back has shown it as before, one codec change of the whole tenant is under way at
-//! a time; the first loss ends them all, and a person has to say that the credentials were entered again. The file may say in
-//! advance what the platform does (`patch`).
+//! trunkwarden cannot restore it. So until a read-back has shown it as before, the tenant has one codec change under way at a time;
+//! the first loss ends codec changes, until a person acknowledges that the credentials were entered again. The configuration may say
+//! in advance what the platform does (`patch`).
 //!
 //! Must never: hold back a move of traffic, or forget a loss that nobody acknowledged.
 
@@ -29,28 +29,28 @@ impl Engine {
         let _ = if open { all.insert(i) } else { all.remove(&i) };
     }
 
-    /// A person acknowledges the loss of a channel's credentials. Whether there was one.
+    /// A person acknowledges the loss of a channel's credentials. Returns whether there was one.
     pub(super) fn credentials_entered(&mut self, key: &ChannelKey, who: &str, out: &mut Vec<Command>) -> bool {
         let Ok(t) = self.find_tenant(&key.tenant) else { return false };
         if !self.tenants[t].lost.remove(&key.channel) {
             return false;
         }
         self.mark_tenant_unsaved(t);
-        let reason = Reason::Ordered { order: format!("acknowledged that the credentials of {key} were lost") };
+        let reason = Reason::Ordered { order: format!("acknowledged the lost credentials of {key}") };
         let (event, nothing) = (EventType::OperatorOrdered, (None, None));
         out.push(Command::Record(channel_record(key, event, person(who), reason, nothing)));
         self.touch_wanting(t);
         true
     }
 
-    /// A codec change was not made: what stands there by the next one is nobody's loss.
+    /// A codec change was not made: credentials missing at the next one were not lost by it.
     pub(super) fn forget_credentials(&mut self, i: SlotId, kind: &ActionKind) {
         if matches!(kind, ActionKind::Codec { .. }) {
             self.slots[i].codec.credentials_before = None;
         }
     }
 
-    /// A codec order of ours shows: by the answer that showed it, the credentials are there as before, or they are not.
+    /// A codec order of ours shows: the answer that shows it also shows whether the credentials survived.
     pub(super) fn judge_credentials(&mut self, i: SlotId, out: &mut Vec<Command>) {
         let slot = &mut self.slots[i];
         let Some(before) = slot.codec.credentials_before.take() else { return };

@@ -1,13 +1,13 @@
-//! How far an answer is to be believed that shows another route or codec order than we hold for true: reads may lag behind
+//! How far to believe an answer that shows another route or codec order than the one we believe in: reads may lag behind
 //! writes, and a page of the list may be old.
 //!
-//! - What our own change replaced is nobody's change for `read_lag` after it was seen, and an answer that shows it is older than
-//!   that sighting: nothing of it is evidence, whenever it comes.
-//! - Anything else is believed by the second look, `fast_interval` after the first at the earliest and a single `GET`, that shows
-//!   it again with none between them that shows what we hold for true. Until then its status counts, and it is no last look.
+//! - For `read_lag` after our own change was seen, an answer that shows the value it replaced is no change by anybody else: it is
+//!   older than that sighting, so nothing in it is evidence, whenever it comes.
+//! - Anything else is believed at the second look that shows it: a single `GET`, `fast_interval` after the first at the earliest, with
+//!   none in between that shows what we believe. Until then its status counts, but it is no last look.
 //!
-//! A page that shows something else has the channel itself asked at once, and any such look again after `fast_interval`, five
-//! times at the most where no answer settles it; afterwards as often as it is looked at anyway.
+//! A page that shows something else triggers a single look at once, and any such look another one after `fast_interval`, five
+//! times at most if no answer settles it; after that the routine looks go on.
 //!
 //! Must never: believe a page of the list alone.
 
@@ -71,7 +71,7 @@ pub(super) enum Word {
     Another,
 }
 
-/// What an answer shows, held against what we hold for true.
+/// What an answer shows, compared with what we believe.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Weighed {
     pub route: Word,
@@ -104,7 +104,7 @@ impl Doubts {
         self.replaced.push((before, until));
     }
 
-    /// Somebody else set the route, or the codecs: what ours replaced is told apart from it no more.
+    /// Somebody else set the route, or the codecs: what ours replaced can no longer be told apart from it.
     pub(super) fn forget_replaced(&mut self, routes: bool) {
         self.replaced.retain(|(value, _)| matches!(value, Replaced::Route(_)) != routes);
     }

@@ -1,4 +1,4 @@
-//! Evidence: from where a channel is known, how old that may be, and what the inputs say together.
+//! Evidence: where knowledge of a channel comes from, how old it may be, and what the inputs say together.
 //!
 //! | input | comes by | stale once older than | may say |
 //! |---|---|---|---|
@@ -9,12 +9,12 @@
 //! 1. The status decides health, and it alone. A status in the policy's `on` is bad, `healthy` is good, any other is neither;
 //!    our own `active`, read back, is no status at all.
 //! 2. `fall` bad looks, the last look bad too, is a failure, whatever telemetry says: telemetry never vetoes it.
-//! 3. Of a channel whose status says neither failure nor nothing, fresh telemetry may speak, and of quality only: a reason
-//!    to change codecs or to move traffic, and a reason against a candidate.
-//! 4. What is stale says nothing. A stale status makes health unknown, and of an unknown channel nothing is decided. Stale
-//!    telemetry is no score, neither good nor bad; what had lasted by it begins anew.
-//! 5. Errors on the way to the platform, and reference targets outside of it, are no evidence of any channel. They tell
-//!    whether there is sight at all (`engine/sight`).
+//! 3. While a channel works, fresh telemetry speaks of its quality only: a reason to change codecs or to move traffic, and a
+//!    reason against a candidate.
+//! 4. Stale evidence says nothing. A stale status makes health unknown, and nothing is decided about an unknown channel. Stale
+//!    telemetry gives no score, good or bad; conditions that it measured start anew.
+//! 5. Errors on the way to the platform, and reference targets outside it, are no evidence about any channel. They show
+//!    whether the platform can be seen at all (`engine/sight`).
 //!
 //! A probe of the trunk itself would be a third input beside the status: a row above, a limit below, and its word in
 //! [`Slot::finding`], where rule 2 would have to say whether it may fail a channel that the platform calls healthy.
@@ -37,7 +37,7 @@ pub(super) enum Finding {
     Unknown,
     /// It has failed.
     Failed,
-    /// It works, well or badly: telemetry, where it is fresh, tells which.
+    /// It works, well or badly: fresh telemetry says which.
     Works,
 }
 

@@ -122,7 +122,7 @@ impl Engine {
         Some(own + slot.policy.failover.better_by)
     }
 
-    /// Whether traffic has to move and nobody is fit to take it, as far as is known without a last look.
+    /// Whether traffic has to move and no candidate is fit to take it, as far as is known without a last look.
     pub(super) fn nobody_is_fit(&self, now: Time, user: SlotId, want: &Want) -> bool {
         let slot = &self.slots[user];
         let home = match want {
@@ -143,7 +143,7 @@ impl Engine {
             return self.pick_ordered(now, slot, wish);
         }
         let ranked = self.targets(now, user, wish);
-        // What a person approved comes first, as long as it is fit; then those that were not tried in vain in this episode.
+        // What a person approved goes first while it is fit; then the candidates that no change to them failed in this episode.
         let approved = slot.approved_at(now).and_then(|approved| approved.to.as_ref());
         let mut order = ranked.clone();
         order.sort_by_key(|c| {

@@ -1,4 +1,4 @@
-//! Who is meant by a name.
+//! Finds the tenant or the channel that a name means.
 
 use super::super::command::Refusal;
 use super::super::ids::{SlotId, TenantIx};

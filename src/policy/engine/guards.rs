@@ -1,10 +1,10 @@
-//! What forbids an action: the guards, top to bottom. Each says whether its hold applies; the first hold that does not yield to
-//! what asks is what holds the action back. What each hold yields to is its row's to say ([`Hold::row`]).
+//! What forbids an action: the guards, top to bottom. Each says whether its hold applies; the first hold that does not yield holds
+//! the action. [`Hold::row`] says what each hold yields to.
 //!
-//! They are asked three times: of what is wanted, before its last looks; of what is about to be done, its target known; and of
-//! what was decided, right before it is sent, since the ground may have given way.
+//! They are asked three times: for what is wanted, before its last looks; for the action about to be made, its target known; and for
+//! the decided action right before it is sent, since its grounds may be gone.
 //!
-//! Must never: change anything, or let anything pass that the hold's row does not name.
+//! Must never: change anything, or let anything pass that the hold's row does not list.
 
 use super::super::cause::{Cause, Ineligible};
 use super::super::channel::Event;
@@ -232,7 +232,7 @@ fn mode(asked: &Asked<'_>) -> Option<Hold> {
     }
 }
 
-/// What an action that nobody has approved waits for, or waited for in vain.
+/// Whether an action that nobody approved still waits for approval, or its proposal has lapsed.
 fn proposal(asked: &Asked<'_>) -> Hold {
     let after = asked.slot.policy.propose_for.0;
     let proposed = asked.slot.action.wish.as_ref().and_then(|wish| wish.proposed).filter(|_| !asked.passes.approved);

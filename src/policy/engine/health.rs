@@ -1,5 +1,5 @@
-//! The health of a channel, and of a tenant's channels together: one step of the machine for each look, what is too old to be
-//! known, and the mass change.
+//! The health of a channel, and of a tenant's channels together: one step of the machine for each look, staleness, and the mass
+//! change.
 
 use super::super::channel::Event;
 use super::super::command::{Command, EventType, Fact};
@@ -21,7 +21,8 @@ impl Engine {
             Event::Neither => 1,
             Event::Failed | Event::Stale | Event::Missing => 0,
         };
-        let reason = Reason::Health { was, now: health, looks, status: slot.evidence.status.clone() };
+        let missing = event == Event::Missing;
+        let reason = Reason::Health { was, now: health, looks, status: slot.evidence.status.clone(), missing };
         let change = (Some(Fact::Health(was)), Some(Fact::Health(health)));
         out.push(Command::Record(channel_record(&slot.key, EventType::HealthChanged, Actor::Engine, reason, change)));
         if slot.configured {

@@ -13,7 +13,7 @@ use super::super::words::Actor;
 use super::{Engine, Want, Wish, channel_record};
 
 impl Engine {
-    /// An action is wanted and may not be made now: told once for each episode and hold.
+    /// An action is wanted but held: recorded once for each episode and hold.
     pub(super) fn hold(&mut self, now: Time, i: SlotId, hold: Hold, to: Option<ChannelId>, out: &mut Vec<Command>) {
         self.line_up(now, i, &hold);
         let slot = &mut self.slots[i];
@@ -41,8 +41,8 @@ impl Engine {
                 Want::Failback | Want::Rollback(_) => EventType::FailbackHeld,
                 Want::Codec(_) => EventType::CodecHeld,
             };
-            let told = channel_record(&slot.key, event, Actor::Engine, reason.clone(), (None, None));
-            out.push(Command::Record(told));
+            let record = channel_record(&slot.key, event, Actor::Engine, reason.clone(), (None, None));
+            out.push(Command::Record(record));
         }
         if matches!(hold, Hold::Lapsed { .. })
             && wish.want.is_choice()

@@ -1,7 +1,7 @@
-//! What left the file, within a reload or missing at a start, and is remembered all the same: what people ordered of it goes on
-//! until its own end, and what has none, its route included, is kept for a day. It may come back any moment.
+//! Channels and tenants that left the configuration, at a reload or missing at a start, but are still remembered: what people
+//! ordered for them goes on until its own end, and everything else, the route included, is kept for a day. They may come back.
 //!
-//! Must never: watch or move what is not configured, or end silently what a person ordered.
+//! Must never: watch or move a channel that is not configured, or end a person's order without a record.
 
 use super::super::command::{Action, Command, EventType, Fact, Refusal};
 use super::super::ids::{SlotId, TenantIx};
@@ -179,7 +179,7 @@ impl Engine {
             let Some(mut left) = self.left.take(&key) else { break };
             if left.maintenance.take().is_some() {
                 left.saved.end_maintenance();
-                let what = format!("the maintenance of {key} is over: its time is up");
+                let what = format!("the maintenance of {key} ended: its time is up");
                 self.tell_left(&key, Actor::System, Reason::Lapsed { what }, out);
             }
             if left.out_for(now) < KEPT_FOR {
@@ -219,7 +219,7 @@ impl Engine {
         left.saved.end_maintenance();
         self.left.put(key.clone(), left);
         self.forgotten.push(Part::Channel(key.clone()));
-        let order = format!("ended the maintenance of {key}");
+        let order = format!("took {key} out of maintenance");
         self.tell_left(key, person(who), Reason::Ordered { order }, out);
         Ok(())
     }
@@ -252,10 +252,10 @@ impl Engine {
         }
         tenant.left = None;
         if std::mem::take(&mut tenant.paused) {
-            let what = format!("the pause of tenant {id} is over: the tenant has been out of the file for a day");
-            let mut told = record(EventType::Lapsed, Some(id.clone()), None, Actor::System, Reason::Lapsed { what });
-            (told.before, told.after) = (Some(Fact::Paused(true)), Some(Fact::Paused(false)));
-            out.push(Command::Record(told));
+            let what = format!("the pause of tenant {id} ended: the tenant left the configuration a day ago");
+            let mut record = record(EventType::Lapsed, Some(id.clone()), None, Actor::System, Reason::Lapsed { what });
+            (record.before, record.after) = (Some(Fact::Paused(true)), Some(Fact::Paused(false)));
+            out.push(Command::Record(record));
         }
         let tenant = &mut self.tenants[t];
         (tenant.paused_until, tenant.other_controller) = (None, false);

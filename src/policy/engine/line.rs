@@ -1,8 +1,8 @@
-//! Who gets the next place where the limits over all tenants leave fewer than are wanted. The order is stated in `places`.
+//! Which channel gets the next place when the limits over all tenants leave fewer than are wanted. `places` states the order.
 //!
-//! Free of those limits are what rescues from a backup that is down, what a person forced, and what is not going to be carried out now.
+//! Rescues off a backup that is down, forced orders, and wishes that will not be carried out now need no place.
 //!
-//! Must never: let a free place wait for somebody who does not want it.
+//! Must never: keep a free place for a channel that does not want it.
 
 use super::super::hold::Hold;
 use super::super::ids::{SlotId, TenantIx};

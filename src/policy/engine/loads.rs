@@ -1,4 +1,4 @@
-//! Whose traffic counts where, and which limits an action under way takes a place of.
+//! Which channel carries whose traffic, and which limits an action under way counts against.
 
 use super::super::ids::{SlotId, TenantIx};
 use super::super::key::ChannelId;

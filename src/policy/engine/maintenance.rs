@@ -1,5 +1,5 @@
-//! Maintenance: a channel that is neither acted on nor a candidate, by its policy's calendar or by a person's order. It is
-//! watched on.
+//! Maintenance: a channel is left alone and is no candidate, by its policy's calendar or by a person's order. Watching goes
+//! on.
 //!
 //! Must never: begin without a reason and an end.
 
@@ -55,11 +55,11 @@ impl Engine {
         let length = why.chars().count();
         if why.trim().is_empty() || length > MAX_REASON || why.chars().any(char::is_control) {
             return Err(Refusal::Forbidden(format!(
-                "a maintenance needs a reason: one line of 1 to {MAX_REASON} characters"
+                "maintenance needs a reason: one line of 1 to {MAX_REASON} characters"
             )));
         }
         self.slots[i].action.maintenance = Some((now + lasts, why.to_owned()));
-        let order = format!("started the maintenance of {key} for {}: {why}", Span(lasts));
+        let order = format!("put {key} into maintenance for {}: {why}", Span(lasts));
         self.record_maintenance(i, true, person(who), Reason::Ordered { order }, out);
         Ok(())
     }
@@ -73,13 +73,13 @@ impl Engine {
         let Ok(i) = self.find_channel(key) else { return self.end_left_maintenance(key, who, out) };
         if self.slots[i].action.maintenance.take().is_none() {
             let why = if self.slots[i].in_maintenance() {
-                format!("{key} is in a maintenance window of its policy, which ends by the calendar")
+                format!("{key} is in a maintenance window of its policy, which the calendar ends")
             } else {
                 format!("{key} is not in maintenance")
             };
             return Err(Refusal::NothingToDo(why));
         }
-        let order = format!("ended the maintenance of {key}");
+        let order = format!("took {key} out of maintenance");
         self.record_maintenance(i, false, person(who), Reason::Ordered { order }, out);
         Ok(())
     }
@@ -88,7 +88,7 @@ impl Engine {
     pub(super) fn lapse_maintenance(&mut self, now: Time, i: SlotId, out: &mut Vec<Command>) {
         let slot = &mut self.slots[i];
         if slot.action.maintenance.take_if(|(until, _)| *until <= now).is_some() {
-            let what = format!("the maintenance of {} is over: its time is up", slot.key);
+            let what = format!("the maintenance of {} ended: its time is up", slot.key);
             self.record_maintenance(i, false, Actor::System, Reason::Lapsed { what }, out);
         }
     }

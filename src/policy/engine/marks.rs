@@ -1,4 +1,4 @@
-//! What is to be evaluated, reported or saved anew.
+//! Marks what has to be evaluated, reported or saved again.
 
 use super::super::ids::{SlotId, TenantIx};
 use super::super::reason::Reason;
@@ -64,7 +64,7 @@ impl Engine {
         }
     }
 
-    /// Those who have it as a candidate tell of it, too.
+    /// The channels that have it as a candidate show it too.
     pub(super) fn mark_users_changed(&mut self, i: SlotId) {
         for n in 0..self.slots[i].users.len() {
             let Some(&user) = self.slots[i].users.get(n) else { break };

@@ -4,11 +4,11 @@
 //! inputs give the same commands: only vectors and ordered sets are walked, never a hash map. A good look at a channel that
 //! is up allocates nothing; everything costlier happens only where something changes or is wanted.
 //!
-//! A public method takes a fact or an order in, which changes what is known and touches the channels concerned; then it
-//! settles: what was touched is evaluated, once what is known is complete. The files by what they do:
+//! A public method takes a fact or an order, updates what is known, and touches the channels concerned; then it settles: it
+//! evaluates the touched channels, once the fact is taken in completely. The files by what they do:
 //!
-//! - facts in: `observe` (looks), `doubt` and `weigh` (how far they are believed), `route` (whose route they show), `health`,
-//!   `sight` (whether anything can be seen), `quality` (telemetry), `credentials`, `outcome` (what came of an action);
+//! - facts in: `observe` (looks), `doubt` and `weigh` (how far they are believed), `route` (who set the route), `health`,
+//!   `sight` (blindness), `quality` (telemetry), `credentials`, `outcome` (of an action);
 //! - orders in: `order`, `approval`, `ordered`, `pause`, `maintenance`;
 //! - decisions: `settle` (who is evaluated, and when), `decide` (`want`, `choice`: what is wanted), `pursue` (how far
 //!   that can be followed now), `failover` (which candidate), `may_change` (what holds back others too), `guards` (whether it may be done), `held` (what is said where it may not), `line` (who is next), `act`, `retry`, `schedule`;
@@ -16,8 +16,8 @@
 //! - what there is: `configure`, `needs`, `left`, `slots`, `slot`, `parts`, `pending`;
 //! - out: `marks`, `state` (what survives a restart, `saved` in its forms), `show`, `watch`.
 //!
-//! Whoever else of ours writes a channel's routing (provisioning does) says so by `note_own_change`, with the primary that it
-//! sends and until when that may land: such a route is nobody else's.
+//! Another writer of ours that sends a channel's routing (provisioning does) reports it by `note_own_change`, with the primary that
+//! it sends and until when that may land: such a route is not foreign.
 //!
 //! Must never: read a clock, act on an error, act without last looks by single `GET`, or act twice on one channel at once.
 
@@ -168,7 +168,7 @@ impl Engine {
         self.settle(now, out);
     }
 
-    /// Takes what came of an action. An operation that is not in flight is ignored.
+    /// Takes the outcome of an action. An operation that is not in flight is ignored.
     pub fn outcome(&mut self, now: Time, op: OpId, outcome: Outcome, out: &mut Vec<Command>) {
         self.on_outcome(now, op, outcome, true, out);
         self.settle(now, out);
@@ -191,7 +191,7 @@ impl Engine {
         taken
     }
 
-    /// Does what time alone brings about: staleness, blocks that end, looks that were not answered.
+    /// Does what time alone causes: staleness, blocks that end, looks that were not answered.
     pub fn tick(&mut self, now: Time, out: &mut Vec<Command>) {
         self.lapse_pauses(now, out);
         self.lapse_left(now, out);
@@ -241,7 +241,7 @@ impl Engine {
         self.settle(now, out);
     }
 
-    /// The same, told by what becomes of the longest of its policies' intervals: as older journals have it.
+    /// The same, expressed by the stretched value of the longest of its policies' intervals, as older journals have it.
     pub fn set_effective_interval(&mut self, now: Time, tenant: &TenantId, interval: Duration, out: &mut Vec<Command>) {
         let Some(t) = self.tenants.find(tenant) else { return };
         let longest = self.tenants[t].longest.as_secs_f64().max(0.001);
@@ -254,7 +254,7 @@ impl Engine {
     }
 
     /// So many of the reference targets outside the platforms answer now, of those that ever did; where none of them does,
-    /// our own network is gone. `of` 0: none is asked, or none has ever answered. Whether that said anything new: if not, it
+    /// our own network is down. `of` 0: none is asked, or none has ever answered. Whether that said anything new: if not, it
     /// need not be told again.
     pub fn set_references(&mut self, now: Time, answered: u32, of: u32, out: &mut Vec<Command>) -> bool {
         let news = self.on_references(now, answered, of, out);
@@ -262,7 +262,7 @@ impl Engine {
         news
     }
 
-    /// What of a policy's calendar is open from now on. A policy that was never told of has nothing open.
+    /// Which windows of a policy's calendar are open from now on. A policy that was never named has none open.
     pub fn set_windows(&mut self, now: Time, policy: &str, windows: Windows, out: &mut Vec<Command>) {
         self.open_windows(policy, windows, out);
         self.settle(now, out);
@@ -338,7 +338,7 @@ impl Engine {
         self.tenants.find(id).map(|t| self.tenant_report(now, t))
     }
 
-    /// Reference targets that answer, and of how many; as last told.
+    /// Reference targets that answer, and of how many; as last reported.
     pub const fn references(&self) -> (u32, u32) {
         (self.network.answered, self.network.of)
     }
@@ -417,7 +417,7 @@ pub(super) fn channel_record(
     Record { before, after, ..record(event, Some(key.tenant.clone()), Some(key.channel.clone()), actor, reason) }
 }
 
-/// A person, by the name that is told of him.
+/// A person, by name.
 pub(super) fn person(who: &str) -> Actor {
     Actor::Operator(who.to_owned())
 }

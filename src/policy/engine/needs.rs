@@ -1,4 +1,5 @@
-//! Whom a channel needs watched: its candidates, and where its traffic goes. Those are watched as long as somebody needs them.
+//! Which channels a channel needs watched: its candidates, and the one that carries its traffic. They are watched while any channel
+//! needs them.
 
 use super::super::command::{Command, EventType};
 use super::super::hold::Hold;
@@ -12,7 +13,7 @@ use super::{Engine, Slot, channel_record};
 use std::sync::Arc;
 
 impl Engine {
-    /// Finds out anew whom the channel needs watched: its candidates, and where its traffic goes.
+    /// Works out again which channels it needs watched: its candidates, and the one that carries its traffic.
     pub(super) fn refresh_needs(&mut self, now: Time, i: SlotId, out: &mut Vec<Command>) {
         let slot = &self.slots[i];
         let (own, policy) = (slot.id().clone(), slot.policy.clone());
@@ -64,8 +65,8 @@ impl Engine {
             let c = known.unwrap_or_else(|| {
                 if self.started {
                     let reason = Reason::CandidateOf { channel: own.clone() };
-                    let told = channel_record(&key, EventType::ChannelWatched, Actor::Engine, reason, (None, None));
-                    out.push(Command::Record(told));
+                    let record = channel_record(&key, EventType::ChannelWatched, Actor::Engine, reason, (None, None));
+                    out.push(Command::Record(record));
                 }
                 self.add_slot(now, key, policy.clone())
             });

@@ -10,7 +10,7 @@ use super::super::words::Actor;
 use super::doubt::Word;
 use super::evidence::judge;
 use super::slot::Single;
-use super::weigh::told;
+use super::weigh::listed;
 use super::{Engine, Slot, channel_record};
 
 /// Candidates that the platform names beyond this are left out.
@@ -65,7 +65,7 @@ impl Engine {
         let (echo, set) = (slot.route.echo, slot.codec.set.is_some());
         let verdict = judge(slot, view);
         if single {
-            // What shows a route that is not believed yet tells nothing that a change could rest on.
+            // An answer that shows a route we do not believe yet supports no change.
             slot.evidence.single = (!weighed.has(Word::Doubtful)).then_some(Single { asked, seq, verdict });
         }
         if slot.evidence.status != view.status {
@@ -136,8 +136,8 @@ impl Engine {
         if !before {
             let reason = slot.missing_reason();
             let event = EventType::ChannelMissing;
-            let told = channel_record(&slot.key, event, Actor::Outside, reason, (None, None));
-            out.push(Command::Record(told));
+            let record = channel_record(&slot.key, event, Actor::Outside, reason, (None, None));
+            out.push(Command::Record(record));
             self.sync_load(i);
         }
         self.slots[i].evidence.fresh = false;
@@ -184,18 +184,18 @@ impl Engine {
 /// Takes over what the decision needs of the rest. Whether the platform names other backups than before, where they count.
 fn note_view(slot: &mut Slot, asked: Time, view: &ChannelView, single: bool, codecs: Word) -> bool {
     if codecs == Word::Another {
-        // Someone else chose another order: it is theirs, and there is nothing of ours to take back.
+        // Someone else chose another order: it stays, and there is no order of ours to take back.
         (slot.codec.set, slot.codec.first, slot.codec.trial, slot.route.doubts.codecs) = (None, None, None, None);
         slot.route.doubts.forget_replaced(false);
     }
     // An order that was asked for before our last action ended may be the one that it replaced.
-    if let Some(codecs) = told(view.codecs.as_ref(), single)
+    if let Some(codecs) = listed(view.codecs.as_ref(), single)
         && slot.evidence.codecs != codecs
         && asked >= slot.route.from
     {
         slot.evidence.codecs = codecs.to_vec();
     }
-    let Some(backups) = told(view.failover.as_ref(), single) else { return false };
+    let Some(backups) = listed(view.failover.as_ref(), single) else { return false };
     let backups = backups.get(..MAX_BACKUPS).unwrap_or(backups);
     if slot.listed.is_some() || !slot.configured || slot.evidence.backups == backups {
         return false;

@@ -1,5 +1,5 @@
-//! Persons' orders: acknowledge, and the way to `approval`, `pause` and `ordered`. Same rules and same audit as everything
-//! else.
+//! People's orders: acknowledge, and the dispatch to `approval`, `pause` and `ordered`. The same rules and the same audit as for
+//! everything else.
 
 use super::super::command::{Command, EventType, Order, Refusal};
 use super::super::key::{ChannelKey, TenantId};
@@ -66,14 +66,16 @@ impl Engine {
         let refuted = std::mem::take(&mut slot.codec.refuted).at(now).next().is_some();
         let codecs = cooling || refuted;
         let took = match (foreign, blocked || retrying, codecs) {
-            (true, _, true) => "took over the route and released the codecs",
-            (true, _, false) => "took over the route",
+            (true, _, true) => "accepted the route and released the codecs",
+            (true, _, false) => "accepted the route",
             (false, true, true) => "released the block and the codecs",
             (false, true, false) => "released the block",
             (false, false, true) => "released the codecs",
             (false, false, false) if entered => return Ok(()),
             (false, false, false) => {
-                let why = format!("nothing of {key} is blocked or in cooldown, and its route is not someone else's");
+                let why = format!(
+                    "nothing to acknowledge: {key} has no block and no cooldown, and nobody else set its route"
+                );
                 return Err(Refusal::NothingToDo(why));
             }
         };

@@ -1,7 +1,7 @@
-//! A person's order to move traffic: the same rules and the same last looks as a decision of the engine's own.
+//! A person's order to move traffic: the same rules and the same last looks as for the engine's own decisions.
 //!
 //! An order that the rules forbid is refused at once, with the reason. One that is taken and cannot be confirmed lapses:
-//! traffic never moves long after anyone expected it to. `force` passes over blocks and caps, and never over fitness,
+//! traffic never moves long after anyone expected it to. `force` passes over blocks and limits, and never over fitness,
 //! doubt about the evidence (blindness, a mass change), a pause, the journal or the mode.
 
 use super::super::command::{Command, EventType, Refusal};
@@ -9,7 +9,7 @@ use super::super::hold::{ByOrder, Hold};
 use super::super::ids::SlotId;
 use super::super::key::{ChannelId, ChannelKey};
 use super::super::params::Mode;
-use super::super::reason::{Cause, Reason};
+use super::super::reason::{Cause, Change, Reason};
 use super::super::time::Time;
 use super::super::words::{Actor, Health};
 use super::failover::home_against;
@@ -30,8 +30,8 @@ impl Ordered {
 
     fn words(&self, key: &ChannelKey) -> String {
         match &self.to {
-            Some(to) => format!("to move the traffic of {key} to {to}"),
-            None => format!("to take the traffic of {key} home"),
+            Some(to) => format!("failover of {key} to {to}"),
+            None => format!("failback of {key}"),
         }
     }
 }
@@ -58,13 +58,13 @@ impl Engine {
         let before = self.slots[i].action.ordered.replace(ordered);
         if let Err(why) = self.order_allowed(now, i) {
             self.slots[i].action.ordered = before;
-            return Err(Refusal::Forbidden(format!("the order {words} is refused: {why}")));
+            return Err(Refusal::Forbidden(format!("the {words} is refused: {why}")));
         }
         // What was wanted so far had its own last looks: those of the order begin now.
         self.unwish(i);
         self.refresh_needs(now, i, out);
         self.mark_unsaved(i);
-        let order = format!("ordered {words}{}", if force { ", past blocks and caps" } else { "" });
+        let order = format!("ordered the {words}{}", if force { ", past blocks and limits" } else { "" });
         let (event, reason) = (EventType::OperatorOrdered, Reason::Ordered { order });
         out.push(Command::Record(channel_record(key, event, person(who), reason, (None, None))));
         self.touch(i);
@@ -88,7 +88,7 @@ impl Engine {
             Err(refused) => refused.to_string(),
             Ok(()) => match self.order_fit(now, i) {
                 Some(why) => why,
-                None if unanswered => "its target was not found good by a last look".to_owned(),
+                None if unanswered => "its target did not answer a last look as good".to_owned(),
                 None if now >= ordered.until => slot.reason.to_string(),
                 None => return,
             },
@@ -96,7 +96,7 @@ impl Engine {
         let (key, words) = (slot.key.clone(), ordered.words(&slot.key));
         self.slots[i].action.ordered = None;
         self.mark_unsaved(i);
-        let reason = Reason::Lapsed { what: format!("the order {words} lapsed: {why}") };
+        let reason = Reason::Lapsed { what: format!("the ordered {words} lapsed: {why}") };
         out.push(Command::Record(channel_record(&key, EventType::Lapsed, Actor::System, reason, (None, None))));
         self.refresh_needs(now, i, out);
     }
@@ -132,7 +132,9 @@ impl Engine {
         let slot = &self.slots[i];
         match &slot.action.ordered.as_ref()?.to {
             Some(_) if slot.route.carries > 0 => {
-                Some(format!("{} carries the traffic of {} others", slot.id(), slot.route.carries))
+                let others = slot.route.carries;
+                let channels = if others == 1 { "channel" } else { "channels" };
+                Some(format!("{} carries {others} other {channels}", slot.id()))
             }
             None => home_against(slot).map(|why| format!("{} {why}", slot.id())),
             Some(to) => match self.lookup(slot, to) {
@@ -148,15 +150,15 @@ fn applies(slot: &Slot, to: Option<&ChannelId>) -> Result<(), Refusal> {
     let key = &slot.key;
     let nothing = |why: String| Err(Refusal::NothingToDo(why));
     if let Some(kind) = slot.pending() {
-        return nothing(format!("a {kind} of {key} is under way, or its outcome is not known yet"));
+        return nothing(format!("a {} of {key} is under way, or its outcome is not known yet", Change(kind)));
     }
     let Some(route) = slot.route.read.as_ref().filter(|_| !slot.evidence.missing) else {
         return nothing(format!("the route of {key} is not known, so it cannot be changed"));
     };
     match to {
         Some(to) if to == slot.id() => nothing(format!("{key} cannot be its own backup: a failback takes it home")),
-        Some(to) if to == route => nothing(format!("the traffic of {key} goes to {to} already")),
-        None if !slot.away() => nothing(format!("the traffic of {key} is at home already")),
+        Some(to) if to == route => nothing(format!("the traffic of {key} already goes to {to}")),
+        None if !slot.away() => nothing(format!("the traffic of {key} is already at home")),
         _ => Ok(()),
     }
 }

@@ -1,4 +1,4 @@
-//! What came of an action: what it leaves behind when it shows, fails, or stays unknown.
+//! The outcome of an action: what it changes when it shows, fails, or stays unknown.
 
 use super::super::command::{Action, ActionKind, Command, EventType};
 use super::super::hold_down::HoldDown;
@@ -42,9 +42,9 @@ impl Engine {
         let reason = Reason::Outcome { kind, outcome: outcome.clone() };
         if flight.orphan {
             let event = EventType::OrphanResolved;
-            let mut told = channel_record(&slot.key, event, Actor::System, reason.clone(), (None, None));
-            told.op = Some(op);
-            out.push(Command::Record(told));
+            let mut record = channel_record(&slot.key, event, Actor::System, reason.clone(), (None, None));
+            record.op = Some(op);
+            out.push(Command::Record(record));
         }
         match outcome {
             Outcome::Applied { .. } => self.complete(now, i, &kept, reason, out),
@@ -151,9 +151,9 @@ impl Engine {
     fn conclude(&mut self, i: SlotId, kept: &Kept, event: EventType, reason: Reason, out: &mut Vec<Command>) {
         let slot = &self.slots[i];
         let change = facts(&kept.kind, &slot.key.channel);
-        let mut told = channel_record(&slot.key, event, Actor::Engine, reason, change);
-        told.op = Some(kept.op);
-        out.push(Command::Record(told));
+        let mut record = channel_record(&slot.key, event, Actor::Engine, reason, change);
+        record.op = Some(kept.op);
+        out.push(Command::Record(record));
         self.mark_changed(i);
     }
 
@@ -209,7 +209,7 @@ impl Engine {
         }
     }
 
-    /// A look at the channel alone tells what came of an action whose outcome was unknown.
+    /// A single look shows whether an action of unknown outcome was made.
     pub(super) fn settle_unsure(
         &mut self,
         now: Time,
@@ -245,7 +245,7 @@ impl Engine {
 fn stray_outcome(action: &Action, outcome: Outcome, out: &mut Vec<Command>) {
     let reason = Reason::Outcome { kind: action.kind.name().to_owned(), outcome };
     let change = facts(&action.kind, &action.channel.channel);
-    let mut told = channel_record(&action.channel, EventType::OrphanResolved, Actor::System, reason, change);
-    told.op = Some(action.op);
-    out.push(Command::Record(told));
+    let mut record = channel_record(&action.channel, EventType::OrphanResolved, Actor::System, reason, change);
+    record.op = Some(action.op);
+    out.push(Command::Record(record));
 }

@@ -1,5 +1,5 @@
-//! The parts of what the engine holds of one channel. What is watched stands apart from what is steered: the platform and
-//! telemetry tell the one, our actions change the other.
+//! The parts of the engine's state of one channel. What is watched is apart from what is steered: the platform and telemetry
+//! report the one, our actions change the other.
 
 use super::super::channel::{Event, Machine};
 use super::super::hold::Hold;
@@ -124,7 +124,7 @@ pub(in crate::policy) struct Route {
     pub from: Time,
     pub doubted_at: Option<Time>,
     pub doubts: Doubts,
-    /// Where other writers of ours may have put it, and until when such a change may land.
+    /// Routes that other writers of ours may have sent, and until when such a change may land.
     pub own_changes: Vec<(ChannelId, Time)>,
     /// Others whose traffic the channel carries or is about to.
     pub carries: u32,
@@ -148,7 +148,7 @@ pub(in crate::policy) struct CodecOrder {
     pub credentials_before: Option<AuthenticationSeen>,
     /// The codec order of ours that it has, measured or not yet.
     pub trial: Option<Box<Timed<CodecTrial>>>,
-    /// When telemetry last told that it is worse than the one before.
+    /// When telemetry last showed it to be worse than the order before.
     pub worse_at: Option<Time>,
     pub refuted: Refutations,
 }
@@ -157,7 +157,7 @@ pub(in crate::policy) struct CodecOrder {
 #[derive(Debug, Default)]
 pub(in crate::policy) struct Actions {
     pub wish: Option<Wish>,
-    /// What was proposed in vain and is wanted still.
+    /// Proposals that nobody approved and that are still wanted.
     pub lapsed: Vec<Wish>,
     pub held: Option<Hold>,
     pub no_candidate: bool,
@@ -167,7 +167,7 @@ pub(in crate::policy) struct Actions {
     pub unsure: Option<Box<Unsure>>,
     /// Actions that had not shown when their time was over, and until when each may still show as ours.
     pub late: Vec<(Kept, Time)>,
-    /// When the last action showed: decisions for the sake of quality rest on telemetry that was asked for later.
+    /// When the last action showed: decisions about quality rest on telemetry that was asked for later.
     pub changed_at: Option<Time>,
     pub blocked_until: Option<Time>,
     pub hold_down: Option<HoldDown>,

@@ -27,7 +27,10 @@ impl Engine {
             return Err(Refusal::NothingToDo(format!("{} is already paused", scope(tenant))));
         }
         if t.is_some_and(|t| was && until.is_none() && self.tenants[t].other_controller) {
-            let why = format!("{} is paused since another controller undid our routes: until resumed", scope(tenant));
+            let why = format!(
+                "{} is paused because another controller undid our routes: only `resume` ends that",
+                scope(tenant)
+            );
             return Err(Refusal::NothingToDo(why));
         }
         let until = lasts.map(|lasts| now + lasts);
@@ -50,7 +53,7 @@ impl Engine {
             return Err(Refusal::NothingToDo(match tenant {
                 Some(_) => format!("{} is not paused", scope(tenant)),
                 None if others.is_empty() => "nothing is paused".to_owned(),
-                None => format!("not everything is paused, only {others}: resume it by its name"),
+                None => format!("not everything is paused, only {others}: resume each by name"),
             }));
         }
         self.set_pause(t, false, None);
@@ -136,9 +139,9 @@ impl Engine {
         out: &mut Vec<Command>,
     ) {
         let event = if actor == Actor::System { EventType::Lapsed } else { EventType::OperatorOrdered };
-        let mut told = record(event, tenant.cloned(), None, actor, reason);
-        (told.before, told.after) = (Some(Fact::Paused(change.0)), Some(Fact::Paused(change.1)));
-        out.push(Command::Record(told));
+        let mut record = record(event, tenant.cloned(), None, actor, reason);
+        (record.before, record.after) = (Some(Fact::Paused(change.0)), Some(Fact::Paused(change.1)));
+        out.push(Command::Record(record));
         if let Some(t) = t {
             self.mark_tenant_unsaved(t);
             self.touch_wanting(t);

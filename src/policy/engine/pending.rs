@@ -1,4 +1,4 @@
-//! Actions of one channel from the moment they leave the engine until their outcome is known, and what people said of the next
+//! A channel's actions from the moment they leave the engine until their outcome is known, and people's orders for the next
 //! one.
 //!
 //! Must never: decide anything.
@@ -29,7 +29,7 @@ pub(in crate::policy) struct Flight {
 #[derive(Debug)]
 pub(in crate::policy) struct Unsure {
     pub kept: Kept,
-    /// Looks asked for earlier tell nothing.
+    /// Looks asked for earlier say nothing about it.
     pub since: Time,
     /// When the old state, still being read, means that it was not made.
     pub until: Time,

@@ -1,7 +1,7 @@
-//! A route that was taken for quality, while it has to prove itself; and afterwards, where it did not and its traffic has still
-//! to come back.
+//! A route that was taken for quality, while it has to prove itself; and afterwards, if it failed and its traffic still has to
+//! come back.
 //!
-//! Must never: act by itself, or judge a route by telemetry of before it showed.
+//! Must never: act by itself, or judge a route by telemetry from before it showed.
 
 use super::super::ids::SlotId;
 use super::super::key::ChannelId;
@@ -13,7 +13,7 @@ use super::super::words::Health;
 use super::Engine;
 
 impl Engine {
-    /// A route of ours shows: where it was taken for quality it is on probation from now on.
+    /// A route of ours shows: if it was taken for quality, its probation starts now.
     pub(super) fn begin_probation(&mut self, now: Time, i: SlotId, backup: &ChannelId, cause: Option<&Cause>) {
         let window = self.sibling(&self.slots[i], backup).map(|b| &self.slots[b].telemetry.window);
         let probation = Probation::of(backup, cause).map(|probation| {

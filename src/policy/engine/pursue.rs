@@ -1,4 +1,4 @@
-//! How far a wish can be followed now: held, confirming, without a candidate, or done. The only caller of `act`.
+//! How far a wish gets now: held, confirming, without a candidate, or carried out. The only caller of `act`.
 
 use super::super::channel::Event;
 use super::super::command::{Command, EventType};
@@ -11,7 +11,7 @@ use super::failover::Pick;
 use super::{Engine, Want, Wish, channel_record};
 
 impl Engine {
-    /// Follows a wish as far as it goes now: held, confirming, without a candidate, or done.
+    /// Takes a wish as far as it gets now: held, confirming, without a candidate, or carried out.
     pub(super) fn pursue(&mut self, now: Time, i: SlotId, out: &mut Vec<Command>) {
         let Some(wish) = self.slots[i].action.wish.clone() else { return };
         if let Err(hold) = self.guards(now, i, &wish.want) {
@@ -69,8 +69,8 @@ impl Engine {
             awaiting.push(i);
         }
         if let Want::Cascade(b, _) = wish.want {
-            let told = self.slots[b].confirms(now, wish, age).and_then(|single| single.verdict);
-            if !matches!(told, Some(Event::Bad | Event::Missing)) {
+            let verdict = self.slots[b].confirms(now, wish, age).and_then(|single| single.verdict);
+            if !matches!(verdict, Some(Event::Bad | Event::Missing)) {
                 awaiting.push(b);
             }
         }

@@ -1,7 +1,7 @@
 //! Telemetry in, and what follows from it: scores, conditions that last, the codec order that would sound better, and
 //! whether a codec order keeps what it promised.
 //!
-//! Must never: act by itself, or judge an order by telemetry of before it showed.
+//! Must never: act by itself, or judge an order by telemetry from before it showed.
 
 use super::super::codec::{self, CodecHold, Proposal, same_names};
 use super::super::command::{Command, EventType};
@@ -156,7 +156,7 @@ impl Engine {
         Some((proposal.predicted - proposal.gain).min(newest))
     }
 
-    /// A codec order of ours shows: what it promised is measured from now on.
+    /// A codec order of ours shows: from now on it is measured against its promise.
     pub(super) fn begin_trial(
         &mut self,
         now: Time,
@@ -242,7 +242,7 @@ impl Engine {
         }
         let slot = &self.slots[i];
         let Some(trial) = slot.pending_trial() else { return };
-        // Traffic that has left tells nothing more of the order.
+        // Once the traffic has left, telemetry says nothing about the order.
         if now >= trial.until || slot.away() {
             let within = CodecTrial::lasts(&slot.policy.telemetry).saturating_sub(trial.until.since(now));
             let reason = Reason::CodecUnmeasured { to: trial.of.promise.to.clone(), within };

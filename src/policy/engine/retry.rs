@@ -1,12 +1,12 @@
-//! Attempts that failed, and when the next one may be made: for each purpose on its own, so that what fails for one holds back
-//! none for another; and the targets that were tried in vain.
+//! Failed attempts, and when the next one may be made: for each purpose by itself, so that a failure of one holds back no other;
+//! and the targets that a change to failed.
 //!
-//! What failed belongs to an episode: it is forgotten once a change of that purpose shows, the route becomes another one, or
-//! nothing of the kind is wanted any more; and one failure less counts for each longest wait that passes without another.
-//! What was called back is no failure. It waits likewise, by a count of its own: where its ground comes and goes, it would be
-//! decided at every look.
+//! Failures belong to an episode: they are forgotten once a change of that purpose shows, the route changes, or nothing of the
+//! kind is wanted any longer; and one failure less counts for each longest wait that passes without another.
+//! A call-back is no failure. It waits too, by a count of its own: if its grounds come and go, the action would otherwise be decided
+//! at every look.
 //!
-//! Must never: hold back a rescue for the sake of anything else.
+//! Must never: hold back a rescue because of anything else.
 
 use super::super::ids::SlotId;
 use super::super::key::ChannelId;

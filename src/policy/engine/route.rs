@@ -1,5 +1,5 @@
-//! Whose route it is: what the platform shows is held against what we set, what may still show of ours, and what another
-//! writer of ours may have set. What is left is somebody else's.
+//! Who set a route: compares what the platform shows with what we set, with changes of ours that may still show, and with what another
+//! writer of ours may have set. Anything else is somebody else's.
 //!
 //! Must never: decide that something is wanted, or take a page of the list for the last word.
 
@@ -16,7 +16,7 @@ use super::doubt::Word;
 use super::{Engine, Slot, channel_record, record};
 use std::time::Duration;
 
-/// Changes of other writers of ours that are remembered of one channel.
+/// Most changes of other writers of ours remembered for one channel.
 const MAX_OWN_CHANGES: usize = 8;
 /// So many reversals of one channel within an hour, each noticed after a time in which nobody looked, mean another controller.
 pub(super) const MAX_NOTICED: usize = 3;
@@ -36,7 +36,7 @@ impl Engine {
             return false;
         }
         if !single && view.unrouted && self.slots[i].route.read.is_none() {
-            // Only the channel itself can tell where its traffic goes.
+            // Only a single look can show where its traffic goes.
             self.doubt_route(now, i, out);
         }
         let slot = &mut self.slots[i];
@@ -99,7 +99,7 @@ impl Engine {
         self.mark_unsaved(i);
     }
 
-    /// Another writer of ours set this route: it is nobody else's, and what it undid is free to be done again.
+    /// Another writer of ours set this route: it is not foreign, and a move that it undid may be made again.
     fn take_own_change(&mut self, now: Time, i: SlotId, read: &ChannelId, out: &mut Vec<Command>) {
         let slot = &mut self.slots[i];
         let Some(n) = slot.route.own_changes.iter().position(|(to, until)| to == read && now < *until) else { return };
@@ -128,7 +128,7 @@ impl Engine {
             slot.route.doubts.seen.as_ref().is_some_and(|seen| !blind && seen_since.is_none_or(|since| *seen >= since));
         slot.route.doubts.seen = Some(now);
         slot.route.doubts.forget_replaced(true);
-        // A channel that came home long ago may be moved by anybody: that undoes nothing of ours.
+        // Whoever moves a channel that came home long ago undoes nothing of ours.
         let left_away = slot.route.expected.as_ref().is_some_and(|expected| *expected != slot.key.channel);
         let reversal = slot.route.ours && (left_away || slot.action.blocked_until.is_some_and(|until| until > now));
         let was = slot.route.expected.replace(read.clone());
@@ -173,9 +173,9 @@ impl Engine {
         tenant.paused_until = None;
         let reversals = u32::try_from(reversals).unwrap_or(u32::MAX);
         let reason = Reason::OtherController { reversals, within };
-        let mut told = record(EventType::OtherController, Some(tenant.id.clone()), None, Actor::Outside, reason);
-        (told.before, told.after) = (Some(Fact::Paused(was)), Some(Fact::Paused(true)));
-        out.push(Command::Record(told));
+        let mut record = record(EventType::OtherController, Some(tenant.id.clone()), None, Actor::Outside, reason);
+        (record.before, record.after) = (Some(Fact::Paused(was)), Some(Fact::Paused(true)));
+        out.push(Command::Record(record));
         self.touch_wanting(t);
     }
 

@@ -1,5 +1,5 @@
-//! The forms of what survives a restart: whose state it is, what is kept of each, and a channel's taken out and put back.
-//! Never a monotonic time: that of the next process begins elsewhere, so ages and remaining times are kept.
+//! The form of the state that survives a restart: whose it is, what is kept of each, and a channel's state saved and restored.
+//! It never holds a monotonic time, which starts anew with each process: ages and remaining times are kept instead.
 
 use super::super::hold_down::{HoldDown, decayed};
 use super::super::hour::HOUR;
@@ -54,8 +54,9 @@ impl FromStr for Part {
             }
             _ => None,
         };
-        parsed
-            .ok_or_else(|| format!("`{text}` is no state key: `engine`, `tenant/NAME` or `channel/TENANT/ID` is meant"))
+        parsed.ok_or_else(|| {
+            format!("`{text}` is not a state key: expected `engine`, `tenant/NAME` or `channel/TENANT/ID`")
+        })
     }
 }
 
@@ -132,7 +133,7 @@ pub struct SavedChannel {
     replaced: Vec<(Replaced, Duration)>,
     /// Ages of reversals that happened nobody knows when.
     noticed: Vec<Duration>,
-    /// Where other writers of ours may have put its route, and for how much longer such a change may land.
+    /// Routes that other writers of ours may have sent, and for how much longer such a change may land.
     own_changes: Vec<(ChannelId, Duration)>,
     /// How long a maintenance that a person started goes on, and why.
     maintenance: Option<(Duration, String)>,
@@ -142,7 +143,7 @@ pub struct SavedChannel {
     baseline: Option<SavedBaseline>,
     /// For how long it has been out of the file, and how much older everything else is; `None`: it is in it.
     left: Option<(Duration, Duration)>,
-    /// Its SIP server, as the channel itself told.
+    /// Its SIP server, as a single look showed.
     sip_server: Option<String>,
     /// A person's order that has not been carried out, and for how much longer it may be.
     ordered: Option<SavedOrder>,
@@ -289,7 +290,7 @@ pub(super) fn restore_channel(now: Time, slot: &mut Slot, saved: SavedChannel, e
     slot.route.doubts.noticed = noticed.filter_map(|age| until(HOUR.checked_sub(age))).collect();
     slot.route.own_changes =
         saved.own_changes.into_iter().filter_map(|(to, left)| Some((to, until(Some(left))?))).collect();
-    // One that ended meanwhile is told of by the first evaluation.
+    // The first evaluation records one that has ended since.
     slot.action.maintenance = saved.maintenance.map(|(left, reason)| (now + left.saturating_sub(elapsed), reason));
     slot.codec.trial = saved.trial.map(|saved| Box::new(Timed::restore(saved, now)));
     slot.codec.refuted = Refutations::restore(saved.refuted, now, elapsed, &slot.policy.codec);
@@ -300,7 +301,7 @@ pub(super) fn restore_channel(now: Time, slot: &mut Slot, saved: SavedChannel, e
         slot.telemetry.window.restore(baseline);
     }
     slot.action.ordered = saved.ordered.map(|SavedOrder { to, force, who, left }| {
-        // One whose time was over meanwhile is told of by the next tick.
+        // The next tick records one whose time is up since.
         let until = now + left.saturating_sub(elapsed).max(Duration::from_millis(1));
         Ordered { to, force, who, until, taken_over: true }
     });

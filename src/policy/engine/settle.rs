@@ -1,8 +1,8 @@
-//! Facts first, then decisions. Whatever takes a fact in updates what is known and touches the channels that it may mean
-//! something for; every public method of the engine then settles: it evaluates what was touched, in that order, and gives free
-//! places to those who are next, until nothing is left to do.
+//! Facts first, then decisions. A handler takes a fact in, updates what is known, and touches the channels that the fact may
+//! concern; every public method of the engine then settles: it evaluates the touched channels, in that order, and gives free places
+//! to the next in line, until nothing is left to do.
 //!
-//! Must never: evaluate a channel while a fact is half taken in.
+//! Must never: evaluate a channel while a fact is only half taken in.
 
 use super::super::command::Command;
 use super::super::ids::SlotId;
@@ -13,7 +13,7 @@ impl Engine {
     /// Evaluates what was touched, and gives free places to those who are next. The end of every public method.
     pub(super) fn settle(&mut self, now: Time, out: &mut Vec<Command>) {
         self.evaluate_touched(now, out);
-        // Each round gives somebody a place or takes him out of the line; the bound is for what nobody thought of.
+        // Each round gives a channel a place or takes it out of the line; the bound guards against an endless loop.
         let mut rounds = 2 * self.places.len() + 1;
         while rounds > 0 && self.places.take_moved(now) {
             rounds -= 1;

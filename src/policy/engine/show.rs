@@ -1,4 +1,4 @@
-//! What is told of channels and tenants. Reads only.
+//! The reports of channels and tenants. Reads only.
 
 use super::super::channel::Event;
 use super::super::explanation::{Block, BlockKind, Explanation, HoldDownReport};
@@ -87,7 +87,7 @@ impl Engine {
         self.find_tenant(tenant).map_or_else(|_| TenantParams::default().read_lag, of)
     }
 
-    /// What of each policy's calendar is open, by the policy's name; policies that were never told of are left out.
+    /// Which windows of each policy's calendar are open, by the policy's name; policies never named are left out.
     pub fn windows(&self) -> impl Iterator<Item = (&str, Windows)> {
         self.windows.iter().map(|(policy, windows)| (policy.as_str(), *windows))
     }

@@ -1,9 +1,9 @@
-//! Whether there is sight at all: a tenant whose looks fail is blind; and where no reference target outside the platforms
-//! answers either, our own network is gone and every tenant is blind at once.
+//! Blindness: a tenant whose looks fail is blind; and if no reference target outside the platforms answers either, our own
+//! network is down and every tenant is blind at once.
 //!
-//! While blind nothing is done, and no time counts as having been up. Sight comes back channel by channel, each with its
-//! own fresh evidence. Where reference targets are asked, a tenant is blind at once, and is told of as soon as they have
-//! said whose fault it is: one alert for our own network, one for each platform otherwise.
+//! While a tenant is blind nothing is done, and no time counts as having been up. Sight comes back channel by channel, each with
+//! its own fresh evidence. With reference targets, a tenant is blind at once, but it is recorded only once they have shown whose
+//! fault it is: one entry for our own network, otherwise one for each platform.
 //!
 //! Must never: take an error, or a reference target, for evidence of a channel.
 
@@ -55,7 +55,7 @@ impl Engine {
                 if !std::mem::take(&mut tenant.blind_untold) {
                     let (failed, of) = tenant.looks.counts();
                     let id = Some(tenant.id.clone());
-                    out.push(told(EventType::BlindLeft, id, Reason::Seen { failed, of }, false));
+                    out.push(blindness(EventType::BlindLeft, id, Reason::Seen { failed, of }, false));
                 }
             }
             _ => return,
@@ -73,7 +73,7 @@ impl Engine {
         }
         match (before.lost, self.network.lost) {
             (false, true) => {
-                out.push(told(EventType::BlindEntered, None, Reason::NetworkLost { of }, true));
+                out.push(blindness(EventType::BlindEntered, None, Reason::NetworkLost { of }, true));
                 self.all_sight_changed();
             }
             (true, false) => {
@@ -85,7 +85,7 @@ impl Engine {
                         tenant.blind = false;
                     }
                 }
-                out.push(told(EventType::BlindLeft, None, Reason::NetworkBack { answered, of }, false));
+                out.push(blindness(EventType::BlindLeft, None, Reason::NetworkBack { answered, of }, false));
                 self.all_sight_changed();
             }
             (false, false) => {
@@ -106,7 +106,7 @@ impl Engine {
         tenant.blind_untold = false;
         let (failed, of) = tenant.looks.counts();
         let reason = Reason::Blind { failed, of, references };
-        out.push(told(EventType::BlindEntered, Some(tenant.id.clone()), reason, true));
+        out.push(blindness(EventType::BlindEntered, Some(tenant.id.clone()), reason, true));
     }
 
     fn all_sight_changed(&mut self) {
@@ -133,9 +133,9 @@ impl Engine {
     }
 }
 
-fn told(event: EventType, tenant: Option<TenantId>, reason: Reason, blind: bool) -> Command {
+fn blindness(event: EventType, tenant: Option<TenantId>, reason: Reason, blind: bool) -> Command {
     let state = |blind| Some(Fact::Tenant(if blind { TenantState::Blind } else { TenantState::Seen }));
-    let mut told = record(event, tenant, None, Actor::Engine, reason);
-    (told.before, told.after) = (state(!blind), state(blind));
-    Command::Record(told)
+    let mut record = record(event, tenant, None, Actor::Engine, reason);
+    (record.before, record.after) = (state(!blind), state(blind));
+    Command::Record(record)
 }

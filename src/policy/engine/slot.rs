@@ -1,4 +1,4 @@
-//! All that the engine holds of one channel, and questions about it that need nothing else.
+//! The engine's state of one channel, and questions about it that need nothing else.
 
 use super::super::channel::Event;
 use super::super::command::{ActionKind, Cadence};
@@ -52,7 +52,7 @@ pub(in crate::policy) struct Slot {
     pub changed: bool,
     pub unsaved: bool,
     pub armed: Option<Time>,
-    /// It is evaluated before the engine is done with what it was told.
+    /// It is evaluated before the engine returns from the current fact.
     pub touched: bool,
 }
 
@@ -120,7 +120,7 @@ impl Slot {
         self.evidence.missing && (!failing || self.evidence.missing_looks >= self.policy.health.fall)
     }
 
-    /// What is told of it while the platform says that it has no such channel.
+    /// Its reason while the platform says that it has no such channel.
     pub(in crate::policy) fn missing_reason(&self) -> Reason {
         let fall = self.policy.health.fall;
         Reason::Missing { looks: self.evidence.missing_looks, fall, carries: self.route.carries }
@@ -159,7 +159,7 @@ impl Slot {
         self.action.approved.as_ref().filter(|approved| now < approved.until)
     }
 
-    /// Whether a person's order passes over blocks and caps.
+    /// Whether a person's order passes over blocks and limits.
     pub(in crate::policy) fn forced(&self) -> bool {
         self.action.ordered.as_ref().is_some_and(|ordered| ordered.force)
     }

@@ -1,6 +1,6 @@
-//! The tables of channels and of tenants: who stands at which place.
+//! The tables of channels and of tenants, by index.
 //!
-//! Must never: be walked in another order than that of the places, so that the same inputs give the same commands.
+//! Must never: be walked in another order than that of the indexes, so that the same inputs give the same commands.
 
 use super::super::ids::{SlotId, TenantIx};
 use super::super::key::{ChannelKey, TenantId};

@@ -1,4 +1,4 @@
-//! What is wanted for a channel, and since when: the closed list of wants, and a wish on its way to being done.
+//! What is wanted for a channel, and since when: the closed list of wants, and a wish that is being followed.
 //!
 //! Must never: say whether it may be done.
 
@@ -24,7 +24,7 @@ pub(in crate::policy) struct Wish {
     pub recorded: BTreeSet<&'static str>,
     /// When it was first proposed.
     pub proposed: Option<Time>,
-    /// That nobody is fit was told of.
+    /// Whether it was recorded that no candidate is fit.
     pub nobody_told: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What is told of a channel's quality: what runs out, and what is on trial. Reads only.
+//! The report of a channel's quality: which condition is running out, and what is on trial. Reads only.
 
 use super::super::explanation::{CodecTrialReport, LowReport, ProbationReport, QualityWatch, RefutedReport};
 use super::super::ids::SlotId;
@@ -9,7 +9,7 @@ use super::super::trial::{CodecTrial, Promise, Refuted, Timed, Verdict};
 use super::{Engine, Slot};
 
 impl Engine {
-    /// What is told of it: see [`QualityWatch`].
+    /// Its report: see [`QualityWatch`].
     pub(super) fn quality_watch(&self, now: Time, i: SlotId) -> QualityWatch {
         let slot = &self.slots[i];
         let refuted = slot.codec.refuted.at(now).map(|(refuted, left)| {

@@ -1,4 +1,4 @@
-//! Weighs an answer: what it shows of the route and the codecs, held against what we hold for true and what is in doubt.
+//! Weighs an answer: compares the route and the codecs that it shows with those we believe, and with those in doubt.
 
 use super::super::command::{ActionKind, Command};
 use super::super::ids::SlotId;
@@ -9,8 +9,8 @@ use super::doubt::{Doubt, Replaced, Weighed, Word};
 use super::{Engine, Slot};
 use std::time::Duration;
 
-/// What an answer tells of a list: what is left out is empty where the channel itself was asked, and not told in a page.
-pub(super) fn told<T>(read: Option<&Vec<T>>, single: bool) -> Option<&[T]> {
+/// A list in an answer: one that is absent is empty in a single look, and unknown in a page.
+pub(super) fn listed<T>(read: Option<&Vec<T>>, single: bool) -> Option<&[T]> {
     read.map(Vec::as_slice).or(single.then_some(&[]))
 }
 
@@ -55,7 +55,9 @@ impl Slot {
     }
 
     fn weigh_codecs(&mut self, now: Time, asked: Time, single: bool, view: &ChannelView) -> Word {
-        let (Some(set), Some(read)) = (&self.codec.set, told(view.codecs.as_ref(), single)) else { return Word::Held };
+        let (Some(set), Some(read)) = (&self.codec.set, listed(view.codecs.as_ref(), single)) else {
+            return Word::Held;
+        };
         if self.changes(|kind| matches!(kind, ActionKind::Codec { .. })) {
             return Word::Held;
         }

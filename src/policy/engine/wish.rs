@@ -1,4 +1,4 @@
-//! From the moment something is wanted until it is done or wanted no more.
+//! A wish, from the moment something is wanted until it is done or no longer wanted.
 
 use super::super::ids::SlotId;
 use super::super::time::Time;
@@ -12,7 +12,7 @@ impl Engine {
         match &mut slot.action.wish {
             Some(wish) if wish.want.same_episode(&want) => wish.want = want,
             _ => {
-                // What was proposed in vain is not proposed again as long as it is wanted.
+                // A proposal that lapsed is not made again as long as the same is wanted.
                 let before = slot.action.lapsed.iter().find(|lapsed| lapsed.want.same_episode(&want));
                 let (recorded, proposed) =
                     before.map(|lapsed| (lapsed.recorded.clone(), lapsed.proposed)).unwrap_or_default();

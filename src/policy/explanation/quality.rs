@@ -1,4 +1,4 @@
-//! What is told of a channel's quality beside its score: how far it is below what is usual, which condition is running out,
+//! What a report says about a channel's quality beside its score: how far it is below what is usual, which condition is running out,
 //! and what is on trial. Plain values.
 
 use super::super::key::ChannelId;
@@ -27,7 +27,7 @@ pub struct LowReport {
     pub below: f64,
     /// Whether that bound comes from the channel's own baseline.
     pub of_baseline: bool,
-    /// For how long.
+    /// How long the score has been that low.
     pub lasted: Duration,
     /// How long it has to be (`quality_for`).
     pub needed: Duration,
@@ -70,7 +70,7 @@ pub struct RefutedReport {
 /// A route taken for quality that has to prove itself.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ProbationReport {
-    /// Where traffic goes.
+    /// The backup that carries the traffic.
     pub backup: ChannelId,
     /// The score of the channel when its traffic left.
     pub left_behind: f64,

@@ -1,19 +1,18 @@
-//! When a reason is another one: what moves by itself (elapsed and remaining time, values measured or counted anew) is left aside, so
-//! that the journal keeps changes and not every evaluation.
+//! Whether two reasons differ in substance: elapsed and remaining times, scores and counts are ignored, so that the journal keeps
+//! changes and not every evaluation.
 
 use super::{Cause, Ineligible, Reason};
 use crate::policy::codec::CodecHold;
 use std::time::Duration;
 
 impl Reason {
-    /// Whether this is another reason than `other`, where only time that passes and values that are measured or counted anew do
-    /// not make another one.
+    /// Whether this differs in substance from `other`: passing time and newly measured or counted values make no difference.
     pub fn differs(&self, other: &Self) -> bool {
         std::mem::discriminant(self) != std::mem::discriminant(other)
             || (self != other && self.still() != other.still())
     }
 
-    /// The same without what moves by itself: elapsed and remaining time, scores, looks in a row.
+    /// The same without elapsed and remaining times, scores, and looks in a row.
     fn still(&self) -> Self {
         let mut still = self.clone();
         match &mut still {

@@ -1,4 +1,4 @@
-//! After the engine was fed: its commands are carried out, and what has lost its ground is called back.
+//! Carries out the engine's commands after each fact, and calls back the actions whose grounds are gone.
 
 use super::super::entry;
 use super::super::executor::{Execution, Told};
@@ -93,7 +93,8 @@ impl Driver {
             self.executions.spawn(execution.run_after(others, begun).instrument(span));
         } else {
             // What must stay beside the change is not known: it is not sent.
-            let outcome = Outcome::NotSent { why: format!("{channel} was not read singly before the change") };
+            let outcome =
+                Outcome::NotSent { why: format!("{channel} was not read by a single look before the change") };
             self.executions.spawn(async move {
                 let _ = begun.await;
                 let _ = tell.send(Told::Finished { op, outcome }).await;

@@ -1,4 +1,4 @@
-//! Permits: who else may change the platform, and when not.
+//! Permits: which other writer may change the platform, and when it may not.
 
 use super::super::fact::{Fact, Place};
 use super::Driver;
@@ -97,7 +97,7 @@ impl Driver {
             Some(key) if self.acts(&key) => {
                 Some(Denied::since(format!("an action on {key} is under way, which comes first")))
             }
-            Some(key) if taken(&key) => Some(Denied::since(format!("{key} is being changed already"))),
+            Some(key) if taken(&key) => Some(Denied::since(format!("{key} is already being changed"))),
             _ => self.held(tenant, change),
         }
     }
@@ -113,7 +113,7 @@ impl Driver {
             return None;
         }
         let Some(report) = self.engine.channel(self.clock.now(), key) else {
-            return Some(format!("{key} is not watched yet, so that whether it is up is not known"));
+            return Some(format!("{key} is not watched yet, so nobody knows whether it is up"));
         };
         Some(match (report.route, report.health) {
             _ if acts => format!("an action on {key} is under way, which comes first"),
@@ -142,16 +142,16 @@ impl Driver {
     fn need_no_rescue(&self, channel: &ChannelKey, backup: &ChannelId) -> Option<String> {
         let (now, tenant) = (self.clock.now(), &channel.tenant);
         let Some(report) = self.engine.channel(now, channel) else {
-            return Some("the channel is not kept any more".to_owned());
+            return Some("the channel is no longer watched".to_owned());
         };
         if self.engine.tenant(now, tenant).is_some_and(|tenant| tenant.state == TenantState::Blind) {
-            return Some(format!("the platform of {tenant} cannot be seen"));
+            return Some(format!("the tenant {tenant} is blind: its platform does not answer"));
         }
         match (&report.route, report.health) {
-            (Some(route), _) if route != backup => Some(format!("its traffic goes to {route} by now")),
+            (Some(route), _) if route != backup => Some(format!("its traffic now goes to {route}")),
             (_, Health::Down) => None,
-            (_, Health::Unknown) => Some("whether the channel is still down is not known".to_owned()),
-            _ => Some("the channel is not down any more: its calls can be heard".to_owned()),
+            (_, Health::Unknown) => Some("not known whether the channel is still down".to_owned()),
+            _ => Some("the channel is no longer down: its calls can be heard".to_owned()),
         }
     }
 }

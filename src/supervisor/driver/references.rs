@@ -1,4 +1,4 @@
-//! What rounds of reference targets found, told to the engine.
+//! Hands the engine what each round of reference targets found.
 
 use super::Driver;
 use crate::policy::Time;

@@ -1,4 +1,4 @@
-//! How a driver begins: put together, with what the journal knows, and with the actions that a crash interrupted.
+//! How a driver starts: built, restored from the journal, and given the actions that a crash interrupted.
 
 use super::super::spans;
 use super::{Driver, InFlight, Wiring};
@@ -94,7 +94,7 @@ impl Driver {
             self.adopt(orphan);
         }
         let version = env!("CARGO_PKG_VERSION");
-        let reason = format!("started version {version}; {found} interrupted actions to read back");
+        let reason = format!("version {version} started; {found} interrupted actions to read back");
         let details = json!({ "version": version, "interrupted": found });
         self.ledger.write(entry::of_process(wall, EventType::ProcessStarted, &Actor::System, reason, details));
         self.ledger.forget_recent(self.platforms.keys());
@@ -118,9 +118,9 @@ impl Driver {
         });
         let Some(execution) = execution else {
             let (tenant, channel) = (orphan.tenant, orphan.subject);
-            let why = format!("{tenant}/{channel} is no longer configured; look at its route by hand");
+            let why = format!("{tenant}/{channel} is no longer configured; check its route by hand");
             spans::operation(op, &tenant.as_str().into(), &channel.as_str().into())
-                .in_scope(|| tracing::warn!(%why, "an interrupted action cannot be read back"));
+                .in_scope(|| tracing::warn!(%why, "cannot read back an interrupted action"));
             let outcome = Outcome::Unknown { why: why.clone() };
             let details = json!({ "operation": op, "outcome": outcome });
             let mut entry =

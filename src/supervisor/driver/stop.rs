@@ -9,7 +9,7 @@ use std::time::Duration;
 const GRACE: Duration = Duration::from_secs(8);
 
 impl Driver {
-    /// What the engine would start now waits for the next start, and nothing is told of it.
+    /// What the engine would start now waits for the next start, and is not recorded.
     fn start_nothing_new(&mut self) {
         let started = |command: &Command| match command {
             Command::Act(action) => Some(action.op),

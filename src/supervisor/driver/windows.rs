@@ -1,4 +1,4 @@
-//! The calendar's windows, told to the engine as they open and close, and written down like all that it is told.
+//! Tells the engine when the calendar's windows open and close, and records that like every other fact.
 
 use super::{Driver, Fact, Place};
 use crate::policy::Time;

@@ -195,20 +195,26 @@ impl Prober {
                 // Slower than asking one by one would be.
                 let slow = shortest.is_some_and(|shortest| took > shortest.mul_f64(singly));
                 if slow {
-                    tracing::info!(?took, "the list of channels is slower than asking one by one; asking one by one");
+                    tracing::info!(
+                        ?took,
+                        "the list of channels is slower than single looks; looking at channels one by one"
+                    );
                     list.turn_off(now + LIST_OFF_FOR);
                 }
                 if let End::Again(why) = end
                     && state.should_log(crate::policy::LookError::Unexpected, now)
                 {
-                    tracing::warn!(why, "the list of channels does not end; what it did not show is asked for singly");
+                    tracing::warn!(
+                        why,
+                        "the list of channels has no end; channels it did not show are looked at one by one"
+                    );
                 }
             }
             // Where more channels are watched by now, more of it is worth reading.
             End::TooLong if pages < watched / 2 => {}
             End::TooLong => list.turn_off(now + LIST_OFF_FOR),
             End::Failed(error) if error.class == ErrorClass::Unsupported => {
-                tracing::info!(%error, "no list of channels; asking one by one");
+                tracing::info!(%error, "the platform gives no list of channels; looking at channels one by one");
                 list.pages = None;
                 list.turn_off(now + LIST_OFF_FOR);
             }
@@ -224,7 +230,7 @@ impl Prober {
         }
     }
 
-    /// Plans anew after a sweep, and asks singly for those that waited for it in vain.
+    /// Plans again after a sweep, and asks singly for the channels that it did not show.
     async fn ask_the_rest(&mut self, tenant: &TenantId, sweep: &Sweep) {
         let missed = || self.routine(tenant).filter(|(key, _)| !sweep.shown.contains(&key.channel));
         let waiting = missed().filter(|(_, watched)| watched.due.is_none() && !watched.looking);
@@ -238,7 +244,7 @@ impl Prober {
         if state.list.failures == 0 && state.list.off.is_none() {
             state.list.absent = missed.len();
             if sweep.shown.is_empty() {
-                tracing::info!("the list shows no channel that is watched; asking one by one");
+                tracing::info!("the list shows none of the watched channels; looking at channels one by one");
                 state.list.turn_off(self.clock.now() + LIST_OFF_FOR);
             }
             for channel in missed {

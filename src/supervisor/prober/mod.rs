@@ -33,7 +33,7 @@ use tracing::{Instrument, Span};
 
 /// Answers that wait for the prober's own loop.
 const DONE_BOUND: usize = 256;
-/// How often the plan is held against the request budget, which a 429 lowers and time raises.
+/// How often the plan is checked against the request budget, which a 429 lowers and time raises.
 const REPLAN_EVERY: Duration = Duration::from_secs(5);
 /// How soon after the set of suspect channels, or of all, became another one.
 const REPLAN_SOON: Duration = Duration::from_millis(100);
@@ -288,7 +288,7 @@ impl Prober {
     ) {
         let Some(state) = self.tenants.get_mut(tenant) else { return };
         if state.should_log(look, now) {
-            tracing::warn!(%error, "cannot look at the platform; this says nothing of its channels");
+            tracing::warn!(%error, "the platform does not answer; this says nothing about its channels");
         }
         if look == LookError::NotAuthorised && state.not_authorised.is_none() {
             state.not_authorised = Some(error.to_string());
@@ -303,11 +303,11 @@ impl Prober {
         if state.cached_said.is_none_or(|at| now.since(at) >= tenant::LOG_AGAIN_AFTER) {
             state.cached_said = Some(now);
             let age_seconds = age.as_secs();
-            tracing::warn!(age_seconds, "answers come from a cache: they are as old as it says, and count as that");
+            tracing::warn!(age_seconds, "answers come from a cache: they count as being as old as it says");
         }
     }
 
-    /// An answer came: we are authorised, and its `Date` tells how far apart the calendars are.
+    /// An answer came: we are authorised, and its `Date` shows how far apart the clocks are.
     async fn note_answer(&mut self, tenant: &TenantId, date: Option<crate::policy::WallMs>) {
         let wall = self.clock.wall();
         let Some(state) = self.tenants.get_mut(tenant) else { return };

@@ -1,4 +1,4 @@
-//! What a tenant's looking costs, held against what its request budget allows; and when each channel's turn comes for it.
+//! What a tenant's looks cost against its request budget, and when each channel's turn comes.
 //!
 //! What is armed keeps the moment that its interval counts from, so that it is timed anew whenever the plan changes.
 

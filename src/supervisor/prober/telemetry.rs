@@ -168,7 +168,7 @@ impl Prober {
         apart.suspects.retain(|channel| !suspects.contains(channel));
         for channel in culprits {
             if suspects.contains(&channel) {
-                tracing::warn!(%channel, "the platform refuses telemetry of this channel; it is left out for an hour");
+                tracing::warn!(%channel, "the platform refuses telemetry of this channel; not asked again for an hour");
                 apart.left_out.insert(channel, now + LEFT_OUT_FOR);
             } else {
                 apart.suspects.insert(channel);
@@ -241,7 +241,7 @@ impl Round {
             }
         }
         if self.asked.answered {
-            // Of whom it was refused is known by name.
+            // The channel that it was refused for is known by name.
             self.asked.error.take_if(|error| refuses(error));
         } else {
             self.asked.culprits.clear();

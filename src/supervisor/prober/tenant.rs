@@ -1,4 +1,4 @@
-//! A tenant as the prober knows it: its platform, what was learnt of its list and of its telemetry, and what was told of it.
+//! A tenant as the prober knows it: its platform, what it learnt about the list and telemetry, and what it logged.
 
 use super::list::List;
 use super::telemetry::Apart;
@@ -30,7 +30,7 @@ pub struct TenantPlan {
     pub pages: Option<usize>,
 }
 
-/// See the module.
+/// See the module documentation.
 pub(super) struct Tenant {
     pub(super) platform: Arc<dyn Platform>,
     pub(super) telemetry: Vec<TelemetryParams>,

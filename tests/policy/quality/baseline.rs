@@ -19,13 +19,15 @@ fn a_score_far_below_what_is_usual_moves_traffic_once_it_has_lasted() {
     let low = t.w.report("a").explanation.quality.low.unwrap();
     assert!(low.of_baseline && low.lasted == secs(180) && low.needed == secs(300), "{low:?}");
     assert!(
-        t.w.report("a").outlook_at(t.w.now).contains("; or a score below 86.3 for another 2 min, then to a candidate")
+        t.w.report("a")
+            .outlook_at(t.w.now)
+            .contains("; or a score below 86.3 for another 2 min, then to a better candidate")
     );
     t.minutes(2);
     assert_eq!(
         t.said(),
         [
-            "failover.intended: moved a to b: score 81.4, 9.9 below its usual 91.3 (degraded_by 5.0) for 5 min; b is up \
+            "failover.intended: moving a to b: score 81.4, 9.9 below its usual 91.3 (degraded_by 5.0) for 5 min; b is up \
              and carries 0 of 2 others",
             "act a a to b"
         ]
@@ -56,9 +58,7 @@ fn nobody_better_by_the_margin_is_no_candidate() {
     let said = t.said();
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(
-        said[0].ends_with(
-            "nobody is fit: b has a score of 83.2, where 86.4 is needed, c has no score, where 86.4 is needed"
-        ),
+        said[0].ends_with("no candidate is fit: b scores 83.2 and needs 86.4, c has no score and needs 86.4"),
         "{said:?}"
     );
 }
@@ -68,7 +68,7 @@ fn traffic_stays_away_while_home_is_degraded_though_its_score_is_no_bad_one() {
     let mut t = usual(degraded(5.0));
     t.set("a", (30.0, 0.5)).minutes(40);
     assert!(score(&t) > 80.0 && t.w.report("a").failed_over);
-    assert_eq!(t.w.text("a"), "traffic is at b; home is up and not known to be good");
+    assert_eq!(t.w.text("a"), "traffic is at b; home is up, but not known to be good");
     t.set("a", CLEAN).minutes(25);
     assert!(!t.w.report("a").failed_over);
 }

@@ -28,16 +28,13 @@ fn its_own_traffic_stays_while_it_carries_others_and_leaves_once_they_have() {
     let mut w = carrying(&moving());
     minutes(&mut w, 12);
     assert!(w.act().is_none(), "{}", w.text("b"));
-    assert_eq!(
-        w.text("b"),
-        "failover is held: it carries the traffic of 1 other, for whom it is fit only while its own goes to itself"
-    );
+    assert_eq!(w.text("b"), "failover is held: it carries 1 other channel, so its own traffic has to stay at home");
     assert_eq!((w.report("b").held, w.report("b").no_candidate), (Some("carries"), false));
     let outlook = w.report("b").outlook_at(w.now);
-    assert_eq!(outlook, "the traffic of others that it carries has to leave it first");
+    assert_eq!(outlook, "the channels that it carries have to leave it first");
     let order = Order::Failover { channel: key("b"), to: "c".into(), force: true };
     let why = w.engine.operator(w.now, &order, "alice", &mut w.out).unwrap_err().to_string();
-    assert!(why.ends_with("b carries the traffic of 1 others"), "{why}");
+    assert!(why.ends_with("b carries 1 other channel"), "{why}");
     // Somebody takes it home.
     w.moved("a", "healthy", "a");
     w.out.clear();
@@ -88,6 +85,6 @@ fn what_was_decided_is_called_back_where_somebody_comes_to_it_meanwhile() {
     assert_eq!(action.channel, key("b"));
     // Somebody else moves a there.
     w.look("a", "unhealthy", "b");
-    assert!(w.engine.may_send(action.op).unwrap_err().to_string().contains("carries the traffic of 1 other"));
+    assert!(w.engine.may_send(action.op).unwrap_err().to_string().contains("carries 1 other channel"));
     w.outcome(action.op, Outcome::Withdrawn { why: "called back".to_owned() });
 }

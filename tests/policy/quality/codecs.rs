@@ -10,7 +10,7 @@ fn on_trial() -> Trunks {
     t
 }
 
-const INTENDED: &str = "codec.intended: put codec OPUS before PCMU: score 76.4, and 8.3 points more are predicted";
+const INTENDED: &str = "codec.intended: putting codec OPUS before PCMU: score 76.4, predicted gain 8.3 points";
 const PUT: &str = "act a codecs OPUS PCMU";
 const UNDONE: &str = "act a codecs PCMU OPUS";
 
@@ -21,7 +21,7 @@ fn an_order_that_keeps_its_promise_stays() {
     t.minutes(2);
     assert_eq!(t.said(), [] as [String; 0], "a bucket that may hold calls of before does not count");
     t.minutes(1);
-    assert_eq!(t.said(), ["codec.measured: codec OPUS before PCMU holds: predicted 84.7, measured 70.5, 45.5 before"]);
+    assert_eq!(t.said(), ["codec.measured: codec OPUS before PCMU holds: measured 70.5, predicted 84.7, 45.5 before"]);
     t.minutes(30);
     assert_eq!(t.said(), [] as [String; 0]);
     let trial = t.w.report("a").explanation.quality.trial.unwrap();
@@ -36,11 +36,11 @@ fn an_order_that_is_worse_than_the_one_before_is_taken_back_in_spite_of_the_cool
     assert_eq!(
         t.said(),
         [
-            "codec.measured: codec OPUS before PCMU is worse than before: predicted 84.7, measured 16.5, 45.5 before",
-            "codec.intended: put codec PCMU back before OPUS: measured worse than before: predicted 84.7, measured 16.5, \
+            "codec.measured: codec OPUS before PCMU is worse than before: measured 16.5, predicted 84.7, 45.5 before",
+            "codec.intended: putting codec PCMU back before OPUS: OPUS is worse, measured 16.5, predicted 84.7, \
              45.5 before",
             UNDONE,
-            "codec.held: codec is held: the codecs are in cooldown for another 10 min"
+            "codec.held: codec change is held: the codecs are in cooldown for another 10 min"
         ]
     );
     assert_eq!(t.w.report("a").codecs[0].name, "PCMU");
@@ -53,8 +53,8 @@ fn a_refuted_order_is_left_alone_while_conditions_are_what_they_were() {
     t.said();
     assert_eq!(
         t.w.text("a"),
-        "score 45.5, codecs stay as they are: OPUS first was tried and measured worse than before (16.5 after 45.5), and \
-         conditions are still the same"
+        "score 45.5, codecs stay as they are: OPUS first was tried and measured worse (16.5 after 45.5), and \
+         conditions have not changed"
     );
     t.minutes(60);
     assert_eq!(t.said(), [] as [String; 0]);
@@ -92,7 +92,7 @@ fn an_order_that_cannot_be_measured_in_time_stays_and_says_so() {
     t.silent("a").minutes(12);
     assert_eq!(t.said(), [] as [String; 0]);
     t.minutes(2);
-    assert_eq!(t.said(), ["codec.measured: too little telemetry within 13 min to measure codec OPUS first: it stays"]);
+    assert_eq!(t.said(), ["codec.measured: too little telemetry within 13 min to measure codec OPUS: it stays first"]);
     t.set("a", WORSE).minutes(20);
     assert!(!t.said().contains(&UNDONE.to_owned()));
 }
@@ -166,7 +166,7 @@ fn an_acknowledgement_ends_the_cooldown_and_forgets_what_was_refuted() {
     let again = t.w.engine.operator(t.w.now, &Order::Acknowledge { channel: key("a") }, "alice", &mut t.w.out);
     assert_eq!(
         again.unwrap_err().to_string(),
-        "nothing of acme/a is blocked or in cooldown, and its route is not someone else's"
+        "nothing to acknowledge: acme/a has no block and no cooldown, and nobody else set its route"
     );
 }
 
@@ -176,7 +176,7 @@ fn worse_and_held() -> Trunks {
     t.w.order(&Order::Pause { tenant: None });
     t.set("a", (400.0, 12.0)).minutes(3);
     let said = t.said();
-    assert_eq!(said.last().unwrap(), "codec.held: codec is held: everything is paused", "{said:?}");
+    assert_eq!(said.last().unwrap(), "codec.held: codec change is held: everything is paused", "{said:?}");
     t
 }
 
@@ -186,7 +186,7 @@ fn an_order_that_is_to_be_put_back_is_measured_on() {
     t.set("a", CLEAN).minutes(6);
     assert_eq!(
         t.said(),
-        ["codec.measured: codec OPUS before PCMU holds: predicted 84.7, measured 50.2, 45.5 before".to_owned()]
+        ["codec.measured: codec OPUS before PCMU holds: measured 50.2, predicted 84.7, 45.5 before".to_owned()]
     );
     t.w.order(&Order::Resume { tenant: None });
     t.minutes(10);
@@ -230,7 +230,7 @@ fn what_was_measured_before_traffic_left_takes_nothing_back_when_it_is_home() {
     t.minutes(2);
     assert_eq!(
         t.said(),
-        ["codec.measured: codec OPUS before PCMU holds: predicted 84.7, measured 89.1, 45.5 before".to_owned()]
+        ["codec.measured: codec OPUS before PCMU holds: measured 89.1, predicted 84.7, 45.5 before".to_owned()]
     );
     t.minutes(20);
     assert_eq!(t.acts.len(), 3);

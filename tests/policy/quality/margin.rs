@@ -28,14 +28,11 @@ fn away(policy: Policy, home: (f64, f64), minutes: u64) -> Trunks {
 #[test]
 fn traffic_stays_where_it_sounds_better_and_says_so() {
     let mut t = away(by(3.0), FAIR, 60);
-    let held = "failback is held: it stays at b: a scores 81.4, b 91.3; a must be better by 3.0";
+    let held = "failback is held: a scores 81.4 and b 91.3; a has to be better by 3.0";
     assert_eq!(t.said(), [format!("failback.held: {held}")]);
     let report = t.w.report("a");
     assert_eq!((report.held, report.reason_text.as_str()), (Some("failback_margin"), held));
-    assert_eq!(
-        report.outlook_at(t.w.now),
-        "a would have to score 94.3 while b scores 91.3, or `trunkwarden approve acme/a`"
-    );
+    assert_eq!(report.outlook_at(t.w.now), "a has to score 94.3 while b scores 91.3, or `trunkwarden approve acme/a`");
     // Worse than home, and not by the margin.
     t.set("b", (30.0, 0.6)).minutes(10);
     assert_eq!(t.said(), [] as [String; 0]);

@@ -25,14 +25,14 @@ fn a_route_that_is_worse_than_what_was_left_is_rolled_back_in_spite_of_the_block
     assert!(
         t.w.report("a")
             .outlook_at(t.w.now)
-            .ends_with("; or b scoring 30.2 or less on probation, and home being better")
+            .ends_with("; or at once, if b scores 30.2 or less on probation and home is better")
     );
     t.minutes(1);
     assert_eq!(
         t.said(),
         [
-            "failback.intended: took a home from b: on probation b scored 16.4, where 40.2 was left behind, and home scores \
-             40.2",
+            "failback.intended: taking a home from b: b scored 16.4 on probation; home scored 40.2 when its traffic \
+             left, and scores 40.2 now",
             HOME,
             "failover.held: failover is held: the channel is blocked for another 18 min"
         ]
@@ -99,8 +99,8 @@ fn a_backup_that_turns_degraded_is_worse_where_it_is_not_measured_better() {
     t.minutes(1);
     assert_eq!(
         t.said()[0],
-        "failback.intended: took a home from b: on probation b turned degraded, where 40.2 was left behind, and home scores \
-         40.2"
+        "failback.intended: taking a home from b: b turned degraded on probation; home scored 40.2 when its \
+         traffic left, and scores 40.2 now"
     );
     let mut t = moved(moving());
     t.status.insert("b", "degraded");

@@ -3,7 +3,7 @@
 use super::*;
 use trunkwarden::policy::{Mode, Params};
 
-const LAPSED: &str = "it was proposed, and nobody approved it within 15 min";
+const LAPSED: &str = "nobody approved the proposal within 15 min";
 
 /// Moves for a score below 75 that lasts a minute.
 fn policy() -> Policy {
@@ -99,5 +99,9 @@ fn a_roll_back_that_nobody_approved_makes_room_for_the_failback() {
     t.w.order(&Order::Approve { channel: key("a") });
     t.minutes(1);
     let last = t.said();
-    assert!(last.iter().any(|said| said.contains("took a home from b: up and good for")), "{last:?} {}", t.w.text("a"));
+    assert!(
+        last.iter().any(|said| said.contains("taking a home from b: up and good for")),
+        "{last:?} {}",
+        t.w.text("a")
+    );
 }

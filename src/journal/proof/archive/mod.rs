@@ -60,10 +60,7 @@ pub(in crate::journal) fn open(folder: &Path, segment: &Segment) -> Result<Lines
     let words = |e: std::io::Error| format!("the archive {} cannot be read: {e}", path.display());
     let sha256 = digest(&path).map_err(words)?;
     if sha256 != segment.sha256 {
-        return Err(format!(
-            "the archive {} is not the file that was archived: its SHA-256 is another",
-            path.display()
-        ));
+        return Err(format!("the archive {} is not the file that was archived: its SHA-256 differs", path.display()));
     }
     Lines::open(&path).map_err(words)
 }

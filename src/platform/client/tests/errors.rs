@@ -218,11 +218,11 @@ async fn answers_of_the_wrong_shape_are_told_by_length_type_and_place_never_by_c
         ("<html>hunter2</html>".to_owned(), "20 bytes, content type text/html"),
         (String::new(), "0 bytes"),
         (r#"{"id": "ch-0001", "status": "hunter2""#.to_owned(), "line 1, column 38"),
-        (r#"["hunter2"]"#.to_owned(), "an object with a text `id`"),
-        (r#"{"id": 7, "name": "hunter2"}"#.to_owned(), "an object with a text `id`"),
+        (r#"["hunter2"]"#.to_owned(), "an object with a string `id`"),
+        (r#"{"id": 7, "name": "hunter2"}"#.to_owned(), "an object with a string `id`"),
         (r#"{"id": "hunter2"}"#.to_owned(), "another channel"),
         (nested, "not JSON"),
-        (wide, "an object with a text `id`"),
+        (wide, "an object with a string `id`"),
     ] {
         let world = world(move |_, _| with_headers(200, &body, &[("content-type", "text/html")])).await;
         let error = world.look().await.unwrap_err();

@@ -1,4 +1,4 @@
-//! What the guards are asked about: an action that is wanted, or one that was decided; and what it may pass over.
+//! The question put to the guards: an action that is wanted or was decided, and what it may pass over.
 //!
 //! Must never: say whether a hold applies.
 
