@@ -108,6 +108,8 @@ pub struct Trunk {
     pub looks: VecDeque<Look>,
     pub patches: VecDeque<Patch>,
     pub blocked_until: Duration,
+    /// Where traffic went, and until when it was blocked, before the last answer, where that was the first to show another route.
+    once: Option<(String, Duration)>,
     pub codecs_until: Duration,
     pub acknowledged: bool,
     /// Whether a person ordered its traffic to where it goes, and nobody the way back.
@@ -155,7 +157,7 @@ impl Trunk {
     pub fn forget_looks(&mut self) {
         self.looks.clear();
         self.last_asked = None;
-        (self.shown_at, self.ours, self.doubted) = (None, false, None);
+        (self.shown_at, self.ours, self.doubted, self.once) = (None, false, None, None);
     }
 
     /// The last answer of all and the last to a single GET, of those complete by `by`.
@@ -309,7 +311,12 @@ impl Trunk {
             self.ours = false;
         }
         self.ours |= late;
-        if quiet && was.is_some_and(|was| *was != look.route) && !ours && look.route != id {
+        // What one answer showed and the next one does not was never anybody's: it came from a node that lags.
+        let flipped = self.once.take_if(|(route, _)| *route == look.route).map(|(_, blocked_until)| blocked_until);
+        self.blocked_until = flipped.unwrap_or(self.blocked_until);
+        let changed = was.filter(|was| **was != look.route);
+        self.once = changed.map(|was| (was.clone(), self.blocked_until));
+        if quiet && changed.is_some() && flipped.is_none() && !ours && look.route != id {
             // Somebody else's: left alone for a while.
             self.blocked_until = self.blocked_until.max(look.answered + rules.block_period);
             self.acknowledged = false;
