@@ -48,7 +48,7 @@ impl Oracle {
         let backup = self.trunks.get(&view.single.route).filter(|_| away);
         let seen = backup.and_then(|backup| backup.view(by).ok());
         // Off a backup that is down, and not home: that leaves whoever works on the channel alone.
-        let down = seen.is_some_and(|seen| seen.last.bad_since.is_some() && seen.last.missing_from.is_none());
+        let down = seen.is_some_and(|seen| seen.last.bad_since.is_some());
         let rescue = down && matches!(change, Change::Route(to) if to != id);
         self.nothing_forbids(now, id, by, rescue)?;
         self.once(now, own, action.op.0, change)?;
@@ -58,7 +58,7 @@ impl Oracle {
         if own.moves_within_hour(now) >= MOST_MOVES && asked == Asked::Nothing {
             return Err(format!("its traffic was moved {MOST_MOVES} times within the hour"));
         }
-        let stranded_since = seen.and_then(|backup| backup.last.missing_from.or(backup.last.bad_since));
+        let stranded_since = seen.and_then(|backup| backup.last.bad_since.or(backup.last.missing_from));
         let case = Move { id, own, now: view, stranded_since, asked };
         let forced = matches!(asked, Asked::Ordered { force: true, .. });
         let rollback = Self::rollback(&case, action)?;

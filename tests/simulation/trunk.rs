@@ -42,6 +42,8 @@ pub struct Look {
     pub bad_from: Option<Duration>,
     /// Since when it has not been there.
     pub missing_from: Option<Duration>,
+    /// How often that was said in a row.
+    missings: u32,
 }
 
 /// What a PATCH asks for.
@@ -221,6 +223,7 @@ impl Trunk {
                 good_since: None,
                 bad_from: None,
                 missing_from: None,
+                missings: 0,
             },
         };
         (look.asked, look.answered, look.single, look.word) = (asked, answered, single, word);
@@ -389,6 +392,13 @@ impl Trunk {
 
 impl Look {
     fn follow(&mut self, rules: &Rules, now: Duration) {
+        let since = |holds: bool, since: Option<Duration>| holds.then(|| since.unwrap_or(now));
+        self.missings = if self.word == Word::Missing { self.missings + 1 } else { 0 };
+        self.missing_from = since(self.word == Word::Missing, self.missing_from);
+        if self.missings > 0 && self.missings < rules.fall && self.bad_from.is_some() {
+            // Between bad answers, one of several nodes may not know it: what is known of its own traffic stays.
+            return;
+        }
         match self.word {
             Word::Echo => return,
             Word::Good => {
@@ -406,9 +416,7 @@ impl Look {
             Word::Neither => (self.goods, self.up) = (0, false),
             Word::Missing => (self.goods, self.bads, self.up, self.down) = (0, 0, false, false),
         }
-        let since = |holds: bool, since: Option<Duration>| holds.then(|| since.unwrap_or(now));
         self.bad_from = since(self.word == Word::Bad, self.bad_from);
-        self.missing_from = since(self.word == Word::Missing, self.missing_from);
         self.bad_since = since(self.down && self.word == Word::Bad, self.bad_since);
         self.good_since = since(self.up && self.word == Word::Good, self.good_since);
     }
