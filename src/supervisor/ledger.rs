@@ -10,15 +10,19 @@ use super::fact::{self, Fact, Place};
 use super::orders::{ORDER_WITHIN, OrderAnswer, OrderError};
 use crate::clock::Clock;
 use crate::journal::{Batch, Ended, Entry, Journal, JournalCounters, JournalError, ObservationRow, Receipt, Trust};
-use crate::policy::{Action, Actor, ChannelKey, Engine, EventType, Observation, Part, Reason, TenantId, Time, WallMs};
+use crate::policy::{Action, Actor, ChannelKey, Engine, EventType, Observation, Part, Reason, TenantId, Time};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use uuid::Uuid;
+
+mod kept;
+
+pub use kept::{pages_key, pages_of, recent_key, recent_of, recent_state, state_of};
 
 /// Batches that wait for the journal to become writable; beyond it the oldest are given up, and that is logged.
 const KEPT_BOUND: usize = 10_000;
@@ -373,46 +377,6 @@ fn parts(batch: Batch) -> Vec<Batch> {
 
 /// Where the journal shows that it can be written, before an order is obeyed.
 const ORDER_KEY: &str = "order";
-
-/// Where a clean stop leaves when the last minute's requests were sent.
-pub fn recent_key(tenant: &str) -> String {
-    format!("recent/{tenant}")
-}
-
-/// What stands there: how long ago each was sent.
-pub fn recent_state(tenant: &str, ages: &[Duration], saved_at: WallMs) -> (String, Option<Value>) {
-    let ages: Vec<u64> = ages.iter().map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)).collect();
-    (recent_key(tenant), Some(json!({ "saved_at": saved_at, "ages_ms": ages })))
-}
-
-/// Where it is kept how many pages a tenant's list has.
-pub fn pages_key(tenant: &str) -> String {
-    format!("pages/{tenant}")
-}
-
-/// What [`pages_key`] holds; `None` for what makes no sense.
-pub fn pages_of(value: &Value) -> Option<usize> {
-    let pages = value.get("pages")?.as_u64()?;
-    usize::try_from(pages).ok().filter(|pages| (1..=1_000_000).contains(pages))
-}
-
-/// The ages that [`recent_key`] holds, as old as they are now; those over a minute no longer count.
-pub fn recent_of(value: &Value, now: WallMs) -> Option<Vec<Duration>> {
-    let passed = passed_since(value, now)?;
-    let ages = value.get("ages_ms")?.as_array()?.iter().filter_map(Value::as_u64).map(Duration::from_millis);
-    Some(ages.map(|age| age.saturating_add(passed)).filter(|age| *age < Duration::from_mins(1)).collect())
-}
-
-/// A part of the engine's state, and how long ago it was saved.
-pub fn state_of(key: &str, value: &Value, now: WallMs) -> Option<(Part, crate::policy::Saved, Duration)> {
-    let part = key.parse().ok()?;
-    let saved = serde_json::from_value(value.get("state")?.clone()).ok()?;
-    Some((part, saved, passed_since(value, now)?))
-}
-
-fn passed_since(value: &Value, now: WallMs) -> Option<Duration> {
-    Some(now.since(WallMs(value.get("saved_at")?.as_i64()?)))
-}
 
 #[cfg(test)]
 mod tests;

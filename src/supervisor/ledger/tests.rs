@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::journal::{IdSource, Options, WriterMode};
-use crate::policy::{Command, Order, Params, Saved};
+use crate::policy::{Command, Order, Params, Saved, WallMs};
 
 fn order(engine: &mut Engine, order: &Order) {
     engine.operator(Time::ZERO, order, "alice", &mut Vec::<Command>::new()).unwrap();
